@@ -1,0 +1,319 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { parseEnv } from 'node:util'
+import ipaddr from 'ipaddr.js'
+import { canonicalName } from './http/host.ts'
+import {
+  databaseUrl,
+  integer,
+  list,
+  oneOf,
+  origin,
+  type Setting,
+  SettingFault,
+  text,
+} from './settings.ts'
+
+/** Every setting there is. The README's table and `tenantry doctor` are made from this. */
+export const settings = {
+  NODE_ENV: { meaning: '`production` switches production on', parse: text },
+  PORT: { fallback: '8000', meaning: 'port of the listener', parse: integer(0, 65535) },
+  HOST: { fallback: '127.0.0.1', meaning: 'address of the listener', parse: text },
+  DB_URL: {
+    secret: true,
+    meaning:
+      "DSN of the app role. None: embedded PostgreSQL under DATA_DIR. Outside production a role that may create roles is used once to set everything up; the server itself never serves as it",
+    parse: databaseUrl,
+  },
+  DB_OWNER_URL: { secret: true, meaning: 'DSN for migrations', parse: databaseUrl },
+  DB_IDENTITY_URL: { secret: true, meaning: 'DSN of the identity role', parse: databaseUrl },
+  DB_PLATFORM_URL: { secret: true, meaning: "DSN of the operators' role", parse: databaseUrl },
+  DB_LISTEN_URL: {
+    secret: true,
+    meaning: 'a direct DSN for LISTEN where DB_URL goes through a pooler',
+    parse: databaseUrl,
+  },
+  DB_ADMIN_URL: {
+    secret: true,
+    meaning: 'DSN with which `tenantry setup` makes roles and database; the server does not read it',
+    parse: databaseUrl,
+  },
+  TEST_DB_URL: {
+    secret: true,
+    meaning: "the tests' server; its role needs CREATEDB and CREATEROLE. None: embedded",
+    parse: databaseUrl,
+  },
+  DATA_DIR: {
+    fallback: '.data',
+    meaning: 'embedded database, development secret, caught mail',
+    parse: (it: string) => resolve(it),
+  },
+  SECRET_KEY: {
+    secret: true,
+    meaning: 'at least 32 bytes; every key is derived from it. Outside production made once under DATA_DIR',
+    parse: text,
+  },
+  SECRET_KEY_PREVIOUS: {
+    secret: true,
+    meaning: 'the SECRET_KEY before this one: still verifies during a rotation',
+    parse: text,
+  },
+  JWT_ALGORITHM: {
+    fallback: 'HS256',
+    meaning: 'HS256, HS384 or HS512',
+    parse: oneOf('HS256', 'HS384', 'HS512'),
+  },
+  ACCESS_TOKEN_EXPIRE_MINUTES: {
+    fallback: '15',
+    meaning: 'life of an access token, in minutes',
+    parse: integer(1, 60),
+  },
+  REFRESH_TOKEN_EXPIRE_DAYS: {
+    fallback: '14',
+    meaning: 'life of a refresh token, in days: a session unused for so long is over',
+    parse: integer(1, 365),
+  },
+  SESSION_MAX_DAYS: {
+    fallback: '90',
+    meaning: 'a session is over after so many days, however busy',
+    parse: integer(1, 3650),
+  },
+  REFRESH_REUSE_GRACE_SECONDS: {
+    fallback: '10',
+    meaning: 'how long a retry of the refresh token just used gets the same answer',
+    parse: integer(0, 60),
+  },
+  PASSWORD_RESET_EXPIRE_MINUTES: {
+    fallback: '30',
+    meaning: 'life of a reset link, in minutes',
+    parse: integer(5, 60),
+  },
+  DEFAULT_DEV_TENANT: {
+    meaning:
+      'subdomain of the tenant of localhost. `public` outside production, none in it; PROD_ENV=prod switches it on there too',
+    parse: text,
+  },
+  DEFAULT_TEST_TENANT: { fallback: 'client1', meaning: "accepted, as the seed's", parse: text },
+  PROD_ENV: { meaning: '`prod` keeps DEFAULT_DEV_TENANT in production', parse: text },
+  TEST_ENV: { meaning: "accepted, as the seed's", parse: text },
+  BASE_DOMAINS: {
+    meaning:
+      'domains under which one label is a tenant. `localhost,local.com` outside production, required in it',
+    parse: list(baseDomain),
+  },
+  PUBLIC_ORIGIN: {
+    meaning:
+      'how links are written; `{tenant}` is the subdomain. `http://{tenant}.localhost:PORT` outside production, required in it',
+    parse: publicOrigin,
+  },
+  RESET_URL: {
+    fallback: '{origin}/reset-password#token={token}',
+    meaning: 'where the reset mail points',
+    parse: resetUrl,
+  },
+  TRUST_PROXY: {
+    meaning: 'addresses or networks of proxies whose forwarded headers count',
+    parse: list(network),
+  },
+  CORS_ORIGINS: { meaning: 'exact origins that browsers may call from', parse: list(origin) },
+  RATE_LIMIT: {
+    fallback: 'on',
+    meaning: '`off` switches every limit off; refused in production',
+    parse: oneOf('on', 'off'),
+  },
+  SIGNIN_LIMIT_ACCOUNT: {
+    fallback: '10',
+    meaning: 'failed sign-ins per account in 15 minutes',
+    parse: integer(1, 100_000),
+  },
+  SIGNIN_LIMIT_ADDRESS: {
+    fallback: '100',
+    meaning: 'failed sign-ins per address (IPv6: per /64) in 15 minutes',
+    parse: integer(1, 1_000_000),
+  },
+  SMTP_URL: {
+    secret: true,
+    meaning: 'outgoing mail. None: mail is kept under DATA_DIR and shown at /dev/mail',
+    parse: smtpUrl,
+  },
+  MAIL_FROM: { fallback: 'Tenantry <no-reply@localhost>', meaning: 'sender of mail', parse: text },
+  LOG_LEVEL: {
+    fallback: 'info',
+    meaning: 'trace, debug, info, warn, error, fatal or silent',
+    parse: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+  },
+  DB_POOL_MAX: {
+    fallback: '10',
+    meaning: 'connections of the app role per process',
+    parse: integer(1, 1000),
+  },
+  DB_IDENTITY_POOL_MAX: {
+    fallback: '5',
+    meaning: 'connections of the identity role per process',
+    parse: integer(1, 1000),
+  },
+  DB_WAIT_MS: {
+    fallback: '900',
+    meaning: 'how long a request waits for a connection before it is told 503',
+    parse: integer(10, 60_000),
+  },
+  DB_QUERY_TIMEOUT_MS: {
+    fallback: '12000',
+    meaning: "client-side limit for one query; the roles' statement_timeout (10 s) comes first",
+    parse: integer(100, 600_000),
+  },
+  DB_PIPELINE: {
+    fallback: 'on',
+    meaning: 'send the statements of a transaction without waiting in between',
+    parse: oneOf('on', 'off'),
+  },
+  DB_PREPARED: {
+    fallback: 'on',
+    meaning: 'name prepared statements; `off` behind a PgBouncer older than 1.21',
+    parse: oneOf('on', 'off'),
+  },
+  SHUTDOWN_SECONDS: {
+    fallback: '10',
+    meaning: 'how long requests in flight may take to finish on SIGTERM',
+    parse: integer(0, 600),
+  },
+} satisfies Record<string, Setting<unknown>>
+
+type Settings = typeof settings
+type Parsed<K extends keyof Settings> = ReturnType<Settings[K]['parse']>
+type Optional<K extends keyof Settings> = Settings[K] extends { fallback: string }
+  ? Parsed<K>
+  : Parsed<K> | undefined
+
+/** The settings, read once, typed and frozen. Times and sizes carry their unit in the name. */
+export type Config = Readonly<
+  { [K in keyof Settings]: Optional<K> } & {
+    production: boolean
+    BASE_DOMAINS: string[]
+    PUBLIC_ORIGIN: string
+    TRUST_PROXY: Network[]
+    CORS_ORIGINS: string[]
+  }
+>
+
+export type Network = readonly [ipaddr.IPv4 | ipaddr.IPv6, number]
+
+/** All that is wrong with the settings, in one error: one line each. */
+export class ConfigError extends Error {
+  readonly faults: string[]
+
+  constructor(faults: string[]) {
+    super(faults.join('\n'))
+    this.name = 'ConfigError'
+    this.faults = faults
+  }
+}
+
+/** The environment with the `.env` of `folder` behind it: the real environment wins. */
+export function readEnvironment(folder: string, environment = process.env): NodeJS.ProcessEnv {
+  const file = resolve(folder, '.env')
+  return existsSync(file) ? { ...parseEnv(readFileSync(file, 'utf8')), ...environment } : environment
+}
+
+/** Parses and checks the environment. Throws a ConfigError that lists every fault. */
+export function loadConfig(environment: NodeJS.ProcessEnv): Config {
+  const production = environment['NODE_ENV'] === 'production'
+  const defaults = defaultsFor(production, environment)
+  const faults: string[] = []
+  const values: Record<string, unknown> = { production }
+  for (const [name, setting] of Object.entries<Setting<unknown>>(settings)) {
+    const given = environment[name] || defaults[name] || setting.fallback
+    if (given === undefined || given === '') continue
+    try {
+      values[name] = setting.parse(given)
+    } catch (error) {
+      if (!(error instanceof SettingFault)) throw error
+      faults.push(`${name} ${error.message}${setting.secret ? '' : ` (it is "${given}")`}`)
+    }
+  }
+  faults.push(...productionFaults(production, environment))
+  if (faults.length > 0) throw new ConfigError(faults)
+  return Object.freeze(values as Config)
+}
+
+/** Why this SECRET_KEY must not be used in production, or undefined where it may. */
+export function weakSecret(secret: string): string | undefined {
+  if (Buffer.byteLength(secret) < 32) return 'is shorter than 32 bytes'
+  if (new Set(secret).size < 10) return 'repeats a few characters'
+  if (/change.?me|secret.?key|example|password|placeholder|your.?secret/i.test(secret)) {
+    return 'is a well-known placeholder'
+  }
+  return undefined
+}
+
+function defaultsFor(production: boolean, environment: NodeJS.ProcessEnv): Record<string, string> {
+  // The seed's switch: PROD_ENV=prod keeps the tenant of localhost in production.
+  const localhost: Record<string, string> =
+    production && environment['PROD_ENV'] !== 'prod' ? {} : { DEFAULT_DEV_TENANT: 'public' }
+  if (production) return { ...none, ...localhost }
+  const port = environment['PORT'] || settings.PORT.fallback
+  return {
+    ...none,
+    ...localhost,
+    BASE_DOMAINS: 'localhost,local.com',
+    PUBLIC_ORIGIN: `http://{tenant}.localhost:${port}`,
+  }
+}
+
+// A list that holds nothing, so that lists are never undefined.
+const none: Record<string, string> = { TRUST_PROXY: ',', CORS_ORIGINS: ',' }
+
+function productionFaults(production: boolean, environment: NodeJS.ProcessEnv): string[] {
+  if (!production) return []
+  const required = ['DB_URL', 'DB_IDENTITY_URL', 'SECRET_KEY', 'BASE_DOMAINS', 'PUBLIC_ORIGIN']
+  const missing = required
+    .filter((name) => !environment[name])
+    .map((name) => `${name} is required in production`)
+  const weak = ['SECRET_KEY', 'SECRET_KEY_PREVIOUS'].flatMap((name) => {
+    const why = environment[name] ? weakSecret(environment[name]) : undefined
+    return why === undefined ? [] : [`${name} ${why}; make one with: openssl rand -base64 48`]
+  })
+  const limits = environment['RATE_LIMIT'] === 'off' ? ['RATE_LIMIT=off is refused in production'] : []
+  return [...missing, ...weak, ...limits]
+}
+
+function baseDomain(name: string): string {
+  const canonical = canonicalName(name)
+  if (canonical === undefined) throw new SettingFault(`has a bad domain "${name}"`)
+  return canonical
+}
+
+function publicOrigin(text: string): string {
+  const example = text.replaceAll('{tenant}', 'tenant')
+  if (!URL.canParse(example) || new URL(example).origin !== example.toLowerCase()) {
+    throw new SettingFault('must be an origin such as https://{tenant}.example.com')
+  }
+  return text
+}
+
+function resetUrl(text: string): string {
+  if (!text.includes('{token}') || !(text.startsWith('{origin}/') || URL.canParse(text))) {
+    throw new SettingFault('must be a URL with {token}, such as {origin}/reset-password#token={token}')
+  }
+  return text
+}
+
+function smtpUrl(text: string): string {
+  if (!URL.canParse(text) || !/^smtps?:$/.test(new URL(text).protocol)) {
+    throw new SettingFault('must look like smtp://user:password@host:587')
+  }
+  return text
+}
+
+function network(text: string): Network {
+  try {
+    return text.includes('/') ? ipaddr.parseCIDR(text) : singleAddress(text)
+  } catch {
+    throw new SettingFault(`has a bad address "${text}"; write 10.0.0.1 or 10.0.0.0/8`)
+  }
+}
+
+function singleAddress(text: string): Network {
+  const address = ipaddr.process(text)
+  return [address, address.kind() === 'ipv4' ? 32 : 128]
+}

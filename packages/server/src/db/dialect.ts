@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto'
+import {
+  type CompiledQuery,
+  type DatabaseConnection,
+  DefaultQueryExecutor,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type QueryResult,
+} from 'kysely'
+import type pg from 'pg'
+
+/** Runs one compiled statement and gives its result; what a door offers to kysely. */
+export type RunStatement = (statement: Statement) => Promise<pg.QueryResult>
+
+/** A statement as node-postgres takes it. A name makes the server keep its plan. */
+export interface Statement {
+  text: string
+  values?: unknown[]
+  name?: string
+}
+
+const MAX_NAMED_STATEMENTS = 500
+const namesBySql = new Map<string, string>()
+
+/**
+ * A kysely bound to one transaction of one door. It owns no connection: each query goes to `run`,
+ * which opens the transaction when the first one comes.
+ */
+export function boundKysely<Database>(run: RunStatement, named: boolean): Kysely<Database> {
+  const connection = boundConnection(run, named)
+  const adapter = new PostgresAdapter()
+  const driver = {
+    init: async () => {},
+    acquireConnection: async () => connection,
+    beginTransaction: refuseTransaction,
+    commitTransaction: refuseTransaction,
+    rollbackTransaction: refuseTransaction,
+    releaseConnection: async () => {},
+    destroy: async () => {},
+  }
+  const executor = new DefaultQueryExecutor(compiler, adapter, {
+    provideConnection: (consumer) => consumer(connection),
+  })
+  return new Kysely<Database>({ config: { dialect }, driver, dialect, executor })
+}
+
+const compiler = new PostgresQueryCompiler()
+
+const dialect = {
+  createAdapter: () => new PostgresAdapter(),
+  createDriver: refuseDriver,
+  createIntrospector: (db: Kysely<unknown>) => new PostgresIntrospector(db),
+  createQueryCompiler: () => compiler,
+}
+
+function boundConnection(run: RunStatement, named: boolean): DatabaseConnection {
+  return {
+    async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
+      const result = await run(statementOf(query, named))
+      return { rows: result.rows, numAffectedRows: BigInt(result.rowCount ?? 0) }
+    },
+    // biome-ignore lint/correctness/useYield: kysely's interface wants a generator; a cursor would be refused on a pipelining client.
+    async *streamQuery() {
+      throw new Error('a tenant transaction has no cursors: read page by page instead')
+    },
+  }
+}
+
+function statementOf(query: CompiledQuery, named: boolean): Statement {
+  const statement = { text: query.sql, values: [...query.parameters] }
+  const name = named ? statementName(query.sql) : undefined
+  return name === undefined ? statement : { ...statement, name }
+}
+
+// Bounded: a query whose text varies with its input must not fill the server with plans.
+function statementName(sql: string): string | undefined {
+  const known = namesBySql.get(sql)
+  if (known !== undefined || namesBySql.size >= MAX_NAMED_STATEMENTS) return known
+  const name = `t_${createHash('sha256').update(sql).digest('base64url').slice(0, 22)}`
+  namesBySql.set(sql, name)
+  return name
+}
+
+async function refuseTransaction(): Promise<never> {
+  throw new Error('a door already holds the transaction: do all of the work in it')
+}
+
+function refuseDriver(): never {
+  throw new Error('a bound kysely owns no connections')
+}

@@ -1,0 +1,140 @@
+import { readdir } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { runner } from 'node-pg-migrate'
+import type pg from 'pg'
+import { withClient } from './setup.ts'
+
+/** One of the two histories: the kernel's comes first, the app's builds on it. */
+export interface History {
+  name: 'kernel' | 'app'
+  folder: string
+}
+
+export interface MigrationStatus {
+  history: History['name']
+  applied: string[]
+  pending: string[]
+  /** Applied, but not in this code: the database is ahead. */
+  unknown: string[]
+}
+
+const kernelFolder = fileURLToPath(new URL('../../migrations', import.meta.url))
+
+/** Both histories, in the order they are applied. */
+export function histories(appFolder: string): History[] {
+  return [
+    { name: 'kernel', folder: kernelFolder },
+    { name: 'app', folder: appFolder },
+  ]
+}
+
+/**
+ * Applies what is pending. Two runs at once wait for each other: the second finds nothing to do.
+ * Each migration is its own transaction, so a failed one leaves those before it in place.
+ */
+export async function migrateUp(ownerUrl: string, all: History[]): Promise<string[]> {
+  return locked(ownerUrl, async (client) => {
+    const done: string[] = []
+    for (const history of all) {
+      done.push(...(await run(client, history, 'up')))
+      // The server compares code and database at start, through the door that knows least.
+      await client.query(`grant select on tenantry.${tableOf(history.name)} to tenantry_identity`)
+    }
+    return done
+  })
+}
+
+/** Takes back the last migration of a history. For development: production goes forward only. */
+export async function migrateDown(ownerUrl: string, history: History): Promise<string[]> {
+  return locked(ownerUrl, (client) => run(client, history, 'down', 1))
+}
+
+/** What is applied and what is not. Changes nothing, and needs no owner. */
+export async function migrationStatus(url: string, all: History[]): Promise<MigrationStatus[]> {
+  return withClient(url, async (client) => {
+    const statuses: MigrationStatus[] = []
+    for (const history of all) statuses.push(await statusOf(client, history))
+    return statuses
+  })
+}
+
+/** Why the database does not fit this code, in a sentence that says what to do; undefined if it does. */
+export function migrationFault(statuses: MigrationStatus[]): string | undefined {
+  const pending = statuses.flatMap((it) => it.pending)
+  const unknown = statuses.flatMap((it) => it.unknown)
+  if (unknown.length > 0) {
+    return `the database is ahead of this code (it has ${unknown.join(', ')}); deploy the newer code`
+  }
+  if (pending.length > 0) {
+    return `the database is behind this code (missing ${pending.join(', ')}); run: tenantry migrate up`
+  }
+  return undefined
+}
+
+async function locked<T>(ownerUrl: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  return withClient(ownerUrl, async (client) => {
+    // Waiting for the other runner is the point; lock_timeout is for tables.
+    await client.query('set lock_timeout = 0')
+    await client.query("select pg_advisory_lock(hashtext('tenantry migrate'))")
+    await client.query('reset lock_timeout')
+    return work(client)
+  })
+}
+
+async function run(
+  client: pg.Client,
+  { name, folder }: History,
+  direction: 'up' | 'down',
+  count?: number,
+): Promise<string[]> {
+  const done = await runner({
+    dbClient: client,
+    dir: folder,
+    schema: ['public'],
+    migrationsSchema: 'tenantry',
+    migrationsTable: tableOf(name),
+    migrationLoaderStrategies: [{ extensions: ['.sql'], loader: 'sql' }],
+    direction,
+    ...(count === undefined ? {} : { count }),
+    noLock: true,
+    singleTransaction: false,
+    logger: silent,
+  })
+  return done.map((it) => `${name} ${it.name}`)
+}
+
+async function statusOf(client: pg.Client, history: History): Promise<MigrationStatus> {
+  const known = await knownMigrations(history.folder)
+  const applied = await appliedMigrations(client, tableOf(history.name))
+  return {
+    history: history.name,
+    applied,
+    pending: known.filter((it) => !applied.includes(it)),
+    unknown: applied.filter((it) => !known.includes(it)),
+  }
+}
+
+/** The names of the migrations in a folder, in order: `0001_projects`. */
+export async function knownMigrations(folder: string): Promise<string[]> {
+  const files = await readdir(folder).catch(() => [])
+  return files
+    .filter((it) => it.endsWith('.up.sql'))
+    .map((it) => it.slice(0, -'.up.sql'.length))
+    .sort()
+}
+
+async function appliedMigrations(client: pg.Client, table: string): Promise<string[]> {
+  const { rows: found } = await client.query('select to_regclass($1) as it', [`tenantry.${table}`])
+  if (found[0]?.it === null) return []
+  const { rows } = await client.query<{ name: string }>(
+    `select name from tenantry.${table} order by id`,
+  )
+  return rows.map((it) => it.name)
+}
+
+function tableOf(name: History['name']): string {
+  return `${name}_migrations`
+}
+
+const quiet = () => {}
+const silent = { debug: quiet, info: quiet, warn: quiet, error: quiet }

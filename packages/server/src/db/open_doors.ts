@@ -1,0 +1,43 @@
+import type pg from 'pg'
+import type { Config } from '../config.ts'
+import { createPool } from './pool.ts'
+import { createDoors, type Doors } from './tenancy.ts'
+
+/** Doors over pools of their own. Close them when done. */
+export interface OpenDoors {
+  doors: Doors
+  pools: { app: pg.Pool; identity: pg.Pool; platform?: pg.Pool }
+  close(): Promise<void>
+}
+
+/** Opens pools and doors by the settings. The platform door exists only where its DSN is given. */
+export function openDoors(config: Config, onError: (error: Error) => void): OpenDoors {
+  const pool = (url: string, max: number, name: string) =>
+    createPool({
+      url,
+      max,
+      name,
+      waitMs: config.DB_WAIT_MS,
+      queryTimeoutMs: config.DB_QUERY_TIMEOUT_MS,
+      pipeline: config.DB_PIPELINE === 'on',
+      onError,
+    })
+  const { DB_URL, DB_IDENTITY_URL, DB_PLATFORM_URL } = config
+  if (DB_URL === undefined || DB_IDENTITY_URL === undefined) {
+    throw new Error('the doors need DB_URL and DB_IDENTITY_URL')
+  }
+  const pools = {
+    app: pool(DB_URL, config.DB_POOL_MAX, 'tenantry app'),
+    identity: pool(DB_IDENTITY_URL, config.DB_IDENTITY_POOL_MAX, 'tenantry identity'),
+    ...(DB_PLATFORM_URL === undefined
+      ? {}
+      : { platform: pool(DB_PLATFORM_URL, 2, 'tenantry platform') }),
+  }
+  return {
+    doors: createDoors(pools, config.DB_PREPARED === 'on'),
+    pools,
+    async close() {
+      await Promise.all(Object.values(pools).map((it) => it.end()))
+    },
+  }
+}

@@ -1,0 +1,44 @@
+import pg from 'pg'
+
+export interface PoolSettings {
+  url: string
+  max: number
+  /** How long a caller waits for a connection, in milliseconds, before it is told 503. */
+  waitMs: number
+  /** Client-side limit for one query, in milliseconds: above the server's statement_timeout. */
+  queryTimeoutMs: number
+  pipeline: boolean
+  name: string
+  onError(error: Error): void
+}
+
+// RFC 3339 in UTC, the form replies carry; parsing into Date and back is work for nothing.
+const types = {
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    if (oid === pg.types.builtins.TIMESTAMPTZ && format !== 'binary') return isoTimestamp
+    if (oid === pg.types.builtins.DATE && format !== 'binary') return (text: string) => text
+    return pg.types.getTypeParser(oid, format)
+  },
+}
+
+/** A bounded pool. Waiting is bounded too: a full or unreachable server fails within `waitMs`. */
+export function createPool(settings: PoolSettings): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: settings.url,
+    application_name: settings.name,
+    max: settings.max,
+    connectionTimeoutMillis: settings.waitMs,
+    idleTimeoutMillis: 30_000,
+    query_timeout: settings.queryTimeoutMs,
+    keepAlive: true,
+    pipeline: settings.pipeline,
+    types,
+  })
+  // Without a listener, a terminated idle backend would end the process.
+  pool.on('error', settings.onError)
+  return pool
+}
+
+function isoTimestamp(text: string): string {
+  return new Date(text).toISOString()
+}

@@ -1,0 +1,114 @@
+// Generated from a migrated database: npm run generate. Do not edit.
+import type { ColumnType } from 'kysely'
+
+export interface KernelTables {
+  'tenantry.audit_logs': {
+    tenant_id: ColumnType<string, string | undefined, string>
+    id: ColumnType<string, string, string>
+    created_at: ColumnType<string, string | Date | undefined, string | Date>
+    actor_id: ColumnType<string | null, string | null | undefined, string | null>
+    session_id: ColumnType<string | null, string | null | undefined, string | null>
+    action: ColumnType<string, string, string>
+    entity: ColumnType<string, string | undefined, string>
+    entity_id: ColumnType<string, string | undefined, string>
+    meta: ColumnType<unknown, string | undefined, string>
+    request_id: ColumnType<string, string | undefined, string>
+    address: ColumnType<string, string | undefined, string>
+  }
+  'tenantry.domains': {
+    name: ColumnType<string, string, string>
+    tenant_id: ColumnType<string, string, string>
+    verified_at: ColumnType<string | null, string | Date | null | undefined, string | Date | null>
+    created_at: ColumnType<string, string | Date | undefined, string | Date>
+  }
+  'tenantry.member_roles': {
+    tenant_id: ColumnType<string, string | undefined, string>
+    user_id: ColumnType<string, string, string>
+    role: ColumnType<string, string, string>
+    created_at: ColumnType<string, string | Date | undefined, string | Date>
+  }
+  'tenantry.members': {
+    tenant_id: ColumnType<string, string | undefined, string>
+    user_id: ColumnType<string, string, string>
+    is_active: ColumnType<boolean, boolean | undefined, boolean>
+    is_default: ColumnType<boolean, boolean | undefined, boolean>
+    created_at: ColumnType<string, string | Date | undefined, string | Date>
+    updated_at: ColumnType<string, string | Date | undefined, string | Date>
+  }
+  'tenantry.password_resets': {
+    tenant_id: ColumnType<string, string | undefined, string>
+    hash: ColumnType<Buffer, Buffer, Buffer>
+    user_id: ColumnType<string, string, string>
+    created_at: ColumnType<string, string | Date | undefined, string | Date>
+    expires_at: ColumnType<string, string | Date, string | Date>
+    used_at: ColumnType<string | null, string | Date | null | undefined, string | Date | null>
+  }
+  'tenantry.platform_logs': {
+    id: ColumnType<string, string, string>
+    created_at: ColumnType<string, string | Date | undefined, string | Date>
+    reason: ColumnType<string, string, string>
+    operator: ColumnType<string, string | undefined, string>
+  }
+  'tenantry.refresh_tokens': {
+    tenant_id: ColumnType<string, string | undefined, string>
+    hash: ColumnType<Buffer, Buffer, Buffer>
+    session_id: ColumnType<string, string, string>
+    created_at: ColumnType<string, string | Date | undefined, string | Date>
+    expires_at: ColumnType<string, string | Date, string | Date>
+    used_at: ColumnType<string | null, string | Date | null | undefined, string | Date | null>
+  }
+  'tenantry.role_permissions': {
+    tenant_id: ColumnType<string, string | undefined, string>
+    role_id: ColumnType<string, string, string>
+    permission: ColumnType<string, string, string>
+  }
+  'tenantry.roles': {
+    tenant_id: ColumnType<string, string | undefined, string>
+    id: ColumnType<string, string, string>
+    name: ColumnType<string, string, string>
+    description: ColumnType<string, string | undefined, string>
+    created_at: ColumnType<string, string | Date | undefined, string | Date>
+    updated_at: ColumnType<string, string | Date | undefined, string | Date>
+  }
+  'tenantry.sessions': {
+    tenant_id: ColumnType<string, string | undefined, string>
+    id: ColumnType<string, string, string>
+    user_id: ColumnType<string, string, string>
+    user_agent: ColumnType<string, string | undefined, string>
+    address: ColumnType<string, string | undefined, string>
+    created_at: ColumnType<string, string | Date | undefined, string | Date>
+    last_seen_at: ColumnType<string, string | Date | undefined, string | Date>
+    idle_expires_at: ColumnType<string, string | Date, string | Date>
+    expires_at: ColumnType<string, string | Date, string | Date>
+    revoked_at: ColumnType<string | null, string | Date | null | undefined, string | Date | null>
+    revoked_why: ColumnType<string | null, string | null | undefined, string | null>
+  }
+  'tenantry.tenants': {
+    id: ColumnType<string, string, string>
+    name: ColumnType<string, string, string>
+    subdomain: ColumnType<string, string, string>
+    code: ColumnType<string, string, string>
+    status: ColumnType<string, string | undefined, string>
+    branding: ColumnType<unknown, string | undefined, string>
+    created_at: ColumnType<string, string | Date | undefined, string | Date>
+    updated_at: ColumnType<string, string | Date | undefined, string | Date>
+  }
+  'tenantry.throttles': {
+    key: ColumnType<string, string, string>
+    points: ColumnType<number, number, number>
+    resets_at: ColumnType<string, string | Date, string | Date>
+  }
+  'tenantry.users': {
+    id: ColumnType<string, string, string>
+    realm_id: ColumnType<string, string | undefined, string>
+    email: ColumnType<string, string, string>
+    email_key: ColumnType<string, string, string>
+    password_hash: ColumnType<string | null, string | null | undefined, string | null>
+    full_name: ColumnType<string, string | undefined, string>
+    is_active: ColumnType<boolean, boolean | undefined, boolean>
+    email_verified_at: ColumnType<string | null, string | Date | null | undefined, string | Date | null>
+    sessions_valid_from: ColumnType<string, string | Date | undefined, string | Date>
+    created_at: ColumnType<string, string | Date | undefined, string | Date>
+    updated_at: ColumnType<string, string | Date | undefined, string | Date>
+  }
+}

@@ -1,0 +1,74 @@
+import type { Kysely } from 'kysely'
+import type pg from 'pg'
+import { newId } from '../ids.ts'
+import { boundKysely, type Statement } from './dialect.ts'
+import type { KernelTables } from './tables.ts'
+import { LazyTransaction, runAlone } from './transaction.ts'
+
+/** The pools behind the doors. `platform` is absent in a server: it serves tenants only. */
+export interface DoorPools {
+  app: pg.Pool
+  identity: pg.Pool
+  platform?: pg.Pool
+}
+
+/** The only ways to the data. Each opens one transaction, under one database role. */
+export interface Doors {
+  /** Work on one tenant's rows: the database shows no others. */
+  inTenant<T, Database = KernelTables>(
+    tenantId: string,
+    work: (db: Kysely<Database>) => Promise<T>,
+  ): Promise<T>
+  /**
+   * Work that comes before membership is proven: resolving hosts, credentials. Without a tenant
+   * each statement stands alone; with one they share a transaction.
+   */
+  asIdentity<T>(work: (db: Kysely<KernelTables>) => Promise<T>, tenantId?: string): Promise<T>
+  /** Operators' work across tenants. Each use is logged with its reason, in the transaction. */
+  acrossTenants<T>(reason: string, work: (db: Kysely<KernelTables>) => Promise<T>): Promise<T>
+}
+
+/** Opens the doors over the given pools. `named` switches prepared statement names. */
+export function createDoors(pools: DoorPools, named: boolean): Doors {
+  return {
+    inTenant: (tenantId, work) => transact(pools.app, [setTenant(tenantId)], work, named),
+    asIdentity: (work, tenantId) =>
+      tenantId === undefined
+        ? work(boundKysely((statement) => runAlone(pools.identity, statement), named))
+        : transact(pools.identity, [setTenant(tenantId)], work, named),
+    acrossTenants: (reason, work) => {
+      if (pools.platform === undefined) throw new Error('this process has no platform door')
+      return transact(pools.platform, [logReason(reason)], work, named)
+    },
+  }
+}
+
+async function transact<T, Database>(
+  pool: pg.Pool,
+  setup: Statement[],
+  work: (db: Kysely<Database>) => Promise<T>,
+  named: boolean,
+): Promise<T> {
+  const transaction = new LazyTransaction(pool, setup)
+  const db = boundKysely<Database>((statement) => transaction.run(statement), named)
+  let result: T
+  try {
+    result = await work(db)
+  } catch (error) {
+    await transaction.finish('rollback')
+    throw error
+  }
+  await transaction.finish('commit')
+  return result
+}
+
+function setTenant(tenantId: string): Statement {
+  return { name: 'set_tenant', text: 'select tenantry.set_tenant($1)', values: [tenantId] }
+}
+
+function logReason(reason: string): Statement {
+  return {
+    text: 'insert into tenantry.platform_logs (id, reason) values ($1, $2)',
+    values: [newId(), reason],
+  }
+}

@@ -1,0 +1,23 @@
+import type { ConstraintMeanings } from './db/database_error.ts'
+import type { Route } from './http/route.ts'
+import type { Policy } from './policy.ts'
+import type { Demo } from './seed.ts'
+
+/** An app on the kernel: everything it adds, on one screen. */
+export interface App {
+  /** Shown in the banner, the API's description and mails. */
+  name: string
+  policy: Policy
+  routes: readonly Route[]
+  /** The folder of its SQL migrations: `new URL('../migrations', import.meta.url)`. */
+  migrations: URL
+  /** What a violated unique constraint means to a client, by constraint name. */
+  constraints?: ConstraintMeanings
+  /** What an empty development database is filled with. */
+  demo?: Demo
+}
+
+/** Declares the app. It only gives the definition back, typed: the CLI starts it. */
+export function defineApp(app: App): App {
+  return app
+}

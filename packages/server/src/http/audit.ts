@@ -1,0 +1,39 @@
+import type { Kysely } from 'kysely'
+import type { Actor, AuditNote, RequestInfo } from '../context.ts'
+import type { KernelTables } from '../db/tables.ts'
+import { newId } from '../ids.ts'
+
+/** One line of the audit log. Never put a secret in `meta`. */
+export interface AuditEntry extends AuditNote {
+  action: string
+  entity?: string
+  actor_id?: string
+  session_id?: string
+}
+
+/** Writes an audit row in the transaction of what it speaks of: if it fails, that fails. */
+export async function recordAudit(
+  db: Kysely<KernelTables>,
+  request: RequestInfo,
+  entry: AuditEntry,
+): Promise<void> {
+  await db
+    .insertInto('tenantry.audit_logs')
+    .values({
+      id: newId(),
+      action: entry.action,
+      entity: entry.entity ?? '',
+      entity_id: entry.entity_id ?? '',
+      actor_id: entry.actor_id ?? null,
+      session_id: entry.session_id ?? null,
+      meta: JSON.stringify(entry.meta ?? {}),
+      request_id: request.id,
+      address: request.address,
+    })
+    .execute()
+}
+
+/** The actor's part of an audit entry. */
+export function byActor(actor: Actor): Pick<AuditEntry, 'actor_id' | 'session_id'> {
+  return { actor_id: actor.user.id, session_id: actor.sessionId }
+}

@@ -1,0 +1,74 @@
+import { z } from 'zod'
+import type { Policy } from '../policy.ts'
+import { isPermission, type Route } from './route.ts'
+
+/**
+ * Refuses to boot with a route that the compiler was talked out of checking: unknown access, a body
+ * that lets unknown fields in, a write without an audit name, two routes for one path.
+ * Throws one error that lists every fault, each naming its fix.
+ */
+export function checkRoutes(routes: readonly Route[], policy: Policy): void {
+  const faults = routes.flatMap((route) =>
+    [accessFault(route, policy), bodyFault(route), auditFault(route), paramsFault(route)]
+      .filter((it) => it !== undefined)
+      .map((fault) => `${route.method} ${route.path}: ${fault}`),
+  )
+  faults.push(...doubles(routes))
+  if (faults.length > 0) throw new Error(`bad routes:\n  ${faults.join('\n  ')}`)
+}
+
+function accessFault({ access }: Route, policy: Policy): string | undefined {
+  // The compiler requires it; JavaScript and casts do not.
+  if (typeof access !== 'string' || access === '') {
+    return "has no access; say who may call it, such as access: 'projects:read'"
+  }
+  if (access.startsWith('role:') && !(access.slice(5) in policy.roles)) {
+    return `access names the role "${access.slice(5)}", which policy.ts does not define`
+  }
+  if (isPermission(access) && !policy.permissions.includes(access)) {
+    return `access "${access}" is no permission of policy.ts; known: ${policy.permissions.join(', ')}`
+  }
+  return undefined
+}
+
+function bodyFault(route: Route): string | undefined {
+  if (route.body === undefined || route.media === 'form') return undefined
+  const open = JSON.stringify(z.toJSONSchema(route.body, { io: 'input' }), (_key, value) =>
+    isOpenObject(value) ? 'OPEN' : value,
+  )
+  return open.includes('"OPEN"')
+    ? 'its body lets unknown fields in; write z.strictObject instead of z.object'
+    : undefined
+}
+
+function isOpenObject(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'properties' in value &&
+    'type' in value &&
+    value.type === 'object' &&
+    !('additionalProperties' in value && value.additionalProperties === false)
+  )
+}
+
+function auditFault(route: Route): string | undefined {
+  if (route.method === 'GET' || route.access === 'public' || route.audit !== undefined) {
+    return undefined
+  }
+  return "changes something without an audit name; add audit: '<noun>.<what happened>'"
+}
+
+function paramsFault(route: Route): string | undefined {
+  const named = [...route.path.matchAll(/:(\w+)/g)].map((it) => it[1])
+  return named.length > 0 && route.params === undefined
+    ? `has the path parameter ":${named[0]}" and no params schema`
+    : undefined
+}
+
+function doubles(routes: readonly Route[]): string[] {
+  const keys = routes.map((route) => `${route.method} ${route.path.replaceAll(/:\w+/g, ':')}`)
+  return keys
+    .filter((key, at) => keys.indexOf(key) !== at)
+    .map((key) => `${key}: two routes have this path; remove one`)
+}

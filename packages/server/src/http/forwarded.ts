@@ -1,0 +1,120 @@
+import type { IncomingMessage } from 'node:http'
+import ipaddr from 'ipaddr.js'
+import type { Network } from '../config.ts'
+import { AppError } from '../errors.ts'
+
+/** Where a request came from and which host it names, forwarded headers weighed. */
+export interface Origin {
+  /** The Host to resolve: raw text, not yet canonical. */
+  host: string
+  /** The client's address: the peer, or the nearest hop that is not a trusted proxy. */
+  address: string
+  /** Did a trusted proxy bring it? */
+  viaProxy: boolean
+}
+
+/**
+ * Reads origin and host. `X-Forwarded-*` and `Forwarded` (RFC 7239) count only when the socket's
+ * peer is a trusted proxy. Throws 400 where host headers are missing, doubled or contradictory.
+ */
+export function originOf(request: IncomingMessage, target: string, trusted: Network[]): Origin {
+  const peer = plainAddress(request.socket.remoteAddress ?? '')
+  const direct = onlyValue(request, 'host')
+  assertTargetAgrees(target, direct)
+  if (!isTrusted(peer, trusted)) return { host: direct, address: peer, viaProxy: false }
+  const forwarded = parseForwarded(request)
+  return {
+    host: forwardedHost(request, forwarded) ?? direct,
+    address: nearestUntrusted([...forwardedFor(request, forwarded), peer], trusted),
+    viaProxy: true,
+  }
+}
+
+/** 400, in the words of the seed. */
+export function invalidHost(): AppError {
+  return new AppError('invalid', 'host.invalid', 'Invalid host format')
+}
+
+// Node keeps the first of two Host headers without a word; only the raw ones show both.
+function valuesOf(request: IncomingMessage, name: string): string[] {
+  const values: string[] = []
+  for (let i = 0; i < request.rawHeaders.length; i += 2) {
+    if (request.rawHeaders[i]?.toLowerCase() === name) values.push(request.rawHeaders[i + 1] ?? '')
+  }
+  return values
+}
+
+function onlyValue(request: IncomingMessage, name: string): string {
+  const values = valuesOf(request, name)
+  if (values.length !== 1 || values[0] === undefined || values[0] === '') throw invalidHost()
+  return values[0]
+}
+
+// An absolute-form target overrides Host (RFC 9112, 3.2.2); one that contradicts it is an attack.
+function assertTargetAgrees(target: string, host: string) {
+  if (target.startsWith('/') || target === '*') return
+  const authority = /^https?:\/\/([^/?#]*)/i.exec(target)?.[1]
+  if (authority?.toLowerCase() !== host.toLowerCase()) throw invalidHost()
+}
+
+function forwardedHost(request: IncomingMessage, forwarded: ForwardedHop[]): string | undefined {
+  const values = valuesOf(request, 'x-forwarded-host')
+  if (values.length > 1) throw invalidHost()
+  const standard = forwarded.at(-1)?.host
+  const [value = standard] = values
+  if (standard !== undefined && value !== standard) throw invalidHost()
+  return value
+}
+
+function forwardedFor(request: IncomingMessage, forwarded: ForwardedHop[]): string[] {
+  const values = valuesOf(request, 'x-forwarded-for')
+  const hops = values.length > 0 ? values.join(',').split(',') : forwarded.map((it) => it.for ?? '')
+  return hops.map(withoutPort)
+}
+
+// From our side outwards: everything a trusted proxy vouches for, up to the first hop it does not.
+function nearestUntrusted(hops: string[], trusted: Network[]): string {
+  let nearest = hops.at(-1) ?? ''
+  for (const hop of hops.toReversed()) {
+    if (!ipaddr.isValid(hop)) return nearest
+    nearest = plainAddress(hop)
+    if (!isTrusted(nearest, trusted)) return nearest
+  }
+  return nearest
+}
+
+function isTrusted(address: string, trusted: Network[]): boolean {
+  if (trusted.length === 0 || !ipaddr.isValid(address)) return false
+  const parsed = ipaddr.process(address)
+  return trusted.some(([base, bits]) => parsed.kind() === base.kind() && parsed.match(base, bits))
+}
+
+/** One form per address: v4-mapped IPv6 becomes IPv4, zones are dropped. */
+function plainAddress(address: string): string {
+  const withoutZone = address.replace(/%.*$/, '')
+  return ipaddr.isValid(withoutZone) ? ipaddr.process(withoutZone).toString() : ''
+}
+
+function withoutPort(hop: string): string {
+  const trimmed = hop.trim().replace(/^"|"$/g, '')
+  const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(trimmed)
+  if (bracketed?.[1] !== undefined) return bracketed[1]
+  return /^[\d.]+:\d+$/.test(trimmed) ? trimmed.replace(/:\d+$/, '') : trimmed
+}
+
+interface ForwardedHop {
+  for?: string
+  host?: string
+}
+
+function parseForwarded(request: IncomingMessage): ForwardedHop[] {
+  const text = valuesOf(request, 'forwarded').join(',')
+  if (text === '') return []
+  return text.split(',').map((element) => {
+    const pairs = element.split(';').map((pair) => pair.trim().split('='))
+    const valueOf = (name: string) =>
+      pairs.find(([key]) => key?.toLowerCase() === name)?.[1]?.replace(/^"|"$/g, '')
+    const [hop, host] = [valueOf('for'), valueOf('host')]
+    return { ...(hop === undefined ? {} : { for: hop }), ...(host === undefined ? {} : { host }) }
+  })
+}

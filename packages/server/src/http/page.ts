@@ -1,0 +1,24 @@
+/** Something served without a tenant: health, the API's description, development pages. */
+export interface Page {
+  path: `/${string}`
+  method?: 'GET' | 'POST'
+  respond(): PageReply | Promise<PageReply>
+}
+
+export interface PageReply {
+  status?: number
+  type: string
+  body: string | Buffer
+  headers?: Record<string, string>
+}
+
+/** A page that answers JSON. */
+export function jsonReply(value: unknown, status = 200): PageReply {
+  return { status, type: 'application/json; charset=utf-8', body: JSON.stringify(value) }
+}
+
+/** A page of HTML that may load nothing but what `policy` lists (CSP Level 3). */
+export function htmlReply(body: string, policy: string): PageReply {
+  const headers = { 'content-security-policy': policy }
+  return { type: 'text/html; charset=utf-8', body, headers }
+}

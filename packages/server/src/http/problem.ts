@@ -1,0 +1,88 @@
+import { AppError, type Fault } from '../errors.ts'
+
+/** An error as it leaves (RFC 9457). `instance` is the request id. */
+export interface Problem {
+  type: string
+  title: string
+  status: number
+  detail: string
+  code: string
+  instance: string
+  errors?: Fault[]
+}
+
+const titles: Record<number, string> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  409: 'Conflict',
+  412: 'Precondition Failed',
+  413: 'Content Too Large',
+  414: 'URI Too Long',
+  415: 'Unsupported Media Type',
+  422: 'Unprocessable Content',
+  429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+}
+
+/** The problem document for an error: public words only, the cause stays with the log. */
+export function problemOf(error: AppError, instance: string): Problem {
+  const { errors } = error.extras
+  return {
+    type: `urn:tenantry:problem:${error.code}`,
+    title: titles[error.status] ?? 'Error',
+    status: error.status,
+    detail: error.message,
+    code: error.code,
+    instance,
+    ...(errors === undefined ? {} : { errors }),
+  }
+}
+
+/** The headers an error brings with it. */
+export function problemHeaders(error: AppError): Record<string, string> {
+  const { retryAfter, headers = {} } = error.extras
+  return {
+    'content-type': 'application/problem+json; charset=utf-8',
+    ...headers,
+    ...(retryAfter === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfter)) }),
+  }
+}
+
+/** What any thrown value means to a client; what is not an AppError is a bug, and says nothing. */
+export function publicError(error: unknown): AppError {
+  if (error instanceof AppError) return error
+  return (
+    frameworkError(error) ??
+    new AppError('internal', 'server.fault', 'Something went wrong on our side', { cause: error })
+  )
+}
+
+const frameworkErrors: Record<string, AppError> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: new AppError(
+    'too_large',
+    'request.too_large',
+    'The request body is too large',
+  ),
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: new AppError(
+    'unsupported',
+    'request.media_type',
+    'The content type is not supported here',
+  ),
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: new AppError(
+    'invalid',
+    'request.content_length',
+    'Content-Length does not match the body',
+  ),
+  FST_ERR_BAD_URL: new AppError('invalid', 'request.url', 'The URL is not valid'),
+}
+
+function frameworkError(error: unknown): AppError | undefined {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return frameworkErrors[code]
+}

@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto'
+import fastJson from 'fast-json-stringify'
+import { z } from 'zod'
+import { AppError } from '../errors.ts'
+import type { Route } from './route.ts'
+
+/** Turns a handler's result into the bytes of the reply: only what the schema lists can leave. */
+export type Serializer = (result: unknown) => string
+
+/** The serializer of a route's reply schema; undefined for a route with an empty reply. */
+export function serializerOf(route: Route): Serializer | undefined {
+  if (route.reply === undefined) return undefined
+  // fast-json-stringify types its schema by hand; zod's draft-7 output is one.
+  return fastJson(z.toJSONSchema(route.reply, { target: 'draft-7' }) as fastJson.Schema)
+}
+
+/** A strong validator of a representation: its bytes, hashed (RFC 9110, 8.8.3). */
+export function etagOf(payload: string): string {
+  return `"${createHash('sha256').update(payload).digest('base64url').slice(0, 27)}"`
+}
+
+/** Throws 412 where `ifMatch` was sent and does not name the present representation. */
+export function assertMatch(ifMatch: string | undefined, payload: string): void {
+  if (ifMatch === undefined || ifMatch.trim() === '*') return
+  const tags = ifMatch.split(',').map((it) => it.trim())
+  if (!tags.includes(etagOf(payload))) {
+    throw new AppError('stale', 'resource.changed', 'It has changed since you read it; read it again')
+  }
+}
+
+/** Is this a read of one thing, whose reply carries an etag? */
+export function hasEtag(route: Route): boolean {
+  return route.method === 'GET' && /\/:\w+$/.test(route.path)
+}
+
+/** Where a created resource can be read (RFC 9110, 10.2.2), if its reply says its id. */
+export function locationOf(route: Route, path: string, result: unknown): string | undefined {
+  if (route.status !== 201 || typeof result !== 'object' || result === null) return undefined
+  return 'id' in result ? `${path}/${encodeURIComponent(String(result.id))}` : undefined
+}

@@ -1,0 +1,11 @@
+import { randomUUID } from 'node:crypto'
+
+/** Names one request in its reply, its log line, its audit rows and its errors. */
+export function newRequestId(): string {
+  return randomUUID()
+}
+
+/** The id a trusted proxy gave the request, if it is one we would print. */
+export function acceptableRequestId(given: unknown): string | undefined {
+  return typeof given === 'string' && /^[\w-]{8,64}$/.test(given) ? given : undefined
+}

@@ -1,0 +1,255 @@
+import cors from '@fastify/cors'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
+import type { Actor, RequestInfo, Tenant } from '../context.ts'
+import type { Doors } from '../db/tenancy.ts'
+import { AppError } from '../errors.ts'
+import type { Policy } from '../policy.ts'
+import type { KeyRing } from '../secrets.ts'
+import type { Tokens } from '../tokens.ts'
+import { byActor } from './audit.ts'
+import { bearerToken, loadActor, verifyToken } from './authenticate.ts'
+import { authorize } from './authorize.ts'
+import { checkRoutes } from './check_routes.ts'
+import { invalidHost, originOf } from './forwarded.ts'
+import { createFramework } from './framework.ts'
+import { handleRoute } from './handle.ts'
+import { canonicalHost, claimOf } from './host.ts'
+import { readInput } from './input.ts'
+import { assertWithinLimits } from './limits.ts'
+import type { Page } from './page.ts'
+import { problemHeaders, problemOf, publicError } from './problem.ts'
+import type { Refusals } from './refusals.ts'
+import { etagOf, hasEtag, locationOf, serializerOf } from './reply.ts'
+import { acceptableRequestId, newRequestId } from './request_id.ts'
+import type { Route } from './route.ts'
+import { createRouteIndex, noSuchRoute } from './route_index.ts'
+import { resolveTenant } from './tenant.ts'
+
+/** What the pipeline needs; made once, in createApp. */
+export interface ServerDeps {
+  config: Config
+  log: Logger
+  doors: Doors
+  policy: Policy
+  tokens: Tokens
+  keys: KeyRing
+  refusals: Refusals
+  routes: readonly Route[]
+  pages: readonly Page[]
+}
+
+/** What is known of a request so far; each step of the pipeline adds to it. */
+interface State {
+  startedAt: number
+  info: RequestInfo
+  host: string
+  tenant?: Tenant
+  actor?: Actor
+}
+
+const constantHeaders = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+} as const
+
+/**
+ * The HTTP server: every request takes these steps, in this order. Throws where a route is not one
+ * the kernel can serve.
+ */
+export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
+  checkRoutes(deps.routes, deps.policy)
+  const app = await createFramework()
+  const index = createRouteIndex(deps.routes)
+  const states = new WeakMap<FastifyRequest, State>()
+  const stateOf = (request: FastifyRequest) => states.get(request) ?? newState()
+
+  app.addHook('onRequest', async (request, reply) => {
+    const state = newState(request.headers['user-agent'])
+    states.set(request, state)
+    reply.headers({ ...constantHeaders, 'x-request-id': state.info.id })
+    assertWithinLimits(request.raw)
+  })
+  if (deps.config.CORS_ORIGINS.length > 0) await app.register(cors, corsOptions(deps.config))
+  app.addHook('onRequest', async (request, reply) => {
+    const { page, route } = servedBy(request)
+    if (page !== undefined) return
+    const state = stateOf(request)
+    readOrigin(deps, request, reply, state)
+    const tenant = await tenantOf(deps, state)
+    if (route === undefined) throw noSuchRoute(index, request.url)
+    if (route.access === 'public') return
+    const actor = await signIn(deps, request, tenant, state)
+    admit(deps, route, actor, tenant, state)
+  })
+  // Here the framework reads the body, for those who may send one; the route's handler follows.
+
+  for (const page of deps.pages) addPage(app, page)
+  for (const route of deps.routes) addRoute(app, deps, route, stateOf)
+  app.setNotFoundHandler((request) => {
+    throw noSuchRoute(index, request.url)
+  })
+  app.setErrorHandler((error, request, reply) => sendProblem(deps, error, reply, stateOf(request)))
+  app.addHook('onResponse', async (request, reply) => {
+    logRequest(deps.log, request, reply, stateOf(request))
+  })
+  return app
+}
+
+function newState(userAgent = ''): State {
+  const info = { id: newRequestId(), address: '', userAgent: userAgent.slice(0, 512) }
+  return { startedAt: performance.now(), info, host: '' }
+}
+
+function readOrigin(deps: ServerDeps, request: FastifyRequest, reply: FastifyReply, state: State) {
+  const origin = originOf(request.raw, request.originalUrl, deps.config.TRUST_PROXY)
+  state.info = { ...state.info, address: origin.address }
+  state.host = origin.host
+  const given = origin.viaProxy ? acceptableRequestId(request.headers['x-request-id']) : undefined
+  if (given !== undefined) {
+    state.info = { ...state.info, id: given }
+    reply.header('x-request-id', given)
+  }
+}
+
+async function tenantOf(deps: ServerDeps, state: State): Promise<Tenant> {
+  const host = canonicalHost(state.host)
+  if (host === undefined) throw invalidHost()
+  state.tenant = await resolveTenant(
+    deps.doors,
+    claimOf(host, deps.config),
+    deps.config.PUBLIC_ORIGIN,
+  )
+  return state.tenant
+}
+
+async function signIn(
+  deps: ServerDeps,
+  request: FastifyRequest,
+  tenant: Tenant,
+  state: State,
+): Promise<Actor> {
+  const token = bearerToken(request.raw.rawHeaders)
+  const claims = await verifyToken(deps.tokens, token, tenant, () =>
+    deps.refusals.note(tenant.id, state.info, { action: 'token.foreign' }),
+  )
+  state.actor = await loadActor(deps.doors, deps.policy, claims)
+  return state.actor
+}
+
+function admit(deps: ServerDeps, route: Route, actor: Actor, tenant: Tenant, state: State): void {
+  try {
+    authorize(route, actor)
+  } catch (error) {
+    const meta = { method: route.method, path: route.path }
+    deps.refusals.note(tenant.id, state.info, { action: 'access.denied', meta, ...byActor(actor) })
+    throw error
+  }
+}
+
+function addRoute(
+  app: FastifyInstance,
+  deps: ServerDeps,
+  route: Route,
+  stateOf: (request: FastifyRequest) => State,
+): void {
+  const serialize = serializerOf(route)
+  const url = route.path
+  app.route({
+    method: route.method,
+    url,
+    config: { route },
+    async handler(request, reply) {
+      const { tenant, actor, info } = stateOf(request)
+      if (tenant === undefined) throw new Error('a route ran before its tenant was known')
+      assertMediaType(route, request)
+      const query = request.query as Record<string, unknown>
+      const input = readInput(route, { params: request.params, query, body: request.body })
+      const ifMatch = request.headers['if-match']
+      const ready = { route, serialize, tenant, actor, info, ifMatch, input }
+      const result = await handleRoute(deps.doors, deps.keys, ready)
+      return sendReply(reply, route, request.url, result, serialize?.(result))
+    },
+  })
+}
+
+function sendReply(
+  reply: FastifyReply,
+  route: Route,
+  url: string,
+  result: unknown,
+  payload: string | undefined,
+): FastifyReply {
+  reply.status(route.status)
+  if (payload === undefined) return reply.send()
+  const location = locationOf(route, url.split('?', 1)[0] ?? url, result)
+  if (location !== undefined) reply.header('location', location)
+  if (hasEtag(route)) reply.header('etag', etagOf(payload))
+  return reply.header('content-type', 'application/json; charset=utf-8').send(payload)
+}
+
+function addPage(app: FastifyInstance, page: Page): void {
+  app.route({
+    method: page.method ?? 'GET',
+    url: page.path,
+    config: { page },
+    async handler(_request, reply) {
+      const answer = await page.respond()
+      return reply
+        .status(answer.status ?? 200)
+        .headers({ ...answer.headers, 'content-type': answer.type })
+        .send(answer.body)
+    },
+  })
+}
+
+// The parsers know every media type some route takes; this route takes one (ASVS 4.1.1).
+function assertMediaType(route: Route, request: FastifyRequest): void {
+  if (route.body === undefined || request.body === undefined) return
+  const wanted = route.media === 'form' ? 'application/x-www-form-urlencoded' : 'application/json'
+  const given = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
+  if (given !== wanted) {
+    throw new AppError('unsupported', 'request.media_type', `Send the body as ${wanted}`)
+  }
+}
+
+function servedBy(request: FastifyRequest): { page?: Page; route?: Route } {
+  // Set by addRoute and addPage; the framework's own type for it is open.
+  return request.routeOptions.config as { page?: Page; route?: Route }
+}
+
+function corsOptions(config: Config) {
+  return { origin: config.CORS_ORIGINS, credentials: false, maxAge: 600 }
+}
+
+function sendProblem(deps: ServerDeps, thrown: unknown, reply: FastifyReply, state: State) {
+  const error = publicError(thrown)
+  if (error.kind === 'internal' || error.kind === 'unavailable') {
+    const level = error.kind === 'internal' ? 'error' : 'warn'
+    deps.log[level]({ request_id: state.info.id, err: error.cause ?? error }, error.message)
+  }
+  return reply
+    .status(error.status)
+    .headers(problemHeaders(error))
+    .send(JSON.stringify(problemOf(error, state.info.id)))
+}
+
+// The route's pattern and never the query: neither a token nor an id of a person gets here.
+function logRequest(log: Logger, request: FastifyRequest, reply: FastifyReply, state: State): void {
+  log.info({
+    request_id: state.info.id,
+    method: request.method,
+    route: servedBy(request).route?.path ?? servedBy(request).page?.path ?? '(none)',
+    status: reply.statusCode,
+    ms: Math.round((performance.now() - state.startedAt) * 100) / 100,
+    tenant_id: state.tenant?.id,
+    user_id: state.actor?.user.id,
+    address: state.info.address,
+  })
+}

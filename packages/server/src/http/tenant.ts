@@ -1,0 +1,36 @@
+import type { Tenant } from '../context.ts'
+import type { Doors } from '../db/tenancy.ts'
+import { AppError } from '../errors.ts'
+import type { HostClaim } from './host.ts'
+
+/**
+ * The tenant a host claims, read from the database by one statement. Throws 404 where there is
+ * none and 403 where it is suspended; a tenant being deleted is none.
+ */
+export async function resolveTenant(
+  doors: Doors,
+  claim: HostClaim,
+  publicOrigin: string,
+): Promise<Tenant> {
+  const found = claim.kind === 'nobody' ? undefined : await findTenant(doors, claim)
+  if (found === undefined) throw new AppError('not_found', 'tenant.not_found', 'Tenant not found')
+  if (found.status === 'suspended') {
+    throw new AppError('forbidden', 'tenant.suspended', 'Tenant suspended')
+  }
+  const origin = publicOrigin.replaceAll('{tenant}', found.subdomain)
+  return { id: found.id, name: found.name, subdomain: found.subdomain, origin }
+}
+
+function findTenant(doors: Doors, claim: Exclude<HostClaim, { kind: 'nobody' }>) {
+  return doors.asIdentity((db) => {
+    const tenants = db.selectFrom('tenantry.tenants as t').select(['id', 'name', 'subdomain', 'status'])
+    if (claim.kind === 'subdomain') {
+      return tenants.where('t.subdomain', '=', claim.subdomain).executeTakeFirst()
+    }
+    const owner = db
+      .selectFrom('tenantry.domains as d')
+      .select('d.tenant_id')
+      .where('d.name', '=', claim.domain)
+    return tenants.where('t.id', '=', owner).executeTakeFirst()
+  })
+}

@@ -1,0 +1,92 @@
+import { createHash, createHmac } from 'node:crypto'
+import { hash, verify } from '@node-rs/argon2'
+import bcrypt from 'bcryptjs'
+import { unavailable } from './errors.ts'
+
+/** argon2id by OWASP's parameters (Password Storage Cheat Sheet; ASVS 11.4.2). */
+const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
+
+// The hash functions run on libuv's pool of four; file and DNS work needs threads of it too.
+const WORKERS = 2
+const MAX_WAITING = 100
+
+/** The result of checking a password; `rehash` says that its hash should be replaced. */
+export interface PasswordCheck {
+  valid: boolean
+  rehash: boolean
+}
+
+/** Hashing, one queue per process: the threads it must not exhaust are the process's. */
+export interface Passwords {
+  /** Hashes with argon2id. Waits its turn; throws 503 when too many wait already. */
+  hash(password: string): Promise<string>
+  /**
+   * Checks a password against an argon2, bcrypt or passlib `$bcrypt-sha256$` hash. Without a hash
+   * (no such user) it does the same work and says no. Throws 503 when too many wait already.
+   */
+  check(password: string, stored: string | null | undefined): Promise<PasswordCheck>
+}
+
+export function createPasswords(): Passwords {
+  const inTurn = boundedQueue(WORKERS, MAX_WAITING)
+  let decoy: Promise<string> | undefined
+  return {
+    hash: (password) => inTurn(() => hash(password, PARAMETERS)),
+    check: (password, stored) =>
+      inTurn(async () => {
+        if (stored !== null && stored !== undefined) return checkAgainst(password, stored)
+        decoy ??= hash('nobody has this password', PARAMETERS)
+        await verify(await decoy, password)
+        return { valid: false, rehash: false }
+      }),
+  }
+}
+
+async function checkAgainst(password: string, stored: string): Promise<PasswordCheck> {
+  if (stored.startsWith('$argon2')) {
+    return { valid: await verify(stored, password), rehash: !stored.includes(currentParameters) }
+  }
+  if (stored.startsWith('$bcrypt-sha256$')) {
+    return { valid: await checkPasslib(password, stored), rehash: true }
+  }
+  if (/^\$2[aby]\$/.test(stored)) {
+    return { valid: await bcrypt.compare(password, stored), rehash: true }
+  }
+  return { valid: false, rehash: false }
+}
+
+const currentParameters = `$m=${PARAMETERS.memoryCost},t=${PARAMETERS.timeCost},p=${PARAMETERS.parallelism}$`
+
+// passlib hashes the password first, so that bcrypt's 72 bytes never cut it.
+// v1: $bcrypt-sha256$2b,12$<salt>$<digest>; v2: $bcrypt-sha256$v=2,t=2b,r=12$<salt>$<digest>
+async function checkPasslib(password: string, stored: string): Promise<boolean> {
+  const parts = /^\$bcrypt-sha256\$(v=2,t=)?(2[ab]),(?:r=)?(\d{1,2})\$([./\w]{22})\$([./\w]{31})$/.exec(stored)
+  if (parts === null) return false
+  const [, version2, type, rounds = '', salt = '', digest] = parts
+  const inner =
+    version2 === undefined
+      ? createHash('sha256').update(password).digest('base64')
+      : createHmac('sha256', salt).update(password).digest('base64')
+  return bcrypt.compare(inner, `$${type}$${rounds.padStart(2, '0')}$${salt}${digest}`)
+}
+
+function boundedQueue(workers: number, maxWaiting: number) {
+  let running = 0
+  const waiting: (() => void)[] = []
+  return async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (running >= workers) {
+      if (waiting.length >= maxWaiting) {
+        throw unavailable('signin.busy', 'Too many sign-ins at once; try again')
+      }
+      await new Promise<void>((resolve) => waiting.push(resolve))
+    } else running++
+    try {
+      return await work()
+    } finally {
+      // The place passes to the next in line; only when nobody waits is it free.
+      const next = waiting.shift()
+      if (next === undefined) running--
+      else next()
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import type { Kysely } from 'kysely'
+import type { Doors } from './db/tenancy.ts'
+import { addMember } from './modules/members/members.ts'
+import { createTenant, findTenantId, type NewTenant } from './modules/tenants/tenants.ts'
+import { createUser, findUserId } from './modules/users/users.ts'
+import type { Passwords } from './passwords.ts'
+
+/** Demo data of an app: for development and tests, refused in production. */
+export interface Demo<Database = never> {
+  tenants: readonly DemoTenant[]
+  /** Adds the app's own rows to one tenant, through that tenant's door. Must be idempotent. */
+  fill?(db: Kysely<Database>, tenant: DemoTenant): Promise<void>
+}
+
+export interface DemoTenant extends NewTenant {
+  members: readonly { email: string; password: string; full_name: string; roles: readonly string[] }[]
+}
+
+/** Writes the demo data; what is there already stays as it is. */
+export async function seedDemo(doors: Doors, passwords: Passwords, demo: Demo): Promise<void> {
+  for (const tenant of demo.tenants) {
+    const tenantId = await seedTenant(doors, passwords, tenant)
+    await doors.inTenant(tenantId, async (db: Kysely<never>) => demo.fill?.(db, tenant))
+  }
+}
+
+// Demo passwords are written directly: the rules for passwords are for people who choose one.
+async function seedTenant(
+  doors: Doors,
+  passwords: Passwords,
+  tenant: DemoTenant,
+): Promise<string> {
+  const hashes = await Promise.all(tenant.members.map((it) => passwords.hash(it.password)))
+  return doors.acrossTenants('demo data', async (db) => {
+    const { name, subdomain, code } = tenant
+    const found = await findTenantId(db, subdomain)
+    const tenant_id = found ?? (await createTenant(db, { name, subdomain, code }))
+    for (const [at, { email, full_name, roles }] of tenant.members.entries()) {
+      const password_hash = hashes[at] ?? null
+      const known = await findUserId(db, email)
+      const user_id = known ?? (await createUser(db, { email, full_name, password_hash }))
+      await addMember(db, { tenant_id, user_id, roles })
+    }
+    return tenant_id
+  })
+}

@@ -1,0 +1,140 @@
+import { randomBytes } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import { pino } from 'pino'
+import { inject } from 'vitest'
+import { createApp, type RunningApp } from '../app.ts'
+import { type Config, loadConfig } from '../config.ts'
+import { openDoors } from '../db/open_doors.ts'
+import type { Doors } from '../db/tenancy.ts'
+import type { App } from '../define_app.ts'
+import { addMember } from '../modules/members/members.ts'
+import { createTenant } from '../modules/tenants/tenants.ts'
+import { createUser } from '../modules/users/users.ts'
+import { createPasswords, type Passwords } from '../passwords.ts'
+import { send, type TestReply, type TestRequest } from './http_client.ts'
+
+/** A whole app, listening, on the run's database. Each test makes tenants of its own in it. */
+export interface TestApp {
+  port: number
+  config: Config
+  running: RunningApp
+  doors: Doors
+  /** Everything the app logged, one line each. */
+  logLines: string[]
+  makeTenant(): Promise<TestTenant>
+  send(host: string, request: TestRequest): Promise<TestReply>
+  close(): Promise<void>
+}
+
+export interface TestTenant {
+  id: string
+  subdomain: string
+  host: string
+  makeUser(options?: { roles?: string[]; email?: string; password?: string }): Promise<TestUser>
+  /** Sends to this tenant's host, signed in as `user` where one is given. */
+  send(request: TestRequest & { user?: TestUser | undefined }): Promise<TestReply>
+}
+
+export interface TestUser {
+  id: string
+  email: string
+  password: string
+  /** Of the sign-in that made the user ready; empty where it failed. */
+  accessToken: string
+  refreshToken: string
+}
+
+const SECRET = randomBytes(32).toString('base64')
+
+/** Starts `app` for the tests of one file. `settings` override the test defaults. */
+export async function startTestApp(
+  app: App,
+  settings: Record<string, string> = {},
+): Promise<TestApp> {
+  const database = inject('tenantryDatabase')
+  const config = loadConfig({
+    PORT: '0',
+    DB_URL: database.app,
+    DB_IDENTITY_URL: database.identity,
+    DB_PLATFORM_URL: database.platform,
+    BASE_DOMAINS: 'app.test,localhost',
+    PUBLIC_ORIGIN: 'https://{tenant}.app.test',
+    DEFAULT_DEV_TENANT: 'public',
+    SECRET_KEY: SECRET,
+    DB_POOL_MAX: '5',
+    DB_IDENTITY_POOL_MAX: '3',
+    DB_WAIT_MS: '5000',
+    ...settings,
+  })
+  const logLines: string[] = []
+  const log = pino({ level: config.LOG_LEVEL }, { write: (line) => logLines.push(line) })
+  const opened = openDoors(config, (err) => log.warn({ err }, 'idle connection lost'))
+  const passwords = createPasswords()
+  const running = await createApp({ app, config, secret: SECRET, doors: opened.doors, log, passwords })
+  await running.server.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = running.server.server.address() as AddressInfo
+  const sendTo = (host: string, request: TestRequest) =>
+    send(port, { ...request, headers: { host, ...request.headers } })
+  return {
+    port,
+    config,
+    running,
+    doors: opened.doors,
+    logLines,
+    makeTenant: () => makeTenant(opened.doors, passwords, sendTo),
+    send: sendTo,
+    async close() {
+      await running.close()
+      await opened.close()
+    },
+  }
+}
+
+type SendTo = (host: string, request: TestRequest) => Promise<TestReply>
+
+async function makeTenant(doors: Doors, passwords: Passwords, sendTo: SendTo): Promise<TestTenant> {
+  const subdomain = `t-${randomBytes(6).toString('hex')}`
+  const host = `${subdomain}.app.test`
+  const code = subdomain.toUpperCase().replace('-', '_')
+  const id = await doors.acrossTenants('test', (db) =>
+    createTenant(db, { name: `Tenant ${subdomain}`, subdomain, code }),
+  )
+  return {
+    id,
+    subdomain,
+    host,
+    makeUser: (options) => makeUser(doors, passwords, sendTo, { id, host }, options),
+    send: ({ user, ...request }) =>
+      sendTo(host, {
+        ...request,
+        headers: {
+          ...(user === undefined ? {} : { authorization: `Bearer ${user.accessToken}` }),
+          ...request.headers,
+        },
+      }),
+  }
+}
+
+async function makeUser(
+  doors: Doors,
+  passwords: Passwords,
+  sendTo: SendTo,
+  tenant: { id: string; host: string },
+  options: { roles?: string[]; email?: string; password?: string } = {},
+): Promise<TestUser> {
+  const email = options.email ?? `u-${randomBytes(6).toString('hex')}@example.com`
+  const password = options.password ?? 'correct horse battery'
+  const password_hash = await passwords.hash(password)
+  const id = await doors.acrossTenants('test', async (db) => {
+    const user_id = await createUser(db, { email, full_name: 'Test User', password_hash })
+    await addMember(db, { tenant_id: tenant.id, user_id, roles: options.roles ?? [] })
+    return user_id
+  })
+  const signedIn = await sendTo(tenant.host, {
+    method: 'POST',
+    path: '/api/auth/login',
+    body: { email, password },
+  })
+  const { access_token: accessToken = '', refresh_token: refreshToken = '' } = signedIn.json
+  return { id, email, password, accessToken, refreshToken }
+}

@@ -1,0 +1,15 @@
+import { defineApp } from 'tenantry'
+import { demo } from './demo.ts'
+import { policy } from './policy.ts'
+import { projectRoutes } from './projects/projects.routes.ts'
+
+export const app = defineApp({
+  name: 'Tenantry Starter',
+  policy,
+  routes: [...projectRoutes],
+  migrations: new URL('../migrations', import.meta.url),
+  constraints: {
+    projects_name_unique: { code: 'project.name_taken', detail: 'A project of this name exists' },
+  },
+  demo,
+})

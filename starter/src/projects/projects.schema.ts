@@ -1,0 +1,26 @@
+import { z } from 'zod'
+
+const name = z.string().trim().min(1).max(200)
+const description = z.string().max(2000)
+
+export const ProjectPath = z.object({ project_id: z.uuid() })
+
+/** What goes out. A column that is not listed here cannot leave. */
+export const Project = z
+  .object({
+    id: z.uuid(),
+    name,
+    description,
+    created_at: z.iso.datetime(),
+    updated_at: z.iso.datetime(),
+  })
+  .meta({ id: 'Project' })
+
+/** What comes in. */
+export const NewProject = z
+  .strictObject({ name, description: description.default('') })
+  .meta({ id: 'NewProject' })
+
+export const ProjectChanges = z
+  .strictObject({ name: name.optional(), description: description.optional() })
+  .meta({ id: 'ProjectChanges' })
