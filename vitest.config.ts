@@ -1,19 +1,11 @@
-import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
-const source = (path: string) => fileURLToPath(new URL(`./packages/server/src/${path}`, import.meta.url))
-
-// biome-ignore lint/style/noDefaultExport: vitest reads its configuration from the default export.
 export default defineConfig({
-  resolve: {
-    alias: [
-      { find: /^tenantry$/, replacement: source('index.ts') },
-      { find: /^tenantry\/testing$/, replacement: source('testing.ts') },
-    ],
-  },
+  // `tenantry` is its sources here, as tsconfig.json says.
+  resolve: { tsconfigPaths: true },
   test: {
     globalSetup: ['./vitest.setup.ts'],
-    include: ['packages/*/{src,test}/**/*.test.ts', 'starter/src/**/*.test.ts'],
+    include: ['packages/*/{src,test}/**/*.test.ts', 'starter/src/**/*.test.ts', 'scripts/*.test.ts'],
     testTimeout: 20_000,
     hookTimeout: 30_000,
     pool: 'threads',

@@ -54,8 +54,8 @@ create table tenantry.users (
   full_name text not null default '' check (length(full_name) <= 200),
   is_active boolean not null default true,
   email_verified_at timestamptz,
-  -- Sessions that began earlier are over, in every tenant: reset, password change and disabling
-  -- move it forward.
+  -- Moved by reset, password change and disabling: sessions that were opened under another value
+  -- are over, in every tenant.
   sessions_valid_from timestamptz not null default now(),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),

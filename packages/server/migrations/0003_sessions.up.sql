@@ -1,7 +1,8 @@
 -- Signing in and staying signed in. Secrets are stored as SHA-256 of at least 256 random bits.
 
--- sessions: one per sign-in. Over when revoked, idle too long, too old, or older than its user's
--- sessions_valid_from.
+-- sessions: one per sign-in. Over when revoked, idle too long, too old, or when its user's
+-- sessions_valid_from is no longer the one the sign-in saw: compared for equality and not for order,
+-- so that a sign-in with the old password can never slip past a reset that commits beside it.
 create table tenantry.sessions (
   tenant_id uuid not null,
   id uuid not null,
@@ -12,6 +13,7 @@ create table tenantry.sessions (
   last_seen_at timestamptz not null default now(),
   idle_expires_at timestamptz not null,
   expires_at timestamptz not null,
+  credentials_from timestamptz not null,
   revoked_at timestamptz,
   revoked_why text check (length(revoked_why) <= 64),
   primary key (tenant_id, id),

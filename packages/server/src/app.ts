@@ -1,12 +1,19 @@
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { createBackground } from './background.ts'
 import type { Config } from './config.ts'
-import { describeConstraints } from './db/database_error.ts'
 import type { Doors } from './db/tenancy.ts'
 import type { App } from './define_app.ts'
+import { createThrottle } from './http/throttle.ts'
 import { createRefusals } from './http/refusals.ts'
 import type { Route } from './http/route.ts'
 import { createServer } from './http/server.ts'
+import type { Mail } from './mail/mail.ts'
+import { auditLogRoutes } from './modules/audit_logs/audit_logs.routes.ts'
+import { authRoutes } from './modules/auth/auth.routes.ts'
+import { memberRoutes } from './modules/members/members.routes.ts'
+import { roleRoutes } from './modules/roles/roles.routes.ts'
+import { sessionRoutes } from './modules/sessions/sessions.routes.ts'
 import { tenantRoutes } from './modules/tenants/tenants.routes.ts'
 import type { Passwords } from './passwords.ts'
 import { keyRing } from './secrets.ts'
@@ -19,6 +26,7 @@ export interface AppDeps {
   doors: Doors
   log: Logger
   passwords: Passwords
+  mail: Mail
 }
 
 export interface RunningApp {
@@ -37,10 +45,31 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
     accessMinutes: config.ACCESS_TOKEN_EXPIRE_MINUTES,
   })
   const refusals = createRefusals(doors, (err) => log.error({ err }, 'a refusal was not audited'))
-  describeConstraints(app.constraints ?? {})
-  const routes = [...tenantRoutes(), ...app.routes]
-  const pages: [] = []
+  const throttle = createThrottle(doors, keys, config.RATE_LIMIT === 'on')
+  const background = createBackground(log)
+  const { passwords, mail } = deps
   const { policy } = app
+  const routes = [
+    ...tenantRoutes(),
+    ...authRoutes({
+      config,
+      doors,
+      passwords,
+      refusals,
+      throttle,
+      tokens,
+      mail,
+      background,
+      appName: app.name,
+    }),
+    ...sessionRoutes(),
+    ...memberRoutes(policy),
+    ...roleRoutes(policy),
+    ...auditLogRoutes(),
+    ...app.routes,
+  ]
+  const pages: [] = []
+  const constraints = app.constraints ?? {}
   const server = await createServer({
     config,
     log,
@@ -51,12 +80,14 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
     refusals,
     routes,
     pages,
+    constraints,
   })
   return {
     server,
     routes,
     async close() {
       await server.close()
+      await background.drain()
       await refusals.flush()
     },
   }

@@ -1,16 +1,21 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
-import ipaddr from 'ipaddr.js'
-import { canonicalName } from './http/host.ts'
+import { weakSecret } from './secrets.ts'
 import {
+  baseDomain,
   databaseUrl,
   integer,
   list,
+  type Network,
+  network,
   oneOf,
   origin,
+  publicOrigin,
+  resetUrl,
   type Setting,
   SettingFault,
+  smtpUrl,
   text,
 } from './settings.ts'
 
@@ -196,7 +201,10 @@ export type Config = Readonly<
   }
 >
 
-export type Network = readonly [ipaddr.IPv4 | ipaddr.IPv6, number]
+/** The settings of a command: production may leave out what only its servers need. */
+export type CommandConfig = Omit<Config, 'BASE_DOMAINS' | 'PUBLIC_ORIGIN'> & {
+  readonly [K in 'BASE_DOMAINS' | 'PUBLIC_ORIGIN']?: Config[K]
+}
 
 /** All that is wrong with the settings, in one error: one line each. */
 export class ConfigError extends Error {
@@ -211,12 +219,39 @@ export class ConfigError extends Error {
 
 /** The environment with the `.env` of `folder` behind it: the real environment wins. */
 export function readEnvironment(folder: string, environment = process.env): NodeJS.ProcessEnv {
-  const file = resolve(folder, '.env')
-  return existsSync(file) ? { ...parseEnv(readFileSync(file, 'utf8')), ...environment } : environment
+  return { ...readEnvironmentFile(folder), ...environment }
+}
+
+/** Where a setting's value comes from: the environment, the `.env` of `folder`, or the default. */
+export function sourceOfSetting(
+  name: string,
+  folder: string,
+  environment = process.env,
+): 'environment' | '.env' | 'default' {
+  if (environment[name] !== undefined) return environment[name] === '' ? 'default' : 'environment'
+  return readEnvironmentFile(folder)[name] ? '.env' : 'default'
 }
 
 /** Parses and checks the environment. Throws a ConfigError that lists every fault. */
 export function loadConfig(environment: NodeJS.ProcessEnv): Config {
+  const { values, faults } = readSettings(environment)
+  faults.push(...productionFaults(values.production, environment))
+  if (faults.length > 0) throw new ConfigError(faults)
+  // Nothing that is required is missing now.
+  return Object.freeze(values as Config)
+}
+
+/**
+ * What a command needs that serves nobody: the settings that are given, without those that
+ * production requires of a server. Throws a ConfigError that lists every malformed one.
+ */
+export function loadCommandConfig(environment: NodeJS.ProcessEnv): CommandConfig {
+  const { values, faults } = readSettings(environment)
+  if (faults.length > 0) throw new ConfigError(faults)
+  return Object.freeze(values)
+}
+
+function readSettings(environment: NodeJS.ProcessEnv): { values: CommandConfig; faults: string[] } {
   const production = environment['NODE_ENV'] === 'production'
   const defaults = defaultsFor(production, environment)
   const faults: string[] = []
@@ -231,19 +266,12 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
       faults.push(`${name} ${error.message}${setting.secret ? '' : ` (it is "${given}")`}`)
     }
   }
-  faults.push(...productionFaults(production, environment))
-  if (faults.length > 0) throw new ConfigError(faults)
-  return Object.freeze(values as Config)
+  return { values: values as CommandConfig, faults }
 }
 
-/** Why this SECRET_KEY must not be used in production, or undefined where it may. */
-export function weakSecret(secret: string): string | undefined {
-  if (Buffer.byteLength(secret) < 32) return 'is shorter than 32 bytes'
-  if (new Set(secret).size < 10) return 'repeats a few characters'
-  if (/change.?me|secret.?key|example|password|placeholder|your.?secret/i.test(secret)) {
-    return 'is a well-known placeholder'
-  }
-  return undefined
+function readEnvironmentFile(folder: string): Record<string, string | undefined> {
+  const file = resolve(folder, '.env')
+  return existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {}
 }
 
 function defaultsFor(production: boolean, environment: NodeJS.ProcessEnv): Record<string, string> {
@@ -275,45 +303,4 @@ function productionFaults(production: boolean, environment: NodeJS.ProcessEnv): 
   })
   const limits = environment['RATE_LIMIT'] === 'off' ? ['RATE_LIMIT=off is refused in production'] : []
   return [...missing, ...weak, ...limits]
-}
-
-function baseDomain(name: string): string {
-  const canonical = canonicalName(name)
-  if (canonical === undefined) throw new SettingFault(`has a bad domain "${name}"`)
-  return canonical
-}
-
-function publicOrigin(text: string): string {
-  const example = text.replaceAll('{tenant}', 'tenant')
-  if (!URL.canParse(example) || new URL(example).origin !== example.toLowerCase()) {
-    throw new SettingFault('must be an origin such as https://{tenant}.example.com')
-  }
-  return text
-}
-
-function resetUrl(text: string): string {
-  if (!text.includes('{token}') || !(text.startsWith('{origin}/') || URL.canParse(text))) {
-    throw new SettingFault('must be a URL with {token}, such as {origin}/reset-password#token={token}')
-  }
-  return text
-}
-
-function smtpUrl(text: string): string {
-  if (!URL.canParse(text) || !/^smtps?:$/.test(new URL(text).protocol)) {
-    throw new SettingFault('must look like smtp://user:password@host:587')
-  }
-  return text
-}
-
-function network(text: string): Network {
-  try {
-    return text.includes('/') ? ipaddr.parseCIDR(text) : singleAddress(text)
-  } catch {
-    throw new SettingFault(`has a bad address "${text}"; write 10.0.0.1 or 10.0.0.0/8`)
-  }
-}
-
-function singleAddress(text: string): Network {
-  const address = ipaddr.process(text)
-  return [address, address.kind() === 'ipv4' ? 32 : 128]
 }

@@ -7,6 +7,8 @@ export interface Tenant {
   subdomain: string
   /** `https://acme.example.com`: how links to this tenant are written, never taken from a request. */
   origin: string
+  /** The `iss` of its tokens: by subdomain, so that a new custom domain ends no session. */
+  issuer: string
 }
 
 /** Who is signed in, and what they may do in this tenant. */

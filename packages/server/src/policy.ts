@@ -14,7 +14,8 @@ type Resources = Record<string, readonly string[]>
 type PermissionOf<R extends Resources> = {
   [Name in keyof R & string]: `${Name}:${R[Name][number]}`
 }[keyof R & string]
-type KernelPermission = PermissionOf<typeof kernelResources>
+/** A permission on one of the kernel's own resources. */
+export type KernelPermission = PermissionOf<typeof kernelResources>
 
 export interface SystemRole {
   description: string

@@ -33,6 +33,16 @@ export function hashSecret(secret: string): Buffer {
   return createHash('sha256').update(secret).digest()
 }
 
+/** Why this SECRET_KEY must not be used in production, or undefined where it may. */
+export function weakSecret(secret: string): string | undefined {
+  if (Buffer.byteLength(secret) < 32) return 'is shorter than 32 bytes'
+  if (new Set(secret).size < 10) return 'repeats a few characters'
+  if (/change.?me|secret.?key|example|password|placeholder|your.?secret/i.test(secret)) {
+    return 'is a well-known placeholder'
+  }
+  return undefined
+}
+
 function deriveKeys(secret: string): Keys {
   const derive = (purpose: string) =>
     Buffer.from(hkdfSync('sha256', secret, 'tenantry', purpose, 64))

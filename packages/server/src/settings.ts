@@ -1,4 +1,6 @@
 /** Settings as data: each with its default, its meaning and how its text becomes a value. */
+import ipaddr from 'ipaddr.js'
+import { canonicalName } from './http/host.ts'
 
 export interface Setting<T> {
   /** What applies where nothing is set; undefined means "none". */
@@ -55,4 +57,48 @@ export function origin(text: string): string {
     throw new SettingFault('must be an exact origin such as https://app.example.com, no path, no *')
   }
   return text.toLowerCase()
+}
+
+/** An address range: the address, and how many of its leading bits count. */
+export type Network = readonly [ipaddr.IPv4 | ipaddr.IPv6, number]
+
+export function baseDomain(name: string): string {
+  const canonical = canonicalName(name)
+  if (canonical === undefined) throw new SettingFault(`has a bad domain "${name}"`)
+  return canonical
+}
+
+export function publicOrigin(text: string): string {
+  const example = text.replaceAll('{tenant}', 'tenant')
+  if (!URL.canParse(example) || new URL(example).origin !== example.toLowerCase()) {
+    throw new SettingFault('must be an origin such as https://{tenant}.example.com')
+  }
+  return text
+}
+
+export function resetUrl(text: string): string {
+  if (!text.includes('{token}') || !(text.startsWith('{origin}/') || URL.canParse(text))) {
+    throw new SettingFault('must be a URL with {token}, such as {origin}/reset-password#token={token}')
+  }
+  return text
+}
+
+export function smtpUrl(text: string): string {
+  if (!URL.canParse(text) || !/^smtps?:$/.test(new URL(text).protocol)) {
+    throw new SettingFault('must look like smtp://user:password@host:587')
+  }
+  return text
+}
+
+export function network(text: string): Network {
+  try {
+    return text.includes('/') ? ipaddr.parseCIDR(text) : singleAddress(text)
+  } catch {
+    throw new SettingFault(`has a bad address "${text}"; write 10.0.0.1 or 10.0.0.0/8`)
+  }
+}
+
+function singleAddress(text: string): Network {
+  const address = ipaddr.process(text)
+  return [address, address.kind() === 'ipv4' ? 32 : 128]
 }

@@ -91,7 +91,7 @@ export function createTokens(
     const ours =
       claims.data.tid === tenant.id &&
       claims.data.aud === tenant.id &&
-      claims.data.iss === tenant.origin
+      claims.data.iss === tenant.issuer
     return ours ? { claims: claims.data, keys } : 'foreign'
   }
 
@@ -124,7 +124,7 @@ export function createTokens(
 }
 
 function commonClaims(tenant: Tenant, userId: string, sessionId: string, jti: string) {
-  return { iss: tenant.origin, aud: tenant.id, sub: userId, tid: tenant.id, sid: sessionId, jti }
+  return { iss: tenant.issuer, aud: tenant.id, sub: userId, tid: tenant.id, sid: sessionId, jti }
 }
 
 // An unknown generation costs a comparison, never a look-up.

@@ -5,41 +5,18 @@ interface DatabaseError {
   constraint?: string
 }
 
-/** What a violated constraint means to a client, by the constraint's name. */
-export type ConstraintMeanings = Record<string, { code: string; detail: string }>
-
-const meanings = new Map<string, { code: string; detail: string }>()
-
 /** Classes and codes (PostgreSQL, appendix A) that say "not now" rather than "not this". */
 const TRANSIENT = /^(08|53|57|25006|25P0[34]|26000|40001|40P01|55P03|XX000)/
 
-/** Registers what this app's constraints mean; the kernel does so for its own. */
-export function describeConstraints(described: ConstraintMeanings): void {
-  for (const [name, meaning] of Object.entries(described)) meanings.set(name, meaning)
-}
-
-/** The error a client may see for one that PostgreSQL or the driver threw. */
+/** 503 for what is the database's state and not the query's fault; any other error as it is. */
 export function publicDatabaseError(error: unknown): unknown {
   if (error instanceof AppError || !(error instanceof Error)) return error
-  if (isDatabaseError(error)) return fromCode(error, error)
-  if (isConnectionError(error)) {
-    return unavailable('database.unavailable', 'The database is not available', error)
+  if (isDatabaseError(error)) {
+    if (!TRANSIENT.test(error.code)) return error
+    return unavailable('database.busy', 'The database could not do this now', error)
   }
-  return error
-}
-
-function fromCode(error: DatabaseError, cause: Error): unknown {
-  if (error.code === '23505') return uniqueViolation(error)
-  if (TRANSIENT.test(error.code)) {
-    return unavailable('database.busy', 'The database could not do this now', cause)
-  }
-  return cause
-}
-
-// Never the value or the constraint: a global unique constraint must not tell who else has it.
-function uniqueViolation(error: DatabaseError): AppError {
-  const meaning = meanings.get(error.constraint ?? '')
-  return conflict(meaning?.code ?? 'resource.exists', meaning?.detail ?? 'Already exists')
+  if (!isConnectionError(error)) return error
+  return unavailable('database.unavailable', 'The database is not available', error)
 }
 
 /** Was this error reported by PostgreSQL itself (and not by the connection to it)? */
@@ -58,4 +35,24 @@ function isConnectionError(error: Error): boolean {
     /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN)/.test(code) ||
     /Connection terminated|not queryable|Query read timeout|timeout exceeded when trying/.test(error.message)
   )
+}
+
+/** What a violated unique constraint means to a client, by the constraint's name. */
+export type ConstraintMeanings = Readonly<Record<string, { code: string; detail: string }>>
+
+export const kernelConstraints: ConstraintMeanings = {
+  roles_tenant_id_name_key: { code: 'role.exists', detail: 'A role of this name exists' },
+  tenants_subdomain_key: { code: 'tenant.exists', detail: 'The subdomain is taken' },
+  tenants_code_key: { code: 'tenant.exists', detail: 'The code is taken' },
+  users_realm_id_email_key_key: { code: 'user.exists', detail: 'A user has this e-mail address' },
+}
+
+/**
+ * 409 for a unique violation, in the words of its constraint; undefined for any other error. Never
+ * the value: a global constraint must not tell who else has it.
+ */
+export function conflictOf(error: unknown, meanings: ConstraintMeanings): AppError | undefined {
+  if (!isDatabaseError(error) || error.code !== '23505') return undefined
+  const meaning = meanings[error.constraint ?? ''] ?? kernelConstraints[error.constraint ?? '']
+  return conflict(meaning?.code ?? 'resource.exists', meaning?.detail ?? 'Already exists')
 }

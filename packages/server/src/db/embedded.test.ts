@@ -41,7 +41,7 @@ const processes = new Set<ChildProcess>()
 beforeAll(async () => {
   chmodSync(scratch, 0o755)
   await bundleForOtherProcesses()
-  const pg = await startEmbedded({ dataDir: template, ephemeral: true })
+  const pg = await startEmbedded({ dataDir: template })
   await query(pg, 'create table kept as select 42 as answer')
   await pg.stop()
   rmSync(join(template, 'postgres/port'))
@@ -55,7 +55,7 @@ afterAll(async () => {
 
 describe.concurrent('embedded PostgreSQL', { timeout: 20_000 }, () => {
   test('is reached with its password on 127.0.0.1 and in no other way', async () => {
-    const pg = await startEmbedded({ dataDir: newDataDir(), ephemeral: true })
+    const pg = await startEmbedded({ dataDir: newDataDir(template) })
     expect(await setting(pg, 'listen_addresses')).toBe('127.0.0.1')
     expect(await setting(pg, 'unix_socket_directories')).toBe('')
     const guess = { adminUrl: pg.adminUrl.replace(/:\w+@/, ':guess@') }
@@ -184,6 +184,15 @@ describe.concurrent('embedded PostgreSQL', { timeout: 20_000 }, () => {
     await expect.poll(() => serverPid(dataDir), { timeout: 5_000 }).toBeUndefined()
   })
 
+  test('is deleted by stop when it is ephemeral', async () => {
+    const dataDir = newDataDir(template)
+    const pg = await startEmbedded({ dataDir, ephemeral: true })
+    expect(await setting(pg, 'fsync')).toBe('off')
+    expect(await setting(pg, 'max_connections')).toBe('300')
+    await Promise.all([pg.stop(), pg.stop()])
+    expect(readdirSync(join(dataDir, 'postgres'))).toEqual([])
+  })
+
   test('an interrupted initdb does not poison the next start', async () => {
     const dataDir = newDataDir()
     const owner = newProcess()
@@ -196,7 +205,7 @@ describe.concurrent('embedded PostgreSQL', { timeout: 20_000 }, () => {
     await sleep(100)
     await owner.kill()
     await interrupted
-    const pg = await startEmbedded({ dataDir, ephemeral: true })
+    const pg = await startEmbedded({ dataDir })
     expect(await query(pg, 'select 1 as value')).toBe(1)
     expect(drafts()).toEqual([])
     await pg.stop()
@@ -219,7 +228,7 @@ describe.concurrent('embedded PostgreSQL', { timeout: 20_000 }, () => {
     expect(await query(pg, 'select answer as value from kept')).toBe(42)
     await pg.stop()
     await removeEmbedded(dataDir)
-    expect(readdirSync(dataDir)).toEqual([])
+    expect(readdirSync(join(dataDir, 'postgres'))).toEqual([])
     await removeEmbedded(dataDir)
     await removeEmbedded(join(dataDir, 'never-made'))
   })
@@ -293,7 +302,7 @@ describe.concurrent('embedded PostgreSQL', { timeout: 20_000 }, () => {
     const pg = await starter.start({ dataDir: join(app, '.data'), ephemeral: true })
     expect(pg.dataFolder).toBe(join(app, '.data/postgres/cluster'))
     expect(await query(pg, 'select 1 as value')).toBe(1)
-    expect(existsSync(join(app, '.data/postgres/native'))).toBe(false)
+    expect(copiedBinaries(join(app, '.data/postgres'))).toEqual([])
     await starter.stop()
   })
 
@@ -303,6 +312,7 @@ describe.concurrent('embedded PostgreSQL', { timeout: 20_000 }, () => {
     const starter = newProcess({ ...plainUser(), cwd: app })
     const pg = await starter.start({ dataDir: join(app, '.data'), ephemeral: true })
     expect(await query(pg, 'select 1 as value')).toBe(1)
+    expect(copiedBinaries(join(app, '.data/postgres'))).toHaveLength(1)
     await starter.stop()
   })
 
@@ -325,7 +335,7 @@ describe.concurrent('embedded PostgreSQL', { timeout: 20_000 }, () => {
 
     await removeEmbedded(dataDir)
     expect(existsSync(dirname(pg.dataFolder))).toBe(false)
-    expect(readdirSync(dataDir)).toEqual([])
+    expect(readdirSync(join(dataDir, 'postgres'))).toEqual([])
   })
 
   test.skipIf(!isRoot)(
@@ -472,6 +482,10 @@ async function query(pg: { adminUrl: string }, statement: string): Promise<unkno
 
 function setting(pg: { adminUrl: string }, name: string): Promise<unknown> {
   return query(pg, `select current_setting('${name}') as value`)
+}
+
+function copiedBinaries(folder: string): string[] {
+  return readdirSync(folder).filter((name) => name.startsWith('native-'))
 }
 
 function serverPid(dataDir: string): number | undefined {

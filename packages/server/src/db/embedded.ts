@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
+import { EmbeddedError, inPlainWords } from './embedded_error.ts'
 import {
   controlFolder,
   findHome,
@@ -17,8 +18,6 @@ import {
 import { launch, type ServerOptions, settledServer } from './embedded_launch.ts'
 import {
   acquireLock,
-  EmbeddedError,
-  errorCode,
   findServer,
   ownIdentity,
   type ProcessIdentity,
@@ -39,21 +38,30 @@ export interface EmbeddedPostgres {
   port: number
   /** Another live process owns it: `stop` leaves it running, and it ends with its owner. */
   attached: boolean
-  /** Disconnects every client, ends the server and waits until it is gone. */
+  /** Disconnects every client and ends the server; an ephemeral one is deleted too. */
   stop(): Promise<void>
 }
 
 /** Where and how to run it. */
 export interface EmbeddedOptions {
   dataDir: string
-  /** For tests: fast and not durable, and it ends with the process that started it. */
+  /** For tests: fast, not durable, ends with the process that started it, deleted by `stop`. */
   ephemeral?: boolean
   maxConnections?: number
 }
 
+/** What already runs on a cluster. */
+interface Found {
+  server: Server | undefined
+  /** The live process that it belongs to. */
+  owner: ProcessIdentity | undefined
+  usable: boolean
+}
+
 const START_PATIENCE = 150_000
 const STOP_PATIENCE = 10_000
-const LEFTOVERS_PATIENCE = 15_000
+/** For an owner that is just dying, a server that restarts, leftovers of one that crashed. */
+const UNCLEAR_PATIENCE = 15_000
 
 /** Attaches to the server of this DATA_DIR, adopts it when its owner died, or starts it. */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
@@ -71,7 +79,6 @@ export async function removeEmbedded(dataDir: string): Promise<void> {
   const folder = controlFolder(dataDir)
   if (!existsSync(folder)) return
   await inPlainWords(dataDir, () => locked(folder, removeHome))
-  if (readdirSync(folder).length === 0) rmdirSync(folder)
 }
 
 async function locked<T>(control: string, work: (control: string) => Promise<T>): Promise<T> {
@@ -91,18 +98,24 @@ async function locked<T>(control: string, work: (control: string) => Promise<T>)
 }
 
 async function attachOrOwn(home: Home, options: ServerOptions): Promise<EmbeddedPostgres> {
-  const until = Date.now() + LEFTOVERS_PATIENCE
+  const until = Date.now() + UNCLEAR_PATIENCE
   const password = readPassword(home)
-  while (Date.now() < until) {
-    const running = await usableServer(home, password, options)
-    if (running && password && ownerOf(home, running)) return attach(home, running, password)
-    const server = running ?? (await launch(home, required(home, password), options))
-    if (server) return own(home, server, required(home, password), options)
+  for (;;) {
+    const found = await lookAround(home, password)
+    const database = found.owner
+      ? attach(home, found, required(home, password))
+      : await own(home, found, required(home, password), options)
+    if (database) return database
+    if (Date.now() > until) throw unclear(home, found.owner)
     await sleep(200)
   }
-  throw new EmbeddedError(
-    `Processes of an earlier PostgreSQL still use ${home.cluster}: end them and start again`,
-  )
+}
+
+async function lookAround(home: Home, password: string | undefined): Promise<Found> {
+  const server = await settledServer(home.cluster)
+  const owner = server && ownerOf(home, server)
+  const usable = server !== undefined && (await answers(server, password))
+  return { server, owner, usable }
 }
 
 function required(home: Home, password: string | undefined): string {
@@ -113,24 +126,8 @@ function required(home: Home, password: string | undefined): string {
   )
 }
 
-/** The server that already runs here; an orphan that is of no use is stopped. */
-async function usableServer(
-  home: Home,
-  password: string | undefined,
-  { ephemeral }: ServerOptions,
-): Promise<Server | undefined> {
-  const server = await settledServer(home.cluster)
-  if (!server) return undefined
-  const owner = ownerOf(home, server)
-  // The guard of a throw-away server is about to end it: too late to adopt.
-  const wanted = owner !== undefined || !ephemeral
-  if (wanted && password && (await answers(server, password))) return server
-  if (owner) throw unresponsive(home, owner)
-  await stopServer(server.process)
-  return undefined
-}
-
-async function answers(server: Server, password: string): Promise<boolean> {
+async function answers(server: Server, password: string | undefined): Promise<boolean> {
+  if (!password) return false
   const client = new Client({
     connectionString: adminUrl(server, password),
     connectionTimeoutMillis: 5_000,
@@ -151,23 +148,37 @@ async function answers(server: Server, password: string): Promise<boolean> {
   }
 }
 
-function unresponsive(home: Home, owner: ProcessIdentity): EmbeddedError {
+function unclear(home: Home, owner: ProcessIdentity | undefined): EmbeddedError {
+  if (!owner) {
+    return new EmbeddedError(
+      `Processes of an earlier PostgreSQL still use ${home.cluster}: end them and start again`,
+    )
+  }
   return new EmbeddedError(
     `PostgreSQL in ${home.cluster} belongs to process ${owner.pid}, which runs, but it does not ` +
       'answer: end that process and start again',
   )
 }
 
-function attach(home: Home, server: Server, password: string): EmbeddedPostgres {
+function attach(home: Home, { server, usable }: Found, password: string) {
+  if (!server || !usable) return undefined
   return { ...describe(home, server, password), attached: true, stop: async () => {} }
 }
 
 async function own(
   home: Home,
-  server: Server,
+  { server: orphan, usable }: Found,
   password: string,
-  { ephemeral }: ServerOptions,
-): Promise<EmbeddedPostgres> {
+  options: ServerOptions,
+): Promise<EmbeddedPostgres | undefined> {
+  // The guard of an ephemeral orphan is about to end it: too late to adopt that.
+  const adopted = usable && !options.ephemeral ? orphan : undefined
+  if (orphan && !adopted) await stopServer(orphan.process)
+  const server = adopted ?? (await launch(home, password, options))
+  return server && takeOver(home, server, password, options.ephemeral)
+}
+
+async function takeOver(home: Home, server: Server, password: string, ephemeral: boolean) {
   const record = JSON.stringify({ ...ownIdentity(), server: server.process.pid })
   try {
     if (!(await answers(server, password))) throw wrongPassword(home)
@@ -181,7 +192,7 @@ async function own(
   let stopped: Promise<void> | undefined
   const stop = () => {
     dismissGuard()
-    stopped ??= disown(home, server, record)
+    stopped ??= disown(home, server, record, ephemeral)
     return stopped
   }
   return { ...describe(home, server, password), attached: false, stop }
@@ -195,12 +206,13 @@ function wrongPassword(home: Home): EmbeddedError {
 }
 
 /** Under the lock, so that nobody adopts a server that is about to end. */
-async function disown(home: Home, server: Server, record: string): Promise<void> {
+async function disown(home: Home, server: Server, record: string, ephemeral: boolean) {
   const release = await acquireLock(lockFile(home.control), STOP_PATIENCE).catch(() => undefined)
   try {
-    const file = ownerFile(home.control)
-    if (readIfThere(file) === record) rmSync(file, { force: true })
+    const ours = readIfThere(ownerFile(home.control)) === record
+    if (ours) rmSync(ownerFile(home.control), { force: true })
     await stopServer(server.process)
+    if (ours && ephemeral && release) await removeFiles(home)
   } finally {
     release?.()
   }
@@ -230,8 +242,13 @@ async function removeHome(control: string): Promise<void> {
     )
   }
   if (server) await stopServer(server.process)
-  if (home && home.files !== control) await rm(home.files, { recursive: true, force: true })
-  for (const name of readdirSync(control).filter((name) => name !== 'lock')) {
+  await removeFiles(home ?? { control, files: control })
+}
+
+/** All but the control folder itself, in which others may be waiting for the lock. */
+async function removeFiles({ control, files }: Pick<Home, 'control' | 'files'>): Promise<void> {
+  if (files !== control) await rm(files, { recursive: true, force: true })
+  for (const name of readdirSync(control).filter((name) => !name.startsWith('lock'))) {
     await rm(join(control, name), { recursive: true, force: true })
   }
 }
@@ -260,39 +277,4 @@ function lockFile(control: string): string {
 
 function ownerFile(control: string): string {
   return join(control, 'owner.json')
-}
-
-async function inPlainWords<T>(dataDir: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    throw plainly(dataDir, error)
-  }
-}
-
-function plainly(dataDir: string, error: unknown): unknown {
-  const code = errorCode(error)
-  const path = pathOf(error) ?? dataDir
-  if (['EACCES', 'EPERM', 'EROFS'].includes(code)) {
-    return new EmbeddedError(
-      `Cannot use ${path} (${code}): make DATA_DIR writable for this user, or set it to another folder`,
-      { cause: error },
-    )
-  }
-  if (['ENOSPC', 'EDQUOT'].includes(code)) {
-    return new EmbeddedError(`No space left for ${path}: free some and start again`, {
-      cause: error,
-    })
-  }
-  if (['ENOTDIR', 'EEXIST'].includes(code)) {
-    return new EmbeddedError(`${path} is not a folder: set DATA_DIR to one`, { cause: error })
-  }
-  return error
-}
-
-function pathOf(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined
-  // Of a copy, the place it was to go to.
-  if ('dest' in error) return String(error.dest)
-  return 'path' in error ? String(error.path) : undefined
 }

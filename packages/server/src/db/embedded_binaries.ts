@@ -16,8 +16,9 @@ import {
 } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join, relative } from 'node:path'
+import { EmbeddedError, errorCode } from './embedded_error.ts'
 import { type Home, spawnSettings } from './embedded_home.ts'
-import { EmbeddedError, errorCode, readIfThere } from './embedded_process.ts'
+import { readIfThere } from './embedded_process.ts'
 
 /** PostgreSQL's programs, found, complete and running as the user of their home. */
 export interface Binaries {

@@ -14,7 +14,8 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { EmbeddedError, errorCode, readIfThere } from './embedded_process.ts'
+import { EmbeddedError, errorCode } from './embedded_error.ts'
+import { readIfThere } from './embedded_process.ts'
 
 /** Whom PostgreSQL runs as when we are root, because it refuses to run as root. */
 export interface SystemUser {

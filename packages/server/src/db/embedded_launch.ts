@@ -19,15 +19,9 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Binaries, prepareBinaries } from './embedded_binaries.ts'
+import { EmbeddedError } from './embedded_error.ts'
 import { giveTo, type Home, spawnSettings } from './embedded_home.ts'
-import {
-  EmbeddedError,
-  findServer,
-  identify,
-  readIfThere,
-  type Server,
-  stopServer,
-} from './embedded_process.ts'
+import { findServer, identify, readIfThere, type Server, stopServer } from './embedded_process.ts'
 
 /** How the server is to run. */
 export interface ServerOptions {

@@ -3,11 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { linkSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-
-/** A fault of the embedded PostgreSQL, in one line that says what to do. */
-export class EmbeddedError extends Error {
-  override name = 'EmbeddedError'
-}
+import { EmbeddedError, errorCode } from './embedded_error.ts'
 
 /** A process, told apart from a later one that was given the same id. */
 export interface ProcessIdentity {
@@ -86,10 +82,6 @@ export function readIfThere(file: string): string | undefined {
     if (['ENOENT', 'ESRCH', 'ENOTDIR'].includes(errorCode(error))) return undefined
     throw error
   }
-}
-
-export function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }
 
 function startOf(pid: number): string | undefined {

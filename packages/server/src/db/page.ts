@@ -21,7 +21,7 @@ export async function readPage<DB, TB extends keyof DB, Row extends { id: string
   cursors: Cursors,
   query: z.output<typeof PageQuery>,
   rows: SelectQueryBuilder<DB, TB, Row>,
-  id: `${TB & string}.id`,
+  id: `${TB & string}.${string}`,
 ): Promise<{ items: Row[]; next_cursor: string | null }> {
   // kysely cannot know that `<table>.id` is a column of an open DB type.
   let page = rows.orderBy(id as never, 'desc').limit(query.limit + 1)

@@ -1,5 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import pg from 'pg'
+import { OperatorError } from '../operator_error.ts'
 
 /** The database roles, one per door, none of them superuser or BYPASSRLS. */
 export const roles = {
@@ -23,8 +24,9 @@ const limits: Record<Role, Record<string, string>> = {
 }
 
 export interface SetupOptions {
-  /** DSN of a role that may create roles and databases; its path names the database to make. */
+  /** DSN of a role that may create roles and databases, to a database that exists. */
   adminUrl: string
+  /** The database to make. */
   database: string
   /** Passwords by role; a role without one here keeps what it has. */
   passwords: Partial<Record<Role, string>>
@@ -42,12 +44,31 @@ export async function setupDatabase(options: SetupOptions): Promise<Partial<Role
     await ensureDatabase(admin, options.database)
   })
   await withClient(withDatabase(options.adminUrl, options.database), ensureSchema)
-  return Object.fromEntries(
-    Object.entries(options.passwords).map(([role, password]) => [
-      role,
-      roleUrl(options, roles[role as Role], password),
-    ]),
-  )
+  return roleUrls(options.adminUrl, options.database, options.passwords)
+}
+
+/** The DSNs of the roles whose passwords are given. */
+export function roleUrls<Passwords extends Partial<Record<Role, string>>>(
+  adminUrl: string,
+  database: string,
+  passwords: Passwords,
+): { [R in keyof Passwords]: string } {
+  const urls = Object.entries(passwords).map(([role, password]) => {
+    const url = new URL(withDatabase(adminUrl, database))
+    url.username = roles[role as Role]
+    url.password = encodeURIComponent(password)
+    return [role, url.href]
+  })
+  return Object.fromEntries(urls)
+}
+
+/** A DSN that works as the owner with the administrator's password, for who may become the owner. */
+export function asOwner(adminUrl: string, database: string): string {
+  const url = new URL(withDatabase(adminUrl, database))
+  const settings = { role: roles.owner, ...limits.owner }
+  const options = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`)
+  url.searchParams.set('options', options.join(' '))
+  return url.href.replaceAll('+', '%20')
 }
 
 /** Which of the roles exist already on the server. */
@@ -117,23 +138,21 @@ function passwordsBy(make: (role: Role) => string): Record<Role, string> {
   }
 }
 
-function roleUrl(options: SetupOptions, role: string, password: string): string {
-  const url = new URL(withDatabase(options.adminUrl, options.database))
-  url.username = role
-  url.password = encodeURIComponent(password)
-  return url.href
-}
-
 async function ensureRole(admin: pg.Client, role: Role, password: string | undefined) {
   const name = roles[role]
-  const { rowCount } = await admin.query('select from pg_roles where rolname = $1', [name])
-  if (rowCount === 0) {
+  const { rows } = await admin.query<{ settings: string[] }>(
+    "select coalesce(rolconfig, '{}') as settings from pg_roles where rolname = $1",
+    [name],
+  )
+  if (rows.length === 0) {
     await admin.query(`create role ${name} login nosuperuser nocreatedb nocreaterole noinherit`)
   }
   if (password !== undefined) {
     await admin.query(`alter role ${name} password ${pg.escapeLiteral(password)}`)
   }
   for (const [setting, value] of Object.entries(limits[role])) {
+    // Another administrator may have made the role: what is right already needs no right to alter.
+    if (rows[0]?.settings.includes(`${setting}=${value}`)) continue
     await admin.query(`alter role ${name} set ${setting} = ${pg.escapeLiteral(value)}`)
   }
 }
@@ -145,12 +164,40 @@ async function ensureDatabase(admin: pg.Client, database: string): Promise<void>
     "select pg_has_role(current_user, 'tenantry_owner', 'member') as member",
   )
   if (rows[0]?.member !== true) await admin.query('grant tenantry_owner to current_user')
-  const { rowCount } = await admin.query('select from pg_database where datname = $1', [database])
-  if (rowCount === 0) await admin.query(`create database ${name} owner tenantry_owner`)
+  const { rows: found } = await admin.query<{ owner: string }>(
+    'select pg_get_userbyid(datdba) as owner from pg_database where datname = $1',
+    [database],
+  )
+  if (found[0] === undefined) await admin.query(`create database ${name} owner tenantry_owner`)
+  else if (found[0].owner !== roles.owner) await takeOver(admin, database, found[0].owner)
   await admin.query(`revoke all on database ${name} from public`)
   await admin.query(
     `grant connect on database ${name} to tenantry_app, tenantry_identity, tenantry_platform`,
   )
+}
+
+// An empty database (`createdb saas_db`, a hosted server's own) becomes ours; one in use never.
+async function takeOver(admin: pg.Client, database: string, owner: string): Promise<void> {
+  const url = withDatabase(urlOf(admin), database)
+  const name = pg.escapeIdentifier(database)
+  if (maintenanceDatabases.has(database) || (await withClient(url, countTables)) > 0) {
+    throw new OperatorError(
+      `database "${database}" exists, belongs to "${owner}" and is in use: name another one ` +
+        '(it will be created), or hand it over with ' +
+        `ALTER DATABASE ${name} OWNER TO ${roles.owner}`,
+    )
+  }
+  await admin.query(`alter database ${name} owner to ${roles.owner}`)
+}
+
+const maintenanceDatabases = new Set(['postgres', 'template0', 'template1'])
+
+async function countTables(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ count: number }>(`
+    select count(*)::int as count from pg_class c
+    where c.relkind in ('r', 'p', 'v', 'm', 'f') and c.relnamespace in (
+      select oid from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema')`)
+  return rows[0]?.count ?? 0
 }
 
 async function ensureSchema(client: pg.Client): Promise<void> {

@@ -80,6 +80,7 @@ export interface KernelTables {
     last_seen_at: ColumnType<string, string | Date | undefined, string | Date>
     idle_expires_at: ColumnType<string, string | Date, string | Date>
     expires_at: ColumnType<string, string | Date, string | Date>
+    credentials_from: ColumnType<string, string | Date, string | Date>
     revoked_at: ColumnType<string | null, string | Date | null | undefined, string | Date | null>
     revoked_why: ColumnType<string | null, string | null | undefined, string | null>
   }

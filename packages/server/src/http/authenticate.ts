@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Actor, Tenant } from '../context.ts'
+import { rolesOf, sessionIsLive } from '../db/live_session.ts'
 import type { Doors } from '../db/tenancy.ts'
 import { AppError } from '../errors.ts'
 import type { Policy } from '../policy.ts'
@@ -49,15 +50,10 @@ export async function loadActor(doors: Doors, policy: Policy, claims: AccessClai
       .innerJoin('tenantry.members as m', 'm.user_id', 's.user_id')
       .innerJoin('tenantry.users as u', 'u.id', 's.user_id')
       .select(['u.id', 'u.email', 'u.full_name'])
-      .select(rolesOf)
-      .select(grantsOf)
+      .select([rolesOf('s.user_id').as('roles'), grantsOf])
       .where('s.id', '=', claims.sessionId)
       .where('s.user_id', '=', claims.userId)
-      .where('s.revoked_at', 'is', null)
-      .where(sql<boolean>`now() < least(s.idle_expires_at, s.expires_at)`)
-      .where(sql<boolean>`u.sessions_valid_from <= s.created_at`)
-      .where('m.is_active', '=', true)
-      .where('u.is_active', '=', true)
+      .where(sessionIsLive)
       .executeTakeFirst(),
   )
   if (row === undefined) throw unauthenticated()
@@ -69,10 +65,6 @@ export async function loadActor(doors: Doors, policy: Policy, claims: AccessClai
     permissions: policy.expand([...systemGrants, ...row.grants]),
   }
 }
-
-const rolesOf = sql<string[]>`array(
-  select mr.role from tenantry.member_roles mr where mr.user_id = s.user_id order by mr.role
-)`.as('roles')
 
 const grantsOf = sql<string[]>`array(
   select distinct rp.permission

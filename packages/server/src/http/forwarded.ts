@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import ipaddr from 'ipaddr.js'
-import type { Network } from '../config.ts'
+import type { Network } from '../settings.ts'
 import { AppError } from '../errors.ts'
 
 /** Where a request came from and which host it names, forwarded headers weighed. */

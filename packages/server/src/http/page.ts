@@ -1,8 +1,16 @@
+import type { IncomingHttpHeaders } from 'node:http'
+
 /** Something served without a tenant: health, the API's description, development pages. */
 export interface Page {
   path: `/${string}`
   method?: 'GET' | 'POST'
-  respond(): PageReply | Promise<PageReply>
+  respond(request: PageRequest): PageReply | Promise<PageReply>
+}
+
+/** What a page may know of its request. Never who it is for: no tenant is resolved. */
+export interface PageRequest {
+  headers: IncomingHttpHeaders
+  query: URLSearchParams
 }
 
 export interface PageReply {

@@ -1,3 +1,4 @@
+import { type ConstraintMeanings, conflictOf } from '../db/database_error.ts'
 import { AppError, type Fault } from '../errors.ts'
 
 /** An error as it leaves (RFC 9457). `instance` is the request id. */
@@ -55,9 +56,10 @@ export function problemHeaders(error: AppError): Record<string, string> {
 }
 
 /** What any thrown value means to a client; what is not an AppError is a bug, and says nothing. */
-export function publicError(error: unknown): AppError {
+export function publicError(error: unknown, constraints: ConstraintMeanings = {}): AppError {
   if (error instanceof AppError) return error
   return (
+    conflictOf(error, constraints) ??
     frameworkError(error) ??
     new AppError('internal', 'server.fault', 'Something went wrong on our side', { cause: error })
   )

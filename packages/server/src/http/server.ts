@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { Actor, RequestInfo, Tenant } from '../context.ts'
+import type { ConstraintMeanings } from '../db/database_error.ts'
 import type { Doors } from '../db/tenancy.ts'
 import { AppError } from '../errors.ts'
 import type { Policy } from '../policy.ts'
@@ -38,6 +39,7 @@ export interface ServerDeps {
   refusals: Refusals
   routes: readonly Route[]
   pages: readonly Page[]
+  constraints: ConstraintMeanings
 }
 
 /** What is known of a request so far; each step of the pipeline adds to it. */
@@ -199,8 +201,9 @@ function addPage(app: FastifyInstance, page: Page): void {
     method: page.method ?? 'GET',
     url: page.path,
     config: { page },
-    async handler(_request, reply) {
-      const answer = await page.respond()
+    async handler({ headers, url }, reply) {
+      const query = new URLSearchParams(url.split('?', 2)[1])
+      const answer = await page.respond({ headers, query })
       return reply
         .status(answer.status ?? 200)
         .headers({ ...answer.headers, 'content-type': answer.type })
@@ -229,7 +232,7 @@ function corsOptions(config: Config) {
 }
 
 function sendProblem(deps: ServerDeps, thrown: unknown, reply: FastifyReply, state: State) {
-  const error = publicError(thrown)
+  const error = publicError(thrown, deps.constraints)
   if (error.kind === 'internal' || error.kind === 'unavailable') {
     const level = error.kind === 'internal' ? 'error' : 'warn'
     deps.log[level]({ request_id: state.info.id, err: error.cause ?? error }, error.message)

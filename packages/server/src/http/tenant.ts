@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Tenant } from '../context.ts'
 import type { Doors } from '../db/tenancy.ts'
 import { AppError } from '../errors.ts'
@@ -17,13 +18,28 @@ export async function resolveTenant(
   if (found.status === 'suspended') {
     throw new AppError('forbidden', 'tenant.suspended', 'Tenant suspended')
   }
-  const origin = publicOrigin.replaceAll('{tenant}', found.subdomain)
-  return { id: found.id, name: found.name, subdomain: found.subdomain, origin }
+  const { id, name, subdomain, domain } = found
+  const issuer = publicOrigin.replaceAll('{tenant}', subdomain)
+  return { id, name, subdomain, issuer, origin: domain === null ? issuer : onDomain(issuer, domain) }
 }
+
+// Same scheme and port as the subdomain's origin, the tenant's own name.
+function onDomain(origin: string, domain: string): string {
+  const url = new URL(origin)
+  url.hostname = domain
+  return url.origin
+}
+
+// The door shows verified domains only.
+const firstDomain = sql<string | null>`(
+  select d.name from tenantry.domains d where d.tenant_id = t.id order by d.created_at, d.name limit 1
+)`
 
 function findTenant(doors: Doors, claim: Exclude<HostClaim, { kind: 'nobody' }>) {
   return doors.asIdentity((db) => {
-    const tenants = db.selectFrom('tenantry.tenants as t').select(['id', 'name', 'subdomain', 'status'])
+    const tenants = db
+      .selectFrom('tenantry.tenants as t')
+      .select(['t.id', 't.name', 't.subdomain', 't.status', firstDomain.as('domain')])
     if (claim.kind === 'subdomain') {
       return tenants.where('t.subdomain', '=', claim.subdomain).executeTakeFirst()
     }

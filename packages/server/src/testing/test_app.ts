@@ -1,5 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { pino } from 'pino'
 import { inject } from 'vitest'
 import { createApp, type RunningApp } from '../app.ts'
@@ -10,6 +14,7 @@ import type { App } from '../define_app.ts'
 import { addMember } from '../modules/members/members.ts'
 import { createTenant } from '../modules/tenants/tenants.ts'
 import { createUser } from '../modules/users/users.ts'
+import { createMail, type Mail, type OutgoingMail } from '../mail/mail.ts'
 import { createPasswords, type Passwords } from '../passwords.ts'
 import { send, type TestReply, type TestRequest } from './http_client.ts'
 
@@ -23,6 +28,8 @@ export interface TestApp {
   logLines: string[]
   makeTenant(): Promise<TestTenant>
   send(host: string, request: TestRequest): Promise<TestReply>
+  /** Waits until `count` mails to this address were caught; newest first. Throws after 5 s. */
+  mailsTo(email: string, count?: number): Promise<OutgoingMail[]>
   close(): Promise<void>
 }
 
@@ -64,13 +71,30 @@ export async function startTestApp(
     DB_POOL_MAX: '5',
     DB_IDENTITY_POOL_MAX: '3',
     DB_WAIT_MS: '5000',
+    SIGNIN_LIMIT_ADDRESS: '100000',
     ...settings,
   })
   const logLines: string[] = []
   const log = pino({ level: config.LOG_LEVEL }, { write: (line) => logLines.push(line) })
   const opened = openDoors(config, (err) => log.warn({ err }, 'idle connection lost'))
   const passwords = createPasswords()
-  const running = await createApp({ app, config, secret: SECRET, doors: opened.doors, log, passwords })
+  const dataDir = await mkdtemp(join(tmpdir(), 'tenantry-test-app-'))
+  const mail = createMail({
+    smtpUrl: config.SMTP_URL,
+    from: config.MAIL_FROM,
+    dataDir,
+    production: false,
+    log,
+  })
+  const running = await createApp({
+    app,
+    config,
+    secret: SECRET,
+    doors: opened.doors,
+    log,
+    passwords,
+    mail,
+  })
   await running.server.listen({ port: 0, host: '127.0.0.1' })
   const { port } = running.server.server.address() as AddressInfo
   const sendTo = (host: string, request: TestRequest) =>
@@ -83,10 +107,22 @@ export async function startTestApp(
     logLines,
     makeTenant: () => makeTenant(opened.doors, passwords, sendTo),
     send: sendTo,
+    mailsTo: (email, count = 1) => mailsTo(mail, email, count),
     async close() {
       await running.close()
       await opened.close()
+      await rm(dataDir, { recursive: true, force: true })
     },
+  }
+}
+
+async function mailsTo(mail: Mail, email: string, count: number): Promise<OutgoingMail[]> {
+  const deadline = Date.now() + 5_000
+  for (;;) {
+    const found = ((await mail.caught?.()) ?? []).filter((it) => it.to === email)
+    if (found.length >= count) return found
+    if (Date.now() > deadline) throw new Error(`${found.length} mails to ${email}, not ${count}`)
+    await setTimeout(20)
   }
 }
 

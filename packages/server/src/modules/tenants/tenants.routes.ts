@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { createRoutes, type Route } from '../../http/route.ts'
+import type { KernelPermission } from '../../policy.ts'
 
-const { get } = createRoutes<'tenant:read', never, never>()
+const { get } = createRoutes<KernelPermission, never, never>()
 
 const ApiStatus = z.object({ status: z.literal('ok'), message: z.string() }).meta({ id: 'ApiStatus' })
 

@@ -3,6 +3,7 @@ import type { KernelTables } from '../../db/tables.ts'
 import { emailKey } from '../../email.ts'
 import { unprocessable } from '../../errors.ts'
 import { newId } from '../../ids.ts'
+import { GLOBAL_REALM } from '../../realm.ts'
 
 export interface NewUser {
   email: string
@@ -29,6 +30,7 @@ export async function findUserId(
   const row = await db
     .selectFrom('tenantry.users')
     .select('id')
+    .where('realm_id', '=', GLOBAL_REALM)
     .where('email_key', '=', requireEmailKey(email))
     .executeTakeFirst()
   return row?.id

@@ -1,0 +1,119 @@
+// Who may import whom. `npm run check -- imports` reads it; scripts/imports.test.ts breaks each rule
+// once and fails when nobody notices.
+
+const kernel = '^packages/server/src/'
+const tests = '\\.test\\.ts$|^packages/server/(test|src/testing)/'
+
+const rule = (name, comment, from, to) => ({ name, comment, severity: 'error', from, to })
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    rule('no-cycles', 'Files in a circle can only be read all at once.', {}, { circular: true }),
+    rule('resolvable', 'What cannot be found cannot be judged.', {}, { couldNotResolve: true }),
+
+    rule(
+      'app-uses-public-entry',
+      "An app is upgraded with npm: what `tenantry` does not export may change under it.",
+      { path: '^starter/' },
+      { path: '^packages/', pathNot: `${kernel}(index|testing)\\.ts$` },
+    ),
+    rule(
+      'testing-in-tests-only',
+      "`tenantry/testing` brings vitest and the operators' door.",
+      { path: '^starter/', pathNot: '\\.test\\.ts$|^starter/vitest\\.' },
+      { path: `${kernel}testing(\\.ts$|/)` },
+    ),
+    rule(
+      'kernel-knows-no-app',
+      'The kernel works for every app; only its tests borrow the starter.',
+      { path: '^packages/', pathNot: tests },
+      { path: '^starter/' },
+    ),
+    rule(
+      'sources-need-no-scripts',
+      'Scripts work on the sources, never for them.',
+      { path: '^(packages|starter)/' },
+      { path: '^scripts/' },
+    ),
+
+    rule(
+      'mechanisms-know-no-modules',
+      'Imports point one way: modules -> http and db.',
+      { path: `${kernel}(http|db)/` },
+      { path: `${kernel}modules/` },
+    ),
+    rule(
+      'db-knows-no-http',
+      'Jobs and the CLI use the database without a request.',
+      { path: `${kernel}db/` },
+      { path: `${kernel}http/` },
+    ),
+    rule(
+      'only-wiring-knows-modules',
+      'Modules are put together in app.ts, by the CLI and in demo data, and nowhere else.',
+      { path: kernel, pathNot: `${kernel}(modules/|cli/|testing/|(app|seed|index)\\.ts$)|${tests}` },
+      { path: `${kernel}modules/` },
+    ),
+    rule(
+      'modules-keep-their-internals',
+      "Of another module only the file named for its noun may be used: modules/<noun>/<noun>.ts.",
+      { path: `${kernel}modules/([^/]+)/`, pathNot: tests },
+      { path: `${kernel}modules/`, pathNot: `${kernel}modules/($1/|([^/]+)/\\2\\.ts$)` },
+    ),
+    rule(
+      'modules-are-called',
+      'A module is called by the pipeline and wired by the app; it calls neither.',
+      { path: `${kernel}modules/`, pathNot: tests },
+      { path: `${kernel}(cli/|testing|http/(server|framework)\\.ts$|(app|seed|define_app)\\.ts$)` },
+    ),
+    rule(
+      'wiring-is-the-top',
+      'What is wired does not know what wires it.',
+      { path: kernel, pathNot: `${kernel}(app\\.ts$|cli/|testing/)|${tests}` },
+      { path: `${kernel}(app\\.ts$|cli/)` },
+    ),
+    rule(
+      'public-entry-is-for-apps',
+      'Inside the kernel a thing is imported from the file that is named for it.',
+      { path: kernel, pathNot: tests },
+      { path: `${kernel}(index|testing)\\.ts$` },
+    ),
+    rule(
+      'testing-is-for-tests',
+      'Nothing that serves may need vitest.',
+      { path: kernel, pathNot: `${kernel}testing\\.ts$|${tests}` },
+      { path: `${kernel}testing/` },
+    ),
+
+    rule(
+      'framework-in-two-files',
+      'http/server.ts and http/framework.ts are the only ones who know which framework it is.',
+      { path: kernel, pathNot: `${kernel}http/(server|framework)\\.ts$` },
+      { path: '(^|/)node_modules/(fastify|@fastify/[^/]+)/' },
+    ),
+    rule(
+      'driver-in-db',
+      'Whoever holds a connection can pass by the doors of db/tenancy.ts. Tests have to try.',
+      { path: '^(packages|starter|scripts)/', pathNot: `${kernel}db/|${tests}` },
+      { path: '(^|/)node_modules/(@types/pg|pg|pg-[^/]+|node-pg-migrate)/' },
+    ),
+    rule(
+      'served-by-dependencies',
+      'A user installs no devDependencies of ours.',
+      { path: `${kernel}|^starter/src/`, pathNot: tests },
+      { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['npm-peer', 'npm'] },
+    ),
+  ],
+  options: {
+    parser: 'swc',
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '/dist/' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['types', 'import', 'node', 'default'],
+      extensions: ['.ts', '.d.ts', '.js', '.mjs', '.json'],
+    },
+  },
+}

@@ -1,0 +1,19 @@
+import { sql } from 'kysely'
+
+/**
+ * Is a session alive now, for the aliases s (sessions), m (members) and u (users)? The one place
+ * that says so: authentication and refresh both ask it.
+ */
+export const sessionIsLive = sql<boolean>`(
+  s.revoked_at is null
+  and now() < s.idle_expires_at and now() < s.expires_at
+  and s.credentials_from = u.sessions_valid_from
+  and m.is_active and u.is_active
+)`
+
+/** The names of a member's roles, sorted, as a column; `userId` refers to the member's user. */
+export function rolesOf(userId: 's.user_id' | 'm.user_id') {
+  return sql<string[]>`array(
+    select mr.role from tenantry.member_roles mr where mr.user_id = ${sql.ref(userId)} order by mr.role
+  )`
+}

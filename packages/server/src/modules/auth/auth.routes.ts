@@ -1,0 +1,155 @@
+import type { PublicContext } from '../../context.ts'
+import { type Fault, unprocessable } from '../../errors.ts'
+import { createRoutes, type Route } from '../../http/route.ts'
+import { newId } from '../../ids.ts'
+import {
+  AccessGrant,
+  Credentials,
+  DeprecatedCredentials,
+  ForgottenPassword,
+  Me,
+  Message,
+  NewPassword,
+  PasswordGrant,
+  RefreshToken,
+  SessionGrant,
+  TokenPair,
+} from './auth.schema.ts'
+import { logOut, refresh } from './refresh.ts'
+import { type ResetDeps, requestReset, resetPassword } from './reset.ts'
+import { type SignInInput, signIn } from './sign_in.ts'
+
+const { get, post } = createRoutes<never, never, never>()
+
+export function authRoutes(deps: ResetDeps): Route[] {
+  return [
+    post('/api/auth/token', {
+      access: 'public',
+      summary: 'Sign in with the OAuth2 password flow',
+      media: 'form',
+      body: PasswordGrant,
+      reply: AccessGrant,
+      errors: [401, 403, 429],
+      handle: (ctx, { body }) => grantAccess(deps, ctx, { ...body, email: body.username }),
+    }),
+    post('/api/auth/login', {
+      access: 'public',
+      summary: 'Sign in for an access and a refresh token',
+      query: DeprecatedCredentials,
+      body: Credentials.optional(),
+      reply: SessionGrant,
+      errors: [401, 403, 429],
+      handle: (ctx, { body, query }) => grantSession(deps, ctx, body ?? fromQuery(query)),
+    }),
+    post('/api/auth/refresh', {
+      access: 'public',
+      summary: 'Exchange a refresh token for its successor',
+      body: RefreshToken,
+      reply: TokenPair,
+      errors: [401],
+      handle: (ctx, { body }) => grantSuccessor(deps, ctx, body.refresh_token),
+    }),
+    post('/api/auth/logout', {
+      access: 'public',
+      summary: 'End the session of a refresh token',
+      body: RefreshToken,
+      errors: [401],
+      handle: (ctx, { body }) => logOut(deps, ctx, body.refresh_token),
+    }),
+    post('/api/auth/forgot-password', {
+      access: 'public',
+      summary: 'Ask for a reset link by mail',
+      body: ForgottenPassword,
+      reply: Message,
+      errors: [429],
+      handle: async (ctx, { body }) => {
+        await requestReset(deps, ctx, body.email)
+        return { message: 'Reset link sent' }
+      },
+    }),
+    post('/api/auth/reset-password', {
+      access: 'public',
+      summary: 'Set a new password with a reset token',
+      body: NewPassword,
+      reply: Message,
+      handle: async (ctx, { body }) => {
+        await resetPassword(deps, ctx, body.token, body.new_password)
+        return { message: 'Password successfully reset' }
+      },
+    }),
+    get('/api/auth/me', {
+      access: 'member',
+      summary: 'Get who is signed in',
+      reply: Me,
+      handle: ({ actor, tenant }) => ({
+        id: actor.user.id,
+        user_name: actor.user.full_name,
+        user_email: actor.user.email,
+        tenant_name: tenant.name,
+        roles: [...actor.roles],
+        permissions: [...actor.permissions],
+      }),
+    }),
+  ]
+}
+
+async function grantAccess(deps: ResetDeps, ctx: PublicContext, given: SignInInput) {
+  const { userId, id: sessionId, roles, jti } = await signIn(deps, ctx, given, 'access')
+  return {
+    access_token: await deps.tokens.issueAccess(ctx.tenant, { userId, sessionId, roles, jti }),
+    ...tokenKind(deps),
+    roles,
+    tenant: ctx.tenant.subdomain,
+  }
+}
+
+async function grantSession(deps: ResetDeps, ctx: PublicContext, given: SignInInput) {
+  const opened = await signIn(deps, ctx, given, 'refresh')
+  const { roles } = opened
+  const pair = await tokenPair(deps, ctx, {
+    ...opened,
+    sessionId: opened.id,
+    expiresAt: opened.refreshExpiresAt,
+  })
+  return { ...pair, roles, tenant: ctx.tenant.subdomain }
+}
+
+async function grantSuccessor(deps: ResetDeps, ctx: PublicContext, token: string) {
+  const { jti, ...next } = await refresh(deps, ctx, token)
+  return tokenPair(deps, ctx, {
+    jti,
+    userId: next.user_id,
+    sessionId: next.session_id,
+    roles: next.roles,
+    createdAt: next.created_at,
+    expiresAt: next.expires_at,
+  })
+}
+
+interface PairSubject {
+  userId: string
+  sessionId: string
+  roles: string[]
+  jti: string
+  createdAt: string
+  expiresAt: string
+}
+
+async function tokenPair(deps: ResetDeps, { tenant }: PublicContext, subject: PairSubject) {
+  return {
+    access_token: await deps.tokens.issueAccess(tenant, { ...subject, jti: newId() }),
+    refresh_token: await deps.tokens.issueRefresh(tenant, subject),
+    ...tokenKind(deps),
+  }
+}
+
+function tokenKind({ tokens }: ResetDeps) {
+  return { token_type: 'bearer' as const, expires_in: tokens.accessSeconds }
+}
+
+function fromQuery(query: { email?: string | undefined; password?: string | undefined }) {
+  const { email, password } = query
+  if (email !== undefined && password !== undefined) return { email, password }
+  const missing = (['email', 'password'] as const).filter((it) => query[it] === undefined)
+  throw unprocessable(missing.map((it): Fault => ({ pointer: `/${it}`, message: 'is required' })))
+}

@@ -1,0 +1,41 @@
+import { PageQuery, pageOf } from '../../db/page.ts'
+import type { KernelTables } from '../../db/tables.ts'
+import { createRoutes, type Route } from '../../http/route.ts'
+import type { KernelPermission, Policy } from '../../policy.ts'
+import { findMember, listMembers, removeMember, updateMember } from './manage_members.ts'
+import { Member, MemberChanges, MemberPath } from './members.schema.ts'
+
+const { get, patch, del } = createRoutes<KernelPermission, never, KernelTables>()
+
+export function memberRoutes(policy: Policy): Route[] {
+  return [
+    get('/api/members', {
+      access: 'members:read',
+      summary: 'List members',
+      query: PageQuery,
+      reply: pageOf(Member),
+      handle: (ctx, { query }) => listMembers(ctx, query),
+    }),
+    get('/api/members/:user_id', {
+      access: 'members:read',
+      summary: 'Get a member',
+      params: MemberPath,
+      reply: Member,
+      handle: (ctx, { params }) => findMember(ctx, params.user_id),
+    }),
+    patch('/api/members/:user_id', {
+      access: 'members:update',
+      summary: 'Change the roles of a member, or switch the membership on or off',
+      params: MemberPath,
+      body: MemberChanges,
+      reply: Member,
+      handle: (ctx, { params, body }) => updateMember(ctx, policy, params.user_id, body),
+    }),
+    del('/api/members/:user_id', {
+      access: 'members:delete',
+      summary: 'End a membership',
+      params: MemberPath,
+      handle: (ctx, { params }) => removeMember(ctx, policy, params.user_id),
+    }),
+  ]
+}

@@ -1,0 +1,30 @@
+import { z } from 'zod'
+
+export const RolePath = z.object({ role_id: z.uuid() })
+
+const name = z
+  .string()
+  .regex(/^[a-z][a-z0-9_]{0,62}$/, 'must be lower_snake_case, at most 63 characters')
+const description = z.string().max(500)
+const permissions = z.array(z.string().max(130)).max(500)
+
+/** A role of this tenant. A system role comes with the app: it has no id and cannot be changed. */
+export const Role = z
+  .object({
+    id: z.uuid().nullable(),
+    name,
+    description,
+    permissions: z.array(z.string()),
+    is_system: z.boolean(),
+  })
+  .meta({ id: 'Role' })
+
+export const NewRole = z
+  .strictObject({ name, description: description.default(''), permissions })
+  .meta({ id: 'NewRole' })
+
+export const RoleChanges = z
+  .strictObject({ description: description.optional(), permissions: permissions.optional() })
+  .meta({ id: 'RoleChanges' })
+
+export const Permissions = z.object({ items: z.array(z.string()) }).meta({ id: 'Permissions' })

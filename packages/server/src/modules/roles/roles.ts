@@ -1,0 +1,122 @@
+import { sql } from 'kysely'
+import type { z } from 'zod'
+import type { TenantContext } from '../../context.ts'
+import { type PageQuery, readPage } from '../../db/page.ts'
+import type { KernelTables } from '../../db/tables.ts'
+import { conflict, notFound, unprocessable } from '../../errors.ts'
+import { newId } from '../../ids.ts'
+import type { Policy } from '../../policy.ts'
+import { assertHolds, lockRights } from './role_rights.ts'
+import type { NewRole, RoleChanges } from './roles.schema.ts'
+
+type Context = TenantContext<KernelTables>
+
+/** The tenant's roles: the app's system roles on the first page, then its own. */
+export async function listRoles(ctx: Context, policy: Policy, query: z.output<typeof PageQuery>) {
+  const page = await readPage(ctx.cursors, query, customRoles(ctx), 'r.id')
+  const own = page.items.map((row) => ({ ...row, is_system: false }))
+  const system = query.cursor === undefined ? systemRoles(policy) : []
+  return { items: [...system, ...own], next_cursor: page.next_cursor }
+}
+
+/** Throws 404. */
+export async function findRole(ctx: Context, id: string) {
+  const row = await customRoles(ctx).where('r.id', '=', id).executeTakeFirst()
+  if (row === undefined) throw notFound()
+  return { ...row, is_system: false }
+}
+
+/** Throws 403 for a permission the actor does not hold, 409 for a name in use, 422 for unknown ones. */
+export async function createRole(ctx: Context, policy: Policy, role: z.output<typeof NewRole>) {
+  assertKnown(policy, role.permissions)
+  if (role.name in policy.roles) throw conflict('role.exists', 'A system role has this name')
+  await lockRights(ctx, policy)
+  assertHolds(ctx, role.permissions)
+  const id = newId()
+  const { name, description } = role
+  await ctx.db.insertInto('tenantry.roles').values({ id, name, description }).execute()
+  await setPermissions(ctx, id, role.permissions)
+  ctx.audit({ entity_id: id, meta: { name, permissions: role.permissions } })
+  return findRole(ctx, id)
+}
+
+/** Throws 403 where the actor lacks something the role gives now or would give. */
+export async function updateRole(
+  ctx: Context,
+  policy: Policy,
+  id: string,
+  changes: z.output<typeof RoleChanges>,
+) {
+  const { permissions, description } = changes
+  assertKnown(policy, permissions ?? [])
+  await lockRights(ctx, policy)
+  const role = await findRole(ctx, id)
+  ctx.requireMatch(role)
+  assertHolds(ctx, [...policy.expand(role.permissions), ...(permissions ?? [])])
+  await ctx.db
+    .updateTable('tenantry.roles')
+    .set({ ...(description === undefined ? {} : { description }), updated_at: sql`now()` })
+    .where('id', '=', id)
+    .execute()
+  if (permissions !== undefined) {
+    await ctx.db.deleteFrom('tenantry.role_permissions').where('role_id', '=', id).execute()
+    await setPermissions(ctx, id, permissions)
+  }
+  ctx.audit({ meta: { ...changes } })
+  return findRole(ctx, id)
+}
+
+/** Throws 409 while a member has the role. */
+export async function deleteRole(ctx: Context, policy: Policy, id: string): Promise<void> {
+  await lockRights(ctx, policy)
+  const role = await findRole(ctx, id)
+  assertHolds(ctx, policy.expand(role.permissions))
+  const used = await ctx.db
+    .selectFrom('tenantry.member_roles')
+    .select('user_id')
+    .where('role', '=', role.name)
+    .limit(1)
+    .executeTakeFirst()
+  if (used !== undefined) throw conflict('role.in_use', 'Members have this role; take it from them first')
+  await ctx.db.deleteFrom('tenantry.roles').where('id', '=', id).execute()
+  ctx.audit({ meta: { name: role.name } })
+}
+
+function customRoles({ db }: Context) {
+  return db
+    .selectFrom('tenantry.roles as r')
+    .select(['r.id', 'r.name', 'r.description', permissionsOfRole.as('permissions')])
+}
+
+const permissionsOfRole = sql<string[]>`array(
+  select rp.permission from tenantry.role_permissions rp
+  where rp.role_id = r.id order by rp.permission
+)`
+
+function systemRoles(policy: Policy) {
+  return Object.entries(policy.roles).map(([name, { description, permissions }]) => ({
+    id: null,
+    name,
+    description,
+    permissions: [...permissions],
+    is_system: true,
+  }))
+}
+
+async function setPermissions({ db }: Context, role_id: string, permissions: readonly string[]) {
+  if (permissions.length === 0) return
+  await db
+    .insertInto('tenantry.role_permissions')
+    .values([...new Set(permissions)].map((permission) => ({ role_id, permission })))
+    .execute()
+}
+
+// A custom role lists permissions one by one: a pattern would grow with the next release.
+function assertKnown(policy: Policy, permissions: readonly string[]): void {
+  const faults = permissions.flatMap((permission, at) =>
+    policy.permissions.includes(permission)
+      ? []
+      : [{ pointer: `/permissions/${at}`, message: `"${permission}" is not a permission` }],
+  )
+  if (faults.length > 0) throw unprocessable(faults)
+}

@@ -1,0 +1,56 @@
+import { z } from 'zod'
+import { PageQuery, pageOf } from '../../db/page.ts'
+import type { KernelTables } from '../../db/tables.ts'
+import { createRoutes, type Route } from '../../http/route.ts'
+import type { KernelPermission } from '../../policy.ts'
+import { endOwnSession, endSessionsOf, listSessions, listSessionsOf } from './sessions.ts'
+
+const { get, del } = createRoutes<KernelPermission, never, KernelTables>()
+
+const SessionPath = z.object({ session_id: z.uuid() })
+const MemberPath = z.object({ user_id: z.uuid() })
+
+const Session = z
+  .object({
+    id: z.uuid(),
+    user_agent: z.string(),
+    address: z.string(),
+    created_at: z.iso.datetime(),
+    last_seen_at: z.iso.datetime(),
+    expires_at: z.iso.datetime(),
+    is_current: z.boolean().meta({ description: 'Is it the one that asks?' }),
+  })
+  .meta({ id: 'Session' })
+
+export function sessionRoutes(): Route[] {
+  return [
+    get('/api/sessions', {
+      access: 'member',
+      summary: 'List your own live sessions',
+      query: PageQuery,
+      reply: pageOf(Session),
+      handle: (ctx, { query }) => listSessions(ctx, ctx.actor.user.id, query),
+    }),
+    del('/api/sessions/:session_id', {
+      access: 'member',
+      summary: 'End one of your own sessions',
+      audit: 'sessions.delete',
+      params: SessionPath,
+      handle: (ctx, { params }) => endOwnSession(ctx, params.session_id),
+    }),
+    get('/api/members/:user_id/sessions', {
+      access: 'sessions:read',
+      summary: "List a member's live sessions",
+      params: MemberPath,
+      query: PageQuery,
+      reply: pageOf(Session),
+      handle: (ctx, { params, query }) => listSessionsOf(ctx, params.user_id, query),
+    }),
+    del('/api/members/:user_id/sessions', {
+      access: 'sessions:delete',
+      summary: "End all of a member's sessions",
+      params: MemberPath,
+      handle: (ctx, { params }) => endSessionsOf(ctx, params.user_id),
+    }),
+  ]
+}

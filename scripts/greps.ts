@@ -1,0 +1,141 @@
+// The greps that judge: words which have one place in the sources, or none. A place that is allowed
+// is listed with its reason; one that is no longer needed is a fault too.
+// Usage: tsx scripts/greps.ts [folder]
+import { policy } from '../starter/src/policy.ts'
+import { isGenerated, isTest, readSources, type Source } from './sources.ts'
+
+interface Grep {
+  name: string
+  pattern: RegExp
+  /** What to do instead. */
+  instead: string
+  files: RegExp
+  /** A path, or a folder with its slash, and why it may. */
+  allowed: Record<string, string>
+}
+
+const typescript = /\.ts$/
+const roleNames = Object.keys(policy.roles).join('|')
+
+const greps: Grep[] = [
+  {
+    name: 'one door',
+    pattern: /\bset_(config|tenant)\b/,
+    instead: 'the tenant is set by the doors of db/tenancy.ts, for everybody',
+    files: /\.(ts|sql)$/,
+    allowed: {
+      'packages/server/src/db/tenancy.ts': 'the door',
+      'packages/server/migrations/0001_tenancy.up.sql': 'defines set_tenant',
+      'packages/server/migrations/0001_tenancy.down.sql': 'drops set_tenant',
+    },
+  },
+  {
+    name: 'no query names the tenant',
+    pattern: /\btenant_id\b/,
+    instead: 'row-level security adds it: neither filter on it nor write it',
+    files: typescript,
+    allowed: {
+      'packages/server/src/db/': 'the mechanism',
+      'packages/server/src/modules/tenants/': 'whose rows they are',
+      'packages/server/src/http/tenant.ts': 'finds the tenant, so none is set yet',
+      'packages/server/src/http/server.ts': 'the name of a log field',
+      'packages/server/src/modules/members/members.ts': "the operators' door sees every tenant",
+      'packages/server/src/seed.ts': "the operators' door sees every tenant",
+      'packages/server/src/testing/test_app.ts': "the operators' door sees every tenant",
+    },
+  },
+  {
+    name: 'no role by name',
+    pattern: new RegExp(`['"\`](role:)?(${roleNames})['"\`]`),
+    instead: "ask can(ctx, '<resource>:<action>'); roles are the policy's and the tenant's",
+    files: typescript,
+    allowed: {
+      'starter/src/demo.ts': 'seeds members with roles',
+    },
+  },
+  {
+    name: 'settings in config.ts',
+    pattern: /\bprocess\.env\b/,
+    instead: 'add the setting to config.ts and take it as an argument',
+    files: typescript,
+    allowed: { 'packages/server/src/config.ts': 'reads the environment, once' },
+  },
+  {
+    name: 'wiring is arguments',
+    pattern: /@Injectable|\bcontainer\.|\bgetInstance\b/,
+    instead: 'main -> createApp -> ctx -> function',
+    files: typescript,
+    allowed: {},
+  },
+  {
+    name: 'no way out of the types',
+    pattern: /: any\b|\bas any\b|\benum \w|@ts-(ignore|nocheck|expect-error)/,
+    instead: 'parse what is untyped at the edge; unions of literals instead of enums',
+    files: typescript,
+    allowed: { 'packages/server/src/testing/http_client.ts': 'a test reads the JSON it expects' },
+  },
+]
+
+const folder = process.argv[2] ?? process.cwd()
+const folders = ['packages/server/src', 'packages/server/migrations', 'starter/src', 'starter/migrations']
+const sources = (await readSources(folder, folders, /\.(ts|sql)$/)).filter(
+  ({ path }) => !isTest(path) && !isGenerated(path),
+)
+const faults = [...greps.flatMap(faultsOf), ...emptyNames(), ...sharedTables()]
+for (const fault of faults) console.log(fault)
+process.exitCode = faults.length === 0 ? 0 : 1
+
+function faultsOf({ name, pattern, instead, files, allowed }: Grep): string[] {
+  const used = new Set<string>()
+  const hits = sources
+    .filter(({ path }) => files.test(path))
+    .flatMap((source) => linesWith(pattern, source))
+    .filter(({ path }) => {
+      const exception = Object.keys(allowed).find((it) => path === it || (it.endsWith('/') && path.startsWith(it)))
+      if (exception !== undefined) used.add(exception)
+      return exception === undefined
+    })
+  const stale = Object.keys(allowed).filter((it) => !used.has(it))
+  return [
+    ...hits.map(({ path, line, text }) => `${name}: ${path}:${line}: ${text}\n  ${instead}`),
+    ...stale.map((it) => `${name}: ${it} is allowed and does not need it; take it off the list`),
+  ]
+}
+
+function linesWith(pattern: RegExp, { path, text }: Source) {
+  return text
+    .split('\n')
+    .map((it, at) => ({ path, line: at + 1, text: it.trim() }))
+    .filter((it) => pattern.test(it.text) && !isProse(it.text))
+}
+
+/** Comments may speak of anything, except to the compiler. */
+function isProse(line: string): boolean {
+  return /^(\/\/|\/\*|\*|--)/.test(line) && !line.includes('@ts-')
+}
+
+function emptyNames(): string[] {
+  return sources
+    .filter(({ path }) => /(^|\/)(utils?|helpers?|common|types|misc|index)(\.ts$|\/)/.test(path))
+    // The public entry: the name that npm looks for.
+    .filter(({ path }) => path !== 'packages/server/src/index.ts')
+    .map(({ path }) => `names that say something: ${path}\n  name it for its main thing`)
+}
+
+/** Any module may read a table; the one whose table it is writes it. */
+function sharedTables(): string[] {
+  const writers = new Map<string, Set<string>>()
+  for (const { path, text } of sources) {
+    const module = /^packages\/server\/src\/modules\/[^/]+|^starter\/src\/[^/]+(?=\/)/.exec(path)?.[0]
+    if (module === undefined) continue
+    for (const [, table = ''] of text.matchAll(/(?:insertInto|updateTable|deleteFrom)\('([\w.]+)/g)) {
+      writers.set(table, (writers.get(table) ?? new Set()).add(module))
+    }
+  }
+  return [...writers]
+    .filter(([, modules]) => modules.size > 1)
+    .map(
+      ([table, modules]) =>
+        `one module writes a table: ${table} is written by ${[...modules].join(' and ')}\n  call a function of the module whose table it is`,
+    )
+}
