@@ -4,13 +4,18 @@ import { createBackground } from './background.ts'
 import type { Config } from './config.ts'
 import type { Doors } from './db/tenancy.ts'
 import type { App } from './define_app.ts'
-import { createThrottle } from './http/throttle.ts'
+import { devPages } from './http/dev_pages.ts'
+import { docsPages } from './http/docs_page.ts'
+import { createHealth } from './http/health.ts'
+import { type OpenApiDocument, openApiDocument, openApiPage } from './http/openapi.ts'
 import { createRefusals } from './http/refusals.ts'
 import type { Route } from './http/route.ts'
 import { createServer } from './http/server.ts'
+import { createThrottle } from './http/throttle.ts'
 import type { Mail } from './mail/mail.ts'
 import { auditLogRoutes } from './modules/audit_logs/audit_logs.routes.ts'
 import { authRoutes } from './modules/auth/auth.routes.ts'
+import type { ResetDeps } from './modules/auth/reset.ts'
 import { memberRoutes } from './modules/members/members.routes.ts'
 import { roleRoutes } from './modules/roles/roles.routes.ts'
 import { sessionRoutes } from './modules/sessions/sessions.routes.ts'
@@ -32,6 +37,12 @@ export interface AppDeps {
 export interface RunningApp {
   server: FastifyInstance
   routes: readonly Route[]
+  /** The description of the routes: what /openapi.json serves. */
+  document: OpenApiDocument
+  /** Makes /health/ready say no, and nothing else: the first step of shutting down. */
+  drain(): void
+  /** Writes the refusals counted so far to the audit log. */
+  flushRefusals(): Promise<void>
   /** Finishes what is in flight, then lets go of everything. */
   close(): Promise<void>
 }
@@ -49,26 +60,25 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
   const background = createBackground(log)
   const { passwords, mail } = deps
   const { policy } = app
-  const routes = [
-    ...tenantRoutes(),
-    ...authRoutes({
-      config,
-      doors,
-      passwords,
-      refusals,
-      throttle,
-      tokens,
-      mail,
-      background,
-      appName: app.name,
-    }),
-    ...sessionRoutes(),
-    ...memberRoutes(policy),
-    ...roleRoutes(policy),
-    ...auditLogRoutes(),
-    ...app.routes,
+  const routes = routesOf(app, {
+    config,
+    doors,
+    passwords,
+    refusals,
+    throttle,
+    tokens,
+    mail,
+    background,
+    appName: app.name,
+  })
+  const health = createHealth(doors, app.migrations)
+  const document = openApiDocument(app, routes, { version: app.version ?? '1.0.0' })
+  const pages = [
+    ...health.pages,
+    openApiPage(document),
+    ...docsPages(app.name),
+    ...devPages(config, app.name, mail),
   ]
-  const pages: [] = []
   const constraints = app.constraints ?? {}
   const server = await createServer({
     config,
@@ -85,10 +95,27 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
   return {
     server,
     routes,
+    document,
+    drain: health.drain,
+    flushRefusals: refusals.flush,
     async close() {
+      health.drain()
       await server.close()
       await background.drain()
       await refusals.flush()
     },
   }
+}
+
+// The kernel's modules in order, then the app's own: also the order of the API's description.
+function routesOf({ policy, routes }: App, auth: ResetDeps): Route[] {
+  return [
+    ...tenantRoutes(),
+    ...authRoutes(auth),
+    ...sessionRoutes(),
+    ...memberRoutes(policy),
+    ...roleRoutes(policy),
+    ...auditLogRoutes(),
+    ...routes,
+  ]
 }

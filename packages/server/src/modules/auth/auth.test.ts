@@ -21,7 +21,12 @@ describe('POST /api/auth/token', () => {
   test('gives an access token for the OAuth2 form', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser({ roles: ['manager'] })
-    const form = { username: user.email, password: user.password, grant_type: 'password', scope: 'x' }
+    const form = {
+      username: user.email,
+      password: user.password,
+      grant_type: 'password',
+      scope: 'x',
+    }
     const reply = await token(tenant, { ...form, client_id: 'ignored' })
     expect(reply.status).toBe(200)
     expect(reply.json).toEqual({
@@ -40,7 +45,11 @@ describe('POST /api/auth/token', () => {
     const user = await tenant.makeUser()
     const inactive = await tenant.makeUser()
     await api.doors.acrossTenants('test', (db) =>
-      db.updateTable('tenantry.users').set({ is_active: false }).where('id', '=', inactive.id).execute(),
+      db
+        .updateTable('tenantry.users')
+        .set({ is_active: false })
+        .where('id', '=', inactive.id)
+        .execute(),
     )
     const replies = await Promise.all([
       token(tenant, { username: user.email, password: 'wrong password' }),
@@ -61,17 +70,18 @@ describe('POST /api/auth/token', () => {
     const wrong = await token(other, { username: user.email, password: 'wrong password' })
     expect([wrong.status, wrong.json.detail]).toEqual([401, 'Invalid credentials'])
     const right = await token(other, { username: user.email, password: user.password })
-    expect([right.status, right.json.detail]).toEqual([
-      403,
-      'User does not belong to this tenant',
-    ])
+    expect([right.status, right.json.detail]).toEqual([403, 'User does not belong to this tenant'])
   })
 
   test('an inactive membership is none', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
     await api.doors.inTenant(tenant.id, (db) =>
-      db.updateTable('tenantry.members').set({ is_active: false }).where('user_id', '=', user.id).execute(),
+      db
+        .updateTable('tenantry.members')
+        .set({ is_active: false })
+        .where('user_id', '=', user.id)
+        .execute(),
     )
     const reply = await token(tenant, { username: user.email, password: user.password })
     expect(reply.status).toBe(403)
@@ -137,7 +147,7 @@ describe('GET /api/auth/me', () => {
     expect(reply.json.permissions).not.toContain('projects:delete')
   })
 
-  test('asks for credentials in the seed\'s words', async () => {
+  test("asks for credentials in the seed's words", async () => {
     const tenant = await api.makeTenant()
     const reply = await tenant.send({ path: '/api/auth/me' })
     expect([reply.status, reply.json.detail]).toEqual([401, 'Could not validate credentials'])

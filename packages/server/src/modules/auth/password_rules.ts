@@ -46,10 +46,14 @@ function isCommon(password: string): boolean {
 function isContextWord(password: string, context: PasswordContext): boolean {
   const [local = ''] = context.email.split('@', 1)
   const words = [context.email, local, context.full_name, context.tenantName, context.subdomain]
-  const core = letters(withoutEnding(password.toLowerCase()))
+  const guess = letters(password)
   return words
     .flatMap((it) => [letters(it), ...it.split(/[\s@._-]+/).map(letters)])
-    .some((word) => word.length >= MIN_WORD && word === core)
+    .some((word) => word.length >= MIN_WORD && isWordAndDigits(guess, word))
+}
+
+function isWordAndDigits(guess: string, word: string): boolean {
+  return guess.startsWith(word) && /^\d*$/.test(guess.slice(word.length))
 }
 
 // "acme2026!" is "acme" to whoever guesses.

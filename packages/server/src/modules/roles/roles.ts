@@ -77,7 +77,8 @@ export async function deleteRole(ctx: Context, policy: Policy, id: string): Prom
     .where('role', '=', role.name)
     .limit(1)
     .executeTakeFirst()
-  if (used !== undefined) throw conflict('role.in_use', 'Members have this role; take it from them first')
+  if (used !== undefined)
+    throw conflict('role.in_use', 'Members have this role; take it from them first')
   await ctx.db.deleteFrom('tenantry.roles').where('id', '=', id).execute()
   ctx.audit({ meta: { name: role.name } })
 }

@@ -4,7 +4,9 @@ import type { KernelPermission } from '../../policy.ts'
 
 const { get } = createRoutes<KernelPermission, never, never>()
 
-const ApiStatus = z.object({ status: z.literal('ok'), message: z.string() }).meta({ id: 'ApiStatus' })
+const ApiStatus = z
+  .object({ status: z.literal('ok'), message: z.string() })
+  .meta({ id: 'ApiStatus' })
 
 const TenantData = z
   .object({ tenant_name: z.string(), subdomain: z.string() })

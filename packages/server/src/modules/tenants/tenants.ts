@@ -11,7 +11,10 @@ export interface NewTenant {
 /** Creates a tenant; the operators' door only. Throws 409 where subdomain or code is taken. */
 export async function createTenant(db: Kysely<KernelTables>, tenant: NewTenant): Promise<string> {
   const id = newId()
-  await db.insertInto('tenantry.tenants').values({ id, ...tenant }).execute()
+  await db
+    .insertInto('tenantry.tenants')
+    .values({ id, ...tenant })
+    .execute()
   return id
 }
 

@@ -1,0 +1,181 @@
+import { setTimeout } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { app } from '../../../../../starter/src/app.ts'
+import { startTestApp, type TestApp, type TestTenant } from '../../testing.ts'
+
+let api: TestApp
+beforeAll(async () => {
+  api = await startTestApp(app)
+})
+afterAll(() => api.close())
+
+const forgot = (tenant: TestTenant, email: string) =>
+  tenant.send({ method: 'POST', path: '/api/auth/forgot-password', body: { email } })
+
+const reset = (tenant: TestTenant, token: string, new_password: string) =>
+  tenant.send({ method: 'POST', path: '/api/auth/reset-password', body: { token, new_password } })
+
+const login = (tenant: TestTenant, email: string, password: string) =>
+  tenant.send({ method: 'POST', path: '/api/auth/login', body: { email, password } })
+
+async function tokenFor(tenant: TestTenant, email: string, count = 1): Promise<string> {
+  const reply = await forgot(tenant, email)
+  expect([reply.status, reply.json]).toEqual([200, { message: 'Reset link sent' }])
+  const [mail] = await api.mailsTo(email, count)
+  const token = /#token=([\w-]+)/.exec(mail?.text ?? '')?.[1]
+  if (token === undefined) throw new Error('the mail has no link')
+  return token
+}
+
+describe('password reset', () => {
+  test('sets the password by mail and ends every session, in every tenant (AUTHN-7)', async () => {
+    const [tenant, other] = [await api.makeTenant(), await api.makeTenant()]
+    const user = await tenant.makeUser()
+    await api.doors.acrossTenants('test', (db) =>
+      db.insertInto('tenantry.members').values({ tenant_id: other.id, user_id: user.id }).execute(),
+    )
+    const elsewhere = await login(other, user.email, user.password)
+    const token = await tokenFor(tenant, user.email)
+    const reply = await reset(tenant, token, 'an entirely new one')
+    expect([reply.status, reply.json]).toEqual([200, { message: 'Password successfully reset' }])
+    for (const [at, accessToken] of [
+      [tenant, user.accessToken],
+      [other, elsewhere.json.access_token],
+    ] as const) {
+      const me = await at.send({
+        path: '/api/auth/me',
+        headers: { authorization: `Bearer ${accessToken}` },
+      })
+      expect(me.status).toBe(401)
+    }
+    const old = await tenant.send({
+      method: 'POST',
+      path: '/api/auth/refresh',
+      body: { refresh_token: user.refreshToken },
+    })
+    expect(old.status).toBe(401)
+    expect((await login(tenant, user.email, user.password)).status).toBe(401)
+    expect((await login(tenant, user.email, 'an entirely new one')).status).toBe(200)
+    expect((await api.mailsTo(user.email, 2))[0]?.subject).toMatch(/changed/i)
+  })
+
+  test('16 parallel uses, one success (AUTHN-7)', async () => {
+    const tenant = await api.makeTenant()
+    const user = await tenant.makeUser()
+    const token = await tokenFor(tenant, user.email)
+    const replies = await Promise.all(
+      Array.from({ length: 16 }, (_, at) => reset(tenant, token, `new password number ${at} xyz`)),
+    )
+    expect(replies.filter((it) => it.status === 200)).toHaveLength(1)
+    expect(replies.filter((it) => it.status === 400)).toHaveLength(15)
+    expect(replies.find((it) => it.status === 400)?.json.detail).toBe('Invalid or expired token')
+  })
+
+  test('a newer link voids the older one, and so does a reset asked for elsewhere', async () => {
+    const [tenant, other] = [await api.makeTenant(), await api.makeTenant()]
+    const user = await tenant.makeUser()
+    await api.doors.acrossTenants('test', (db) =>
+      db.insertInto('tenantry.members').values({ tenant_id: other.id, user_id: user.id }).execute(),
+    )
+    const older = await tokenFor(tenant, user.email)
+    const newer = await tokenFor(tenant, user.email, 2)
+    const elsewhere = await tokenFor(other, user.email, 3)
+    expect((await reset(tenant, older, 'an entirely new one')).status).toBe(400)
+    expect((await reset(tenant, newer, 'an entirely new one')).status).toBe(200)
+    expect((await reset(other, elsewhere, 'yet another new one')).status).toBe(400)
+  })
+
+  test('a weak password says why and leaves the link good (AUTHN-2)', async () => {
+    const tenant = await api.makeTenant()
+    const user = await tenant.makeUser()
+    const token = await tokenFor(tenant, user.email)
+    const [local = ''] = user.email.split('@')
+    const cases: [string, RegExp][] = [
+      ['short', /at least 8/],
+      ['x'.repeat(257), /at most 256/],
+      ['password1234567', /common/],
+      [`${tenant.subdomain}2026`, /name/],
+      [`${local}!!`, /name/],
+    ]
+    for (const [password, reason] of cases) {
+      const reply = await reset(tenant, token, password)
+      expect(reply.status).toBe(422)
+      expect(reply.json.errors).toEqual([
+        { pointer: '/new_password', message: expect.stringMatching(reason) },
+      ])
+    }
+    expect((await reset(tenant, token, '👍'.repeat(64))).status).toBe(200)
+    expect((await login(tenant, user.email, '👍'.repeat(64))).status).toBe(200)
+  })
+
+  test('a token is good on its tenant only, in its time only, and stored as a hash', async () => {
+    const [tenant, other] = [await api.makeTenant(), await api.makeTenant()]
+    const user = await tenant.makeUser()
+    const token = await tokenFor(tenant, user.email)
+    expect((await reset(other, token, 'an entirely new one')).status).toBe(400)
+    expect(
+      (await reset(tenant, user.refreshToken.slice(0, 500), 'an entirely new one')).status,
+    ).toBe(400)
+    const rows = await api.doors.asIdentity(
+      (db) => db.selectFrom('tenantry.password_resets').selectAll().execute(),
+      tenant.id,
+    )
+    expect(JSON.stringify(rows)).not.toContain(token)
+    await api.doors.asIdentity(
+      (db) =>
+        db
+          .updateTable('tenantry.password_resets')
+          .set({ expires_at: new Date(Date.now() - 1_000) })
+          .execute(),
+      tenant.id,
+    )
+    expect((await reset(tenant, token, 'an entirely new one')).status).toBe(400)
+  })
+
+  test('whoever does not exist, or is no member here, gets the same answer and no mail (AUTHN-4)', async () => {
+    const [tenant, other] = [await api.makeTenant(), await api.makeTenant()]
+    const member = await tenant.makeUser()
+    const stranger = await other.makeUser()
+    const replies = [
+      await forgot(tenant, member.email),
+      await forgot(tenant, stranger.email),
+      await forgot(tenant, 'nobody-at-all@example.com'),
+    ]
+    for (const reply of replies) {
+      expect([reply.status, reply.text]).toEqual([200, replies[0]?.text])
+      expect(Object.keys(reply.headers).sort()).toEqual(
+        Object.keys(replies[0]?.headers ?? {}).sort(),
+      )
+    }
+    await api.mailsTo(member.email)
+    await setTimeout(100)
+    expect(await api.mailsTo(stranger.email, 0)).toEqual([])
+    expect(await api.mailsTo('nobody-at-all@example.com', 0)).toEqual([])
+  })
+
+  test('says what is no e-mail address, and limits how often one is mailed', async () => {
+    const tenant = await api.makeTenant()
+    expect((await forgot(tenant, 'no address')).status).toBe(422)
+    const statuses: number[] = []
+    for (let i = 0; i < 6; i++) statuses.push((await forgot(tenant, 'spammed@example.com')).status)
+    expect(statuses).toEqual([200, 200, 200, 200, 200, 429])
+  })
+
+  test('a sign-in with the old password beside a reset does not survive it (SESS-4)', async () => {
+    const tenant = await api.makeTenant()
+    for (let round = 0; round < 8; round++) {
+      const user = await tenant.makeUser()
+      const token = await tokenFor(tenant, user.email)
+      const [signedIn] = await Promise.all([
+        login(tenant, user.email, user.password),
+        reset(tenant, token, 'an entirely new one'),
+      ])
+      if (signedIn.status !== 200) continue
+      const me = await tenant.send({
+        path: '/api/auth/me',
+        headers: { authorization: `Bearer ${signedIn.json.access_token}` },
+      })
+      expect(me.status).toBe(401)
+    }
+  })
+})

@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { app } from '../../../../../starter/src/app.ts'
+import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../testing.ts'
+
+let api: TestApp
+beforeAll(async () => {
+  api = await startTestApp(app)
+})
+afterAll(() => api.close())
+
+async function signInAgain(tenant: TestTenant, { email, password }: TestUser): Promise<string> {
+  const body = { email, password }
+  const reply = await tenant.send({ method: 'POST', path: '/api/auth/login', body })
+  return reply.json.access_token
+}
+
+const statusOf = async (tenant: TestTenant, accessToken: string) =>
+  (await tenant.send({ path: '/api/auth/me', headers: { authorization: `Bearer ${accessToken}` } }))
+    .status
+
+describe('sessions', () => {
+  test('are listed, and ended one by one, at once (SESS-9)', async () => {
+    const tenant = await api.makeTenant()
+    const user = await tenant.makeUser()
+    const second = await signInAgain(tenant, user)
+    const { json } = await tenant.send({ path: '/api/sessions', user })
+    expect(json.items.map((it: { is_current: boolean }) => it.is_current)).toEqual([false, true])
+    const path = `/api/sessions/${json.items[0].id}`
+    expect((await tenant.send({ method: 'DELETE', path, user })).status).toBe(204)
+    expect(await statusOf(tenant, second)).toBe(401)
+    expect(await statusOf(tenant, user.accessToken)).toBe(200)
+    expect((await tenant.send({ method: 'DELETE', path, user })).status).toBe(404)
+  })
+
+  test("are one's own: a colleague's does not exist here", async () => {
+    const tenant = await api.makeTenant()
+    const [user, colleague] = [await tenant.makeUser(), await tenant.makeUser()]
+    const theirs = await tenant.send({ path: '/api/sessions', user: colleague })
+    const path = `/api/sessions/${theirs.json.items[0].id}`
+    expect((await tenant.send({ method: 'DELETE', path, user })).status).toBe(404)
+    expect(await statusOf(tenant, colleague.accessToken)).toBe(200)
+  })
+
+  test('of a member can be seen and ended by who may', async () => {
+    const tenant = await api.makeTenant()
+    const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
+    const user = await tenant.makeUser()
+    const second = await signInAgain(tenant, user)
+    const path = `/api/members/${user.id}/sessions`
+    expect((await tenant.send({ path, user })).status).toBe(403)
+    expect((await tenant.send({ path, user: admin })).json.items).toHaveLength(2)
+    expect((await tenant.send({ method: 'DELETE', path, user: admin })).status).toBe(204)
+    expect([await statusOf(tenant, user.accessToken), await statusOf(tenant, second)]).toEqual([
+      401, 401,
+    ])
+    const unknown = '/api/members/01890000-0000-7000-8000-000000000000/sessions'
+    expect((await tenant.send({ path: unknown, user: admin })).status).toBe(404)
+  })
+})
