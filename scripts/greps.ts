@@ -46,7 +46,7 @@ const greps: Grep[] = [
   },
   {
     name: 'no role by name',
-    pattern: new RegExp(`['"\`](role:)?(${roleNames})['"\`]`),
+    pattern: new RegExp(`['"\`](${roleNames})['"\`]`),
     instead: "ask can(ctx, '<resource>:<action>'); roles are the policy's and the tenant's",
     files: typescript,
     allowed: {
@@ -76,8 +76,16 @@ const greps: Grep[] = [
   },
 ]
 
+const writes =
+  /(?:insertInto\('|updateTable\('|deleteFrom\('|insert into |update (?=tenantry)|delete from )([\w.]+)/g
+
 const folder = process.argv[2] ?? process.cwd()
-const folders = ['packages/server/src', 'packages/server/migrations', 'starter/src', 'starter/migrations']
+const folders = [
+  'packages/server/src',
+  'packages/server/migrations',
+  'starter/src',
+  'starter/migrations',
+]
 const sources = (await readSources(folder, folders, /\.(ts|sql)$/)).filter(
   ({ path }) => !isTest(path) && !isGenerated(path),
 )
@@ -91,11 +99,13 @@ function faultsOf({ name, pattern, instead, files, allowed }: Grep): string[] {
     .filter(({ path }) => files.test(path))
     .flatMap((source) => linesWith(pattern, source))
     .filter(({ path }) => {
-      const exception = Object.keys(allowed).find((it) => path === it || (it.endsWith('/') && path.startsWith(it)))
+      const exception = Object.keys(allowed).find(
+        (it) => path === it || (it.endsWith('/') && path.startsWith(it)),
+      )
       if (exception !== undefined) used.add(exception)
       return exception === undefined
     })
-  const stale = Object.keys(allowed).filter((it) => !used.has(it))
+  const stale = Object.keys(allowed).filter((it) => !it.endsWith('/') && !used.has(it))
   return [
     ...hits.map(({ path, line, text }) => `${name}: ${path}:${line}: ${text}\n  ${instead}`),
     ...stale.map((it) => `${name}: ${it} is allowed and does not need it; take it off the list`),
@@ -115,20 +125,24 @@ function isProse(line: string): boolean {
 }
 
 function emptyNames(): string[] {
-  return sources
-    .filter(({ path }) => /(^|\/)(utils?|helpers?|common|types|misc|index)(\.ts$|\/)/.test(path))
-    // The public entry: the name that npm looks for.
-    .filter(({ path }) => path !== 'packages/server/src/index.ts')
-    .map(({ path }) => `names that say something: ${path}\n  name it for its main thing`)
+  return (
+    sources
+      .filter(({ path }) => /(^|\/)(utils?|helpers?|common|types|misc|index)(\.ts$|\/)/.test(path))
+      // The public entry: the name that npm looks for.
+      .filter(({ path }) => path !== 'packages/server/src/index.ts')
+      .map(({ path }) => `names that say something: ${path}\n  name it for its main thing`)
+  )
 }
 
 /** Any module may read a table; the one whose table it is writes it. */
 function sharedTables(): string[] {
   const writers = new Map<string, Set<string>>()
   for (const { path, text } of sources) {
-    const module = /^packages\/server\/src\/modules\/[^/]+|^starter\/src\/[^/]+(?=\/)/.exec(path)?.[0]
+    const module = /^packages\/server\/src\/modules\/[^/]+|^starter\/src\/[^/]+(?=\/)/.exec(
+      path,
+    )?.[0]
     if (module === undefined) continue
-    for (const [, table = ''] of text.matchAll(/(?:insertInto|updateTable|deleteFrom)\('([\w.]+)/g)) {
+    for (const [, table = ''] of text.matchAll(writes)) {
       writers.set(table, (writers.get(table) ?? new Set()).add(module))
     }
   }

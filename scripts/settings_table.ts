@@ -14,12 +14,9 @@ export async function readmeWithSettings(): Promise<string> {
     throw new Error('README.md has lost the markers of its settings table')
   }
   const rows = Object.entries<Setting<unknown>>(settings).map(
-    ([name, { fallback = '', meaning }]) => `| ${name} | ${fallback} | ${capitalise(meaning)} |`,
+    ([name, { fallback, meaning }]) =>
+      `| ${name} | ${fallback === undefined ? '' : `\`${fallback}\``} | ${meaning} |`,
   )
   const table = ['| name | default | meaning |', '|---|---|---|', ...rows].join('\n')
   return `${before}${BEGIN}\n${table}\n${END}${after}`
-}
-
-function capitalise(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
 }

@@ -14,7 +14,9 @@ export async function readSources(
   matching: RegExp,
 ): Promise<Source[]> {
   const found = await Promise.all(folders.map((folder) => filesIn(root, folder)))
-  const paths = found.flat().filter((path) => matching.test(path) && !/\/(node_modules|dist)\//.test(path))
+  const paths = found
+    .flat()
+    .filter((path) => matching.test(path) && !/\/(node_modules|dist)\//.test(path))
   // A check that looks at nothing finds nothing, and would say that all is well.
   if (paths.length === 0) throw new Error(`no files in ${folders.join(', ')} match ${matching}`)
   return Promise.all(

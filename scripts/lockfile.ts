@@ -1,0 +1,50 @@
+// What `npm ci` installs: registry packages, as they were when they were chosen, that run on every
+// Node we promise. lockfile-lint looks at where a package comes from; this at what it cannot see.
+// Usage: tsx scripts/lockfile.ts [folder]
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import semver from 'semver'
+
+interface Package {
+  link?: boolean
+  optional?: boolean
+  integrity?: string
+  engines?: { node?: string } | string[]
+  dependencies?: Record<string, string>
+  optionalDependencies?: Record<string, string>
+  devDependencies?: Record<string, string>
+}
+
+// The lowest that package.json's `engines` allow, and the newest that is tested.
+const nodes = ['20.19.0', '24.0.0']
+
+const folder = process.argv[2] ?? process.cwd()
+const lockfile = await readFile(join(folder, 'package-lock.json'), 'utf8')
+const { packages } = JSON.parse(lockfile) as { packages: Record<string, Package> }
+const names = new Set(Object.keys(packages).map((path) => path.split('node_modules/').at(-1)))
+const faults = Object.entries(packages).flatMap(([path, it]) =>
+  path.includes('node_modules/') ? installedFaults(path, it) : ownFaults(path || 'the root', it),
+)
+for (const fault of faults) console.log(fault)
+process.exitCode = faults.length === 0 ? 0 : 1
+
+function installedFaults(path: string, it: Package): string[] {
+  if (it.link) return []
+  const range = (Array.isArray(it.engines) ? undefined : it.engines?.node) ?? '*'
+  // A lockfile that was written where other platforms' packages were not to be had: `npm ci` takes
+  // it for out of date, everywhere.
+  const missing = Object.keys(it.optionalDependencies ?? {}).filter((name) => !names.has(name))
+  const refusing = it.optional ? [] : nodes.filter((node) => !semver.satisfies(node, range))
+  return [
+    ...(it.integrity?.startsWith('sha512-') ? [] : [`${path} has no sha512 integrity`]),
+    ...missing.map((name) => `${path} has ${name} for another platform, which is not listed`),
+    ...refusing.map((node) => `${path} wants Node ${range}, which ${node} is not`),
+  ]
+}
+
+/** Exact versions: whoever installs without the lockfile gets what was tested. */
+function ownFaults(path: string, it: Package): string[] {
+  return Object.entries({ ...it.dependencies, ...it.devDependencies })
+    .filter(([, version]) => semver.valid(version) === null)
+    .map(([name, version]) => `${path} depends on ${name} "${version}"; write an exact version`)
+}
