@@ -41,8 +41,8 @@ export interface RunningApp {
   document: OpenApiDocument
   /** Makes /health/ready say no, and nothing else: the first step of shutting down. */
   drain(): void
-  /** Writes the refusals counted so far to the audit log. */
-  flushRefusals(): Promise<void>
+  /** Resolves when all that replies did not wait for is done: mails, counted refusals. */
+  settle(): Promise<void>
   /** Finishes what is in flight, then lets go of everything. */
   close(): Promise<void>
 }
@@ -92,17 +92,20 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
     pages,
     constraints,
   })
+  async function settle(): Promise<void> {
+    await background.drain()
+    await refusals.flush()
+  }
   return {
     server,
     routes,
     document,
     drain: health.drain,
-    flushRefusals: refusals.flush,
+    settle,
     async close() {
       health.drain()
       await server.close()
-      await background.drain()
-      await refusals.flush()
+      await settle()
     },
   }
 }

@@ -11,12 +11,14 @@ import { type Config, loadConfig } from '../config.ts'
 import { openDoors } from '../db/open_doors.ts'
 import type { Doors } from '../db/tenancy.ts'
 import type { App } from '../define_app.ts'
+import { createMail, type Mail } from '../mail/mail.ts'
+import type { OutgoingMail } from '../mail/outgoing_mail.ts'
 import { addMember } from '../modules/members/members.ts'
 import { createTenant } from '../modules/tenants/tenants.ts'
-import { createUser } from '../modules/users/users.ts'
-import { createMail, type Mail, type OutgoingMail } from '../mail/mail.ts'
+import { createUser, findUserId } from '../modules/users/users.ts'
 import { createPasswords, type Passwords } from '../passwords.ts'
 import { send, type TestReply, type TestRequest } from './http_client.ts'
+import { recordStatements } from './record_statements.ts'
 
 /** A whole app, listening, on the run's database. Each test makes tenants of its own in it. */
 export interface TestApp {
@@ -26,7 +28,9 @@ export interface TestApp {
   doors: Doors
   /** Everything the app logged, one line each. */
   logLines: string[]
-  makeTenant(): Promise<TestTenant>
+  makeTenant(options?: { name?: string }): Promise<TestTenant>
+  /** The statements `work` sends to the database, tenant settings and transaction words aside. */
+  statementsOf(work: () => Promise<unknown>): Promise<string[]>
   send(host: string, request: TestRequest): Promise<TestReply>
   /** Waits until `count` mails to this address were caught; newest first. Throws after 5 s. */
   mailsTo(email: string, count?: number): Promise<OutgoingMail[]>
@@ -72,6 +76,8 @@ export async function startTestApp(
     DB_IDENTITY_POOL_MAX: '3',
     DB_WAIT_MS: '5000',
     SIGNIN_LIMIT_ADDRESS: '100000',
+    // Tests share few cores: a late event loop says nothing about the app.
+    EVENT_LOOP_DELAY_MAX_MS: '60000',
     ...settings,
   })
   const logLines: string[] = []
@@ -89,7 +95,7 @@ export async function startTestApp(
   const running = await createApp({
     app,
     config,
-    secret: SECRET,
+    secret: config.SECRET_KEY ?? SECRET,
     doors: opened.doors,
     log,
     passwords,
@@ -105,7 +111,8 @@ export async function startTestApp(
     running,
     doors: opened.doors,
     logLines,
-    makeTenant: () => makeTenant(opened.doors, passwords, sendTo),
+    makeTenant: (options) => makeTenant(opened.doors, passwords, sendTo, options),
+    statementsOf: recordStatements(Object.values(opened.pools)),
     send: sendTo,
     mailsTo: (email, count = 1) => mailsTo(mail, email, count),
     async close() {
@@ -128,12 +135,17 @@ async function mailsTo(mail: Mail, email: string, count: number): Promise<Outgoi
 
 type SendTo = (host: string, request: TestRequest) => Promise<TestReply>
 
-async function makeTenant(doors: Doors, passwords: Passwords, sendTo: SendTo): Promise<TestTenant> {
+async function makeTenant(
+  doors: Doors,
+  passwords: Passwords,
+  sendTo: SendTo,
+  options: { name?: string } = {},
+): Promise<TestTenant> {
   const subdomain = `t-${randomBytes(6).toString('hex')}`
   const host = `${subdomain}.app.test`
   const code = subdomain.toUpperCase().replace('-', '_')
   const id = await doors.acrossTenants('test', (db) =>
-    createTenant(db, { name: `Tenant ${subdomain}`, subdomain, code }),
+    createTenant(db, { name: options.name ?? `Tenant ${subdomain}`, subdomain, code }),
   )
   return {
     id,
@@ -162,7 +174,10 @@ async function makeUser(
   const password = options.password ?? 'correct horse battery'
   const password_hash = await passwords.hash(password)
   const id = await doors.acrossTenants('test', async (db) => {
-    const user_id = await createUser(db, { email, full_name: 'Test User', password_hash })
+    // The same e-mail again is the same person, in one more tenant.
+    const known = await findUserId(db, email)
+    const user_id =
+      known ?? (await createUser(db, { email, full_name: 'Test User', password_hash }))
     await addMember(db, { tenant_id: tenant.id, user_id, roles: options.roles ?? [] })
     return user_id
   })

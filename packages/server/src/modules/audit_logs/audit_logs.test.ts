@@ -62,7 +62,7 @@ describe('the audit log', () => {
     await expect
       .poll(async () => (await logOf(tenant, admin, '&action=access.denied')).length)
       .toBe(1)
-    await api.running.flushRefusals()
+    await api.running.settle()
     const rows = await logOf(tenant, admin, '&action=access.denied')
     expect(rows.map((it) => it.meta['repeated'])).toEqual([29, undefined])
     expect(await logOf(tenant, admin, '&action=auth.signed_in')).toHaveLength(2)

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { KernelTables } from '../../db/tables.ts'
 import { newId } from '../../ids.ts'
 
@@ -29,4 +29,39 @@ export async function findTenantId(
     .where('subdomain', '=', subdomain)
     .executeTakeFirst()
   return row?.id
+}
+
+/** Every tenant, by subdomain; the operators' door only. */
+export function listTenants(db: Kysely<KernelTables>) {
+  return db
+    .selectFrom('tenantry.tenants')
+    .select(['id', 'subdomain', 'name', 'code', 'status', 'created_at'])
+    .orderBy('subdomain')
+    .execute()
+}
+
+/** Closes a tenant to everybody but operators. False where there is none to suspend. */
+export function suspendTenant(db: Kysely<KernelTables>, subdomain: string): Promise<boolean> {
+  return moveTenant(db, subdomain, 'suspended')
+}
+
+/** Opens a suspended tenant again. False where there is none to resume. */
+export function resumeTenant(db: Kysely<KernelTables>, subdomain: string): Promise<boolean> {
+  return moveTenant(db, subdomain, 'active')
+}
+
+// A tenant being deleted stays that: neither way leads back.
+async function moveTenant(
+  db: Kysely<KernelTables>,
+  subdomain: string,
+  status: 'active' | 'suspended',
+): Promise<boolean> {
+  const moved = await db
+    .updateTable('tenantry.tenants')
+    .set({ status, updated_at: sql<string>`now()` })
+    .where('subdomain', '=', subdomain)
+    .where('status', 'in', ['active', 'suspended'])
+    .returning('id')
+    .executeTakeFirst()
+  return moved !== undefined
 }

@@ -1,0 +1,80 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
+import type { Route } from '../../http/route.ts'
+import type { TestReply } from '../http_client.ts'
+import { inSafeOrder } from './statements.ts'
+import { call, nameOf, pathToNothing, type World } from './world.ts'
+
+/** Says what in a reply is not as the API's description has it. */
+export type ReplyCheck = (route: Route, reply: TestReply) => string[]
+
+interface DescribedResponse {
+  $ref?: string
+  content?: Record<string, { schema?: unknown }>
+}
+
+/** Validates replies against the app's own OpenAPI document: status, media type, body. */
+export function replyCheck({ api }: World): ReplyCheck {
+  const { document } = api.running
+  const ajv = new Ajv2020({ strict: false, allErrors: true })
+  addFormats.default(ajv)
+  ajv.addSchema(document, 'api')
+  return (route, reply) => {
+    const path = route.path.replaceAll(/:(\w+)/g, '{$1}')
+    const operation = document.paths[path]?.[route.method.toLowerCase()]
+    const responses = operation?.['responses'] as Record<string, DescribedResponse> | undefined
+    const described = responses?.[String(reply.status)]
+    if (described === undefined)
+      return [`${nameOf(route)}: status ${reply.status} is not described`]
+    const response = resolve(document, described)
+    const type = reply.headers['content-type']?.split(';', 1)[0] ?? ''
+    const schema = response.content?.[type]?.schema
+    if (schema === undefined) return emptyFaults(route, reply, response)
+    // Reference within the document, so that components resolve.
+    const validate = ajv.compile(rebase(schema))
+    return validate(reply.json)
+      ? []
+      : [
+          `${nameOf(route)}: ${reply.status} is not as described: ${ajv.errorsText(validate.errors)}`,
+        ]
+  }
+}
+
+/** Calls every route well and badly and checks each reply. */
+export async function replyFaults(world: World): Promise<string[]> {
+  const check = replyCheck(world)
+  const faults: string[] = []
+  for (const route of inSafeOrder(world.routes)) {
+    const { method } = route
+    const { tenant, admin } = world.a
+    const replies = [
+      await tenant.send({ method, path: pathToNothing(route) }),
+      await tenant.send({ method, path: pathToNothing(route), user: admin, body: { '?': 1 } }),
+      await tenant.send({ method, path: pathToNothing(route), user: admin, body: '{' }),
+      await tenant.send({ method, path: pathToNothing(route), user: world.a.users['none'] }),
+      await call(world, route, world.a, admin),
+    ]
+    faults.push(...replies.flatMap((reply) => check(route, reply)))
+  }
+  return [...new Set(faults)]
+}
+
+function resolve(document: object, response: DescribedResponse): DescribedResponse {
+  if (response.$ref === undefined) return response
+  const parts = response.$ref.replace('#/', '').split('/')
+  // The document is our own; a reference that leads nowhere fails the check that follows.
+  return parts.reduce<unknown>(
+    (node, part) => (node as Record<string, unknown> | undefined)?.[part],
+    document,
+  ) as DescribedResponse
+}
+
+function rebase(schema: unknown): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"api#/'))
+}
+
+function emptyFaults(route: Route, reply: TestReply, { content }: DescribedResponse): string[] {
+  if (content === undefined && reply.text === '') return []
+  const type = reply.headers['content-type'] ?? 'no content type'
+  return [`${nameOf(route)}: ${reply.status} came as ${type}, which is not described`]
+}
