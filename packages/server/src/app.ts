@@ -49,7 +49,7 @@ export interface RunningApp {
 
 /** Wires the kernel's modules and the app's routes into one server. All wiring is here. */
 export async function createApp(deps: AppDeps): Promise<RunningApp> {
-  const { app, config, doors, log } = deps
+  const { app, config, doors, log, passwords, mail } = deps
   const keys = keyRing(deps.secret, config.SECRET_KEY_PREVIOUS)
   const tokens = createTokens(keys, {
     algorithm: config.JWT_ALGORITHM,
@@ -58,7 +58,6 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
   const refusals = createRefusals(doors, (err) => log.error({ err }, 'a refusal was not audited'))
   const throttle = createThrottle(doors, keys, config.RATE_LIMIT === 'on')
   const background = createBackground(log)
-  const { passwords, mail } = deps
   const { policy } = app
   const routes = routesOf(app, {
     config,
@@ -79,7 +78,6 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
     ...docsPages(app.name),
     ...devPages(config, app.name, mail),
   ]
-  const constraints = app.constraints ?? {}
   const server = await createServer({
     config,
     log,
@@ -90,7 +88,7 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
     refusals,
     routes,
     pages,
-    constraints,
+    constraints: app.constraints ?? {},
   })
   async function settle(): Promise<void> {
     await background.drain()

@@ -1,7 +1,8 @@
 import type { App } from '../define_app.ts'
+import type { Policy } from '../policy.ts'
 import { operationIds, operationOf, tagOf, templateOf } from './openapi_operation.ts'
 import { headerComponents, problemComponents, problemSchema } from './openapi_problems.ts'
-import { describeSchemas, type JsonSchema } from './openapi_schemas.ts'
+import { describeSchemas, type JsonSchema, type Schemas } from './openapi_schemas.ts'
 import type { Page } from './page.ts'
 import type { Route } from './route.ts'
 
@@ -28,20 +29,13 @@ export function openApiDocument(
   if ('Problem' in schemas.components) {
     throw new Error('the schema name "Problem" is the kernel\'s own; choose another')
   }
-  const ids = operationIds(routes)
-  const paths: OpenApiDocument['paths'] = {}
-  for (const [at, route] of routes.entries()) {
-    const operation = { operationId: ids[at], ...operationOf(route, schemas, app.policy) }
-    const item = (paths[templateOf(route)] ??= {})
-    item[route.method.toLowerCase()] = operation
-  }
   return {
     openapi: '3.1.1',
     info: { title: app.name, version, description: INTRODUCTION },
     // Never from the request: a document must not repeat what a client put into its Host header.
     servers: [{ url: '/', description: 'The tenant on whose host this document was read' }],
     tags: tagsOf(routes),
-    paths,
+    paths: pathsOf(routes, schemas, app.policy),
     components: {
       schemas: { ...schemas.components, Problem: problemSchema },
       responses: problemComponents(),
@@ -84,7 +78,19 @@ const tagDescriptions: Record<string, string> = {
   sessions: 'Where somebody is signed in',
   members: 'The people of the tenant and their roles',
   roles: "The tenant's own roles, beside the system roles",
+  permissions: 'What a role can allow',
   'audit-logs': 'Who did what, and when',
+}
+
+function pathsOf(routes: readonly Route[], schemas: Schemas, policy: Policy) {
+  const ids = operationIds(routes)
+  const paths: OpenApiDocument['paths'] = {}
+  for (const [at, route] of routes.entries()) {
+    const path = templateOf(route)
+    const operation = { operationId: ids[at], ...operationOf(route, schemas, policy) }
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation }
+  }
+  return paths
 }
 
 function tagsOf(routes: readonly Route[]): JsonSchema[] {

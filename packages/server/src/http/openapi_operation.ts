@@ -2,7 +2,7 @@ import type { Policy } from '../policy.ts'
 import { acceptsIfMatch, headersOf, problemResponses } from './openapi_problems.ts'
 import type { Field, JsonSchema, Schemas } from './openapi_schemas.ts'
 import { hasEtag } from './reply.ts'
-import { isPermission, type Route } from './route.ts'
+import type { Route } from './route.ts'
 
 /** A route as an OpenAPI operation object. */
 export function operationOf(route: Route, schemas: Schemas, policy: Policy): JsonSchema {
@@ -47,7 +47,9 @@ export function operationIds(routes: readonly Route[]): string[] {
 }
 
 function shortId(route: Route): string {
-  const nouns = route.path.split('/').filter((it) => it !== '' && it !== 'api' && !it.startsWith(':'))
+  const nouns = route.path
+    .split('/')
+    .filter((it) => it !== '' && it !== 'api' && !it.startsWith(':'))
   const verb = verbOf(route)
   return snakeCase([...(nouns.length === 0 ? ['status'] : nouns), ...(verb === '' ? [] : [verb])])
 }
@@ -83,7 +85,7 @@ function accessText({ access }: Route, policy: Policy): string {
   const holders = Object.entries(policy.roles)
     .filter(([, { permissions }]) => policy.expand(permissions).has(access))
     .map(([name]) => `\`${name}\``)
-  const roles = holders.length === 0 ? '' : `; of the system roles, ${holders.join(', ')}`
+  const roles = holders.length === 0 ? '' : ` (system roles: ${holders.join(', ')})`
   return `For members with the permission \`${access}\`${roles}.`
 }
 
@@ -110,7 +112,8 @@ const ifMatch: JsonSchema = {
   name: 'If-Match',
   in: 'header',
   required: false,
-  description: 'The `etag` of the version this changes: if there is a newer one, nothing is changed',
+  description:
+    'The `etag` of the version this changes: if there is a newer one, nothing is changed',
   schema: { type: 'string' },
 }
 

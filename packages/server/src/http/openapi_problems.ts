@@ -45,7 +45,8 @@ const meanings: Record<number, Meaning> = {
 
 const others = {
   name: 'OtherError',
-  description: 'What any request may meet: 408, 414, 431 for its size and pace, 500 for a fault of ours',
+  description:
+    'What any request may meet: 408, 414, 431 for its size and pace, 500 for a fault of ours',
 }
 
 /** An error as it leaves (RFC 9457); see problem.ts. */
@@ -98,7 +99,9 @@ export function problemResponses(route: Route): Record<string, JsonSchema> {
   const entries = statusesOf(route).map((status) => {
     const meaning = meanings[status]
     if (meaning === undefined) {
-      throw new Error(`${route.method} ${route.path}: errors has ${status}, which is no known error`)
+      throw new Error(
+        `${route.method} ${route.path}: errors has ${status}, which is no known error`,
+      )
     }
     return [String(status), { $ref: `#/components/responses/${meaning.name}` }] as const
   })

@@ -45,28 +45,45 @@ export function describeSchemas(routes: readonly Route[]): Schemas {
   assertFree(components, named, differing)
   return {
     of,
-    fieldsOf: (schema) => (schema === undefined ? [] : fieldsOf(convert(schema, 'input'))),
+    fieldsOf: (schema) =>
+      (schema === undefined ? [] : fieldsOf(convert(schema, 'input'))).map((field) => ({
+        ...field,
+        schema: withRefs(field.schema, rename('input')),
+      })),
     components: sortedByName(components),
   }
 }
 
 function collect(route: Route, named: Named): void {
-  for (const schema of [route.params, route.query, route.body]) {
-    if (schema !== undefined) remember(schema, 'input', named, route)
+  const remember = (found: Record<string, JsonSchema>, direction: Direction) => {
+    for (const [id, schema] of Object.entries(found)) addNamed(named[direction], id, schema, route)
   }
-  if (route.reply !== undefined) remember(route.reply, 'output', named, route)
+  for (const schema of [route.params, route.query]) {
+    if (schema !== undefined) remember(insideOf(convert(schema, 'input')), 'input')
+  }
+  if (route.body !== undefined) remember(convert(route.body, 'input').named, 'input')
+  if (route.reply !== undefined) remember(convert(route.reply, 'output').named, 'output')
 }
 
-function remember(schema: z.ZodType, direction: Direction, named: Named, route: Route): void {
-  for (const [id, found] of Object.entries(convert(schema, direction).named)) {
-    const known = named[direction].get(id)
-    if (known !== undefined && !isDeepStrictEqual(known, found)) {
-      throw new Error(
-        `${route.method} ${route.path}: another schema is called "${id}" too; change one .meta({ id })`,
-      )
-    }
-    named[direction].set(id, found)
+function addNamed(
+  known: Map<string, JsonSchema>,
+  id: string,
+  schema: JsonSchema,
+  { method, path }: Route,
+): void {
+  const before = known.get(id)
+  if (before !== undefined && !isDeepStrictEqual(before, schema)) {
+    throw new Error(
+      `${method} ${path}: another schema is called "${id}" too; change one .meta({ id })`,
+    )
   }
+  known.set(id, schema)
+}
+
+// An object that is taken apart into parameters needs no component itself; its fields may.
+function insideOf({ root, named }: Converted): Record<string, JsonSchema> {
+  const { [rootId(root) ?? '']: _, ...rest } = named
+  return rest
 }
 
 interface Converted {
@@ -75,7 +92,11 @@ interface Converted {
 }
 
 function convert(schema: z.ZodType, direction: Direction): Converted {
-  const { $defs, $schema: _, ...root } = z.toJSONSchema(schema, {
+  const {
+    $defs,
+    $schema: _,
+    ...root
+  } = z.toJSONSchema(schema, {
     io: direction,
     override: ({ jsonSchema }) => simplify(jsonSchema, direction),
   })
@@ -86,14 +107,29 @@ function convert(schema: z.ZodType, direction: Direction): Converted {
 const formats = new Set(['date-time', 'date', 'time', 'uuid', 'email', 'uri'])
 
 function simplify(schema: JsonSchema, direction: Direction): void {
+  mergeNull(schema)
   // What the format says to people and tools alike, as a page of regular expression.
   if (formats.has(String(schema['format']))) delete schema['pattern']
   if (schema['minimum'] === Number.MIN_SAFE_INTEGER) delete schema['minimum']
   if (schema['maximum'] === Number.MAX_SAFE_INTEGER) delete schema['maximum']
+  // Every name in JSON is a string.
+  if (isDeepStrictEqual(schema['propertyNames'], { type: 'string' })) delete schema['propertyNames']
+  if (isDeepStrictEqual(schema['additionalProperties'], {})) schema['additionalProperties'] = true
   // A client must take replies with fields that a later version adds.
   if (direction === 'output' && schema['additionalProperties'] === false) {
     delete schema['additionalProperties']
   }
+}
+
+// `string | null` as one schema with two types: what tools show best, and some only accept.
+function mergeNull(schema: JsonSchema): void {
+  const { anyOf } = schema
+  if (!Array.isArray(anyOf) || anyOf.length !== 2) return
+  const [value, nothing]: unknown[] = anyOf
+  if (!isRecord(value) || !isRecord(nothing) || nothing['type'] !== 'null') return
+  if (typeof value['type'] !== 'string' || 'enum' in value || 'const' in value) return
+  delete schema['anyOf']
+  Object.assign(schema, { ...value, ...schema, type: [value['type'], 'null'] })
 }
 
 // Which ids need two components: their own text differs, or that of one they refer to.
@@ -126,16 +162,18 @@ function assertFree(
 ): void {
   const ids = new Set([...input.keys(), ...output.keys()])
   for (const id of [...differing].map((it) => `${it}Input`)) {
-    if (ids.has(id)) throw new Error(`the schema name "${id}" is needed for an input; choose another`)
+    if (ids.has(id))
+      throw new Error(`the schema name "${id}" is needed for an input; choose another`)
   }
   for (const id of Object.keys(components)) {
     if (id.startsWith('__')) throw new Error('a recursive schema needs a name: .meta({ id })')
-    if (!/^\w+$/.test(id)) throw new Error(`the schema name "${id}" may have letters and digits only`)
+    if (!/^\w+$/.test(id))
+      throw new Error(`the schema name "${id}" may have letters and digits only`)
   }
 }
 
 function fieldsOf({ root, named }: Converted): Field[] {
-  const object = typeof root['$ref'] === 'string' ? (named[idOf(root['$ref'])] ?? root) : root
+  const object = named[rootId(root) ?? ''] ?? root
   const { properties, required } = object
   if (!isRecord(properties)) throw new Error('params and query must be a z.object')
   const names = Array.isArray(required) ? required : []
@@ -162,6 +200,10 @@ function refsIn(schema: JsonSchema): string[] {
     return value
   })
   return refs
+}
+
+function rootId({ $ref }: JsonSchema): string | undefined {
+  return typeof $ref === 'string' ? idOf($ref) : undefined
 }
 
 function idOf(ref: string): string {

@@ -30,3 +30,11 @@ export function htmlReply(body: string, policy: string): PageReply {
   const headers = { 'content-security-policy': policy }
   return { type: 'text/html; charset=utf-8', body, headers }
 }
+
+/** A script that a page loads by its path, so that no policy has to allow inline ones. */
+export function scriptReply(
+  body: string | Buffer,
+  headers: Record<string, string> = {},
+): PageReply {
+  return { type: 'text/javascript; charset=utf-8', body, headers }
+}

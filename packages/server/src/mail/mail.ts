@@ -1,15 +1,8 @@
 import type { Logger } from 'pino'
 import { emailKey } from '../email.ts'
 import { type CaughtMail, createMailFolder } from './mail_folder.ts'
+import type { OutgoingMail } from './outgoing_mail.ts'
 import { createSmtp } from './smtp.ts'
-
-export interface OutgoingMail {
-  /** The address as it is stored: one, and nothing but an address. */
-  to: string
-  subject: string
-  text: string
-  html: string
-}
 
 export interface Mail {
   /** Resolves when the next server has taken the mail. Throws when it would not, or not in time. */

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path'
 import { z } from 'zod'
 import { newId } from '../ids.ts'
-import type { OutgoingMail } from './mail.ts'
+import type { OutgoingMail } from './outgoing_mail.ts'
 
 const KEPT = 200
 

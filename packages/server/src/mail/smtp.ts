@@ -1,5 +1,5 @@
 import { createTransport } from 'nodemailer'
-import type { OutgoingMail } from './mail.ts'
+import type { OutgoingMail } from './outgoing_mail.ts'
 
 const CONNECT_MS = 5_000
 const SILENCE_MS = 10_000

@@ -1,5 +1,5 @@
 import { type Html, html } from '../html.ts'
-import type { OutgoingMail } from './mail.ts'
+import type { OutgoingMail } from './outgoing_mail.ts'
 
 /** A mail without its recipient. */
 export type MailContent = Omit<OutgoingMail, 'to'>
@@ -10,9 +10,7 @@ export interface MailContext {
 }
 
 /** The mail that carries a reset link. The only place its token goes to. */
-export function resetMail(
-  context: MailContext & { link: string; minutes: number },
-): MailContent {
+export function resetMail(context: MailContext & { link: string; minutes: number }): MailContent {
   const { appName, tenantName, link, minutes } = context
   const request = `Somebody asked for a new password for your account at ${tenantName}.`
   const how = `To choose one, open this link within ${minutes} minutes; it works once:`
