@@ -5,7 +5,11 @@ export default defineConfig({
   resolve: { tsconfigPaths: true },
   test: {
     globalSetup: ['./vitest.setup.ts'],
-    include: ['packages/*/{src,test}/**/*.test.ts', 'starter/src/**/*.test.ts', 'scripts/*.test.ts'],
+    include: [
+      'packages/*/{src,test}/**/*.test.ts',
+      'starter/src/**/*.test.ts',
+      'scripts/*.test.ts',
+    ],
     testTimeout: 20_000,
     hookTimeout: 30_000,
     pool: 'threads',

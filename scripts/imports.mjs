@@ -1,31 +1,28 @@
 // Holds the imports against .dependency-cruiser.mjs. JavaScript, because under tsx the cruiser loses
-// its parser for TypeScript.
+// its parser for TypeScript. Usage: node scripts/imports.mjs [folder]
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { argv } from 'node:process'
+import { argv, cwd } from 'node:process'
 import { cruise } from 'dependency-cruiser'
 import extractDepcruiseOptions from 'dependency-cruiser/config-utl/extract-depcruise-options'
 
 const rules = join(import.meta.dirname, '../.dependency-cruiser.mjs')
 const roots = ['packages', 'starter', 'scripts']
 
-/**
- * Each forbidden import under `folder` as one line, and each source file that was not looked at.
- * @param {string} folder
- */
-export async function importFaults(folder) {
-  const { modules, summary } = await cruiseSources(folder)
-  const seen = new Set(modules.map((it) => it.source))
-  const sources = await sourcesOf(folder)
-  const faults = summary.violations.map(({ rule, from, to }) => `${rule.name}: ${from} -> ${to}`)
-  faults.push(...sources.filter((it) => !seen.has(it)).map((it) => `not looked at: ${it}`))
+const folder = argv[2] ?? cwd()
+const { modules, summary } = await cruiseSources()
+const seen = new Set(modules.map((it) => it.source))
+const unseen = (await sourcePaths()).filter((it) => !seen.has(it))
+const faults = [
+  ...summary.violations.map(({ rule, from, to }) => `${rule.name}: ${from} -> ${to}`),
+  ...unseen.map((it) => `not looked at: ${it}`),
   // A cruiser that cannot read TypeScript finds nothing, and says that all is well.
-  if (!summary.totalDependenciesCruised) faults.push('not one import was seen')
-  return faults
-}
+  ...(summary.totalDependenciesCruised ? [] : ['not one import was seen']),
+]
+for (const fault of faults) console.log(fault)
+process.exitCode = faults.length === 0 ? 0 : 1
 
-/** @param {string} folder */
-async function cruiseSources(folder) {
+async function cruiseSources() {
   const options = { ...(await extractDepcruiseOptions(rules)), baseDir: folder }
   const kernel = join(folder, 'packages/server/src')
   // As in tsconfig.json, which the cruiser cannot read without TypeScript's old API.
@@ -38,8 +35,7 @@ async function cruiseSources(folder) {
   return output
 }
 
-/** @param {string} folder */
-async function sourcesOf(folder) {
+async function sourcePaths() {
   const found = await Promise.all(
     roots.map(async (root) => {
       const names = await readdir(join(folder, root), { recursive: true })
@@ -47,10 +43,4 @@ async function sourcesOf(folder) {
     }),
   )
   return found.flat().filter((it) => /\.ts$/.test(it) && !/\/(node_modules|dist)\//.test(it))
-}
-
-if (argv[1] === import.meta.filename) {
-  const faults = await importFaults(join(import.meta.dirname, '..'))
-  for (const fault of faults) console.log(fault)
-  process.exitCode = faults.length === 0 ? 0 : 1
 }

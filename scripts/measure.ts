@@ -92,7 +92,7 @@ function functionsOf({ path, text }: Source): Piece[] {
 
 function hasStatements(node: Node): boolean {
   if (node.type !== 'ArrowFunctionExpression') return functions.has(node.type)
-  return 'body' in node && isNode(node.body) && node.body.type === 'BlockStatement'
+  return 'body' in node && isNode(node.body) && 'stmts' in node.body
 }
 
 function nodesIn(value: unknown): Node[] {

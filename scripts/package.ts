@@ -1,5 +1,5 @@
-// The kernel as npm gets it: packs it, installs the pack beside a copy of the starter, and holds
-// that app, which has none of this checkout's sources, against the compiler and starts its CLI.
+// The kernel as npm gets it: packs it and installs the pack in a copy of the starter, which then has
+// none of this checkout's sources. That app must compile, pass a test and have a CLI.
 import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -12,6 +12,10 @@ const run = promisify(execFile)
 const root = join(import.meta.dirname, '..')
 const kernel = join(root, 'packages/server')
 
+const manifest: { bin: { tenantry: string } } = JSON.parse(
+  await readFile(join(kernel, 'package.json'), 'utf8'),
+)
+
 const folder = await mkdtemp(join(tmpdir(), 'tenantry-package-'))
 try {
   const tarball = await pack(folder)
@@ -19,8 +23,8 @@ try {
   const app = await newApp(folder, tarball)
   const node = (...args: string[]) => run(process.execPath, args, { cwd: app })
   await node('node_modules/typescript/bin/tsc')
-  await node('--import', 'tsx', 'src/app.ts')
-  await node('node_modules/tenantry/bin/tenantry.js', '--help')
+  await node('node_modules/vitest/vitest.mjs', 'run', 'src/projects')
+  await node(join('node_modules/tenantry', manifest.bin.tenantry), '--help')
 } catch (error) {
   // A failed command says on its stdout why.
   const { message, stdout = '' } = error as Error & { stdout?: string }
@@ -41,10 +45,16 @@ async function pack(destination: string): Promise<string> {
 async function lint(tarball: string): Promise<void> {
   const { buffer } = new Uint8Array(await readFile(tarball))
   const { messages, pkg } = await publint({ pack: { tarball: buffer }, strict: true })
-  const { stdout } = await run('tar', ['-tzf', tarball])
+  const packed = (await run('tar', ['-tzf', tarball])).stdout.split('\n')
+  const migrations = await readdir(join(kernel, 'migrations'))
   const faults = [
     ...messages.map((it) => formatMessage(it, pkg, { color: false }) ?? it.code),
-    ...stdout.split('\n').filter((it) => /\.test\.|(?<!\.d)\.ts$/.test(it)),
+    ...packed
+      .filter((it) => /\.test\.|(?<!\.d)\.ts$/.test(it))
+      .map((it) => `${it} is for this repository only`),
+    ...migrations
+      .filter((it) => !packed.includes(`package/migrations/${it}`))
+      .map((it) => `migrations/${it} is missing`),
   ]
   if (faults.length > 0) throw new Error(`not fit to be published:\n  ${faults.join('\n  ')}`)
 }

@@ -74,6 +74,10 @@ create table tenantry.members (
 );
 create index members_by_user on tenantry.members (user_id, tenant_id);
 select tenantry.make_tenant_table('tenantry.members');
+-- A tenant's door makes nobody a member: whoever it took in, by an id that it learnt, would be a user
+-- whose name and address it may read.
+revoke insert, update on tenantry.members from tenantry_app;
+grant update (is_active, is_default, updated_at) on tenantry.members to tenantry_app;
 
 alter table tenantry.users enable row level security, force row level security;
 -- A tenant sees a person only where that person is its member. (The sub-select is why this table
@@ -121,17 +125,21 @@ create table tenantry.role_permissions (
 );
 select tenantry.make_tenant_table('tenantry.role_permissions');
 
--- member_roles: by name, because a role is either in code or a row.
+-- member_roles: a system role has a name and no role_id. A tenant's own role has both, so that it
+-- never becomes a system role because a later release brings one of the same name.
 create table tenantry.member_roles (
   tenant_id uuid not null,
   user_id uuid not null,
   role text not null check (role ~ '^[a-z][a-z0-9_]{0,62}$'),
+  role_id uuid,
   created_at timestamptz not null default now(),
   primary key (tenant_id, user_id, role),
   constraint member_roles_member_fkey
-    foreign key (tenant_id, user_id) references tenantry.members (tenant_id, user_id) on delete cascade
+    foreign key (tenant_id, user_id) references tenantry.members (tenant_id, user_id) on delete cascade,
+  constraint member_roles_role_fkey
+    foreign key (tenant_id, role_id) references tenantry.roles (tenant_id, id)
 );
-create index member_roles_by_role on tenantry.member_roles (tenant_id, role);
+create index member_roles_by_role on tenantry.member_roles (tenant_id, role_id);
 select tenantry.make_tenant_table('tenantry.member_roles');
 
 select tenantry.announce_changes(t) from unnest(array[

@@ -55,7 +55,7 @@ drop policy app_own_tenant on tenantry.password_resets;
 create policy identity_own_tenant on tenantry.password_resets to tenantry_identity
   using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)
   with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
-grant select, insert, update on tenantry.password_resets to tenantry_identity;
+grant select, insert, update, delete on tenantry.password_resets to tenantry_identity;
 
 -- throttles: counters shared by all nodes. The key is a keyed hash, so no address or e-mail is
 -- stored; it spans tenants on purpose, so an attacker gains nothing by changing the host.

@@ -24,12 +24,11 @@ create policy identity_own_tenant on tenantry.audit_logs for insert to tenantry_
   with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
 grant insert on tenantry.audit_logs to tenantry_identity;
 
--- platform_logs: each use of the door across tenants, with its reason. No row-level security: it
+-- platform_logs: each use of the door across tenants, with its reason, written before the work. No row-level security: it
 -- belongs to no tenant, and only the platform door may add to it (on the committed list).
 create table tenantry.platform_logs (
   id uuid primary key,
   created_at timestamptz not null default now(),
-  reason text not null check (length(reason) between 1 and 500),
-  operator text not null default '' check (length(operator) <= 128)
+  reason text not null check (length(reason) between 1 and 500)
 );
 grant select, insert on tenantry.platform_logs to tenantry_platform;

@@ -110,12 +110,14 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
 
 // The kernel's modules in order, then the app's own: also the order of the API's description.
 function routesOf({ policy, routes }: App, auth: ResetDeps): Route[] {
+  const guarded = new Set(routes.map((it) => it.access).filter((it) => it.startsWith('role:')))
+  const rules = { policy, guarded }
   return [
     ...tenantRoutes(),
     ...authRoutes(auth),
     ...sessionRoutes(),
-    ...memberRoutes(policy),
-    ...roleRoutes(policy),
+    ...memberRoutes(rules),
+    ...roleRoutes(rules),
     ...auditLogRoutes(),
     ...routes,
   ]

@@ -27,7 +27,7 @@ export const settings = {
   DB_URL: {
     secret: true,
     meaning:
-      "DSN of the app role. None: embedded PostgreSQL under DATA_DIR. Outside production a role that may create roles is used once to set everything up; the server itself never serves as it",
+      'DSN of the app role. None: embedded PostgreSQL under DATA_DIR. Outside production a role that may create roles is used once to set everything up; the server itself never serves as it',
     parse: databaseUrl,
   },
   DB_OWNER_URL: { secret: true, meaning: 'DSN for migrations', parse: databaseUrl },
@@ -40,7 +40,8 @@ export const settings = {
   },
   DB_ADMIN_URL: {
     secret: true,
-    meaning: 'DSN with which `tenantry setup` makes roles and database; the server does not read it',
+    meaning:
+      'DSN with which `tenantry setup` makes roles and database; the server does not read it',
     parse: databaseUrl,
   },
   TEST_DB_URL: {
@@ -55,7 +56,8 @@ export const settings = {
   },
   SECRET_KEY: {
     secret: true,
-    meaning: 'at least 32 bytes; every key is derived from it. Outside production made once under DATA_DIR',
+    meaning:
+      'at least 32 bytes; every key is derived from it. Outside production made once under DATA_DIR',
     parse: text,
   },
   SECRET_KEY_PREVIOUS: {
@@ -177,6 +179,11 @@ export const settings = {
     meaning: 'name prepared statements; `off` behind a PgBouncer older than 1.21',
     parse: oneOf('on', 'off'),
   },
+  EVENT_LOOP_DELAY_MAX_MS: {
+    fallback: '1000',
+    meaning: 'how late the event loop may run before requests other than health are told 503',
+    parse: integer(10, 60_000),
+  },
   SHUTDOWN_SECONDS: {
     fallback: '10',
     meaning: 'how long requests in flight may take to finish on SIGTERM',
@@ -279,13 +286,18 @@ function defaultsFor(production: boolean, environment: NodeJS.ProcessEnv): Recor
   const localhost: Record<string, string> =
     production && environment['PROD_ENV'] !== 'prod' ? {} : { DEFAULT_DEV_TENANT: 'public' }
   if (production) return { ...none, ...localhost }
-  const port = environment['PORT'] || settings.PORT.fallback
   return {
     ...none,
     ...localhost,
     BASE_DOMAINS: 'localhost,local.com',
-    PUBLIC_ORIGIN: `http://{tenant}.localhost:${port}`,
+    PUBLIC_ORIGIN: `http://{tenant}.localhost${portSuffix(environment)}`,
   }
+}
+
+// Without a PORT that is none, which has a line of its own, and without 80, which no origin writes.
+function portSuffix(environment: NodeJS.ProcessEnv): string {
+  const port = Number(environment['PORT'] || settings.PORT.fallback)
+  return Number.isInteger(port) && port >= 0 && port < 65_536 && port !== 80 ? `:${port}` : ''
 }
 
 // A list that holds nothing, so that lists are never undefined.
@@ -301,6 +313,7 @@ function productionFaults(production: boolean, environment: NodeJS.ProcessEnv): 
     const why = environment[name] ? weakSecret(environment[name]) : undefined
     return why === undefined ? [] : [`${name} ${why}; make one with: openssl rand -base64 48`]
   })
-  const limits = environment['RATE_LIMIT'] === 'off' ? ['RATE_LIMIT=off is refused in production'] : []
+  const limits =
+    environment['RATE_LIMIT'] === 'off' ? ['RATE_LIMIT=off is refused in production'] : []
   return [...missing, ...weak, ...limits]
 }

@@ -42,14 +42,15 @@ export function definePolicy<const R extends Resources, const Role extends strin
   resources: R
   roles: Record<Role, SystemRole>
 }): Policy<PermissionOf<R> | KernelPermission, Role> {
+  assertResources(definition.resources)
   const catalogue = catalogueOf({ ...definition.resources, ...kernelResources })
-  assertNoKernelResource(definition.resources)
   for (const [name, role] of Object.entries<SystemRole>(definition.roles)) {
     assertRole(name, role, catalogue)
   }
   return {
     permissions: catalogue,
-    roles: definition.roles,
+    // Without a prototype: `constructor` is a role only where one is defined.
+    roles: Object.freeze(Object.assign(Object.create(null), definition.roles)),
     expand: (grants) => expandGrants(grants, catalogue),
     routes: createRoutes,
   }
@@ -63,13 +64,11 @@ export function can(ctx: { actor: { permissions: ReadonlySet<string> } }, permis
 /** Does a pattern (`*`, `*:read`, `projects:*`, or one permission) cover a permission? */
 export function covers(pattern: string, permission: string): boolean {
   if (pattern === '*') return true
-  const [resource, action] = pattern.split(':')
-  const [wantedResource, wantedAction] = permission.split(':')
-  return matches(resource, wantedResource) && matches(action, wantedAction)
-}
-
-function matches(pattern: string | undefined, value: string | undefined) {
-  return pattern === '*' || pattern === value
+  const wanted = permission.split(':')
+  const parts = pattern.split(':')
+  return (
+    parts.length === wanted.length && parts.every((part, at) => part === '*' || part === wanted[at])
+  )
 }
 
 function catalogueOf(resources: Resources): string[] {
@@ -83,13 +82,17 @@ function expandGrants(grants: Iterable<string>, catalogue: readonly string[]): S
   return new Set(catalogue.filter((it) => patterns.some((pattern) => covers(pattern, it))))
 }
 
-function assertNoKernelResource(resources: Resources) {
-  for (const name of Object.keys(resources)) {
-    if (name in kernelResources) {
+function assertResources(resources: Resources) {
+  for (const [name, actions] of Object.entries(resources)) {
+    if (Object.hasOwn(kernelResources, name)) {
       throw new Error(`policy: "${name}" is one of the kernel's own resources; choose another name`)
     }
     if (!/^[a-z][a-z0-9_]*$/.test(name)) {
       throw new Error(`policy: resource "${name}" must be lower_snake_case`)
+    }
+    const odd = actions.find((action) => !/^[a-z][a-z0-9_]*$/.test(action))
+    if (odd !== undefined) {
+      throw new Error(`policy: action "${odd}" of "${name}" must be lower_snake_case`)
     }
   }
 }

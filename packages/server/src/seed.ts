@@ -13,7 +13,12 @@ export interface Demo<Database = never> {
 }
 
 export interface DemoTenant extends NewTenant {
-  members: readonly { email: string; password: string; full_name: string; roles: readonly string[] }[]
+  members: readonly {
+    email: string
+    password: string
+    full_name: string
+    roles: readonly string[]
+  }[]
 }
 
 /** Writes the demo data; what is there already stays as it is. */
@@ -25,11 +30,7 @@ export async function seedDemo(doors: Doors, passwords: Passwords, demo: Demo): 
 }
 
 // Demo passwords are written directly: the rules for passwords are for people who choose one.
-async function seedTenant(
-  doors: Doors,
-  passwords: Passwords,
-  tenant: DemoTenant,
-): Promise<string> {
+async function seedTenant(doors: Doors, passwords: Passwords, tenant: DemoTenant): Promise<string> {
   const hashes = await Promise.all(tenant.members.map((it) => passwords.hash(it.password)))
   return doors.acrossTenants('demo data', async (db) => {
     const { name, subdomain, code } = tenant

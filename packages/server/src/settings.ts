@@ -1,4 +1,5 @@
 /** Settings as data: each with its default, its meaning and how its text becomes a value. */
+import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { canonicalName } from './http/host.ts'
 
@@ -53,10 +54,15 @@ export function databaseUrl(text: string): string {
 
 /** `https://app.example.com`: scheme, host and port, nothing behind. */
 export function origin(text: string): string {
-  if (!URL.canParse(text) || new URL(text).origin !== text.toLowerCase()) {
+  if (!isHttpOrigin(text)) {
     throw new SettingFault('must be an exact origin such as https://app.example.com, no path, no *')
   }
   return text.toLowerCase()
+}
+
+function isHttpOrigin(text: string): boolean {
+  const origin = text.toLowerCase()
+  return /^https?:[^*]+$/.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin
 }
 
 /** An address range: the address, and how many of its leading bits count. */
@@ -69,8 +75,7 @@ export function baseDomain(name: string): string {
 }
 
 export function publicOrigin(text: string): string {
-  const example = text.replaceAll('{tenant}', 'tenant')
-  if (!URL.canParse(example) || new URL(example).origin !== example.toLowerCase()) {
+  if (!isHttpOrigin(text.replaceAll('{tenant}', 'tenant'))) {
     throw new SettingFault('must be an origin such as https://{tenant}.example.com')
   }
   return text
@@ -78,7 +83,9 @@ export function publicOrigin(text: string): string {
 
 export function resetUrl(text: string): string {
   if (!text.includes('{token}') || !(text.startsWith('{origin}/') || URL.canParse(text))) {
-    throw new SettingFault('must be a URL with {token}, such as {origin}/reset-password#token={token}')
+    throw new SettingFault(
+      'must be a URL with {token}, such as {origin}/reset-password#token={token}',
+    )
   }
   return text
 }
@@ -92,13 +99,25 @@ export function smtpUrl(text: string): string {
 
 export function network(text: string): Network {
   try {
-    return text.includes('/') ? ipaddr.parseCIDR(text) : singleAddress(text)
+    return text.includes('/') ? range(text) : singleAddress(text)
   } catch {
     throw new SettingFault(`has a bad address "${text}"; write 10.0.0.1 or 10.0.0.0/8`)
   }
 }
 
+function range(text: string): Network {
+  const [base, bits] = ipaddr.parseCIDR(text)
+  assertPlain(text.slice(0, text.indexOf('/')))
+  return [base, bits]
+}
+
 function singleAddress(text: string): Network {
+  assertPlain(text)
   const address = ipaddr.process(text)
   return [address, address.kind() === 'ipv4' ? 32 : 128]
+}
+
+// ipaddr.js also reads 10 as 0.0.0.10 and 010.0.0.1 as 8.0.0.1: not what whoever wrote it meant.
+function assertPlain(address: string): void {
+  if (isIP(address) === 0) throw new Error('not an address')
 }

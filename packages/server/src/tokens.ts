@@ -4,8 +4,10 @@ import { z } from 'zod'
 import type { Tenant } from './context.ts'
 import type { KeyRing, Keys, Purpose } from './secrets.ts'
 
-/** What an access token says. Rights are not read from it: `roles` is for clients to show. */
+/** What a token of ours says. Rights are not read from it: `roles` is for clients to show. */
 export interface AccessClaims {
+  issuer: string
+  audience: string
   tenantId: string
   sessionId: string
   userId: string
@@ -13,10 +15,7 @@ export interface AccessClaims {
   expiresAt: number
 }
 
-/** What a refresh token says; everything else about it is in its row. */
-export interface RefreshClaims {
-  tenantId: string
-  sessionId: string
+export interface RefreshClaims extends AccessClaims {
   jti: string
   /** The generation that signed it: its successor is derived with the same one. */
   keys: Keys
@@ -25,9 +24,11 @@ export interface RefreshClaims {
 export interface Tokens {
   issueAccess(tenant: Tenant, subject: AccessSubject): Promise<string>
   issueRefresh(tenant: Tenant, token: RefreshSubject): Promise<string>
-  /** Undefined for anything that is not one of our access tokens for this tenant. */
-  verifyAccess(token: string, tenant: Tenant): Promise<AccessClaims | 'foreign' | undefined>
-  verifyRefresh(token: string, tenant: Tenant): Promise<RefreshClaims | 'foreign' | undefined>
+  /** Undefined for what is not one of our access tokens. Whose it is, belongTo says. */
+  verifyAccess(token: string): Promise<AccessClaims | 'expired' | undefined>
+  verifyRefresh(token: string): Promise<RefreshClaims | 'expired' | undefined>
+  /** Was it issued for this tenant? */
+  belongTo(claims: AccessClaims, tenant: Tenant): boolean
   /** The jti that follows `jti`: the same on every node and every retry. */
   successorOf(claims: Pick<RefreshClaims, 'jti' | 'keys'>): string
   accessSeconds: number
@@ -64,37 +65,12 @@ const CommonClaims = z.object({
 })
 
 /** Issues and verifies the two kinds of JWT (RFC 7519, RFC 9068; algorithm pinned, RFC 8725). */
-export function createTokens(
-  ring: KeyRing,
-  settings: { algorithm: 'HS256' | 'HS384' | 'HS512'; accessMinutes: number },
-): Tokens {
-  const { algorithm } = settings
-  const accessSeconds = settings.accessMinutes * 60
-
-  async function sign(kind: 'access' | 'refresh', claims: JWTPayload): Promise<string> {
-    return new SignJWT(claims)
+export function createTokens(ring: KeyRing, { algorithm, accessMinutes }: TokenSettings): Tokens {
+  const accessSeconds = accessMinutes * 60
+  const sign = (kind: Kind, claims: JWTPayload) =>
+    new SignJWT(claims)
       .setProtectedHeader({ alg: algorithm, typ: types[kind], kid: ring.current.kid })
       .sign(ring.current.key(kind))
-  }
-
-  async function verify(kind: 'access' | 'refresh', token: string, tenant: Tenant) {
-    const verified = await jwtVerify(token, (header) => keyFor(ring, kind, header.kid), {
-      algorithms: [algorithm],
-      typ: types[kind],
-      clockTolerance: LEEWAY_SECONDS,
-      requiredClaims: ['iss', 'aud', 'sub', 'tid', 'sid', 'jti', 'iat', 'exp'],
-    }).catch(onlyJoseErrors)
-    const claims = CommonClaims.safeParse(verified?.payload)
-    if (verified === undefined || !claims.success) return undefined
-    const keys = ring.accepted.find((it) => it.kid === verified.protectedHeader.kid)
-    if (keys === undefined || claims.data.iat > nowSeconds() + LEEWAY_SECONDS) return undefined
-    const ours =
-      claims.data.tid === tenant.id &&
-      claims.data.aud === tenant.id &&
-      claims.data.iss === tenant.issuer
-    return ours ? { claims: claims.data, keys } : 'foreign'
-  }
-
   return {
     accessSeconds,
     issueAccess(tenant, { userId, sessionId, roles, jti }) {
@@ -106,25 +82,55 @@ export function createTokens(
       const base = commonClaims(tenant, userId, sessionId, jti)
       return sign('refresh', { ...base, iat: seconds(createdAt), exp: seconds(expiresAt) })
     },
-    async verifyAccess(token, tenant) {
-      const result = await verify('access', token, tenant)
-      if (result === undefined || result === 'foreign') return result
-      const { tid, sid, sub, exp } = result.claims
-      return { tenantId: tid, sessionId: sid, userId: sub, expiresAt: exp }
-    },
-    async verifyRefresh(token, tenant) {
-      const result = await verify('refresh', token, tenant)
-      if (result === undefined || result === 'foreign') return result
-      const { tid, sid, jti } = result.claims
-      return { tenantId: tid, sessionId: sid, jti, keys: result.keys }
-    },
+    verifyAccess: (token) => verify(ring, algorithm, 'access', token),
+    verifyRefresh: (token) => verify(ring, algorithm, 'refresh', token),
+    belongTo: ({ tenantId, audience, issuer }, tenant) =>
+      tenantId === tenant.id && audience === tenant.id && issuer === tenant.issuer,
     successorOf: ({ jti, keys }) =>
       createHmac('sha256', keys.key('successor')).update(jti).digest('base64url'),
   }
 }
 
+type Kind = keyof typeof types
+type Algorithm = 'HS256' | 'HS384' | 'HS512'
+
+interface TokenSettings {
+  algorithm: Algorithm
+  accessMinutes: number
+}
+
+async function verify(
+  ring: KeyRing,
+  algorithm: Algorithm,
+  kind: Kind,
+  token: string,
+): Promise<RefreshClaims | 'expired' | undefined> {
+  if (!isCanonical(token)) return undefined
+  const verified = await jwtVerify(token, (header) => keyFor(ring, kind, header.kid), {
+    algorithms: [algorithm],
+    typ: types[kind],
+    clockTolerance: LEEWAY_SECONDS,
+    requiredClaims: ['iss', 'aud', 'sub', 'tid', 'sid', 'jti', 'iat', 'exp'],
+  }).catch(refusal)
+  if (verified === undefined || verified === 'expired') return verified
+  const claims = CommonClaims.safeParse(verified.payload)
+  const keys = ring.accepted.find((it) => it.kid === verified.protectedHeader.kid)
+  if (!claims.success || keys === undefined) return undefined
+  const { iss, aud, sub, tid, sid, jti, iat, exp } = claims.data
+  if (iat > nowSeconds() + LEEWAY_SECONDS) return undefined
+  const whose = { issuer: iss, audience: aud, tenantId: tid, sessionId: sid, userId: sub }
+  return { ...whose, expiresAt: exp, jti, keys }
+}
+
 function commonClaims(tenant: Tenant, userId: string, sessionId: string, jti: string) {
   return { iss: tenant.issuer, aud: tenant.id, sub: userId, tid: tenant.id, sid: sessionId, jti }
+}
+
+// One text per token: decoders also take padding and stray last bits (RFC 4648, 3.5).
+function isCanonical(token: string): boolean {
+  return token
+    .split('.')
+    .every((part) => Buffer.from(part, 'base64url').toString('base64url') === part)
 }
 
 // An unknown generation costs a comparison, never a look-up.
@@ -134,7 +140,9 @@ function keyFor(ring: KeyRing, purpose: Purpose, kid: string | undefined): Buffe
   return keys.key(purpose)
 }
 
-function onlyJoseErrors(error: unknown): undefined {
+// The signature is looked at first: only a token that was ours can be called expired.
+function refusal(error: unknown): 'expired' | undefined {
+  if (error instanceof errors.JWTExpired) return 'expired'
   if (error instanceof errors.JOSEError || error instanceof TypeError) return undefined
   throw error
 }

@@ -14,11 +14,16 @@ import type pg from 'pg'
 /** Runs one compiled statement and gives its result; what a door offers to kysely. */
 export type RunStatement = (statement: Statement) => Promise<pg.QueryResult>
 
-/** A statement as node-postgres takes it. A name makes the server keep its plan. */
+/** A statement as node-postgres takes it. */
 export interface Statement {
   text: string
   values?: unknown[]
+  /** Makes the server keep its plan. */
   name?: string
+  /** The extended protocol takes one statement at a time, with or without values. */
+  queryMode?: 'extended'
+  /** In milliseconds, in place of the pool's. */
+  query_timeout?: number
 }
 
 const MAX_NAMED_STATEMENTS = 500
@@ -69,9 +74,9 @@ function boundConnection(run: RunStatement, named: boolean): DatabaseConnection 
 }
 
 function statementOf(query: CompiledQuery, named: boolean): Statement {
-  const statement = { text: query.sql, values: [...query.parameters] }
   const name = named ? statementName(query.sql) : undefined
-  return name === undefined ? statement : { ...statement, name }
+  const mode: Partial<Statement> = name === undefined ? { queryMode: 'extended' } : { name }
+  return { text: query.sql, values: [...query.parameters], ...mode }
 }
 
 // Bounded: a query whose text varies with its input must not fill the server with plans.

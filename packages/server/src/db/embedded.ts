@@ -27,8 +27,6 @@ import {
   stopServer,
 } from './embedded_process.ts'
 
-export { EmbeddedError }
-
 /** A running PostgreSQL of our own. */
 export interface EmbeddedPostgres {
   /** The DSN of its superuser. */
@@ -228,6 +226,7 @@ function postGuard(server: Server, user: SystemUser | undefined): () => void {
     stdio: ['pipe', 'ignore', 'ignore'],
   })
   guard.unref()
+  guard.on('error', () => {})
   guard.stdin.on('error', () => {})
   return () => guard.stdin.end('\n')
 }

@@ -24,7 +24,7 @@ export function identify(pid: number): ProcessIdentity | undefined {
   return since === undefined ? undefined : { pid, since }
 }
 
-export function isAlive(identity: ProcessIdentity): boolean {
+function isAlive(identity: ProcessIdentity): boolean {
   return startOf(identity.pid) === identity.since
 }
 

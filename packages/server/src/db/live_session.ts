@@ -10,10 +10,3 @@ export const sessionIsLive = sql<boolean>`(
   and s.credentials_from = u.sessions_valid_from
   and m.is_active and u.is_active
 )`
-
-/** The names of a member's roles, sorted, as a column; `userId` refers to the member's user. */
-export function rolesOf(userId: 's.user_id' | 'm.user_id') {
-  return sql<string[]>`array(
-    select mr.role from tenantry.member_roles mr where mr.user_id = ${sql.ref(userId)} order by mr.role
-  )`
-}

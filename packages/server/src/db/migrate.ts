@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { runner } from 'node-pg-migrate'
 import type pg from 'pg'
+import { OperatorError } from '../operator_error.ts'
 import { withClient } from './setup.ts'
 
 /** One of the two histories: the kernel's comes first, the app's builds on it. */
@@ -87,6 +87,8 @@ async function run(
   direction: 'up' | 'down',
   count?: number,
 ): Promise<string[]> {
+  // Only now: a start that has nothing to apply need not load it.
+  const { runner } = await import('node-pg-migrate')
   const done = await runner({
     dbClient: client,
     dir: folder,
@@ -99,8 +101,28 @@ async function run(
     noLock: true,
     singleTransaction: false,
     logger: silent,
+  }).catch(async (error: unknown) => {
+    throw await failure(client, error, { name, folder }, direction)
   })
   return done.map((it) => `${name} ${it.name}`)
+}
+
+// The runner's error is PostgreSQL's and does not say which migration it was.
+async function failure(
+  client: pg.Client,
+  cause: unknown,
+  history: History,
+  direction: 'up' | 'down',
+): Promise<unknown> {
+  if (!(cause instanceof Error)) return cause
+  await client.query('rollback')
+  const { applied, pending } = await statusOf(client, history)
+  const name = direction === 'up' ? pending[0] : applied.at(-1)
+  return new OperatorError(
+    `migration ${name}.${direction}.sql of the ${history.name} failed: ${cause.message}; ` +
+      `nothing of it was kept: correct it in ${history.folder} and migrate again`,
+    { cause },
+  )
 }
 
 async function statusOf(client: pg.Client, history: History): Promise<MigrationStatus> {
@@ -124,8 +146,13 @@ export async function knownMigrations(folder: string): Promise<string[]> {
 }
 
 async function appliedMigrations(client: pg.Client, table: string): Promise<string[]> {
-  const { rows: found } = await client.query('select to_regclass($1) as it', [`tenantry.${table}`])
-  if (found[0]?.it === null) return []
+  // By the catalog, which every role may read: before the first migration the schema is closed.
+  const { rowCount } = await client.query(
+    `select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = 'tenantry' and c.relname = $1 and has_table_privilege(c.oid, 'select')`,
+    [table],
+  )
+  if (rowCount === 0) return []
   const { rows } = await client.query<{ name: string }>(
     `select name from tenantry.${table} order by id`,
   )

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { Config } from '../config.ts'
+import type { CommandConfig } from '../config.ts'
 import { createPool } from './pool.ts'
 import { createDoors, type Doors } from './tenancy.ts'
 
@@ -11,7 +11,7 @@ export interface OpenDoors {
 }
 
 /** Opens pools and doors by the settings. The platform door exists only where its DSN is given. */
-export function openDoors(config: Config, onError: (error: Error) => void): OpenDoors {
+export function openDoors(config: CommandConfig, onError: (error: Error) => void): OpenDoors {
   const pool = (url: string, max: number, name: string) =>
     createPool({
       url,

@@ -34,8 +34,14 @@ export function createPool(settings: PoolSettings): pg.Pool {
     pipeline: settings.pipeline,
     types,
   })
-  // Without a listener, a terminated idle backend would end the process.
-  pool.on('error', settings.onError)
+  // Without a listener, a terminated backend would end the process: the pool listens to idle ones
+  // only, and who has borrowed one hears of it by the next query.
+  pool.on('error', (error) => {
+    // The pool hangs the client with all its innards on it, and errors are logged.
+    Reflect.deleteProperty(error, 'client')
+    settings.onError(error)
+  })
+  pool.on('connect', (client) => client.on('error', () => {}))
   return pool
 }
 

@@ -17,9 +17,6 @@ export interface ServerFacts {
 
 export const MINIMUM_VERSION = 15
 
-// An RLS read leak (CVE-2026-120154) is fixed from these releases on.
-const FLOORS: Record<number, number> = { 15: 20, 16: 16, 17: 12, 18: 7 }
-
 /** Looks at a server through the DSN of `setting`. Throws an OperatorError where it cannot. */
 export async function probeServer(url: string, setting: string): Promise<ServerFacts> {
   try {
@@ -72,17 +69,6 @@ export function databaseOf(url: string): string {
 /** `18.4` for 180004. */
 export function versionText(version: number): string {
   return `${Math.floor(version / 10_000)}.${version % 10_000}`
-}
-
-/** Why this PostgreSQL is older than it should be, and what to do; undefined where it is not. */
-export function floorFault(version: number): string | undefined {
-  const floor = FLOORS[Math.floor(version / 10_000)]
-  if (floor === undefined || version % 10_000 >= floor) return undefined
-  const wanted = `${Math.floor(version / 10_000)}.${floor}`
-  return (
-    `PostgreSQL ${versionText(version)} lacks the fix of CVE-2026-120154, by which a query can ` +
-    `read past row-level security: update it to ${wanted} or later`
-  )
 }
 
 /** In plain words, why a connection by the DSN of `setting` failed. */

@@ -41,7 +41,7 @@ export async function setupDatabase(options: SetupOptions): Promise<Partial<Role
     // Two set-ups at once (tests, replicas) would race for the same roles.
     await admin.query("select pg_advisory_lock(hashtext('tenantry setup'))")
     for (const role of roleNames) await ensureRole(admin, role, options.passwords[role])
-    await ensureDatabase(admin, options.database)
+    await ensureDatabase(admin, options)
   })
   await withClient(withDatabase(options.adminUrl, options.database), ensureSchema)
   return roleUrls(options.adminUrl, options.database, options.passwords)
@@ -68,7 +68,7 @@ export function asOwner(adminUrl: string, database: string): string {
   const settings = { role: roles.owner, ...limits.owner }
   const options = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`)
   url.searchParams.set('options', options.join(' '))
-  return url.href.replaceAll('+', '%20')
+  return url.href
 }
 
 /** Which of the roles exist already on the server. */
@@ -111,6 +111,8 @@ export async function withClient<T>(
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
+  // A connection lost between two queries is told by the next one, and must not end the process.
+  client.on('error', () => {})
   await client.connect()
   try {
     return await work(client)
@@ -145,7 +147,9 @@ async function ensureRole(admin: pg.Client, role: Role, password: string | undef
     [name],
   )
   if (rows.length === 0) {
-    await admin.query(`create role ${name} login nosuperuser nocreatedb nocreaterole noinherit`)
+    // In PostgreSQL 15 schema public is the database owner's by inheritance only.
+    const inherit = role === 'owner' ? 'inherit' : 'noinherit'
+    await admin.query(`create role ${name} login nosuperuser nocreatedb nocreaterole ${inherit}`)
   }
   if (password !== undefined) {
     await admin.query(`alter role ${name} password ${pg.escapeLiteral(password)}`)
@@ -157,19 +161,24 @@ async function ensureRole(admin: pg.Client, role: Role, password: string | undef
   }
 }
 
-async function ensureDatabase(admin: pg.Client, database: string): Promise<void> {
+async function ensureDatabase(
+  admin: pg.Client,
+  { adminUrl, database }: SetupOptions,
+): Promise<void> {
   const name = pg.escapeIdentifier(database)
-  // Only a member of the owner may give it a database; PostgreSQL 16 no longer implies that.
-  const { rows } = await admin.query<{ member: boolean }>(
-    "select pg_has_role(current_user, 'tenantry_owner', 'member') as member",
-  )
-  if (rows[0]?.member !== true) await admin.query('grant tenantry_owner to current_user')
+  // Only who may become the owner may give it a database. From PostgreSQL 16 on that is a privilege
+  // of its own, which whoever makes a role does not have by that.
+  const { rows } = await admin.query<{ allowed: boolean }>(`
+    select pg_has_role(current_user, 'tenantry_owner',
+      case when current_setting('server_version_num')::int < 160000 then 'member' else 'set' end)
+      as allowed`)
+  if (rows[0]?.allowed !== true) await admin.query('grant tenantry_owner to current_user')
   const { rows: found } = await admin.query<{ owner: string }>(
     'select pg_get_userbyid(datdba) as owner from pg_database where datname = $1',
     [database],
   )
   if (found[0] === undefined) await admin.query(`create database ${name} owner tenantry_owner`)
-  else if (found[0].owner !== roles.owner) await takeOver(admin, database, found[0].owner)
+  else if (found[0].owner !== roles.owner) await takeOver(admin, adminUrl, database, found[0].owner)
   await admin.query(`revoke all on database ${name} from public`)
   await admin.query(
     `grant connect on database ${name} to tenantry_app, tenantry_identity, tenantry_platform`,
@@ -177,8 +186,13 @@ async function ensureDatabase(admin: pg.Client, database: string): Promise<void>
 }
 
 // An empty database (`createdb saas_db`, a hosted server's own) becomes ours; one in use never.
-async function takeOver(admin: pg.Client, database: string, owner: string): Promise<void> {
-  const url = withDatabase(urlOf(admin), database)
+async function takeOver(
+  admin: pg.Client,
+  adminUrl: string,
+  database: string,
+  owner: string,
+): Promise<void> {
+  const url = withDatabase(adminUrl, database)
   const name = pg.escapeIdentifier(database)
   if (maintenanceDatabases.has(database) || (await withClient(url, countTables)) > 0) {
     throw new OperatorError(
@@ -196,7 +210,10 @@ async function countTables(client: pg.Client): Promise<number> {
   const { rows } = await client.query<{ count: number }>(`
     select count(*)::int as count from pg_class c
     where c.relkind in ('r', 'p', 'v', 'm', 'f') and c.relnamespace in (
-      select oid from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema')`)
+      select oid from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema')
+    and not exists (
+      select from pg_depend d
+      where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')`)
   return rows[0]?.count ?? 0
 }
 

@@ -25,6 +25,7 @@ export interface KernelTables {
     tenant_id: ColumnType<string, string | undefined, string>
     user_id: ColumnType<string, string, string>
     role: ColumnType<string, string, string>
+    role_id: ColumnType<string | null, string | null | undefined, string | null>
     created_at: ColumnType<string, string | Date | undefined, string | Date>
   }
   'tenantry.members': {
@@ -47,7 +48,6 @@ export interface KernelTables {
     id: ColumnType<string, string, string>
     created_at: ColumnType<string, string | Date | undefined, string | Date>
     reason: ColumnType<string, string, string>
-    operator: ColumnType<string, string | undefined, string>
   }
   'tenantry.refresh_tokens': {
     tenant_id: ColumnType<string, string | undefined, string>

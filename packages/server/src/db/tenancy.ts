@@ -24,21 +24,23 @@ export interface Doors {
    * each statement stands alone; with one they share a transaction.
    */
   asIdentity<T>(work: (db: Kysely<KernelTables>) => Promise<T>, tenantId?: string): Promise<T>
-  /** Operators' work across tenants. Each use is logged with its reason, in the transaction. */
+  /** Operators' work across tenants. Each use is logged with its reason before it begins. */
   acrossTenants<T>(reason: string, work: (db: Kysely<KernelTables>) => Promise<T>): Promise<T>
 }
 
 /** Opens the doors over the given pools. `named` switches prepared statement names. */
 export function createDoors(pools: DoorPools, named: boolean): Doors {
   return {
-    inTenant: (tenantId, work) => transact(pools.app, [setTenant(tenantId)], work, named),
+    inTenant: (tenantId, work) => transact(pools.app, [setTenant(tenantId, named)], work, named),
     asIdentity: (work, tenantId) =>
       tenantId === undefined
         ? work(boundKysely((statement) => runAlone(pools.identity, statement), named))
-        : transact(pools.identity, [setTenant(tenantId)], work, named),
-    acrossTenants: (reason, work) => {
+        : transact(pools.identity, [setTenant(tenantId, named)], work, named),
+    async acrossTenants(reason, work) {
       if (pools.platform === undefined) throw new Error('this process has no platform door')
-      return transact(pools.platform, [logReason(reason)], work, named)
+      // Before the work and on its own: who read everything and then failed has read everything.
+      await runAlone(pools.platform, logReason(reason))
+      return transact(pools.platform, [], work, named)
     },
   }
 }
@@ -62,8 +64,9 @@ async function transact<T, Database>(
   return result
 }
 
-function setTenant(tenantId: string): Statement {
-  return { name: 'set_tenant', text: 'select tenantry.set_tenant($1)', values: [tenantId] }
+function setTenant(tenantId: string, named: boolean): Statement {
+  const statement = { text: 'select tenantry.set_tenant($1)', values: [tenantId] }
+  return named ? { ...statement, name: 'set_tenant' } : statement
 }
 
 function logReason(reason: string): Statement {

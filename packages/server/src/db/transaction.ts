@@ -1,7 +1,12 @@
 import type pg from 'pg'
-import { unavailable } from '../errors.ts'
-import { isDatabaseError, publicDatabaseError } from './database_error.ts'
+import { type BorrowedClient, borrow } from './borrowed_client.ts'
 import type { Statement } from './dialect.ts'
+
+interface Opened {
+  client: BorrowedClient
+  /** The reply to the statement that opened it. */
+  first: Promise<pg.QueryResult>
+}
 
 /**
  * One transaction on one pooled connection, opened by its first statement and by nothing else: a
@@ -11,7 +16,7 @@ import type { Statement } from './dialect.ts'
 export class LazyTransaction {
   readonly #pool: pg.Pool
   readonly #setup: Statement[]
-  #opening: Promise<pg.PoolClient> | undefined
+  #opening: Promise<Opened> | undefined
   #finished = false
 
   constructor(pool: pg.Pool, setup: Statement[]) {
@@ -23,96 +28,58 @@ export class LazyTransaction {
     if (this.#finished) {
       throw new Error('a query came after its transaction had ended: await every query')
     }
-    try {
-      if (this.#opening !== undefined) return await (await this.#opening).query(statement)
-      return await this.#open(statement)
-    } catch (error) {
-      throw publicDatabaseError(error)
-    }
+    if (this.#opening !== undefined) return (await this.#opening).client.run(statement)
+    this.#opening = this.#open(statement)
+    return (await this.#opening).first
   }
 
   /** Ends with COMMIT when `work` succeeded and ROLLBACK when it did not; nothing if never opened. */
   async finish(outcome: 'commit' | 'rollback'): Promise<void> {
     this.#finished = true
     if (this.#opening === undefined) return
-    const client = await this.#opening.catch(() => undefined)
-    if (client === undefined) return
-    await (outcome === 'commit' ? commit(client) : rollback(client))
+    if (outcome === 'commit') return commit((await this.#opening).client)
+    const opened = await this.#opening.catch(() => undefined)
+    if (opened !== undefined) await rollback(opened.client)
   }
 
-  async #open(first: Statement): Promise<pg.QueryResult> {
-    let opened: (client: pg.PoolClient) => void = () => {}
-    let failed: (error: unknown) => void = () => {}
-    this.#opening = new Promise((resolve, reject) => {
-      opened = resolve
-      failed = reject
-    })
-    this.#opening.catch(() => {})
-    const client = await connect(this.#pool).catch((error: unknown) => {
-      failed(error)
-      throw error
-    })
-    const sent = [{ text: 'BEGIN' }, ...this.#setup, first].map((it) => client.query(it))
-    // Only now: a second query must queue behind these, not run before the tenant is set.
-    opened(client)
-    return lastOf(await Promise.allSettled(sent))
+  // All of it is sent before this resolves: a second query queues behind, it cannot run before the
+  // tenant is set.
+  async #open(statement: Statement): Promise<Opened> {
+    const client = await borrow(this.#pool)
+    const begin = { text: 'BEGIN', ...promptly(this.#pool) }
+    return { client, first: client.runBatch([begin, ...this.#setup, statement]) }
   }
 }
 
 /** Runs one statement on its own: no transaction, no tenant. */
 export async function runAlone(pool: pg.Pool, statement: Statement): Promise<pg.QueryResult> {
-  const client = await connect(pool)
+  const client = await borrow(pool)
   try {
-    const result = await client.query(statement)
-    client.release()
-    return result
-  } catch (error) {
-    // An error the server reported leaves the connection usable; any other leaves it unknown.
-    client.release(!isDatabaseError(error))
-    throw publicDatabaseError(error)
+    return await client.runBatch([{ text: '', ...promptly(pool) }, statement])
+  } finally {
+    client.giveBack()
   }
 }
 
-async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
-  try {
-    return await pool.connect()
-  } catch (error) {
-    throw unavailable('database.unavailable', 'The database is not available', error)
-  }
+// What takes the server no time tells a slow statement from a server that does not answer at all:
+// its reply may take no longer than a connection may.
+function promptly(pool: pg.Pool): Pick<Statement, 'query_timeout'> {
+  const { connectionTimeoutMillis } = pool.options
+  return connectionTimeoutMillis === undefined ? {} : { query_timeout: connectionTimeoutMillis }
 }
 
-// The first failure is the cause; the ones behind it only say that the transaction is aborted.
-function lastOf(results: PromiseSettledResult<pg.QueryResult>[]): pg.QueryResult {
-  let last: pg.QueryResult | undefined
-  for (const result of results) {
-    if (result.status === 'rejected') throw result.reason
-    last = result.value
+async function commit(client: BorrowedClient): Promise<void> {
+  try {
+    const { command } = await client.run({ text: 'COMMIT' })
+    // COMMIT of a failed transaction "succeeds" and answers ROLLBACK: nothing was saved.
+    if (command === 'COMMIT') return
+  } finally {
+    client.giveBack()
   }
-  if (last === undefined) throw new Error('nothing was sent')
-  return last
+  throw new Error('the transaction was rolled back: a failed query in it was ignored')
 }
 
-async function commit(client: pg.PoolClient): Promise<void> {
-  let result: pg.QueryResult
-  try {
-    result = await client.query({ text: 'COMMIT' })
-  } catch (error) {
-    client.release(true)
-    throw publicDatabaseError(error)
-  }
-  client.release()
-  // COMMIT of a failed transaction "succeeds" and answers ROLLBACK: nothing was saved.
-  if (result.command !== 'COMMIT') {
-    throw new Error('the transaction was rolled back: a failed query in it was ignored')
-  }
-}
-
-// A client whose ROLLBACK fails may still be in its tenant's transaction: it must not be reused.
-async function rollback(client: pg.PoolClient): Promise<void> {
-  try {
-    await client.query({ text: 'ROLLBACK' })
-    client.release()
-  } catch {
-    client.release(true)
-  }
+async function rollback(client: BorrowedClient): Promise<void> {
+  await client.run({ text: 'ROLLBACK' }).catch(() => {})
+  client.giveBack()
 }

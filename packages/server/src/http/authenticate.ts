@@ -1,17 +1,21 @@
-import { sql } from 'kysely'
+import type { Kysely } from 'kysely'
 import type { Actor, Tenant } from '../context.ts'
-import { rolesOf, sessionIsLive } from '../db/live_session.ts'
-import type { Doors } from '../db/tenancy.ts'
+import { sessionIsLive } from '../db/live_session.ts'
+import type { KernelTables } from '../db/tables.ts'
 import { AppError } from '../errors.ts'
 import type { Policy } from '../policy.ts'
+import { heldRoles, permissionsOf } from '../rights.ts'
 import type { AccessClaims, Tokens } from '../tokens.ts'
 
 /** 401, in the words of the seed, with the challenge RFC 6750 asks for. */
 export function unauthenticated(): AppError {
   return new AppError('unauthenticated', 'credentials.invalid', 'Could not validate credentials', {
-    headers: { 'www-authenticate': 'Bearer' },
+    headers: challenge,
   })
 }
+
+/** The headers of every 401 (RFC 9110, 11.6.1). */
+export const challenge = { 'www-authenticate': 'Bearer' } as const
 
 /**
  * The bearer token of a request: exactly one Authorization header of the Bearer scheme (RFC 6750).
@@ -21,8 +25,8 @@ export function bearerToken(rawHeaders: readonly string[]): string {
   const values = rawHeaders.filter(
     (_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === 'authorization',
   )
-  const token = values.length === 1 ? /^bearer ([\w\-.~+/]+=*)$/i.exec(values[0] ?? '')?.[1] : undefined
-  if (token === undefined) throw unauthenticated()
+  const [, token] = /^bearer ([\w\-.~+/]+=*)$/i.exec(values[0] ?? '') ?? []
+  if (values.length !== 1 || token === undefined) throw unauthenticated()
   return token
 }
 
@@ -33,43 +37,35 @@ export async function verifyToken(
   tenant: Tenant,
   onForeign: () => void,
 ): Promise<AccessClaims> {
-  const claims = await tokens.verifyAccess(token, tenant)
-  if (claims === 'foreign') onForeign()
-  if (claims === undefined || claims === 'foreign') throw unauthenticated()
+  const claims = await tokens.verifyAccess(token)
+  if (claims === undefined || claims === 'expired') throw unauthenticated()
+  if (!tokens.belongTo(claims, tenant)) {
+    onForeign()
+    throw unauthenticated()
+  }
   return claims
 }
 
 /**
- * Who the claims speak for and what they may do, read from the database by one query: session,
- * user, membership and roles must all be alive now. Throws 401 where one is not.
+ * Who the claims speak for and what they may do, read by one query in the tenant's transaction:
+ * session, user and membership must all be alive now. Undefined where one is not.
  */
-export async function loadActor(doors: Doors, policy: Policy, claims: AccessClaims): Promise<Actor> {
-  const row = await doors.inTenant(claims.tenantId, (db) =>
-    db
-      .selectFrom('tenantry.sessions as s')
-      .innerJoin('tenantry.members as m', 'm.user_id', 's.user_id')
-      .innerJoin('tenantry.users as u', 'u.id', 's.user_id')
-      .select(['u.id', 'u.email', 'u.full_name'])
-      .select([rolesOf('s.user_id').as('roles'), grantsOf])
-      .where('s.id', '=', claims.sessionId)
-      .where('s.user_id', '=', claims.userId)
-      .where(sessionIsLive)
-      .executeTakeFirst(),
-  )
-  if (row === undefined) throw unauthenticated()
-  const systemGrants = row.roles.flatMap((role) => policy.roles[role]?.permissions ?? [])
-  return {
-    user: { id: row.id, email: row.email, full_name: row.full_name },
-    sessionId: claims.sessionId,
-    roles: row.roles,
-    permissions: policy.expand([...systemGrants, ...row.grants]),
-  }
+export async function findActor(
+  db: Kysely<KernelTables>,
+  policy: Policy,
+  { sessionId, userId }: AccessClaims,
+): Promise<Actor | undefined> {
+  const row = await db
+    .selectFrom('tenantry.sessions as s')
+    .innerJoin('tenantry.members as m', 'm.user_id', 's.user_id')
+    .innerJoin('tenantry.users as u', 'u.id', 's.user_id')
+    .select(['u.id', 'u.email', 'u.full_name', ...heldRoles('s.user_id')])
+    .where('s.id', '=', sessionId)
+    .where('s.user_id', '=', userId)
+    .where(sessionIsLive)
+    .executeTakeFirst()
+  if (row === undefined) return undefined
+  const { id, email, full_name, ...held } = row
+  const permissions = permissionsOf(policy, held)
+  return { user: { id, email, full_name }, sessionId, roles: held.roles, permissions }
 }
-
-const grantsOf = sql<string[]>`array(
-  select distinct rp.permission
-  from tenantry.member_roles mr
-  join tenantry.roles r on r.name = mr.role
-  join tenantry.role_permissions rp on rp.role_id = r.id
-  where mr.user_id = s.user_id
-)`.as('grants')

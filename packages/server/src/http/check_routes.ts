@@ -4,12 +4,15 @@ import { isPermission, type Route } from './route.ts'
 
 /**
  * Refuses to boot with a route that the compiler was talked out of checking: unknown access, a body
- * that lets unknown fields in, a write without an audit name, two routes for one path.
+ * that lets unknown fields in, a reply that lets unlisted ones out, a write without an audit name,
+ * path parameters without a schema, two routes for one path.
  * Throws one error that lists every fault, each naming its fix.
  */
 export function checkRoutes(routes: readonly Route[], policy: Policy): void {
+  const checks = [accessFault, bodyFault, replyFault, auditFault, paramsFault]
   const faults = routes.flatMap((route) =>
-    [accessFault(route, policy), bodyFault(route), auditFault(route), paramsFault(route)]
+    checks
+      .map((check) => check(route, policy))
       .filter((it) => it !== undefined)
       .map((fault) => `${route.method} ${route.path}: ${fault}`),
   )
@@ -33,12 +36,24 @@ function accessFault({ access }: Route, policy: Policy): string | undefined {
 
 function bodyFault(route: Route): string | undefined {
   if (route.body === undefined || route.media === 'form') return undefined
-  const open = JSON.stringify(z.toJSONSchema(route.body, { io: 'input' }), (_key, value) =>
-    isOpenObject(value) ? 'OPEN' : value,
-  )
-  return open.includes('"OPEN"')
+  return holdsOpenObject(route.body, 'input')
     ? 'its body lets unknown fields in; write z.strictObject instead of z.object'
     : undefined
+}
+
+function replyFault({ reply }: Route): string | undefined {
+  return reply !== undefined && holdsOpenObject(reply, 'output')
+    ? 'its reply lets unlisted fields out; write z.object instead of z.looseObject'
+    : undefined
+}
+
+function holdsOpenObject(schema: z.ZodType, io: 'input' | 'output'): boolean {
+  let found = false
+  JSON.stringify(z.toJSONSchema(schema, { io }), (_key, value) => {
+    found ||= isOpenObject(value)
+    return value
+  })
+  return found
 }
 
 function isOpenObject(value: unknown): boolean {

@@ -1,13 +1,14 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Cursors } from '../context.ts'
 import { AppError } from '../errors.ts'
+import type { KeyRing, Keys } from '../secrets.ts'
 
 const MAC_BYTES = 16
 
 /** The cursors of one list of one tenant: a position behind an HMAC over it, tenant and path. */
-export function cursorsFor(key: Buffer, tenantId: string, list: string): Cursors {
-  const macOf = (position: string) =>
-    createHmac('sha256', key)
+export function cursorsFor(keys: KeyRing, tenantId: string, list: string): Cursors {
+  const macOf = (position: string, { key }: Keys = keys.current) =>
+    createHmac('sha256', key('cursor'))
       .update(`${tenantId}\n${list}\n${position}`)
       .digest()
       .subarray(0, MAC_BYTES)
@@ -20,7 +21,9 @@ export function cursorsFor(key: Buffer, tenantId: string, list: string): Cursors
       const genuine =
         bytes.length > MAC_BYTES &&
         bytes.toString('base64url') === cursor &&
-        timingSafeEqual(bytes.subarray(0, MAC_BYTES), macOf(position))
+        keys.accepted.some((it) =>
+          timingSafeEqual(bytes.subarray(0, MAC_BYTES), macOf(position, it)),
+        )
       if (!genuine) {
         throw new AppError('invalid', 'cursor.invalid', 'The cursor is not one this list gave')
       }

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http'
+import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
-import type { Network } from '../settings.ts'
 import { AppError } from '../errors.ts'
+import type { Network } from '../settings.ts'
 
 /** Where a request came from and which host it names, forwarded headers weighed. */
 export interface Origin {
@@ -76,7 +77,7 @@ function forwardedFor(request: IncomingMessage, forwarded: ForwardedHop[]): stri
 function nearestUntrusted(hops: string[], trusted: Network[]): string {
   let nearest = hops.at(-1) ?? ''
   for (const hop of hops.toReversed()) {
-    if (!ipaddr.isValid(hop)) return nearest
+    if (isIP(hop) === 0) return nearest
     nearest = plainAddress(hop)
     if (!isTrusted(nearest, trusted)) return nearest
   }
@@ -109,12 +110,18 @@ interface ForwardedHop {
 
 function parseForwarded(request: IncomingMessage): ForwardedHop[] {
   const text = valuesOf(request, 'forwarded').join(',')
-  if (text === '') return []
-  return text.split(',').map((element) => {
-    const pairs = element.split(';').map((pair) => pair.trim().split('='))
-    const valueOf = (name: string) =>
-      pairs.find(([key]) => key?.toLowerCase() === name)?.[1]?.replace(/^"|"$/g, '')
-    const [hop, host] = [valueOf('for'), valueOf('host')]
-    return { ...(hop === undefined ? {} : { for: hop }), ...(host === undefined ? {} : { host }) }
-  })
+  return text === '' ? [] : text.split(',').map(hopOf)
+}
+
+// RFC 7239, 4: `for=192.0.2.43;host=a.example`, each parameter at most once.
+function hopOf(element: string): ForwardedHop {
+  const hop: Record<string, string> = {}
+  for (const pair of element.split(';')) {
+    const [name = '', value = ''] = pair.trim().split('=', 2)
+    const known = name.toLowerCase()
+    if (known !== 'for' && known !== 'host') continue
+    if (hop[known] !== undefined) throw invalidHost()
+    hop[known] = value.replace(/^"|"$/g, '')
+  }
+  return hop
 }

@@ -3,43 +3,63 @@ import formbody from '@fastify/formbody'
 import underPressure from '@fastify/under-pressure'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { AppError, unavailable } from '../errors.ts'
-import { newRequestId } from './request_id.ts'
+import { constantHeaders } from './constant_headers.ts'
 import { parseJson } from './json.ts'
-import { limits } from './limits.ts'
+import { type Limits, limits as usualLimits } from './limits.ts'
 import { problemHeaders, problemOf, publicError } from './problem.ts'
+import { newRequestId } from './request_id.ts'
 
 /** A bare framework: limits, strict body parsers, problem+json for what never reaches a route. */
-export async function createFramework(): Promise<FastifyInstance> {
+export async function createFramework(limits: Limits = usualLimits): Promise<FastifyInstance> {
   const app = Fastify({
     logger: false,
     trustProxy: false,
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: limits.keepAliveMs,
+    // The only clock that runs against a client which does not read its reply.
+    connectionTimeout: limits.silenceMs,
     // On close, requests on the way are answered; only new connections are refused.
     forceCloseConnections: 'idle',
     return503OnClosing: false,
-    routerOptions: { maxParamLength: 500 },
+    // The URL's own limit holds: a path parameter of any length is a matter of its schema.
+    routerOptions: { maxParamLength: limits.urlBytes },
     http: {
       maxHeaderSize: limits.headerBytes,
       headersTimeout: limits.headersTimeoutMs,
-      connectionsCheckingInterval: 2_000,
+      connectionsCheckingInterval: limits.timeoutCheckMs,
       // A missing Host is answered by us, in the same form as every other error.
       requireHostHeader: false,
     },
     // An absolute-form target is routed by its path; originOf compares its authority with Host.
     rewriteUrl: (request) => pathOf(request.url ?? '/'),
     frameworkErrors(error, _request, reply) {
-      const problem = publicError(error)
-      reply.raw.writeHead(problem.status, problemHeaders(problem))
-      reply.raw.end(JSON.stringify(problemOf(problem, newRequestId())))
+      const { status, headers, text } = earlyProblem(publicError(error))
+      reply.raw.writeHead(status, headers)
+      reply.raw.end(text)
     },
     clientErrorHandler: answerClientError,
   })
+  // Node would answer an Expect that it does not know by itself, without a word; we ignore it.
+  app.server.on('checkExpectation', (request, response) =>
+    app.server.emit('request', request, response),
+  )
   addParsers(app)
   await app.register(formbody, { bodyLimit: limits.bodyBytes })
-  await app.register(underPressure, pressureOptions)
   return app
+}
+
+/** From here on requests are told 503 while the event loop is later than `maxDelayMs`. */
+export async function watchEventLoop(app: FastifyInstance, maxDelayMs: number): Promise<void> {
+  await app.register(underPressure, {
+    maxEventLoopDelay: maxDelayMs,
+    sampleInterval: maxDelayMs,
+    // Health answers even when nothing else does: a busy node is not a dead one.
+    pressureHandler(request: FastifyRequest) {
+      if (request.routeOptions.url?.startsWith('/health/')) return
+      throw unavailable('server.busy', 'The server is busy; try again')
+    },
+  })
 }
 
 function addParsers(app: FastifyInstance): void {
@@ -53,20 +73,9 @@ function addParsers(app: FastifyInstance): void {
   })
 }
 
-// Health answers even when nothing else does: a busy node is not a dead one.
-const pressureOptions = {
-  maxEventLoopDelay: 1_000,
-  sampleInterval: 500,
-  pressureHandler(request: FastifyRequest) {
-    if (request.routeOptions.url?.startsWith('/health/')) return
-    throw unavailable('server.busy', 'The server is busy; try again')
-  },
-}
-
 function pathOf(target: string): string {
-  return /^https?:\/\/[^/?#]*/i.test(target)
-    ? target.replace(/^https?:\/\/[^/?#]*/i, '') || '/'
-    : target
+  const path = target.replace(/^https?:\/\/[^/?#]*/i, '')
+  return target === path || path.startsWith('/') ? path : `/${path}`
 }
 
 const clientErrors: Record<string, AppError> = {
@@ -89,15 +98,28 @@ function answerClientError(error: Error, socket: Socket): void {
     socket.destroy()
     return
   }
-  const problem =
-    clientErrors[code] ?? new AppError('invalid', 'request.malformed', 'The request is not valid HTTP')
-  const body = problemOf(problem, newRequestId())
-  const text = JSON.stringify(body)
+  const { status, title, headers, text } = earlyProblem(
+    clientErrors[code] ??
+      new AppError('invalid', 'request.malformed', 'The request is not valid HTTP'),
+  )
   const head = [
-    `HTTP/1.1 ${problem.status} ${body.title}`,
-    ...Object.entries(problemHeaders(problem)).map(([name, value]) => `${name}: ${value}`),
-    `content-length: ${Buffer.byteLength(text)}`,
+    `HTTP/1.1 ${status} ${title}`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
     'connection: close',
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${text}`)
+}
+
+// The whole reply to a request that none of our hooks saw.
+function earlyProblem(error: AppError) {
+  const id = newRequestId()
+  const problem = problemOf(error, id)
+  const text = JSON.stringify(problem)
+  const headers = {
+    ...constantHeaders,
+    ...problemHeaders(error),
+    'x-request-id': id,
+    'content-length': String(Buffer.byteLength(text)),
+  }
+  return { status: problem.status, title: problem.title, headers, text }
 }

@@ -1,47 +1,104 @@
 import type { Kysely } from 'kysely'
-import type { Actor, AuditNote, PublicContext, RequestInfo, Tenant, TenantContext } from '../context.ts'
+import type {
+  Actor,
+  AuditNote,
+  PublicContext,
+  RequestInfo,
+  Tenant,
+  TenantContext,
+} from '../context.ts'
 import type { KernelTables } from '../db/tables.ts'
 import type { Doors } from '../db/tenancy.ts'
+import type { Policy } from '../policy.ts'
 import type { KeyRing } from '../secrets.ts'
+import type { AccessClaims } from '../tokens.ts'
 import { byActor, recordAudit } from './audit.ts'
+import { findActor, unauthenticated } from './authenticate.ts'
+import { authorize } from './authorize.ts'
 import { cursorsFor } from './cursor.ts'
-import { assertMatch, type Serializer } from './reply.ts'
+import { IfMatch } from './if_match.ts'
+import type { Serializer } from './reply.ts'
 import type { Route } from './route.ts'
+
+/** Who sent a request, and by which token. */
+export interface SignedIn {
+  actor: Actor
+  claims: AccessClaims
+}
+
+/** What running a route gives: its result, and the bytes of the reply where it has a body. */
+export interface Handled {
+  result: unknown
+  payload: string | undefined
+}
+
+/** What handling needs. */
+export interface HandleDeps {
+  doors: Doors
+  keys: KeyRing
+  policy: Policy
+}
+
+const MAX_ENTITY_ID = 128
 
 /** A request that may run its route: validated, and signed in unless the route is public. */
 export interface ReadyRequest {
   route: Route
   serialize: Serializer | undefined
+  /** Of the GET on the same path: its bytes are what an etag was made from. */
+  serializeForEtag: Serializer | undefined
   tenant: Tenant
-  actor: Actor | undefined
+  /** Absent on public routes. */
+  signedIn: SignedIn | undefined
   info: RequestInfo
   ifMatch: string | undefined
   input: unknown
 }
 
 /** Runs a route. Signed-in routes run in their tenant's transaction, together with their audit row. */
-export async function handleRoute(
-  doors: Doors,
-  keys: KeyRing,
-  ready: ReadyRequest,
-): Promise<unknown> {
-  const { route, tenant, actor, info } = ready
-  if (actor === undefined) return call(route, { tenant, request: info }, ready.input)
-  return doors.inTenant(tenant.id, async (db) => {
+export async function handleRoute(deps: HandleDeps, ready: ReadyRequest): Promise<Handled> {
+  const { route, tenant, info, signedIn } = ready
+  if (signedIn === undefined) {
+    return serialized(ready, await call(route, { tenant, request: info }, ready.input))
+  }
+  return deps.doors.inTenant(tenant.id, async (db) => {
+    const actor = await presentActor(deps, db, route, signedIn)
     const note: AuditNote = {}
+    const ifMatch = new IfMatch(ready)
     const ctx: TenantContext<KernelTables> = {
       tenant,
       actor,
       request: info,
       db,
       audit: (added) => Object.assign(note, added),
-      cursors: cursorsFor(keys.current.key('cursor'), tenant.id, route.path),
-      requireMatch: (current) => assertMatch(ready.ifMatch, ready.serialize?.(current) ?? ''),
+      cursors: cursorsFor(deps.keys, tenant.id, route.path),
+      requireMatch: (current) => ifMatch.compare(current),
     }
     const result = await call(route, ctx, ready.input)
+    ifMatch.assertCompared()
     if (route.audit !== undefined) await auditWrite(db, route.audit, ready, actor, note, result)
-    return result
+    // Here and not after COMMIT: a reply that does not fit its schema must not be a done write.
+    return serialized(ready, result)
   })
+}
+
+// The rights that let a request in may be gone by the time its body has arrived. A write looks
+// again, in the transaction that it writes in.
+async function presentActor(
+  { policy }: HandleDeps,
+  db: Kysely<KernelTables>,
+  route: Route,
+  { actor, claims }: SignedIn,
+): Promise<Actor> {
+  if (route.method === 'GET') return actor
+  const present = await findActor(db, policy, claims)
+  if (present === undefined) throw unauthenticated()
+  authorize(route, present)
+  return present
+}
+
+function serialized({ serialize }: ReadyRequest, result: unknown): Handled {
+  return { result, payload: serialize?.(result) }
 }
 
 // The builders tied context and input to this handler's types; a stored route has forgotten them.
@@ -60,16 +117,17 @@ async function auditWrite(
   await recordAudit(db, info, {
     action,
     entity: route.path.split('/')[2] ?? '',
-    entity_id: lastParam(input) ?? idOf(result) ?? '',
+    entity_id: (lastParam(route, input) ?? idOf(result) ?? '').slice(0, MAX_ENTITY_ID),
     ...byActor(actor),
     ...note,
   })
 }
 
-function lastParam(input: unknown): string | undefined {
+function lastParam({ path }: Route, input: unknown): string | undefined {
+  const [, name] = /:(\w+)[^:]*$/.exec(path) ?? []
   const { params } = input as { params: Record<string, unknown> | undefined }
-  const last = Object.values(params ?? {}).at(-1)
-  return last === undefined ? undefined : String(last)
+  const value = name === undefined ? undefined : params?.[name]
+  return value === undefined ? undefined : String(value)
 }
 
 function idOf(result: unknown): string | undefined {

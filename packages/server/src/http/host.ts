@@ -14,7 +14,8 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
  * where they are valid punycode. Undefined where the name is malformed.
  */
 export function canonicalName(name: string): string | undefined {
-  const canonical = name.toLowerCase().replace(/\.$/, '')
+  // ASCII first: lower-casing makes a "k" of the Kelvin sign.
+  const canonical = /^[\x21-\x7e]+$/.test(name) ? name.toLowerCase().replace(/\.$/, '') : ''
   if (canonical.length === 0 || canonical.length > 253) return undefined
   return canonical.split('.').every(isLabel) ? canonical : undefined
 }
@@ -40,15 +41,24 @@ export function claimOf(
     const subdomain = config.DEFAULT_DEV_TENANT
     return subdomain === undefined ? { kind: 'nobody' } : { kind: 'subdomain', subdomain }
   }
-  for (const base of config.BASE_DOMAINS) {
-    if (host === base) return { kind: 'nobody' }
-    if (host.endsWith(`.${base}`)) return underBase(host.slice(0, -base.length - 1))
-  }
+  const base = nearestBase(host, config.BASE_DOMAINS)
+  if (base !== undefined) return underBase(host.slice(0, -base.length))
   return host.startsWith('[') ? { kind: 'nobody' } : { kind: 'domain', domain: host }
 }
 
+// Where one base domain lies under another, the longer one is meant.
+function nearestBase(host: string, bases: string[]): string | undefined {
+  return bases
+    .filter((base) => host === base || host.endsWith(`.${base}`))
+    .sort((a, b) => b.length - a.length)[0]
+}
+
+/** `labels` keeps its trailing dot; it is empty for the base domain itself. */
 function underBase(labels: string): HostClaim {
-  return labels.includes('.') ? { kind: 'nobody' } : { kind: 'subdomain', subdomain: labels }
+  const label = labels.slice(0, -1)
+  return label === '' || label.includes('.')
+    ? { kind: 'nobody' }
+    : { kind: 'subdomain', subdomain: label }
 }
 
 function isLabel(label: string): boolean {

@@ -1,11 +1,12 @@
 import { AppError } from '../errors.ts'
 
 const MAX_DEPTH = 32
+const MAX_ITEMS = 1_000
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /**
  * Parses a JSON body strictly (RFC 8259, I-JSON): valid UTF-8, no doubled keys, no lone surrogates
- * or NUL in strings, no `__proto__`, at most 32 levels. Throws 400 saying which.
+ * or NUL in strings, no `__proto__`, at most 32 levels of at most 1000 items. Throws 400 saying which.
  */
 export function parseJson(bytes: Uint8Array): unknown {
   const text = decode(bytes)
@@ -32,18 +33,25 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
+/** An array or object that is still open: how much it holds, and an object's keys. */
+interface Container {
+  keys: Set<string> | undefined
+  commas: number
+}
+
 // What JSON.parse lets through in silence. Before it and without recursion, because a hundred
 // thousand brackets must not reach the stack. Malformed text is left for JSON.parse to refuse.
 function inspect(text: string): void {
-  const open: (Set<string> | undefined)[] = []
+  const open: Container[] = []
   let keyNext = false
   for (let at = 0; at < text.length; at++) {
     switch (text[at]) {
       case '{':
       case '[':
         keyNext = text[at] === '{'
-        open.push(keyNext ? new Set() : undefined)
-        if (open.length > MAX_DEPTH) throw broken(`The body is nested deeper than ${MAX_DEPTH} levels`)
+        open.push({ keys: keyNext ? new Set() : undefined, commas: 0 })
+        if (open.length > MAX_DEPTH)
+          throw broken(`The body is nested deeper than ${MAX_DEPTH} levels`)
         break
       case '}':
       case ']':
@@ -51,17 +59,25 @@ function inspect(text: string): void {
         keyNext = false
         break
       case ',':
-        keyNext = open.at(-1) !== undefined
+        keyNext = isObjectAfterComma(open.at(-1))
         break
       case '"': {
         const end = endOfString(text, at)
         const value = unquote(text.slice(at, end + 1))
-        if (keyNext) assertNewKey(open.at(-1), value)
+        if (keyNext) assertNewKey(open.at(-1)?.keys, value)
         keyNext = false
         at = end
       }
     }
   }
+}
+
+function isObjectAfterComma(container: Container | undefined): boolean {
+  if (container === undefined) return false
+  container.commas++
+  if (container.commas >= MAX_ITEMS)
+    throw broken(`The body holds a list of over ${MAX_ITEMS} items`)
+  return container.keys !== undefined
 }
 
 function endOfString(text: string, start: number): number {

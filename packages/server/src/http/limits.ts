@@ -11,7 +11,12 @@ export const limits = {
   requestTimeoutMs: 30_000,
   // Longer than a load balancer keeps its side open, so that ours is never the side that closes.
   keepAliveMs: 75_000,
+  // A connection on which nothing moves. Longer than any query may run.
+  silenceMs: 60_000,
+  timeoutCheckMs: 2_000,
 } as const
+
+export type Limits = { readonly [Name in keyof typeof limits]: number }
 
 /** Throws 414 or 431 for what Node lets through and we do not. */
 export function assertWithinLimits(request: IncomingMessage): void {

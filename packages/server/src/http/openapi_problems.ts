@@ -141,9 +141,9 @@ function statusesOf(route: Route): number[] {
   const statuses = new Set([400, 403, 404, 503, ...route.errors])
   if (signedIn) statuses.add(401)
   // The framework reads whatever body is sent, wanted or not.
-  if (writes) statuses.add(413).add(415)
+  if (writes) statuses.add(413).add(415).add(422)
   if (reads) statuses.add(422)
-  if (signedIn && writes && route.body !== undefined) statuses.add(409)
+  if (signedIn && writes) statuses.add(409)
   if (acceptsIfMatch(route)) statuses.add(412)
   return [...statuses].sort((a, b) => a - b)
 }

@@ -1,4 +1,4 @@
-import { type ConstraintMeanings, conflictOf } from '../db/database_error.ts'
+import { type ConstraintMeanings, violationOf } from '../db/database_error.ts'
 import { AppError, type Fault } from '../errors.ts'
 
 /** An error as it leaves (RFC 9457). `instance` is the request id. */
@@ -59,7 +59,7 @@ export function problemHeaders(error: AppError): Record<string, string> {
 export function publicError(error: unknown, constraints: ConstraintMeanings = {}): AppError {
   if (error instanceof AppError) return error
   return (
-    conflictOf(error, constraints) ??
+    violationOf(error, constraints) ??
     frameworkError(error) ??
     new AppError('internal', 'server.fault', 'Something went wrong on our side', { cause: error })
   )
@@ -82,9 +82,18 @@ const frameworkErrors: Record<string, AppError> = {
     'Content-Length does not match the body',
   ),
   FST_ERR_BAD_URL: new AppError('invalid', 'request.url', 'The URL is not valid'),
+  FST_ERR_MAX_PARAM_LENGTH: new AppError(
+    'uri_too_long',
+    'request.url_too_long',
+    'The URL is too long',
+  ),
 }
 
 function frameworkError(error: unknown): AppError | undefined {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  return frameworkErrors[code]
+  if (!(error instanceof Error && 'code' in error)) return undefined
+  // The client left while its body was read: nobody hears the answer, and it is no fault of ours.
+  if (error.code === 'ECONNRESET' && error.message === 'aborted') {
+    return new AppError('invalid', 'request.cut_off', 'The request ended before its body did')
+  }
+  return frameworkErrors[String(error.code)]
 }

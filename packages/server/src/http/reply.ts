@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import fastJson from 'fast-json-stringify'
 import { z } from 'zod'
-import { AppError } from '../errors.ts'
 import type { Route } from './route.ts'
 
 /** Turns a handler's result into the bytes of the reply: only what the schema lists can leave. */
@@ -17,15 +16,6 @@ export function serializerOf(route: Route): Serializer | undefined {
 /** A strong validator of a representation: its bytes, hashed (RFC 9110, 8.8.3). */
 export function etagOf(payload: string): string {
   return `"${createHash('sha256').update(payload).digest('base64url').slice(0, 27)}"`
-}
-
-/** Throws 412 where `ifMatch` was sent and does not name the present representation. */
-export function assertMatch(ifMatch: string | undefined, payload: string): void {
-  if (ifMatch === undefined || ifMatch.trim() === '*') return
-  const tags = ifMatch.split(',').map((it) => it.trim())
-  if (!tags.includes(etagOf(payload))) {
-    throw new AppError('stale', 'resource.changed', 'It has changed since you read it; read it again')
-  }
 }
 
 /** Is this a read of one thing, whose reply carries an etag? */

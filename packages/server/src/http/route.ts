@@ -17,6 +17,8 @@ export interface Route {
   /** How the body arrives; JSON unless said. */
   readonly media: 'json' | 'form'
   readonly reply?: z.ZodType | undefined
+  /** In bytes; 256 kB unless said. */
+  readonly bodyLimit?: number
   /** 200 with a reply and 204 without, unless said. */
   readonly status: number
   /** Statuses beyond those every route of its kind may answer. */
@@ -57,6 +59,7 @@ export interface RouteOptions<
   query?: Q
   body?: B
   media?: 'json' | 'form'
+  bodyLimit?: number
   reply?: R
   status?: number
   errors?: readonly number[]

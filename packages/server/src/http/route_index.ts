@@ -1,4 +1,5 @@
 import { AppError, notFound } from '../errors.ts'
+import type { Page } from './page.ts'
 import type { Route } from './route.ts'
 
 /** Finds which methods a path would take, for the answer to one it does not. */
@@ -6,8 +7,10 @@ export interface RouteIndex {
   methodsOf(path: string): string[]
 }
 
-export function createRouteIndex(routes: readonly Route[]): RouteIndex {
-  const patterns = routes.map(({ method, path }) => ({ method, pattern: patternOf(path) }))
+export function createRouteIndex(
+  served: readonly Pick<Route | Page, 'method' | 'path'>[],
+): RouteIndex {
+  const patterns = served.map(({ method = 'GET', path }) => ({ method, pattern: patternOf(path) }))
   return {
     methodsOf: (path) => patterns.filter((it) => it.pattern.test(path)).map((it) => it.method),
   }
@@ -25,5 +28,7 @@ export function noSuchRoute(index: RouteIndex, url: string): AppError {
 }
 
 function patternOf(path: string): RegExp {
-  return new RegExp(`^${path.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll(/:\w+/g, '[^/]+')}$`)
+  return new RegExp(
+    `^${path.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll(/:\w+/g, '[^/]+')}$`,
+  )
 }

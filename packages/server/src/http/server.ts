@@ -10,12 +10,13 @@ import type { Policy } from '../policy.ts'
 import type { KeyRing } from '../secrets.ts'
 import type { Tokens } from '../tokens.ts'
 import { byActor } from './audit.ts'
-import { bearerToken, loadActor, verifyToken } from './authenticate.ts'
+import { bearerToken, findActor, unauthenticated, verifyToken } from './authenticate.ts'
 import { authorize } from './authorize.ts'
 import { checkRoutes } from './check_routes.ts'
+import { constantHeaders } from './constant_headers.ts'
 import { invalidHost, originOf } from './forwarded.ts'
-import { createFramework } from './framework.ts'
-import { handleRoute } from './handle.ts'
+import { createFramework, watchEventLoop } from './framework.ts'
+import { type Handled, handleRoute, type SignedIn } from './handle.ts'
 import { canonicalHost, claimOf } from './host.ts'
 import { readInput } from './input.ts'
 import { assertWithinLimits } from './limits.ts'
@@ -48,18 +49,8 @@ interface State {
   info: RequestInfo
   host: string
   tenant?: Tenant
-  actor?: Actor
+  signedIn?: SignedIn
 }
-
-const constantHeaders = {
-  'cache-control': 'no-store',
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-  'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-} as const
 
 /**
  * The HTTP server: every request takes these steps, in this order. Throws where a route is not one
@@ -68,16 +59,19 @@ const constantHeaders = {
 export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   checkRoutes(deps.routes, deps.policy)
   const app = await createFramework()
-  const index = createRouteIndex(deps.routes)
+  const index = createRouteIndex([...deps.routes, ...deps.pages])
   const states = new WeakMap<FastifyRequest, State>()
   const stateOf = (request: FastifyRequest) => states.get(request) ?? newState()
 
+  // First of all: a route keeps the error handler that stands when it is added.
+  app.setErrorHandler((error, request, reply) => sendProblem(deps, error, reply, stateOf(request)))
   app.addHook('onRequest', async (request, reply) => {
     const state = newState(request.headers['user-agent'])
     states.set(request, state)
     reply.headers({ ...constantHeaders, 'x-request-id': state.info.id })
     assertWithinLimits(request.raw)
   })
+  await watchEventLoop(app, deps.config.EVENT_LOOP_DELAY_MAX_MS)
   if (deps.config.CORS_ORIGINS.length > 0) await app.register(cors, corsOptions(deps.config))
   app.addHook('onRequest', async (request, reply) => {
     const { page, route } = servedBy(request)
@@ -85,9 +79,10 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
     const state = stateOf(request)
     readOrigin(deps, request, reply, state)
     const tenant = await tenantOf(deps, state)
+    if (isPreflight(deps.config, request)) return reply.status(204).send()
     if (route === undefined) throw noSuchRoute(index, request.url)
     if (route.access === 'public') return
-    const actor = await signIn(deps, request, tenant, state)
+    const { actor } = await signIn(deps, request, tenant, state)
     admit(deps, route, actor, tenant, state)
   })
   // Here the framework reads the body, for those who may send one; the route's handler follows.
@@ -97,7 +92,6 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   app.setNotFoundHandler((request) => {
     throw noSuchRoute(index, request.url)
   })
-  app.setErrorHandler((error, request, reply) => sendProblem(deps, error, reply, stateOf(request)))
   app.addHook('onResponse', async (request, reply) => {
     logRequest(deps.log, request, reply, stateOf(request))
   })
@@ -136,13 +130,15 @@ async function signIn(
   request: FastifyRequest,
   tenant: Tenant,
   state: State,
-): Promise<Actor> {
+): Promise<SignedIn> {
   const token = bearerToken(request.raw.rawHeaders)
   const claims = await verifyToken(deps.tokens, token, tenant, () =>
     deps.refusals.note(tenant.id, state.info, { action: 'token.foreign' }),
   )
-  state.actor = await loadActor(deps.doors, deps.policy, claims)
-  return state.actor
+  const actor = await deps.doors.inTenant(tenant.id, (db) => findActor(db, deps.policy, claims))
+  if (actor === undefined) throw unauthenticated()
+  state.signedIn = { actor, claims }
+  return state.signedIn
 }
 
 function admit(deps: ServerDeps, route: Route, actor: Actor, tenant: Tenant, state: State): void {
@@ -161,22 +157,26 @@ function addRoute(
   route: Route,
   stateOf: (request: FastifyRequest) => State,
 ): void {
-  const serialize = serializerOf(route)
   const url = route.path
+  const read = deps.routes.find((it) => it.method === 'GET' && it.path === url)
+  const serializers = {
+    serialize: serializerOf(route),
+    serializeForEtag: read === undefined ? undefined : serializerOf(read),
+  }
   app.route({
     method: route.method,
     url,
     config: { route },
+    ...(route.bodyLimit === undefined ? {} : { bodyLimit: route.bodyLimit }),
     async handler(request, reply) {
-      const { tenant, actor, info } = stateOf(request)
+      const { tenant, signedIn, info } = stateOf(request)
       if (tenant === undefined) throw new Error('a route ran before its tenant was known')
       assertMediaType(route, request)
       const query = request.query as Record<string, unknown>
       const input = readInput(route, { params: request.params, query, body: request.body })
       const ifMatch = request.headers['if-match']
-      const ready = { route, serialize, tenant, actor, info, ifMatch, input }
-      const result = await handleRoute(deps.doors, deps.keys, ready)
-      return sendReply(reply, route, request.url, result, serialize?.(result))
+      const ready = { route, ...serializers, tenant, signedIn, info, ifMatch, input }
+      return sendReply(reply, route, request.url, await handleRoute(deps, ready))
     },
   })
 }
@@ -185,8 +185,7 @@ function sendReply(
   reply: FastifyReply,
   route: Route,
   url: string,
-  result: unknown,
-  payload: string | undefined,
+  { result, payload }: Handled,
 ): FastifyReply {
   reply.status(route.status)
   if (payload === undefined) return reply.send()
@@ -228,7 +227,33 @@ function servedBy(request: FastifyRequest): { page?: Page; route?: Route } {
 }
 
 function corsOptions(config: Config) {
-  return { origin: config.CORS_ORIGINS, credentials: false, maxAge: 600 }
+  return {
+    origin: config.CORS_ORIGINS,
+    credentials: false,
+    maxAge: 600,
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    exposedHeaders: [
+      'etag',
+      'location',
+      'ratelimit',
+      'ratelimit-policy',
+      'retry-after',
+      'x-request-id',
+    ],
+    // Answered by us, where the tenant is known; what is no preflight is a 405 like any other.
+    preflightContinue: true,
+    strictPreflight: false,
+  }
+}
+
+// CORS-preflight request: the Fetch standard, 3.3.2.
+function isPreflight({ CORS_ORIGINS }: Config, { method, headers }: FastifyRequest): boolean {
+  return (
+    CORS_ORIGINS.length > 0 &&
+    method === 'OPTIONS' &&
+    headers.origin !== undefined &&
+    headers['access-control-request-method'] !== undefined
+  )
 }
 
 function sendProblem(deps: ServerDeps, thrown: unknown, reply: FastifyReply, state: State) {
@@ -252,7 +277,7 @@ function logRequest(log: Logger, request: FastifyRequest, reply: FastifyReply, s
     status: reply.statusCode,
     ms: Math.round((performance.now() - state.startedAt) * 100) / 100,
     tenant_id: state.tenant?.id,
-    user_id: state.actor?.user.id,
+    user_id: state.signedIn?.actor.user.id,
     address: state.info.address,
   })
 }

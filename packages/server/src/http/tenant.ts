@@ -13,14 +13,20 @@ export async function resolveTenant(
   claim: HostClaim,
   publicOrigin: string,
 ): Promise<Tenant> {
-  const found = claim.kind === 'nobody' ? undefined : await findTenant(doors, claim)
+  const found = await findTenant(doors, claim)
   if (found === undefined) throw new AppError('not_found', 'tenant.not_found', 'Tenant not found')
   if (found.status === 'suspended') {
     throw new AppError('forbidden', 'tenant.suspended', 'Tenant suspended')
   }
   const { id, name, subdomain, domain } = found
   const issuer = publicOrigin.replaceAll('{tenant}', subdomain)
-  return { id, name, subdomain, issuer, origin: domain === null ? issuer : onDomain(issuer, domain) }
+  return {
+    id,
+    name,
+    subdomain,
+    issuer,
+    origin: domain === null ? issuer : onDomain(issuer, domain),
+  }
 }
 
 // Same scheme and port as the subdomain's origin, the tenant's own name.
@@ -35,7 +41,8 @@ const firstDomain = sql<string | null>`(
   select d.name from tenantry.domains d where d.tenant_id = t.id order by d.created_at, d.name limit 1
 )`
 
-function findTenant(doors: Doors, claim: Exclude<HostClaim, { kind: 'nobody' }>) {
+function findTenant(doors: Doors, claim: HostClaim) {
+  if (claim.kind === 'nobody') return undefined
   return doors.asIdentity((db) => {
     const tenants = db
       .selectFrom('tenantry.tenants as t')

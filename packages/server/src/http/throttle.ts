@@ -1,5 +1,4 @@
 import { createHmac } from 'node:crypto'
-import ipaddr from 'ipaddr.js'
 import { sql } from 'kysely'
 import type { Doors } from '../db/tenancy.ts'
 import { AppError } from '../errors.ts'
@@ -21,68 +20,55 @@ export interface Throttle {
   reserve(budgets: Budget[]): Promise<void>
   /** Gives the attempts back: they succeeded, and only failures count. */
   giveBack(budgets: Budget[]): Promise<void>
+  /** Fills a budget up again. */
+  forget(budget: Budget): Promise<void>
+  /** Removes counters whose window is over. */
+  purge(): Promise<void>
 }
 
-const CLEAN_EVERY = 200
+const PURGE_ROWS = 1_000
 
 export function createThrottle(doors: Doors, keys: KeyRing, enabled: boolean): Throttle {
-  if (!enabled) return { reserve: async () => {}, giveBack: async () => {} }
+  if (!enabled) return unlimited
+  // The oldest generation that is still accepted: during a rotation all nodes count in one place.
+  const { key } = keys.accepted.at(-1) ?? keys.current
   const keyOf = ({ name, subject }: Budget) =>
-    createHmac('sha256', keys.current.key('throttle')).update(`${name}\n${subject}`).digest('base64url')
-  let calls = 0
-
+    createHmac('sha256', key('throttle')).update(`${name}\n${subject}`).digest('base64url')
+  const rowOf = (budget: Budget) => take(doors, keyOf(budget), budget.windowSeconds)
   return {
     async reserve(budgets) {
-      if (++calls % CLEAN_EVERY === 0) await removeExpired(doors)
-      // Sorted, so that two nodes lock the same rows in the same order.
-      const wanted = budgets.map((budget) => ({ budget, key: keyOf(budget) })).sort(byKey)
-      const counted = await count(doors, wanted)
-      for (const { key, budget } of wanted) {
-        const row = counted.find((it) => it.key === key)
-        if (row !== undefined && row.points > budget.limit) throw tooMany(budget, row.seconds)
+      // One after the other: who has used up the first must not go on emptying the second.
+      for (const [at, budget] of budgets.entries()) {
+        const { points, seconds } = await rowOf(budget)
+        if (points <= budget.limit) continue
+        await this.giveBack(budgets.slice(0, at))
+        throw tooMany(budget, seconds)
       }
     },
     async giveBack(budgets) {
-      const given = budgets.map(keyOf).sort()
+      for (const budget of budgets) await give(doors, keyOf(budget))
+    },
+    async forget(budget) {
       await doors.asIdentity((db) =>
-        db
-          .updateTable('tenantry.throttles')
-          .set({ points: sql<number>`greatest(points - 1, 0)` })
-          .where('key', 'in', given)
-          .execute(),
+        db.deleteFrom('tenantry.throttles').where('key', '=', keyOf(budget)).execute(),
       )
     },
+    purge: () => removeExpired(doors),
   }
 }
 
-/** One subject per client: IPv6 hosts own a /64, so that is what is counted (v4-mapped is IPv4). */
-export function addressSubject(address: string): string {
-  if (!ipaddr.isValid(address)) return 'unknown'
-  const parsed = ipaddr.process(address)
-  if (parsed.kind() === 'ipv4') return parsed.toString()
-  return ipaddr.IPv6.networkAddressFromCIDR(`${parsed.toString()}/64`).toString()
-}
+const nothing = async () => {}
+const unlimited: Throttle = { reserve: nothing, giveBack: nothing, forget: nothing, purge: nothing }
 
-interface Wanted {
-  key: string
-  budget: Budget
-}
-
-function byKey(a: Wanted, b: Wanted): number {
-  return a.key < b.key ? -1 : 1
-}
-
-function count(doors: Doors, wanted: Wanted[]) {
+async function take(doors: Doors, key: string, windowSeconds: number) {
   return doors.asIdentity((db) =>
     db
       .insertInto('tenantry.throttles')
-      .values(
-        wanted.map(({ key, budget }) => ({
-          key,
-          points: 1,
-          resets_at: sql<string>`now() + make_interval(secs => ${budget.windowSeconds})`,
-        })),
-      )
+      .values({
+        key,
+        points: 1,
+        resets_at: sql<string>`now() + make_interval(secs => ${windowSeconds})`,
+      })
       .onConflict((it) =>
         it.column('key').doUpdateSet({
           points: sql`case when throttles.resets_at <= now() then 1 else throttles.points + 1 end`,
@@ -90,14 +76,39 @@ function count(doors: Doors, wanted: Wanted[]) {
             else throttles.resets_at end`,
         }),
       )
-      .returning(['key', 'points', sql<number>`extract(epoch from resets_at - now())::float8`.as('seconds')])
+      .returning([
+        'points',
+        sql<number>`extract(epoch from resets_at - now())::float8`.as('seconds'),
+      ])
+      .executeTakeFirstOrThrow(),
+  )
+}
+
+async function give(doors: Doors, key: string): Promise<void> {
+  await doors.asIdentity((db) =>
+    db
+      .updateTable('tenantry.throttles')
+      .set({ points: sql<number>`greatest(points - 1, 0)` })
+      .where('key', '=', key)
       .execute(),
   )
 }
 
-function removeExpired(doors: Doors) {
-  return doors.asIdentity((db) =>
-    db.deleteFrom('tenantry.throttles').where('resets_at', '<', sql<string>`now()`).execute(),
+// What somebody is counting just now is left for the next time: nobody waits for a purge.
+async function removeExpired(doors: Doors): Promise<void> {
+  await doors.asIdentity((db) =>
+    db
+      .deleteFrom('tenantry.throttles')
+      .where('key', 'in', (it) =>
+        it
+          .selectFrom('tenantry.throttles')
+          .select('key')
+          .where('resets_at', '<', sql<string>`now()`)
+          .limit(PURGE_ROWS)
+          .forUpdate()
+          .skipLocked(),
+      )
+      .execute(),
   )
 }
 

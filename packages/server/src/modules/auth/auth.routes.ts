@@ -87,7 +87,7 @@ export function authRoutes(deps: ResetDeps): Route[] {
         user_email: actor.user.email,
         tenant_name: tenant.name,
         roles: [...actor.roles],
-        permissions: [...actor.permissions],
+        permissions: [...actor.permissions].filter((it) => !it.startsWith('role:')),
       }),
     }),
   ]

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../../../../starter/src/app.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../testing.ts'
@@ -225,5 +227,85 @@ describe('sign-in limits (AUTHN-5)', () => {
     for (let i = 0; i < 12; i++) {
       expect((await login(tenant, user.email, user.password)).status).toBe(200)
     }
+  })
+
+  test('a reset by mail lets somebody in whom guesses had locked out (AUTHN-6)', async () => {
+    const tenant = await api.makeTenant()
+    const user = await tenant.makeUser()
+    for (let i = 0; i < 11; i++) await wrong(tenant, user.email)
+    expect((await login(tenant, user.email, user.password)).status).toBe(429)
+    const { email } = user
+    await tenant.send({ method: 'POST', path: '/api/auth/forgot-password', body: { email } })
+    const [mail] = await api.mailsTo(user.email)
+    const token = /#token=([\w-]+)/.exec(mail?.text ?? '')?.[1]
+    const body = { token, new_password: 'an entirely new one' }
+    await tenant.send({ method: 'POST', path: '/api/auth/reset-password', body })
+    await api.running.settle()
+    expect((await login(tenant, user.email, 'an entirely new one')).status).toBe(200)
+  })
+
+  test('a client that is over its limit does not use up an account (AUTHN-6)', async () => {
+    const limited = await startTestApp(app, { SIGNIN_LIMIT_ADDRESS: '3' })
+    const tenant = await limited.makeTenant()
+    const victim = await tenant.makeUser()
+    for (let i = 0; i < 12; i++) await wrong(tenant, victim.email)
+    const points = await limited.doors.asIdentity((db) =>
+      db.selectFrom('tenantry.throttles').select('points').where('points', '>', 3).execute(),
+    )
+    expect(points.filter((it) => it.points === 10)).toEqual([])
+    await limited.close()
+  })
+})
+
+describe('what a tenant learns of those who are none of its members (AUTHN-4)', () => {
+  test('its audit log is the same for who exists elsewhere and who does not', async () => {
+    const [home, other] = [await api.makeTenant(), await api.makeTenant()]
+    const admin = await other.makeUser({ roles: ['admin_tenant'] })
+    const stranger = await home.makeUser()
+    await login(other, stranger.email, 'wrong password')
+    await api.running.settle()
+    await login(other, 'nobody-anywhere@example.com', 'wrong password')
+    await api.running.settle()
+    const log = await other.send({ path: '/api/audit-logs?action=auth.refused', user: admin })
+    const [one, two] = log.json.items.map((it: object) => ({
+      ...it,
+      id: '',
+      created_at: '',
+      request_id: '',
+    }))
+    expect(one).toEqual(two)
+    expect(log.text).not.toContain(stranger.id)
+  })
+})
+
+describe('rights are looked at again when the transaction opens', () => {
+  test('what was revoked while a body was on its way is refused (AUTHZ-6)', async () => {
+    const tenant = await api.makeTenant()
+    const user = await tenant.makeUser({ roles: ['manager'] })
+    const body = JSON.stringify({ name: 'Late' })
+    const outgoing = request({
+      host: '127.0.0.1',
+      port: api.port,
+      method: 'POST',
+      path: '/api/projects',
+      headers: {
+        host: tenant.host,
+        authorization: `Bearer ${user.accessToken}`,
+        'content-type': 'application/json',
+        'content-length': body.length,
+        expect: '100-continue',
+      },
+    })
+    const reply = once(outgoing, 'response')
+    outgoing.flushHeaders()
+    await once(outgoing, 'continue')
+    outgoing.write(body.slice(0, 5))
+    await api.doors.inTenant(tenant.id, (db) =>
+      db.deleteFrom('tenantry.member_roles').where('user_id', '=', user.id).execute(),
+    )
+    outgoing.end(body.slice(5))
+    const [incoming] = await reply
+    expect(incoming.statusCode).toBe(403)
+    incoming.resume()
   })
 })

@@ -1,3 +1,4 @@
+import type { Background } from '../../background.ts'
 import type { Config } from '../../config.ts'
 import type { Doors } from '../../db/tenancy.ts'
 import type { Refusals } from '../../http/refusals.ts'
@@ -7,6 +8,7 @@ import type { Tokens } from '../../tokens.ts'
 
 /** What the ways into a tenant need: they run before anybody is signed in. */
 export interface AuthDeps {
+  background: Background
   config: Config
   doors: Doors
   passwords: Passwords

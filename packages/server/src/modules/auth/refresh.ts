@@ -1,12 +1,14 @@
 import { type Kysely, sql } from 'kysely'
 import type { PublicContext } from '../../context.ts'
-import { rolesOf, sessionIsLive } from '../../db/live_session.ts'
+import { sessionIsLive } from '../../db/live_session.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { AppError } from '../../errors.ts'
 import { recordAudit } from '../../http/audit.ts'
+import { challenge, unauthenticated } from '../../http/authenticate.ts'
+import { heldRoles } from '../../rights.ts'
 import { hashSecret } from '../../secrets.ts'
 import type { RefreshClaims } from '../../tokens.ts'
-import { revokeSession } from '../sessions/revoke_sessions.ts'
+import { revokeSession } from '../sessions/sessions.ts'
 import type { AuthDeps } from './auth_deps.ts'
 
 /** The successor of a refresh token, from its row: the same for every retry. */
@@ -53,6 +55,8 @@ export async function logOut(deps: AuthDeps, ctx: PublicContext, token: string):
   if (!known) throw invalidToken()
 }
 
+const [rolesOf] = heldRoles('s.user_id')
+
 interface Hashes {
   parent: Buffer
   next: Buffer
@@ -72,7 +76,7 @@ async function rotate(
       join tenantry.users u on u.id = s.user_id
       where r.hash = ${parent} and r.used_at is null and now() < r.expires_at
         and s.id = r.session_id and ${sessionIsLive}
-      returning s.id as session_id, s.user_id, ${rolesOf('s.user_id')} as roles, least(
+      returning s.id as session_id, s.user_id, ${rolesOf}, least(
         date_trunc('second', now()) + make_interval(days => ${config.REFRESH_TOKEN_EXPIRE_DAYS}),
         s.expires_at) as expires_at
     ), touched as (
@@ -96,7 +100,7 @@ async function repeat(
   { parent, next }: Hashes,
 ): Promise<Successor | undefined> {
   const { rows } = await sql<Successor & { live: boolean; used: boolean; retry: boolean }>`
-    select s.id as session_id, s.user_id, ${rolesOf('s.user_id')} as roles, n.created_at, n.expires_at,
+    select s.id as session_id, s.user_id, ${rolesOf}, n.created_at, n.expires_at,
       ${sessionIsLive} as live,
       r.used_at is not null as used,
       coalesce(n.used_at is null
@@ -121,11 +125,13 @@ async function verifyRefresh(
   ctx: PublicContext,
   token: string,
 ): Promise<RefreshClaims> {
-  const claims = await deps.tokens.verifyRefresh(token, ctx.tenant)
-  if (claims === 'foreign') {
+  const claims = await deps.tokens.verifyRefresh(token)
+  if (claims === undefined) throw invalidToken()
+  if (claims === 'expired') throw expired()
+  if (!deps.tokens.belongTo(claims, ctx.tenant)) {
     deps.refusals.note(ctx.tenant.id, ctx.request, { action: 'token.foreign' })
+    throw unauthenticated()
   }
-  if (claims === undefined || claims === 'foreign') throw invalidToken()
   return claims
 }
 
@@ -141,12 +147,10 @@ function auditSession(
 }
 
 function invalidToken(): AppError {
-  return new AppError('unauthenticated', 'token.invalid', 'Invalid token', challenge)
+  return new AppError('unauthenticated', 'token.invalid', 'Invalid token', { headers: challenge })
 }
 
 function expired(): AppError {
   const words = 'Token revoked or expired'
-  return new AppError('unauthenticated', 'token.expired', words, challenge)
+  return new AppError('unauthenticated', 'token.expired', words, { headers: challenge })
 }
-
-const challenge = { headers: { 'www-authenticate': 'Bearer' } }

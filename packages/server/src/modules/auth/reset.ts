@@ -1,16 +1,19 @@
 import { type Kysely, sql } from 'kysely'
-import type { Background } from '../../background.ts'
 import type { PublicContext, RequestInfo, Tenant } from '../../context.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { emailKey } from '../../email.ts'
 import { AppError, unprocessable } from '../../errors.ts'
+import { addressSubject } from '../../http/address.ts'
 import { recordAudit } from '../../http/audit.ts'
-import { addressSubject, type Budget } from '../../http/throttle.ts'
+import type { Budget } from '../../http/throttle.ts'
 import type { Mail } from '../../mail/mail.ts'
 import { passwordChangedMail, resetMail } from '../../mail/templates.ts'
+import { GLOBAL_REALM } from '../../realm.ts'
 import { hashSecret, randomSecret } from '../../secrets.ts'
+import { changePassword } from '../users/users.ts'
 import type { AuthDeps } from './auth_deps.ts'
 import { assertAcceptablePassword } from './password_rules.ts'
+import { accountBudget } from './sign_in.ts'
 
 const HOUR_SECONDS = 3_600
 
@@ -18,7 +21,6 @@ const HOUR_SECONDS = 3_600
 export interface ResetDeps extends AuthDeps {
   appName: string
   mail: Mail
-  background: Background
 }
 
 /**
@@ -30,6 +32,7 @@ export async function requestReset(deps: ResetDeps, ctx: PublicContext, email: s
   if (key === undefined) {
     throw unprocessable([{ pointer: '/email', message: 'must be an e-mail address' }])
   }
+  deps.background.assertRoom()
   await deps.throttle.reserve(resetBudgets(ctx, key))
   deps.background.run('password reset', () => sendResetMail(deps, ctx, key))
 }
@@ -45,7 +48,7 @@ export async function resetPassword(
   password: string,
 ): Promise<void> {
   const hash = hashSecret(token)
-  const { doors, passwords } = deps
+  const { config, doors, passwords } = deps
   const holder = await doors.asIdentity((db) => findHolder(db, hash), ctx.tenant.id)
   if (holder === undefined) throw invalidToken()
   const { name: tenantName, subdomain } = ctx.tenant
@@ -56,6 +59,8 @@ export async function resetPassword(
     ctx.tenant.id,
   )
   if (!changed) throw invalidToken()
+  // Whoever was locked out by somebody else's guesses is let in again by their own mail.
+  deps.background.run('unlock', () => deps.throttle.forget(accountBudget(config, holder.email_key)))
   deps.background.run('password changed notice', () =>
     deps.mail.send({ to: holder.email, ...passwordChangedMail(mailContext(deps, ctx.tenant)) }),
   )
@@ -71,12 +76,14 @@ export async function createResetLink(
   const token = randomSecret()
   const minutes = deps.config.PASSWORD_RESET_EXPIRE_MINUTES
   await deps.doors.asIdentity(async (db) => {
+    // One at a time: of two links asked for at once, one is the newer.
     await db
-      .updateTable('tenantry.password_resets')
-      .set({ used_at: sql<string>`now()` })
-      .where('user_id', '=', userId)
-      .where('used_at', 'is', null)
+      .selectFrom('tenantry.users')
+      .select('id')
+      .where('id', '=', userId)
+      .forUpdate()
       .execute()
+    await db.deleteFrom('tenantry.password_resets').where('user_id', '=', userId).execute()
     await db
       .insertInto('tenantry.password_resets')
       .values({
@@ -85,7 +92,11 @@ export async function createResetLink(
         expires_at: sql<string>`now() + make_interval(mins => ${minutes})`,
       })
       .execute()
-    await recordAudit(db, request, { action: 'auth.reset_requested', ...about(userId) })
+    await recordAudit(db, request, {
+      action: 'auth.reset_requested',
+      entity: 'users',
+      entity_id: userId,
+    })
   }, tenant.id)
   return deps.config.RESET_URL.replaceAll('{origin}', tenant.origin)
     .replaceAll('{tenant}', tenant.subdomain)
@@ -110,6 +121,7 @@ function findActiveMember(db: Kysely<KernelTables>, key: string) {
     .selectFrom('tenantry.users as u')
     .innerJoin('tenantry.members as m', 'm.user_id', 'u.id')
     .select(['u.id', 'u.email'])
+    .where('u.realm_id', '=', GLOBAL_REALM)
     .where('u.email_key', '=', key)
     .where('u.is_active', '=', true)
     .where('m.is_active', '=', true)
@@ -120,7 +132,7 @@ function findHolder(db: Kysely<KernelTables>, hash: Buffer) {
   return db
     .selectFrom('tenantry.password_resets as r')
     .innerJoin('tenantry.users as u', 'u.id', 'r.user_id')
-    .select(['u.email', 'u.full_name'])
+    .select(['u.email', 'u.email_key', 'u.full_name'])
     .where('r.hash', '=', hash)
     .where(stillGood)
     .executeTakeFirst()
@@ -135,26 +147,16 @@ async function consume(
 ): Promise<boolean> {
   const used = await db
     .updateTable('tenantry.password_resets as r')
-    .from('tenantry.users as u')
     .set({ used_at: sql<string>`now()` })
-    .whereRef('u.id', '=', 'r.user_id')
     .where('r.hash', '=', hash)
-    .where(stillGood)
-    .returning('r.user_id')
+    .where('r.used_at', 'is', null)
+    .where('r.expires_at', '>', sql<string>`now()`)
+    .returning(['r.user_id', sql<string>`r.created_at::text`.as('created_at')])
     .executeTakeFirst()
   if (used === undefined) return false
-  await db
-    .updateTable('tenantry.users')
-    .set({
-      password_hash,
-      sessions_valid_from: sql<string>`clock_timestamp()`,
-      // Whoever holds the token reads the mail of this address.
-      email_verified_at: sql<string>`coalesce(email_verified_at, now())`,
-      updated_at: sql<string>`now()`,
-    })
-    .where('id', '=', used.user_id)
-    .execute()
-  await recordAudit(db, request, { action: 'auth.password_reset', ...about(used.user_id) })
+  if (!(await changePassword(db, used.user_id, password_hash, used.created_at))) return false
+  const about = { entity: 'users', entity_id: used.user_id, actor_id: used.user_id }
+  await recordAudit(db, request, { action: 'auth.password_reset', ...about })
   return true
 }
 
@@ -165,10 +167,6 @@ const stillGood = sql<boolean>`(
 
 function mailContext({ appName }: ResetDeps, tenant: Tenant) {
   return { appName, tenantName: tenant.name }
-}
-
-function about(userId: string) {
-  return { entity: 'users', entity_id: userId, actor_id: userId }
 }
 
 function resetBudgets({ request }: PublicContext, key: string): Budget[] {

@@ -1,14 +1,18 @@
-import { sql } from 'kysely'
+import type { Config } from '../../config.ts'
 import type { PublicContext } from '../../context.ts'
 import { emailKey } from '../../email.ts'
 import { AppError } from '../../errors.ts'
+import { addressSubject } from '../../http/address.ts'
 import { recordAudit } from '../../http/audit.ts'
-import { addressSubject, type Budget } from '../../http/throttle.ts'
-import { GLOBAL_REALM } from '../../realm.ts'
+import { challenge } from '../../http/authenticate.ts'
+import type { Refusal } from '../../http/refusals.ts'
+import type { Budget } from '../../http/throttle.ts'
 import { hashSecret, randomSecret } from '../../secrets.ts'
-import { openSession, type SessionTimes } from '../sessions/open_session.ts'
+import { openSession, type SessionTimes } from '../sessions/sessions.ts'
+import { type Credentials, findCredentials, replaceHash } from '../users/users.ts'
 import type { AuthDeps } from './auth_deps.ts'
 
+const WRONG = 'credentials.wrong'
 const WINDOW_SECONDS = 15 * 60
 const DAY_SECONDS = 86_400
 
@@ -30,21 +34,52 @@ export async function signIn(
 ) {
   // What is no e-mail is nobody's, and is counted like one.
   const key = emailKey(given.email) ?? given.email.trim().toLowerCase().slice(0, 320)
-  const budgets = signInBudgets(deps, ctx, key)
-  await deps.throttle.reserve(budgets)
-  const user = await findCredentials(deps, key)
-  const check = await deps.passwords.check(given.password, user?.password_hash)
-  if (user === undefined || !check.valid) {
-    deps.refusals.note(ctx.tenant.id, ctx.request, refusal(user?.id, 'credentials'))
-    throw invalidCredentials()
+  const budgets = signInBudgets(deps.config, ctx, key)
+  await reserve(deps, ctx, budgets)
+  const giveBack = () => deps.background.run('give back', () => deps.throttle.giveBack(budgets))
+  try {
+    const user = await authenticate(deps, ctx, key, given.password)
+    const session = await openMemberSession(deps, ctx, user, wants)
+    giveBack()
+    return session
+  } catch (error) {
+    // Only a wrong password costs an attempt: not our being busy, not a tenant one is no member of.
+    if (!(error instanceof AppError && error.code === WRONG)) giveBack()
+    throw error
   }
-  const session = await openMemberSession(deps, ctx, user, wants)
-  await deps.throttle.giveBack(budgets)
-  if (check.rehash) await upgradeHash(deps, user, given.password)
-  return session
 }
 
-type Credentials = NonNullable<Awaited<ReturnType<typeof findCredentials>>>
+async function reserve(deps: AuthDeps, ctx: PublicContext, budgets: Budget[]): Promise<void> {
+  try {
+    await deps.throttle.reserve(budgets)
+  } catch (error) {
+    if (error instanceof AppError && error.kind === 'rate_limited') {
+      deps.refusals.note(ctx.tenant.id, ctx.request, { action: 'auth.throttled' })
+    }
+    throw error
+  }
+}
+
+async function authenticate(
+  deps: AuthDeps,
+  ctx: PublicContext,
+  key: string,
+  password: string,
+): Promise<Credentials> {
+  const user = await deps.doors.asIdentity((db) => findCredentials(db, key))
+  const check = await deps.passwords.check(password, user?.password_hash)
+  if (user === undefined || !check.valid) {
+    deps.refusals.note(ctx.tenant.id, ctx.request, refusal('credentials', user?.id))
+    throw wrongCredentials()
+  }
+  if (check.rehash) {
+    deps.background.run('rehash', async () => {
+      const better = await deps.passwords.hash(password)
+      await deps.doors.asIdentity((db) => replaceHash(db, user, better))
+    })
+  }
+  return user
+}
 
 async function openMemberSession(
   deps: AuthDeps,
@@ -67,7 +102,7 @@ async function openMemberSession(
     return session
   })
   if (opened === undefined) {
-    deps.refusals.note(ctx.tenant.id, ctx.request, refusal(user.id, 'membership'))
+    deps.refusals.note(ctx.tenant.id, ctx.request, refusal('membership', user.id))
     throw new AppError('forbidden', 'member.none', 'User does not belong to this tenant')
   }
   return { userId: user.id, jti, ...opened }
@@ -84,49 +119,25 @@ function sessionTimes({ config, tokens }: AuthDeps, wants: 'access' | 'refresh')
   }
 }
 
-function signInBudgets({ config }: AuthDeps, { request }: PublicContext, key: string): Budget[] {
-  const windowSeconds = WINDOW_SECONDS
+function signInBudgets(config: Config, { request }: PublicContext, key: string): Budget[] {
   const subject = addressSubject(request.address)
+  const limit = config.SIGNIN_LIMIT_ADDRESS
   return [
-    { name: 'signin account', subject: key, limit: config.SIGNIN_LIMIT_ACCOUNT, windowSeconds },
-    { name: 'signin address', subject, limit: config.SIGNIN_LIMIT_ADDRESS, windowSeconds },
+    { name: 'signin address', subject, limit, windowSeconds: WINDOW_SECONDS },
+    accountBudget(config, key),
   ]
 }
 
-// Inactive users are invisible to this door: for it there is no such user.
-function findCredentials({ doors }: AuthDeps, key: string) {
-  return doors.asIdentity((db) =>
-    db
-      .selectFrom('tenantry.users')
-      .select(['id', 'password_hash'])
-      // As text: the driver's timestamps end at milliseconds, and this is compared for equality.
-      .select(sql<string>`sessions_valid_from::text`.as('credentials_from'))
-      .where('email_key', '=', key)
-      .where('realm_id', '=', GLOBAL_REALM)
-      .executeTakeFirst(),
-  )
+/** The failed sign-ins that an account may have, by its canonical e-mail. */
+export function accountBudget(config: Config, key: string): Budget {
+  const limit = config.SIGNIN_LIMIT_ACCOUNT
+  return { name: 'signin account', subject: key, limit, windowSeconds: WINDOW_SECONDS }
 }
 
-// Not if it changed meanwhile: a reset beside this sign-in must win.
-async function upgradeHash({ doors, passwords }: AuthDeps, user: Credentials, password: string) {
-  const password_hash = await passwords.hash(password)
-  await doors.asIdentity((db) =>
-    db
-      .updateTable('tenantry.users')
-      .set({ password_hash, updated_at: sql<string>`now()` })
-      .where('id', '=', user.id)
-      .where('password_hash', '=', user.password_hash)
-      .execute(),
-  )
+function refusal(reason: string, about: string | undefined): Refusal {
+  return { action: 'auth.refused', meta: { reason }, about }
 }
 
-function refusal(actor_id: string | undefined, reason: string) {
-  const meta = { reason }
-  return { action: 'auth.refused', meta, ...(actor_id === undefined ? {} : { actor_id }) }
-}
-
-function invalidCredentials(): AppError {
-  return new AppError('unauthenticated', 'credentials.wrong', 'Invalid credentials', {
-    headers: { 'www-authenticate': 'Bearer' },
-  })
+function wrongCredentials(): AppError {
+  return new AppError('unauthenticated', WRONG, 'Invalid credentials', { headers: challenge })
 }

@@ -1,13 +1,14 @@
 import { PageQuery, pageOf } from '../../db/page.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { createRoutes, type Route } from '../../http/route.ts'
-import type { KernelPermission, Policy } from '../../policy.ts'
-import { findMember, listMembers, removeMember, updateMember } from './manage_members.ts'
+import type { KernelPermission } from '../../policy.ts'
+import type { Rules } from '../../rights.ts'
 import { Member, MemberChanges, MemberPath } from './members.schema.ts'
+import { findMember, listMembers, removeMember, updateMember } from './members.ts'
 
 const { get, patch, del } = createRoutes<KernelPermission, never, KernelTables>()
 
-export function memberRoutes(policy: Policy): Route[] {
+export function memberRoutes(rules: Rules): Route[] {
   return [
     get('/api/members', {
       access: 'members:read',
@@ -29,13 +30,13 @@ export function memberRoutes(policy: Policy): Route[] {
       params: MemberPath,
       body: MemberChanges,
       reply: Member,
-      handle: (ctx, { params, body }) => updateMember(ctx, policy, params.user_id, body),
+      handle: (ctx, { params, body }) => updateMember(ctx, rules, params.user_id, body),
     }),
     del('/api/members/:user_id', {
       access: 'members:delete',
       summary: 'End a membership',
       params: MemberPath,
-      handle: (ctx, { params }) => removeMember(ctx, policy, params.user_id),
+      handle: (ctx, { params }) => removeMember(ctx, rules, params.user_id),
     }),
   ]
 }

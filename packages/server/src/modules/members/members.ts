@@ -1,5 +1,150 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
+import type { z } from 'zod'
+import type { TenantContext } from '../../context.ts'
+import { type PageQuery, readPage } from '../../db/page.ts'
 import type { KernelTables } from '../../db/tables.ts'
+import { AppError, notFound, unprocessable } from '../../errors.ts'
+import {
+  assertHolds,
+  type HeldRoles,
+  heldRoles,
+  lockRights,
+  permissionsOf,
+  type Rules,
+} from '../../rights.ts'
+import { revokeSessionsOf } from '../sessions/sessions.ts'
+import type { MemberChanges } from './members.schema.ts'
+
+type Context = TenantContext<KernelTables>
+
+export function listMembers(ctx: Context, query: z.output<typeof PageQuery>) {
+  return readPage(ctx.cursors, query, members(ctx), 'm.user_id')
+}
+
+/** Throws 404. */
+export async function findMember(ctx: Context, userId: string) {
+  const member = await members(ctx).where('m.user_id', '=', userId).executeTakeFirst()
+  if (member === undefined) throw notFound()
+  return member
+}
+
+/**
+ * Changes a member's roles or switches the membership on or off; off ends the sessions. Nobody
+ * changes themselves, somebody who may do more, or gives what they do not hold. Throws 403, 422.
+ */
+export async function updateMember(
+  ctx: Context,
+  rules: Rules,
+  userId: string,
+  changes: z.output<typeof MemberChanges>,
+) {
+  const member = await lockMember(ctx, rules, userId)
+  ctx.requireMatch(member)
+  if (changes.roles !== undefined) await setRoles(ctx, rules, userId, changes.roles)
+  if (changes.is_active !== undefined) await setActive(ctx, userId, changes.is_active)
+  ctx.audit({ meta: { ...changes, before: { roles: member.roles, is_active: member.is_active } } })
+  return findMember(ctx, userId)
+}
+
+/** Ends a membership with everything that hangs on it. The person stays, in other tenants too. */
+export async function removeMember(ctx: Context, rules: Rules, userId: string): Promise<void> {
+  const member = await lockMember(ctx, rules, userId)
+  await ctx.db.deleteFrom('tenantry.members').where('user_id', '=', userId).execute()
+  ctx.audit({ meta: { roles: member.roles } })
+}
+
+async function lockMember(ctx: Context, rules: Rules, userId: string) {
+  await lockRights(ctx, rules)
+  const member = await findMember(ctx, userId)
+  if (member.id === ctx.actor.user.id) {
+    throw new AppError('forbidden', 'member.self', 'Somebody else has to change your membership')
+  }
+  const held = await ctx.db
+    .selectFrom('tenantry.members as m')
+    .select(heldRoles('m.user_id'))
+    .where('m.user_id', '=', userId)
+    .executeTakeFirstOrThrow()
+  assertHolds(ctx, rules, permissionsOf(rules.policy, held))
+  return member
+}
+
+async function setRoles(ctx: Context, rules: Rules, user_id: string, names: readonly string[]) {
+  const custom = await customRoles(ctx)
+  const roles = [...new Set(names)]
+  assertRolesExist(rules, custom, roles)
+  assertHolds(ctx, rules, permissionsOf(rules.policy, rolesNamed(rules, custom, roles)))
+  await ctx.db.deleteFrom('tenantry.member_roles').where('user_id', '=', user_id).execute()
+  if (roles.length === 0) return
+  await ctx.db
+    .insertInto('tenantry.member_roles')
+    .values(
+      roles.map((role) => ({
+        user_id,
+        role,
+        role_id: role in rules.policy.roles ? null : (custom.get(role)?.id ?? null),
+      })),
+    )
+    .execute()
+}
+
+interface CustomRole {
+  id: string
+  name: string
+  permissions: string[]
+}
+
+async function customRoles({ db }: Context): Promise<Map<string, CustomRole>> {
+  const rows = await db
+    .selectFrom('tenantry.roles as r')
+    .select(['r.id', 'r.name'])
+    .select(
+      sql<string[]>`array(
+        select rp.permission from tenantry.role_permissions rp where rp.role_id = r.id
+      )`.as('permissions'),
+    )
+    .execute()
+  return new Map(rows.map((row) => [row.name, row]))
+}
+
+function rolesNamed(
+  { policy }: Rules,
+  custom: Map<string, CustomRole>,
+  names: string[],
+): Omit<HeldRoles, 'roles'> {
+  const own = names.filter((name) => !(name in policy.roles))
+  return {
+    system_roles: names.filter((name) => name in policy.roles),
+    grants: own.flatMap((name) => custom.get(name)?.permissions ?? []),
+  }
+}
+
+function assertRolesExist({ policy }: Rules, custom: Map<string, CustomRole>, names: string[]) {
+  const faults = names.flatMap((name, at) =>
+    name in policy.roles || custom.has(name)
+      ? []
+      : [{ pointer: `/roles/${at}`, message: `there is no role "${name}"` }],
+  )
+  if (faults.length > 0) throw unprocessable(faults)
+}
+
+async function setActive(ctx: Context, userId: string, is_active: boolean): Promise<void> {
+  await ctx.db
+    .updateTable('tenantry.members')
+    .set({ is_active, updated_at: sql`now()` })
+    .where('user_id', '=', userId)
+    .execute()
+  if (!is_active) await revokeSessionsOf(ctx.db, userId, 'member_disabled')
+}
+
+function members({ db }: Context) {
+  return db
+    .selectFrom('tenantry.members as m')
+    .innerJoin('tenantry.users as u', 'u.id', 'm.user_id')
+    .select(['u.id', 'u.email', 'u.full_name', 'm.is_active', 'm.created_at'])
+    .select(rolesOfMember)
+}
+
+const [rolesOfMember] = heldRoles('m.user_id')
 
 export interface NewMember {
   tenant_id: string
@@ -18,7 +163,16 @@ export async function addMember(db: Kysely<KernelTables>, member: NewMember): Pr
   if (roles.length === 0) return
   await db
     .insertInto('tenantry.member_roles')
-    .values(roles.map((role) => ({ tenant_id, user_id, role })))
+    .values(
+      roles.map((role) => ({ tenant_id, user_id, role, role_id: customRoleId(tenant_id, role) })),
+    )
     .onConflict((it) => it.doNothing())
     .execute()
+}
+
+// None for a system role, which is what a name without a row is.
+function customRoleId(tenantId: string, name: string) {
+  return sql<string | null>`(
+    select id from tenantry.roles where tenant_id = ${tenantId} and name = ${name}
+  )`
 }

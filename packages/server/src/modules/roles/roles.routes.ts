@@ -1,26 +1,35 @@
+import { z } from 'zod'
 import { PageQuery, pageOf } from '../../db/page.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { createRoutes, type Route } from '../../http/route.ts'
-import type { KernelPermission, Policy } from '../../policy.ts'
-import { NewRole, Permissions, Role, RoleChanges, RolePath } from './roles.schema.ts'
-import { createRole, deleteRole, findRole, listRoles, updateRole } from './roles.ts'
+import type { KernelPermission } from '../../policy.ts'
+import type { Rules } from '../../rights.ts'
+import { NewRole, Role, RoleChanges, RolePath } from './roles.schema.ts'
+import { createRole, deleteRole, findRole, listRoles, systemRoles, updateRole } from './roles.ts'
 
 const { get, post, patch, del } = createRoutes<KernelPermission, never, KernelTables>()
 
-export function roleRoutes(policy: Policy): Route[] {
+export function roleRoutes(rules: Rules): Route[] {
+  const { policy } = rules
   return [
     get('/api/permissions', {
       access: 'roles:read',
       summary: 'List every permission there is',
-      reply: Permissions,
-      handle: () => ({ items: [...policy.permissions] }),
+      reply: pageOf(z.string()),
+      handle: () => ({ items: [...policy.permissions], next_cursor: null }),
+    }),
+    get('/api/system-roles', {
+      access: 'roles:read',
+      summary: 'List the roles that come with the app',
+      reply: pageOf(Role),
+      handle: () => ({ items: systemRoles(policy), next_cursor: null }),
     }),
     get('/api/roles', {
       access: 'roles:read',
-      summary: 'List roles: system roles first',
+      summary: "List the tenant's own roles",
       query: PageQuery,
       reply: pageOf(Role),
-      handle: (ctx, { query }) => listRoles(ctx, policy, query),
+      handle: (ctx, { query }) => listRoles(ctx, query),
     }),
     get('/api/roles/:role_id', {
       access: 'roles:read',
@@ -36,7 +45,7 @@ export function roleRoutes(policy: Policy): Route[] {
       reply: Role,
       status: 201,
       errors: [409],
-      handle: (ctx, { body }) => createRole(ctx, policy, body),
+      handle: (ctx, { body }) => createRole(ctx, rules, body),
     }),
     patch('/api/roles/:role_id', {
       access: 'roles:update',
@@ -44,14 +53,14 @@ export function roleRoutes(policy: Policy): Route[] {
       params: RolePath,
       body: RoleChanges,
       reply: Role,
-      handle: (ctx, { params, body }) => updateRole(ctx, policy, params.role_id, body),
+      handle: (ctx, { params, body }) => updateRole(ctx, rules, params.role_id, body),
     }),
     del('/api/roles/:role_id', {
       access: 'roles:delete',
       summary: 'Delete a custom role that nobody has',
       params: RolePath,
       errors: [409],
-      handle: (ctx, { params }) => deleteRole(ctx, policy, params.role_id),
+      handle: (ctx, { params }) => deleteRole(ctx, rules, params.role_id),
     }),
   ]
 }

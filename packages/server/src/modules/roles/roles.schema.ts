@@ -26,5 +26,3 @@ export const NewRole = z
 export const RoleChanges = z
   .strictObject({ description: description.optional(), permissions: permissions.optional() })
   .meta({ id: 'RoleChanges' })
-
-export const Permissions = z.object({ items: z.array(z.string()) }).meta({ id: 'Permissions' })

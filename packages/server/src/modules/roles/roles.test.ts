@@ -33,18 +33,36 @@ describe('custom roles', () => {
     expect((await tenant.send({ path, user: admin })).status).toBe(404)
   })
 
-  test('are listed behind the system roles', async () => {
+  test('are listed, and so are the system roles and all permissions', async () => {
     const tenant = await api.makeTenant()
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
     await create(tenant, admin, { name: 'reader', permissions: ['projects:read'] })
-    const { json } = await tenant.send({ path: '/api/roles', user: admin })
-    expect(json.items.map((it: { name: string }) => it.name)).toEqual([
-      ...Object.keys(app.policy.roles),
-      'reader',
+    const own = await tenant.send({ path: '/api/roles', user: admin })
+    expect(own.json.items).toMatchObject([
+      { name: 'reader', is_system: false, permissions: ['projects:read'] },
     ])
-    expect(json.items.at(-1)).toMatchObject({ is_system: false, permissions: ['projects:read'] })
+    const system = await tenant.send({ path: '/api/system-roles', user: admin })
+    expect(system.json.items.map((it: { name: string }) => it.name)).toEqual(
+      Object.keys(app.policy.roles),
+    )
     const catalogue = await tenant.send({ path: '/api/permissions', user: admin })
     expect(catalogue.json.items).toEqual(app.policy.permissions)
+  })
+
+  test('never become a system role that a later release brings (AUTHZ-3)', async () => {
+    const tenant = await api.makeTenant()
+    const user = await tenant.makeUser()
+    await api.doors.inTenant(tenant.id, async (db) => {
+      const id = '01890000-0000-7000-8000-00000000000a'
+      await db.insertInto('tenantry.roles').values({ id, name: 'admin_tenant' }).execute()
+      await db
+        .insertInto('tenantry.member_roles')
+        .values({ user_id: user.id, role: 'admin_tenant', role_id: id })
+        .execute()
+    })
+    const greeting = { method: 'POST', path: '/api/permission-check/admin-only', user }
+    expect((await tenant.send(greeting)).status).toBe(403)
+    expect((await tenant.send({ path: '/api/projects', user })).status).toBe(403)
   })
 
   test("are a tenant's own: the same name in two tenants, neither sees the other's (RLS-6)", async () => {

@@ -6,17 +6,26 @@ import type { KernelTables } from '../../db/tables.ts'
 import { conflict, notFound, unprocessable } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import type { Policy } from '../../policy.ts'
-import { assertHolds, lockRights } from './role_rights.ts'
+import { assertHolds, lockRights, type Rules } from '../../rights.ts'
 import type { NewRole, RoleChanges } from './roles.schema.ts'
 
 type Context = TenantContext<KernelTables>
 
-/** The tenant's roles: the app's system roles on the first page, then its own. */
-export async function listRoles(ctx: Context, policy: Policy, query: z.output<typeof PageQuery>) {
+/** The tenant's own roles. */
+export async function listRoles(ctx: Context, query: z.output<typeof PageQuery>) {
   const page = await readPage(ctx.cursors, query, customRoles(ctx), 'r.id')
-  const own = page.items.map((row) => ({ ...row, is_system: false }))
-  const system = query.cursor === undefined ? systemRoles(policy) : []
-  return { items: [...system, ...own], next_cursor: page.next_cursor }
+  return { ...page, items: page.items.map((row) => ({ ...row, is_system: false })) }
+}
+
+/** The roles that come with the app, the same for every tenant. */
+export function systemRoles({ roles }: Policy) {
+  return Object.entries(roles).map(([name, { description, permissions }]) => ({
+    id: null,
+    name,
+    description,
+    permissions: [...permissions],
+    is_system: true,
+  }))
 }
 
 /** Throws 404. */
@@ -27,11 +36,11 @@ export async function findRole(ctx: Context, id: string) {
 }
 
 /** Throws 403 for a permission the actor does not hold, 409 for a name in use, 422 for unknown ones. */
-export async function createRole(ctx: Context, policy: Policy, role: z.output<typeof NewRole>) {
-  assertKnown(policy, role.permissions)
-  if (role.name in policy.roles) throw conflict('role.exists', 'A system role has this name')
-  await lockRights(ctx, policy)
-  assertHolds(ctx, role.permissions)
+export async function createRole(ctx: Context, rules: Rules, role: z.output<typeof NewRole>) {
+  assertKnown(rules.policy, role.permissions)
+  if (role.name in rules.policy.roles) throw conflict('role.exists', 'A system role has this name')
+  await lockRights(ctx, rules)
+  assertHolds(ctx, rules, role.permissions)
   const id = newId()
   const { name, description } = role
   await ctx.db.insertInto('tenantry.roles').values({ id, name, description }).execute()
@@ -43,16 +52,16 @@ export async function createRole(ctx: Context, policy: Policy, role: z.output<ty
 /** Throws 403 where the actor lacks something the role gives now or would give. */
 export async function updateRole(
   ctx: Context,
-  policy: Policy,
+  rules: Rules,
   id: string,
   changes: z.output<typeof RoleChanges>,
 ) {
   const { permissions, description } = changes
-  assertKnown(policy, permissions ?? [])
-  await lockRights(ctx, policy)
+  assertKnown(rules.policy, permissions ?? [])
+  await lockRights(ctx, rules)
   const role = await findRole(ctx, id)
   ctx.requireMatch(role)
-  assertHolds(ctx, [...policy.expand(role.permissions), ...(permissions ?? [])])
+  assertHolds(ctx, rules, [...role.permissions, ...(permissions ?? [])])
   await ctx.db
     .updateTable('tenantry.roles')
     .set({ ...(description === undefined ? {} : { description }), updated_at: sql`now()` })
@@ -66,19 +75,11 @@ export async function updateRole(
   return findRole(ctx, id)
 }
 
-/** Throws 409 while a member has the role. */
-export async function deleteRole(ctx: Context, policy: Policy, id: string): Promise<void> {
-  await lockRights(ctx, policy)
+/** Throws 409 while a member has the role: its foreign key says so. */
+export async function deleteRole(ctx: Context, rules: Rules, id: string): Promise<void> {
+  await lockRights(ctx, rules)
   const role = await findRole(ctx, id)
-  assertHolds(ctx, policy.expand(role.permissions))
-  const used = await ctx.db
-    .selectFrom('tenantry.member_roles')
-    .select('user_id')
-    .where('role', '=', role.name)
-    .limit(1)
-    .executeTakeFirst()
-  if (used !== undefined)
-    throw conflict('role.in_use', 'Members have this role; take it from them first')
+  assertHolds(ctx, rules, role.permissions)
   await ctx.db.deleteFrom('tenantry.roles').where('id', '=', id).execute()
   ctx.audit({ meta: { name: role.name } })
 }
@@ -93,16 +94,6 @@ const permissionsOfRole = sql<string[]>`array(
   select rp.permission from tenantry.role_permissions rp
   where rp.role_id = r.id order by rp.permission
 )`
-
-function systemRoles(policy: Policy) {
-  return Object.entries(policy.roles).map(([name, { description, permissions }]) => ({
-    id: null,
-    name,
-    description,
-    permissions: [...permissions],
-    is_system: true,
-  }))
-}
 
 async function setPermissions({ db }: Context, role_id: string, permissions: readonly string[]) {
   if (permissions.length === 0) return

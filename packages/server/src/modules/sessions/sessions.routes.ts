@@ -3,7 +3,7 @@ import { PageQuery, pageOf } from '../../db/page.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { createRoutes, type Route } from '../../http/route.ts'
 import type { KernelPermission } from '../../policy.ts'
-import { endOwnSession, endSessionsOf, listSessions, listSessionsOf } from './sessions.ts'
+import { endOwnSession, endSessionsOf, listSessions, listSessionsOf } from './list_sessions.ts'
 
 const { get, del } = createRoutes<KernelPermission, never, KernelTables>()
 

@@ -1,54 +1,135 @@
-import { sql } from 'kysely'
-import type { z } from 'zod'
-import type { TenantContext } from '../../context.ts'
-import { sessionIsLive } from '../../db/live_session.ts'
-import { type PageQuery, readPage } from '../../db/page.ts'
+import { type Kysely, sql } from 'kysely'
+import type { RequestInfo } from '../../context.ts'
 import type { KernelTables } from '../../db/tables.ts'
-import { notFound } from '../../errors.ts'
-import { revokeSession, revokeSessionsOf } from './revoke_sessions.ts'
+import { newId } from '../../ids.ts'
+import { heldRoles } from '../../rights.ts'
 
-type Context = TenantContext<KernelTables>
-
-/** A member's live sessions, newest first. */
-export function listSessions(ctx: Context, userId: string, query: z.output<typeof PageQuery>) {
-  const rows = ctx.db
-    .selectFrom('tenantry.sessions as s')
-    .innerJoin('tenantry.members as m', 'm.user_id', 's.user_id')
-    .innerJoin('tenantry.users as u', 'u.id', 's.user_id')
-    .select(['s.id', 's.user_agent', 's.address', 's.created_at', 's.last_seen_at', 's.expires_at'])
-    .select(sql<boolean>`s.id = ${ctx.actor.sessionId}`.as('is_current'))
-    .where('s.user_id', '=', userId)
-    .where(sessionIsLive)
-  return readPage(ctx.cursors, query, rows, 's.id')
+/** How long sessions live, in seconds. */
+export interface SessionTimes {
+  idleSeconds: number
+  maxSeconds: number
 }
 
-/** Ends one of the actor's own sessions. Throws 404 for any other. */
-export async function endOwnSession(ctx: Context, sessionId: string): Promise<void> {
-  if (!(await revokeSession(ctx.db, sessionId, 'revoked', ctx.actor.user.id))) throw notFound()
+export interface NewSession {
+  userId: string
+  /** users.sessions_valid_from as the credential check saw it, in PostgreSQL's own text. */
+  credentialsFrom: string
+  times: SessionTimes
+  /** Absent for a sign-in that gets an access token only. */
+  refreshHash?: Buffer
 }
 
-/** Ends all sessions of a member of this tenant. Throws 404 where there is no such member. */
-export async function endSessionsOf(ctx: Context, userId: string): Promise<void> {
-  await requireMember(ctx, userId)
-  const ended = await revokeSessionsOf(ctx.db, userId, 'revoked')
-  ctx.audit({ meta: { ended } })
+export interface OpenedSession {
+  id: string
+  roles: string[]
+  /** Of the refresh token's row. */
+  createdAt: string
+  refreshExpiresAt: string
 }
 
-/** Throws 404 where there is no such member. */
-export async function listSessionsOf(
-  ctx: Context,
-  userId: string,
-  query: z.output<typeof PageQuery>,
-) {
-  await requireMember(ctx, userId)
-  return listSessions(ctx, userId, query)
-}
-
-async function requireMember({ db }: Context, userId: string): Promise<void> {
+/**
+ * Opens a session for a member, in the tenant's transaction. Undefined where the user is no active
+ * member of this tenant.
+ */
+export async function openSession(
+  db: Kysely<KernelTables>,
+  request: RequestInfo,
+  session: NewSession,
+): Promise<OpenedSession | undefined> {
   const member = await db
-    .selectFrom('tenantry.members')
-    .select('user_id')
-    .where('user_id', '=', userId)
+    .selectFrom('tenantry.members as m')
+    .select(heldRoles('m.user_id'))
+    .where('m.user_id', '=', session.userId)
+    .where('m.is_active', '=', true)
+    // A membership that is switched off or ended beside this waits, and then finds the session.
+    .forShare('m')
     .executeTakeFirst()
-  if (member === undefined) throw notFound()
+  if (member === undefined) return undefined
+  await removeExpired(db, session.userId)
+  const id = newId()
+  const { idle_expires_at, created_at } = await insertSession(db, request, id, session)
+  if (session.refreshHash !== undefined) {
+    await db
+      .insertInto('tenantry.refresh_tokens')
+      .values({
+        hash: session.refreshHash,
+        session_id: id,
+        created_at: sql<string>`now()`,
+        expires_at: idle_expires_at,
+      })
+      .execute()
+  }
+  return { id, roles: member.roles, createdAt: created_at, refreshExpiresAt: idle_expires_at }
+}
+
+// Each sign-in clears up behind the ones before it, so that nothing has to sweep all tenants. Until
+// then their tokens are kept, to know a stolen one.
+async function removeExpired(db: Kysely<KernelTables>, userId: string): Promise<void> {
+  await db
+    .deleteFrom('tenantry.sessions')
+    .where('user_id', '=', userId)
+    .where('expires_at', '<', sql<string>`now()`)
+    .execute()
+}
+
+function insertSession(
+  db: Kysely<KernelTables>,
+  request: RequestInfo,
+  id: string,
+  { userId, credentialsFrom, times }: NewSession,
+) {
+  const idle = Math.min(times.idleSeconds, times.maxSeconds)
+  return db
+    .insertInto('tenantry.sessions')
+    .values({
+      id,
+      user_id: userId,
+      user_agent: request.userAgent,
+      address: request.address,
+      credentials_from: sql<string>`${credentialsFrom}::timestamptz`,
+      idle_expires_at: inSeconds(idle),
+      expires_at: inSeconds(times.maxSeconds),
+    })
+    .returning(['created_at', 'idle_expires_at'])
+    .executeTakeFirstOrThrow()
+}
+
+function inSeconds(seconds: number) {
+  // Whole seconds, as a JWT can say: the token's row and its claims must agree.
+  return sql<string>`date_trunc('second', now()) + make_interval(secs => ${seconds})`
+}
+
+/** Why a session ended; kept in its row. */
+export type RevocationReason = 'logout' | 'refresh_reuse' | 'revoked' | 'member_disabled'
+
+/** Ends one session at once, access tokens included. False where it was over already or is no one's. */
+export async function revokeSession(
+  db: Kysely<KernelTables>,
+  sessionId: string,
+  why: RevocationReason,
+  userId?: string,
+): Promise<boolean> {
+  let update = db
+    .updateTable('tenantry.sessions')
+    .set({ revoked_at: sql<string>`now()`, revoked_why: why })
+    .where('id', '=', sessionId)
+    .where('revoked_at', 'is', null)
+  if (userId !== undefined) update = update.where('user_id', '=', userId)
+  const { numUpdatedRows } = await update.executeTakeFirst()
+  return numUpdatedRows > 0n
+}
+
+/** Ends all of a member's sessions in this tenant. Gives how many there were. */
+export async function revokeSessionsOf(
+  db: Kysely<KernelTables>,
+  userId: string,
+  why: RevocationReason,
+): Promise<number> {
+  const { numUpdatedRows } = await db
+    .updateTable('tenantry.sessions')
+    .set({ revoked_at: sql<string>`now()`, revoked_why: why })
+    .where('user_id', '=', userId)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst()
+  return Number(numUpdatedRows)
 }

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { KernelTables } from '../../db/tables.ts'
 import { emailKey } from '../../email.ts'
 import { unprocessable } from '../../errors.ts'
@@ -17,7 +17,7 @@ export async function createUser(db: Kysely<KernelTables>, user: NewUser): Promi
   const id = newId()
   await db
     .insertInto('tenantry.users')
-    .values({ id, ...user, email: user.email.trim(), email_key: requireEmailKey(user.email) })
+    .values({ id, ...user, email: storedEmail(user.email), email_key: requireEmailKey(user.email) })
     .execute()
   return id
 }
@@ -36,10 +36,75 @@ export async function findUserId(
   return row?.id
 }
 
+// As mail will be addressed: what the canonical form was made from.
+function storedEmail(email: string): string {
+  return email.trim().normalize('NFKC')
+}
+
 function requireEmailKey(email: string): string {
   const key = emailKey(email)
   if (key === undefined) {
     throw unprocessable([{ pointer: '/email', message: `"${email}" is not an e-mail address` }])
   }
   return key
+}
+
+/** What a sign-in is checked against. */
+export interface Credentials {
+  id: string
+  password_hash: string | null
+  /** users.sessions_valid_from in PostgreSQL's own text: a JavaScript date ends at milliseconds. */
+  credentials_from: string
+}
+
+/** The credentials behind a canonical e-mail; the identity door, which sees active users only. */
+export function findCredentials(
+  db: Kysely<KernelTables>,
+  key: string,
+): Promise<Credentials | undefined> {
+  return db
+    .selectFrom('tenantry.users')
+    .select(['id', 'password_hash', sql<string>`sessions_valid_from::text`.as('credentials_from')])
+    .where('email_key', '=', key)
+    .where('realm_id', '=', GLOBAL_REALM)
+    .executeTakeFirst()
+}
+
+/** Replaces a hash by a better one of the same password; not if the password changed meanwhile. */
+export async function replaceHash(
+  db: Kysely<KernelTables>,
+  { id, password_hash: old }: Credentials,
+  password_hash: string,
+): Promise<void> {
+  await db
+    .updateTable('tenantry.users')
+    .set({ password_hash, updated_at: sql<string>`now()` })
+    .where('id', '=', id)
+    .where('password_hash', '=', old)
+    .execute()
+}
+
+/**
+ * Sets a password that was asked for at `askedAt` and ends every session of the user. False where
+ * the credentials have changed since: of two links, one works.
+ */
+export async function changePassword(
+  db: Kysely<KernelTables>,
+  userId: string,
+  password_hash: string,
+  askedAt: string,
+): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('tenantry.users')
+    .set({
+      password_hash,
+      sessions_valid_from: sql<string>`clock_timestamp()`,
+      // Whoever holds the link reads the mail of this address.
+      email_verified_at: sql<string>`coalesce(email_verified_at, now())`,
+      updated_at: sql<string>`now()`,
+    })
+    .where('id', '=', userId)
+    .where('sessions_valid_from', '<=', sql<string>`${askedAt}::timestamptz`)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
 }

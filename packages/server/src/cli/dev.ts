@@ -1,0 +1,129 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, watch } from 'node:fs'
+import { dirname, join, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Command } from 'commander'
+import { loadConfig, readEnvironment } from '../config.ts'
+import { startEmbedded } from '../db/embedded.ts'
+import { OperatorError } from '../operator_error.ts'
+import { claimDataDir } from './claim.ts'
+import { explain, wantsStack } from './explain.ts'
+import { endWithShell, type Life, live } from './life.ts'
+import { findApp } from './load_app.ts'
+
+/** `tenantry dev`. */
+export function devCommand(): Command {
+  return new Command('dev')
+    .description('Serve the app, and again on every change; the embedded database stays up.')
+    .addHelpText('after', '\nExamples:\n  $ tenantry dev\n  $ PORT=9000 tenantry dev')
+    .action(dev)
+}
+
+const DEBOUNCE_MS = 120
+const bin = fileURLToPath(new URL('../../bin/tenantry.js', import.meta.url))
+
+async function dev(): Promise<void> {
+  const folder = process.cwd()
+  const environment = readEnvironment(folder)
+  const config = loadConfig(environment)
+  if (config.production) throw new OperatorError('dev is for development: use tenantry start')
+  const app = findApp(folder)
+  const onFault = (error: unknown) => console.error(explain(error, wantsStack(folder)))
+  process.exitCode = await live({ onFault }, async (life) => {
+    endWithShell(life, environment)
+    if (config.DB_URL === undefined) await holdDatabase(life, config.DATA_DIR)
+    const server = supervise()
+    life.atEnd(server.stop)
+    watchAll(life, foldersOf(folder, app), server.restart)
+    server.restart()
+  })
+}
+
+// Held here and not by the child, so that a restart finds it running.
+async function holdDatabase(life: Life, dataDir: string): Promise<void> {
+  const claim = await claimDataDir(dataDir)
+  life.atEnd(claim.release)
+  const postgres = await startEmbedded({ dataDir })
+  life.atEnd(postgres.stop)
+  life.assertOngoing()
+}
+
+interface Supervised {
+  restart(changed?: string): void
+  stop(): Promise<void>
+}
+
+function supervise(): Supervised {
+  let child: ChildProcess | undefined
+  let last = Promise.resolve()
+  let stopping = false
+  const start = () => {
+    const started = spawn(process.execPath, [bin, 'start', '--managed'], {
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    })
+    started.on('exit', () => {
+      if (child !== started) return
+      child = undefined
+      if (!stopping) console.error('tenantry: the server ended; waiting for a change')
+    })
+    child = started
+  }
+  const end = async () => {
+    const ending = child
+    child = undefined
+    if (ending !== undefined) await ended(ending)
+  }
+  return {
+    restart(changed) {
+      last = last.then(async () => {
+        if (stopping) return
+        if (changed !== undefined) console.error(`tenantry: ${changed} changed; starting again`)
+        await end()
+        if (!stopping) start()
+      })
+    },
+    async stop() {
+      stopping = true
+      await last
+      await end()
+    },
+  }
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exit = once(child, 'exit')
+  child.kill('SIGTERM')
+  await exit
+}
+
+// The app's sources, its migrations and the settings; in a checkout the kernel's sources too.
+function foldersOf(folder: string, app: string): string[] {
+  const sources = dirname(app)
+  const kernel = fileURLToPath(new URL('..', import.meta.url))
+  const migrations = join(sources, '..', 'migrations')
+  const candidates = [sources, migrations, join(folder, '.env')]
+  return [...candidates, ...(kernel.includes('node_modules') ? [] : [kernel])].filter(existsSync)
+}
+
+function watchAll(life: Life, paths: string[], onChange: (changed: string) => void): void {
+  let timer: NodeJS.Timeout | undefined
+  const notice = (name: string | null) => {
+    if (name === null || isNoise(name)) return
+    clearTimeout(timer)
+    timer = setTimeout(() => onChange(name), DEBOUNCE_MS)
+  }
+  for (const path of paths) {
+    const watcher = watch(path, { recursive: true }, (_event, name) => notice(name))
+    watcher.on('error', () => {})
+    life.atEnd(() => watcher.close())
+  }
+}
+
+function isNoise(name: string): boolean {
+  return (
+    name.split(sep).some((part) => part === 'node_modules' || part === '.git') ||
+    /(^|[/\\])\.(?!env$)|~$|\.(swp|tmp)$|\.test\.[jt]s$/.test(name)
+  )
+}

@@ -1,0 +1,97 @@
+import {
+  type CommandConfig,
+  type Config,
+  ConfigError,
+  loadCommandConfig,
+  loadConfig,
+  readEnvironment,
+  settings,
+  sourceOfSetting,
+} from '../config.ts'
+import { weakSecret } from '../secrets.ts'
+import type { Setting } from '../settings.ts'
+import type { Check } from './doctor_database.ts'
+
+/** A setting as it is shown: a secret only as far as it helps to recognise it. */
+export interface ShownSetting {
+  name: string
+  value: string | undefined
+  source: 'environment' | '.env' | 'default'
+}
+
+/** Every setting of this folder, secrets masked. */
+export function shownSettings(folder: string): ShownSetting[] {
+  const environment = readEnvironment(folder)
+  return Object.entries<Setting<unknown>>(settings).map(([name, { secret, fallback }]) => {
+    const given = environment[name] || fallback
+    const value = given !== undefined && secret ? masked(given) : given
+    return { name, value, source: sourceOfSetting(name, folder) }
+  })
+}
+
+/** What is wrong with the settings; the config where a database can be looked for with them. */
+export function checkSettings(folder: string): { checks: Check[]; config?: CommandConfig } {
+  const environment = readEnvironment(folder)
+  try {
+    const config = loadConfig(environment)
+    return { checks: [okSettings(config), secretCheck(config), mailCheck(config)], config }
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    const checks = error.faults.map((detail) => fault('settings', detail))
+    return { checks, ...usable(environment) }
+  }
+}
+
+// Settings that are only missing keep nobody from looking at the database.
+function usable(environment: NodeJS.ProcessEnv): { config?: CommandConfig } {
+  try {
+    return { config: loadCommandConfig(environment) }
+  } catch {
+    return {}
+  }
+}
+
+function okSettings({ production }: Config): Check {
+  const mode = production ? 'production' : 'development (NODE_ENV is not production)'
+  return { name: 'settings', state: 'ok', detail: mode }
+}
+
+function secretCheck({ SECRET_KEY }: Config): Check {
+  const name = 'secret key'
+  if (SECRET_KEY === undefined) return { name, state: 'ok', detail: 'kept under DATA_DIR' }
+  const weakness = weakSecret(SECRET_KEY)
+  if (weakness === undefined) return { name, state: 'ok', detail: 'set' }
+  return { name, state: 'warn', detail: `SECRET_KEY ${weakness}; production refuses it` }
+}
+
+function mailCheck({ SMTP_URL, MAIL_FROM, production }: Config): Check {
+  const name = 'mail'
+  if (SMTP_URL !== undefined) {
+    if (!production || !MAIL_FROM.includes('localhost')) {
+      return { name, state: 'ok', detail: `${masked(SMTP_URL)}, from ${MAIL_FROM}` }
+    }
+    return {
+      name,
+      state: 'warn',
+      detail: `MAIL_FROM is ${MAIL_FROM}: set it to an address of yours`,
+    }
+  }
+  return production
+    ? { name, state: 'warn', detail: 'SMTP_URL is not set: no mail will be sent' }
+    : { name, state: 'ok', detail: 'kept under DATA_DIR, shown at /dev/mail' }
+}
+
+function fault(name: string, detail: string): Check {
+  return { name, state: 'fail', detail }
+}
+
+function masked(secret: string): string {
+  if (!URL.canParse(secret)) return `(${Buffer.byteLength(secret)} bytes)`
+  const url = new URL(secret)
+  if (url.password !== '') url.password = '***'
+  // A password may also come as a parameter.
+  for (const name of url.searchParams.keys()) {
+    if (/pass|secret|key/i.test(name)) url.searchParams.set(name, '***')
+  }
+  return url.href
+}

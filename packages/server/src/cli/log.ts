@@ -1,0 +1,34 @@
+import { type Logger, pino, stdTimeFunctions } from 'pino'
+import type { CommandConfig } from '../config.ts'
+
+const ERROR = 50
+
+/** The log of a server: JSON lines in production, lines for people outside it. */
+export function createLog({ LOG_LEVEL, production }: CommandConfig): Logger {
+  const options = { level: LOG_LEVEL, timestamp: stdTimeFunctions.isoTime }
+  if (production) return pino(options)
+  return pino(options, { write: (line) => process.stdout.write(`${readable(JSON.parse(line))}\n`) })
+}
+
+/** One entry as a line; the stack of an error below it. */
+function readable(entry: LogEntry): string {
+  const time = entry.time.slice(11, 19)
+  const { method, route, status, ms, err } = entry
+  const what = method === undefined ? (entry.msg ?? '') : `${method} ${route} ${status} ${ms} ms`
+  const label = pino.levels.labels[entry.level] ?? ''
+  const loud = label === 'info' ? '' : `${label.toUpperCase()} `
+  const cause = err === undefined ? '' : `: ${err.message ?? ''}`
+  const stack = err?.stack !== undefined && entry.level >= ERROR ? `\n${err.stack}` : ''
+  return `${time} ${loud}${what}${cause}${stack}`
+}
+
+interface LogEntry {
+  level: number
+  time: string
+  msg?: string
+  method?: string
+  route?: string
+  status?: number
+  ms?: number
+  err?: { message?: string; stack?: string }
+}

@@ -1,0 +1,138 @@
+import { fileURLToPath } from 'node:url'
+import { Command } from 'commander'
+import { type CommandConfig, loadCommandConfig, readEnvironment } from '../config.ts'
+import {
+  type History,
+  histories,
+  type MigrationStatus,
+  migrateDown,
+  migrateUp,
+  migrationStatus,
+} from '../db/migrate.ts'
+import { probeServer } from '../db/probe.ts'
+import { OperatorError } from '../operator_error.ts'
+import { loadApp } from './load_app.ts'
+import { pooledOwner, withDatabase } from './open_database.ts'
+import { printJson, printTable } from './print.ts'
+
+/** `tenantry migrate`. */
+export function migrateCommand(): Command {
+  const migrate = new Command('migrate')
+    .description("Apply, take back or list migrations: the kernel's, then the app's.")
+    .addHelpText('after', examples)
+  migrate
+    .command('up')
+    .description('apply what is pending')
+    .option('--json', 'print JSON')
+    .action(up)
+  migrate
+    .command('down')
+    .description('take back the last migration (never in production)')
+    .option('--kernel', "the kernel's last instead of the app's")
+    .option('--json', 'print JSON')
+    .action(down)
+  migrate
+    .command('redo')
+    .description('take back the last migration and apply it again (never in production)')
+    .option('--kernel', "the kernel's last instead of the app's")
+    .option('--json', 'print JSON')
+    .action(redo)
+  migrate
+    .command('status')
+    .description('list what is applied and what is not')
+    .option('--json', 'print JSON')
+    .action(status)
+  return migrate
+}
+
+interface MigrateOptions {
+  json?: boolean
+  kernel?: boolean
+}
+
+async function up({ json }: MigrateOptions): Promise<void> {
+  const applied = await asOwner(({ owner, all }) => migrateUp(owner, all))
+  report(json, { applied }, applied, 'nothing is pending')
+}
+
+async function down({ json, kernel }: MigrateOptions): Promise<void> {
+  const reverted = await asOwner(({ owner, all, config }) => {
+    assertMayGoBack(config)
+    return migrateDown(owner, historyOf(all, kernel))
+  })
+  report(json, { reverted }, reverted, 'there is nothing to take back')
+}
+
+async function redo({ json, kernel }: MigrateOptions): Promise<void> {
+  const done = await asOwner(async ({ owner, all, config }) => {
+    assertMayGoBack(config)
+    const reverted = await migrateDown(owner, historyOf(all, kernel))
+    return { reverted, applied: await migrateUp(owner, all) }
+  })
+  report(json, done, done.applied, 'there is nothing to do again')
+}
+
+async function status({ json }: MigrateOptions): Promise<void> {
+  const statuses = await asOwner(({ owner, all }) => migrationStatus(owner, all))
+  if (json) return printJson(statuses)
+  printTable(['HISTORY', 'MIGRATION', 'STATE'], statuses.flatMap(rowsOf))
+}
+
+interface Work {
+  owner: string
+  all: History[]
+  config: CommandConfig
+}
+
+async function asOwner<T>(work: (it: Work) => Promise<T>): Promise<T> {
+  const config = loadCommandConfig(readEnvironment(process.cwd()))
+  const app = await loadApp(process.cwd())
+  const all = histories(fileURLToPath(app.migrations))
+  const { DB_OWNER_URL: owner } = config
+  if (owner !== undefined) {
+    if ((await probeServer(owner, 'DB_OWNER_URL')).pooled) throw pooledOwner()
+    return work({ owner, all, config })
+  }
+  if (config.production) throw ownerNeeded()
+  return withDatabase(config, ({ urls }) => {
+    if (urls.owner === undefined) throw ownerNeeded()
+    return work({ owner: urls.owner, all, config })
+  })
+}
+
+function ownerNeeded(): OperatorError {
+  return new OperatorError('DB_OWNER_URL is needed to migrate: `tenantry setup` prints it')
+}
+
+function assertMayGoBack({ production }: CommandConfig): void {
+  if (!production) return
+  throw new OperatorError('production goes forward only: write a migration that takes it back')
+}
+
+function historyOf(all: History[], kernel = false): History {
+  const history = all.find(({ name }) => name === (kernel ? 'kernel' : 'app'))
+  if (history === undefined) throw new Error('there are two histories')
+  return history
+}
+
+function report(json: boolean | undefined, done: object, names: string[], otherwise: string): void {
+  if (json) printJson(done)
+  else console.log(names.length > 0 ? names.join('\n') : otherwise)
+}
+
+function rowsOf({ history, applied, pending, unknown }: MigrationStatus): string[][] {
+  return [
+    ...applied.map((name) => [
+      history,
+      name,
+      unknown.includes(name) ? 'not in this code' : 'applied',
+    ]),
+    ...pending.map((name) => [history, name, 'pending']),
+  ]
+}
+
+const examples = `
+Examples:
+  $ tenantry migrate up
+  $ tenantry migrate status --json
+  $ tenantry migrate redo`

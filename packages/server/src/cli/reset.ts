@@ -1,0 +1,61 @@
+import { createInterface } from 'node:readline/promises'
+import { Command } from 'commander'
+import { type CommandConfig, loadCommandConfig, readEnvironment } from '../config.ts'
+import { removeEmbedded } from '../db/embedded.ts'
+import { controlFolder, findHome } from '../db/embedded_home.ts'
+import { databaseOf, serverOf } from '../db/probe.ts'
+import { forgetPasswords } from '../db/role_passwords.ts'
+import { OperatorError } from '../operator_error.ts'
+import { runningServer } from './claim.ts'
+
+/** `tenantry reset`. */
+export function resetCommand(): Command {
+  return new Command('reset')
+    .description('Delete the embedded database: the next start begins with an empty one.')
+    .option('--yes', 'do not ask')
+    .addHelpText('after', '\nExamples:\n  $ tenantry reset\n  $ tenantry reset --yes')
+    .action(reset)
+}
+
+async function reset({ yes = false }: { yes?: boolean }): Promise<void> {
+  const config = loadCommandConfig(readEnvironment(process.cwd()))
+  assertResettable(config)
+  const home = findHome(controlFolder(config.DATA_DIR))
+  if (home === undefined) {
+    console.log(`there is no embedded database in ${config.DATA_DIR}`)
+    return
+  }
+  if (!yes && !(await confirm(`Delete the database in ${home.cluster}, with all that is in it?`))) {
+    console.log('nothing was deleted')
+    return
+  }
+  await removeEmbedded(config.DATA_DIR)
+  forgetPasswords(config.DATA_DIR, 'embedded')
+  console.log(`deleted ${home.cluster}; the next start makes a new one`)
+}
+
+function assertResettable({ production, DB_URL, DATA_DIR }: CommandConfig): void {
+  if (production) throw new OperatorError('reset deletes a database: production refuses it')
+  if (DB_URL !== undefined) {
+    throw new OperatorError(
+      `reset only deletes the embedded database, and DB_URL is set: drop ${databaseOf(DB_URL)} at ` +
+        `${serverOf(DB_URL)} yourself (dropdb), or unset DB_URL`,
+    )
+  }
+  const running = runningServer(DATA_DIR)
+  if (running === undefined) return
+  const where = running.url === undefined ? '' : ` at ${running.url}`
+  throw new OperatorError(
+    `the database is in use: stop the server${where} (process ${running.pid}) first`,
+  )
+}
+
+async function confirm(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY) {
+    throw new OperatorError('nobody is here to confirm: to delete the database, add --yes')
+  }
+  const terminal = createInterface({ input: process.stdin, output: process.stdout })
+  const answer = await terminal.question(`${question} [y/N] `)
+  terminal.close()
+  return /^y(es)?$/i.test(answer.trim())
+}

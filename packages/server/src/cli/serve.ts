@@ -1,0 +1,135 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import { createApp, type RunningApp } from '../app.ts'
+import type { Config } from '../config.ts'
+import { assertSafeDoors } from '../db/boot_check.ts'
+import { findingText, lint } from '../db/lint.ts'
+import { serverFloor } from '../db/lint_rules.ts'
+import { type OpenDoors, openDoors } from '../db/open_doors.ts'
+import type { PreparedDatabase } from '../db/prepare.ts'
+import type { App } from '../define_app.ts'
+import { createMail } from '../mail/mail.ts'
+import { createPasswords } from '../passwords.ts'
+import { banner } from './banner.ts'
+import type { Life } from './life.ts'
+import { bringUpToDate } from './open_database.ts'
+import { listenFault } from './port.ts'
+import { secretKey } from './secret_key.ts'
+import { seedWhereEmpty } from './seed_demo.ts'
+
+export interface Serving {
+  app: App
+  config: Config
+  database: PreparedDatabase
+  log: Logger
+  startedAt: number
+  /** Told where the server listens. */
+  tell(url: string): void
+}
+
+const POOLS_PATIENCE_MS = 2_000
+const SWEEP_MS = 50
+
+/** Serves the app until its life ends. */
+export async function serve(life: Life, serving: Serving): Promise<void> {
+  const { app, config, database, log } = serving
+  const secret = await secretKey(config, log)
+  await bringUpToDate(database, app, config.production)
+  const opened = openServerDoors(serving)
+  life.atEnd(async () => {
+    await within(opened.close(), POOLS_PATIENCE_MS)
+  })
+  await checkDatabase(serving, opened)
+  const passwords = createPasswords()
+  if (!config.production) await seedWhereEmpty(config, database, app, opened.doors, passwords)
+  life.assertOngoing()
+  const running = await createApp({
+    app,
+    config,
+    secret,
+    doors: opened.doors,
+    log,
+    passwords,
+    mail: createMail({
+      smtpUrl: config.SMTP_URL,
+      from: config.MAIL_FROM,
+      dataDir: config.DATA_DIR,
+      production: config.production,
+      log,
+    }),
+  })
+  life.atEnd(() => finish(running, life.hurried, serving))
+  await listen(running, config)
+  announce(serving)
+}
+
+// The door across tenants stays shut: what a server cannot open, no request can pass through.
+function openServerDoors({ config, database, log }: Serving): OpenDoors {
+  const { app: DB_URL, identity: DB_IDENTITY_URL } = database.urls
+  let closing = false
+  const opened = openDoors(
+    { ...config, DB_URL, DB_IDENTITY_URL, DB_PLATFORM_URL: undefined },
+    (err) => {
+      if (!closing) log.warn({ err }, 'an idle connection to the database was lost')
+    },
+  )
+  return {
+    ...opened,
+    close() {
+      closing = true
+      return opened.close()
+    },
+  }
+}
+
+async function checkDatabase({ app, database, log }: Serving, { pools }: OpenDoors): Promise<void> {
+  const { urls } = database
+  await assertSafeDoors(
+    [
+      { role: 'app', setting: 'DB_URL', url: urls.app, pool: pools.app },
+      { role: 'identity', setting: 'DB_IDENTITY_URL', url: urls.identity, pool: pools.identity },
+    ],
+    app.unprotectedTables,
+  )
+  for (const finding of await lint(pools.app, [serverFloor])) log.warn(findingText(finding))
+}
+
+async function listen({ server }: RunningApp, { PORT, HOST }: Config): Promise<void> {
+  await server.listen({ port: PORT, host: HOST }).catch((error: unknown) => {
+    throw listenFault(error, PORT, HOST)
+  })
+}
+
+function announce({ app, config, database, log, startedAt, tell }: Serving): void {
+  const { HOST, PORT } = config
+  const url = `http://${HOST.includes(':') ? `[${HOST}]` : HOST}:${PORT}`
+  tell(url)
+  const ms = Math.round(performance.now() - startedAt)
+  if (config.production) log.info({ url, ms }, 'listening')
+  else process.stdout.write(banner({ app, config, url, place: database.place, ms }))
+}
+
+async function finish(
+  running: RunningApp,
+  hurried: Promise<void>,
+  { config, log }: Serving,
+): Promise<void> {
+  log.info('stopping: finishing what is in flight')
+  const http = running.server.server
+  const closed = running.close()
+  // A connection whose request was on its way falls idle only now, and would be kept alive.
+  const sweeper = setInterval(() => http.closeIdleConnections(), SWEEP_MS)
+  const seconds = config.SHUTDOWN_SECONDS
+  if (await within(Promise.race([closed, hurried]), seconds * 1000)) {
+    log.warn(`requests were still in flight after ${seconds} s (SHUTDOWN_SECONDS)`)
+  }
+  clearInterval(sweeper)
+  http.closeAllConnections()
+  await within(closed, POOLS_PATIENCE_MS)
+}
+
+/** Waits, but not for ever; tells whether the time was up. */
+async function within(work: Promise<void>, ms: number): Promise<boolean> {
+  const late = sleep(ms, true, { ref: false })
+  return Promise.race([work.then(() => false), late])
+}

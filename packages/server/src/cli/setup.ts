@@ -1,0 +1,106 @@
+import { fileURLToPath } from 'node:url'
+import { Command } from 'commander'
+import { type CommandConfig, loadCommandConfig, readEnvironment } from '../config.ts'
+import { histories, migrateUp } from '../db/migrate.ts'
+import { withPasswordLock } from '../db/prepare.ts'
+import { serverOf } from '../db/probe.ts'
+import { keepPasswords, keptPasswords } from '../db/role_passwords.ts'
+import { carryOut, planSetUp, type ServerSetup, type SetUpPlan } from '../db/set_up_server.ts'
+import { asOwner, type Role, roles, roleUrls } from '../db/setup.ts'
+import { OperatorError } from '../operator_error.ts'
+import { loadApp } from './load_app.ts'
+import { printJson } from './print.ts'
+
+/** `tenantry setup`. */
+export function setupCommand(): Command {
+  return new Command('setup')
+    .description(
+      'Make roles, database and schema with DB_ADMIN_URL, migrate, and print the DSNs. Running it\n' +
+        'again changes no password unless told to.',
+    )
+    .option('--reset-passwords', 'give the roles new passwords: whoever uses the old ones is out')
+    .option('--json', 'print JSON')
+    .addHelpText('after', examples)
+    .action(setup)
+}
+
+interface SetupOptions {
+  resetPasswords?: boolean
+  json?: boolean
+}
+
+async function setup({ resetPasswords = false, json }: SetupOptions): Promise<void> {
+  const config = loadCommandConfig(readEnvironment(process.cwd()))
+  const { DATA_DIR, production } = config
+  const { adminUrl, setting } = administrator(config)
+  const app = await loadApp(process.cwd())
+  const wanted = { adminUrl, setting, strangers: resetPasswords ? 'reset' : 'leave' } as const
+  const plan = production
+    ? await setUpForProduction(wanted)
+    : await withPasswordLock(DATA_DIR, () => setUpForDevelopment(wanted, DATA_DIR))
+  const owner = asOwner(plan.adminUrl, plan.database)
+  const applied = await migrateUp(owner, histories(fileURLToPath(app.migrations)))
+  if (json) printJson({ dsns: dsnsOf(plan), applied })
+  else printDsns(plan, applied)
+}
+
+type Wanted = Pick<ServerSetup, 'adminUrl' | 'setting' | 'strangers'>
+
+// The passwords go to a secret store, not into a file of whoever ran this.
+async function setUpForProduction(wanted: Wanted): Promise<SetUpPlan> {
+  const plan = await planSetUp({ ...wanted, derive: false })
+  await carryOut(plan)
+  return plan
+}
+
+async function setUpForDevelopment(wanted: Wanted, dataDir: string): Promise<SetUpPlan> {
+  const server = serverOf(wanted.adminUrl)
+  const plan = await planSetUp({ ...wanted, derive: true, kept: keptPasswords(dataDir, server) })
+  if (isComplete(plan)) keepPasswords(dataDir, server, plan.known)
+  await carryOut(plan)
+  return plan
+}
+
+function administrator({ DB_ADMIN_URL, DB_URL, production }: CommandConfig) {
+  if (DB_ADMIN_URL !== undefined) return { adminUrl: DB_ADMIN_URL, setting: 'DB_ADMIN_URL' }
+  if (!production && DB_URL !== undefined) return { adminUrl: DB_URL, setting: 'DB_URL' }
+  throw new OperatorError(
+    'DB_ADMIN_URL is needed: the DSN of a role that may create roles and databases, ending with ' +
+      'the database to make, such as postgresql://postgres:secret@localhost:5432/saas_db',
+  )
+}
+
+function isComplete({ known }: SetUpPlan): boolean {
+  return Object.keys(known).length === Object.keys(roles).length
+}
+
+function dsnsOf({ adminUrl, database, known }: SetUpPlan): Record<string, string> {
+  const urls = roleUrls(adminUrl, database, known)
+  const named = Object.entries(urls).map(([role, url]) => [settingOf[role as Role], url])
+  return Object.fromEntries(named)
+}
+
+// To stdout what goes into an environment file, to stderr what is said about it.
+function printDsns(plan: SetUpPlan, applied: string[]): void {
+  const urls = roleUrls(plan.adminUrl, plan.database, plan.known)
+  const line = (role: Role) =>
+    urls[role] === undefined
+      ? `# ${settingOf[role]}: ${roles[role]} keeps its password (--reset-passwords gives a new one)`
+      : `${settingOf[role]}=${urls[role]}`
+  console.error(`${plan.database} is ready: ${applied.length} migrations applied`)
+  console.log(`# the server's\n${line('app')}\n${line('identity')}`)
+  console.log(`# for migrations and operators only: keep them from the server`)
+  console.log(`${line('owner')}\n${line('platform')}`)
+}
+
+const settingOf: Record<Role, string> = {
+  app: 'DB_URL',
+  identity: 'DB_IDENTITY_URL',
+  owner: 'DB_OWNER_URL',
+  platform: 'DB_PLATFORM_URL',
+}
+
+const examples = `
+Examples:
+  $ DB_ADMIN_URL=postgresql://postgres:secret@localhost:5432/saas_db tenantry setup > dsns.env
+  $ tenantry setup --reset-passwords --json`

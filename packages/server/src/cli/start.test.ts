@@ -1,0 +1,166 @@
+import { once } from 'node:events'
+import { readdirSync, statSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { appWith, makeWorkplace, type RunningCommand, type Workplace } from '../../test/cli.ts'
+import { findServer } from '../db/embedded_process.ts'
+import { send } from '../testing/http_client.ts'
+
+const READY = /ready at http:\/\/127\.0\.0\.1:(\d+)/
+
+let place: Workplace
+let server: RunningCommand
+let port: number
+
+beforeAll(async () => {
+  place = makeWorkplace('./app.ts')
+  // A way to make it fail from outside.
+  const onSignal = "process.on('SIGUSR2', () => Promise.reject(new Error('nobody caught me')))"
+  place.write('app.ts', appWith('', onSignal))
+  await start()
+}, 30_000)
+afterAll(() => place.remove())
+
+// One server after another on one DATA_DIR: each test leaves it running for the next.
+describe('tenantry start on the embedded database', () => {
+  test('says where to click, who to be, where the data is and how to reset it', async () => {
+    const [banner] = await server.says(/ready at[\s\S]*?Reset.*\n/)
+    expect(banner).toContain(`http://client1.localhost:${port}/docs`)
+    expect(banner).toContain('admin@client1.com / admin123')
+    expect(banner).toContain(join(place.folder, '.data/postgres/cluster'))
+    expect(banner).toContain('npx tenantry reset')
+  })
+
+  test('has demo data to sign in with', async () => {
+    const body = { email: 'admin@client1.com', password: 'admin123' }
+    const reply = await send(port, {
+      method: 'POST',
+      path: '/api/auth/login',
+      headers: { host: 'client1.localhost' },
+      body,
+    })
+    expect(reply.json).toMatchObject({ tenant: 'client1', roles: ['admin_tenant'] })
+  })
+
+  test('OPS-6 keeps secrets and passwords where only their owner can read them', () => {
+    for (const name of ['secret_key', 'roles.json']) {
+      expect(statSync(join(place.folder, '.data', name)).mode & 0o777).toBe(0o600)
+    }
+  })
+
+  test('a second start says who has the data, and where', async () => {
+    const second = await place.run('start')
+    expect(second.code).toBe(1)
+    expect(second.stderr).toMatch(
+      new RegExp(`^tenantry: already running at http://127.0.0.1:${port} \\(process \\d+\\).*\\n$`),
+    )
+    expect((await send(port, { path: '/', headers: { host: 'localhost' } })).status).toBe(200)
+  })
+
+  test('reset refuses while it runs', async () => {
+    const reset = await place.run('reset --yes')
+    expect(reset).toMatchObject({ code: 1, stdout: '' })
+    expect(reset.stderr).toContain('the database is in use: stop the server')
+  })
+
+  test('SIGTERM lets a request in flight finish, stops the database and exits 0', async () => {
+    const slow = await halfARequest(port)
+    const asked = performance.now()
+    server.process.kill('SIGTERM')
+    await server.says(/stopping/)
+    slow.finish()
+    expect(await slow.answer).toMatch(/^HTTP\/1\.1 401 /)
+    const { code, stderr } = await server.finished
+    expect([code, stderr]).toEqual([0, ''])
+    expect(performance.now() - asked).toBeLessThan(5_000)
+    expectNothingLeft()
+  })
+
+  test('a request that never ends is cut off after SHUTDOWN_SECONDS', async () => {
+    await start({ SHUTDOWN_SECONDS: '1' })
+    await halfARequest(port)
+    server.process.kill('SIGTERM')
+    const { code, stdout } = await server.finished
+    expect(code).toBe(0)
+    expect(stdout).toContain('still in flight after 1 s')
+    expectNothingLeft()
+  })
+
+  test('a second Ctrl-C waits for nobody', async () => {
+    await start({ SHUTDOWN_SECONDS: '60' })
+    await halfARequest(port)
+    server.process.kill('SIGINT')
+    // A terminal's own and the one npm passes on arrive together: one press.
+    server.process.kill('SIGINT')
+    await server.says(/stopping/)
+    await sleep(700)
+    expect(server.process.exitCode).toBeNull()
+    server.process.kill('SIGINT')
+    expect((await server.finished).code).toBe(0)
+    expectNothingLeft()
+  })
+
+  test('OPS-9 an error nobody caught is logged, and ends it with 1 after a drain', async () => {
+    await start()
+    server.process.kill('SIGUSR2')
+    const { code, stdout } = await server.finished
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/FATAL nobody caught this error; stopping: nobody caught me/)
+    expectNothingLeft()
+  })
+
+  test('a start after kill -9 recovers, with everything that was there', async () => {
+    await start()
+    server.process.kill('SIGKILL')
+    await server.finished
+    await start()
+    const tenants = await place.run('tenant list --json')
+    expect(JSON.parse(tenants.stdout)).toHaveLength(3)
+  })
+
+  test('reset asks first, and deletes the database with --yes', async () => {
+    server.process.kill('SIGTERM')
+    await server.finished
+    expect((await place.run('reset')).stderr).toContain('add --yes')
+    const reset = await place.run('reset --yes')
+    expect(reset).toMatchObject({ code: 0, stderr: '' })
+    expect(readdirSync(join(place.folder, '.data/postgres'))).toEqual([])
+    expect((await place.run('reset --yes')).stdout).toContain('there is no embedded database')
+  })
+})
+
+async function start(environment: Record<string, string> = {}): Promise<void> {
+  server = place.launch('start', environment)
+  port = Number((await server.says(READY))[1])
+}
+
+function expectNothingLeft(): void {
+  expect(findServer(join(place.folder, '.data/postgres/cluster'))).toBeUndefined()
+  expect(readdirSync(join(place.folder, '.data')).sort()).toEqual([
+    'postgres',
+    'roles.json',
+    'secret_key',
+  ])
+}
+
+/** A sign-in whose body has not arrived in full: in flight until `finish`. */
+async function halfARequest(port: number) {
+  const socket = connect(port, '127.0.0.1')
+  await once(socket, 'connect')
+  const answer = once(socket, 'data').then(([data]) => String(data))
+  answer.catch(() => {})
+  socket.on('error', () => {})
+  const body = JSON.stringify({ email: 'nobody@client1.com', password: 'wrong' })
+  const head = [
+    'POST /api/auth/login HTTP/1.1',
+    'host: client1.localhost',
+    'content-type: application/json',
+    `content-length: ${body.length}`,
+  ]
+  socket.write(`${head.join('\r\n')}\r\n\r\n${body.slice(0, 10)}`)
+  // Time for the server to have begun with it.
+  await sleep(150)
+  return { answer, finish: () => socket.write(body.slice(10)) }
+}

@@ -1,0 +1,70 @@
+import { Command, Option } from 'commander'
+import type { Logger } from 'pino'
+import { type Config, loadConfig, readEnvironment } from '../config.ts'
+import { prepareDatabase } from '../db/prepare.ts'
+import { announce, claimDataDir } from './claim.ts'
+import { endWithShell, type Life, live } from './life.ts'
+import { loadApp } from './load_app.ts'
+import { createLog } from './log.ts'
+import { assertPortFree, withFreePort } from './port.ts'
+
+/** `tenantry start`. */
+export function startCommand(): Command {
+  return new Command('start')
+    .description('Serve the app. Outside production, without DB_URL, on an embedded PostgreSQL.')
+    .addOption(new Option('--managed', 'run as the child of `tenantry dev`').hideHelp())
+    .addHelpText('after', examples)
+    .action(start)
+}
+
+interface StartOptions {
+  managed?: boolean
+}
+
+async function start({ managed = false }: StartOptions): Promise<void> {
+  const startedAt = performance.now()
+  const environment = await withFreePort(readEnvironment(process.cwd()))
+  const config = loadConfig(environment)
+  const log = createLog(config)
+  const onFault = (err: unknown) => log.fatal({ err }, 'nobody caught this error; stopping')
+  process.exitCode = await live({ onFault }, async (life) => {
+    if (managed) process.on('disconnect', () => life.end(0))
+    else endWithShell(life, environment)
+    const tell = await claim(life, config, managed)
+    await assertPortFree(config)
+    await boot(life, { config, log, startedAt, tell })
+  })
+}
+
+interface Boot {
+  config: Config
+  log: Logger
+  startedAt: number
+  tell(url: string): void
+}
+
+async function boot(life: Life, { config, log, startedAt, tell }: Boot): Promise<void> {
+  // Most of a start is loading code and waiting for PostgreSQL: at the same time.
+  const loading = Promise.all([import('./serve.ts'), loadApp(process.cwd())])
+  loading.catch(() => {})
+  const database = await prepareDatabase(config)
+  life.atEnd(database.stop)
+  const [{ serve }, app] = await loading
+  life.assertOngoing()
+  await serve(life, { app, config, database, log, startedAt, tell })
+}
+
+// A server of one's own may be shared: only the embedded database belongs to one start.
+async function claim(life: Life, config: Config, managed: boolean): Promise<(url: string) => void> {
+  if (config.production || config.DB_URL !== undefined) return () => {}
+  if (managed) return (url) => announce(config.DATA_DIR, url)
+  const claim = await claimDataDir(config.DATA_DIR)
+  life.atEnd(claim.release)
+  return claim.announce
+}
+
+const examples = `
+Examples:
+  $ tenantry start
+  $ PORT=9000 tenantry start
+  $ DB_URL=postgresql://postgres:secret@localhost:5432/saas_db tenantry start`

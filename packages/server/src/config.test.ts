@@ -1,0 +1,255 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ConfigError, loadConfig, readEnvironment, settings } from './config.ts'
+
+// From the seed's README, verbatim.
+const seedEnvironment = `SECRET_KEY=change-me
+DB_URL=postgresql+asyncpg://USER:PASSWORD@localhost:5432/saas_db
+TEST_DB_URL=postgresql+asyncpg://USER:PASSWORD@localhost:5432/saas_db_test
+JWT_ALGORITHM=HS256
+ACCESS_TOKEN_EXPIRE_MINUTES=15
+REFRESH_TOKEN_EXPIRE_DAYS=14
+DEFAULT_DEV_TENANT=public
+DEFAULT_TEST_TENANT=client1
+PROD_ENV=prod
+TEST_ENV=test
+`
+
+const production = {
+  NODE_ENV: 'production',
+  DB_URL: 'postgresql://app@db/saas',
+  DB_IDENTITY_URL: 'postgresql://identity@db/saas',
+  SECRET_KEY: 'c5Zx5o0oUVHj7Zc0rj0xX2tTPk2q6d1H',
+  BASE_DOMAINS: 'app.test',
+  PUBLIC_ORIGIN: 'https://{tenant}.app.test',
+}
+
+function faultsOf(environment: NodeJS.ProcessEnv): string[] {
+  try {
+    loadConfig(environment)
+    return []
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults
+    throw error
+  }
+}
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tenantry-config-'))
+  await writeFile(join(folder, '.env'), seedEnvironment)
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+describe('the environment', () => {
+  test("the seed's .env works as it stands", () => {
+    expect(loadConfig(readEnvironment(folder, {}))).toMatchObject({
+      production: false,
+      SECRET_KEY: 'change-me',
+      DB_URL: 'postgresql://USER:PASSWORD@localhost:5432/saas_db',
+      TEST_DB_URL: 'postgresql://USER:PASSWORD@localhost:5432/saas_db_test',
+      JWT_ALGORITHM: 'HS256',
+      ACCESS_TOKEN_EXPIRE_MINUTES: 15,
+      REFRESH_TOKEN_EXPIRE_DAYS: 14,
+      DEFAULT_DEV_TENANT: 'public',
+      DEFAULT_TEST_TENANT: 'client1',
+    })
+  })
+
+  test('the real environment wins over .env', () => {
+    const environment = readEnvironment(folder, { DEFAULT_DEV_TENANT: 'client2' })
+    expect(loadConfig(environment)).toMatchObject({
+      DEFAULT_DEV_TENANT: 'client2',
+      PROD_ENV: 'prod',
+    })
+  })
+
+  test('nothing set is a whole configuration for development', () => {
+    expect(loadConfig({})).toMatchObject({
+      production: false,
+      PORT: 8000,
+      HOST: '127.0.0.1',
+      BASE_DOMAINS: ['localhost', 'local.com'],
+      PUBLIC_ORIGIN: 'http://{tenant}.localhost:8000',
+      DEFAULT_DEV_TENANT: 'public',
+      TRUST_PROXY: [],
+      CORS_ORIGINS: [],
+      RATE_LIMIT: 'on',
+    })
+    expect(loadConfig({ PORT: '9000' }).PUBLIC_ORIGIN).toBe('http://{tenant}.localhost:9000')
+    expect(loadConfig({ PORT: '80' }).PUBLIC_ORIGIN).toBe('http://{tenant}.localhost')
+  })
+
+  test('an empty setting is one that is not set', () => {
+    expect(loadConfig(Object.fromEntries(Object.keys(settings).map((it) => [it, ''])))).toEqual(
+      loadConfig({}),
+    )
+  })
+
+  test('is frozen', () => {
+    expect(Object.isFrozen(loadConfig({}))).toBe(true)
+  })
+})
+
+describe('production', () => {
+  test('works with what it requires, and NODE_ENV=production alone means it', () => {
+    expect(loadConfig(production)).toMatchObject({ production: true, BASE_DOMAINS: ['app.test'] })
+    for (const word of ['prod', 'Production', 'PRODUCTION', 'production ']) {
+      expect(loadConfig({ NODE_ENV: word }).production).toBe(false)
+    }
+    expect(loadConfig({ PROD_ENV: 'prod' }).production).toBe(false)
+  })
+
+  test('PROD_ENV=prod gives localhost its tenant there too, as the seed says', () => {
+    const tenantOf = (changes: object) =>
+      loadConfig({ ...production, ...changes }).DEFAULT_DEV_TENANT
+    expect(tenantOf({ PROD_ENV: 'prod' })).toBe('public')
+    expect(tenantOf({ PROD_ENV: 'prod', DEFAULT_DEV_TENANT: 'client1' })).toBe('client1')
+    expect(tenantOf({ PROD_ENV: 'dev' })).toBeUndefined()
+  })
+
+  test.each(['DB_URL', 'DB_IDENTITY_URL', 'SECRET_KEY', 'BASE_DOMAINS', 'PUBLIC_ORIGIN'])(
+    'requires %s',
+    (name) => {
+      expect(faultsOf({ ...production, [name]: undefined })).toEqual([
+        `${name} is required in production`,
+      ])
+      expect(faultsOf({ ...production, [name]: '' })).toEqual([`${name} is required in production`])
+    },
+  )
+
+  test.each([
+    ['change-me', 'shorter than 32 bytes'],
+    ['x'.repeat(31), 'shorter than 32 bytes'],
+    ['x'.repeat(64), 'repeats a few characters'],
+    ['abababababababababababababababababab', 'repeats a few characters'],
+    ['please-change-me-please-change-me-0123456789', 'well-known placeholder'],
+    ['my-super-secret-key-0123456789-abcdefgh', 'well-known placeholder'],
+  ])('refuses the weak secret %j, and never prints it', (secret, why) => {
+    for (const name of ['SECRET_KEY', 'SECRET_KEY_PREVIOUS']) {
+      const faults = faultsOf({ ...production, [name]: secret })
+      expect(faults).toEqual([expect.stringContaining(`${name} `)])
+      expect(faults[0]).toContain(why)
+      expect(faults[0]).not.toContain(secret)
+    }
+    expect(faultsOf({ SECRET_KEY: secret })).toEqual([])
+  })
+
+  test('refuses RATE_LIMIT=off', () => {
+    expect(faultsOf({ ...production, RATE_LIMIT: 'off' })).toEqual([
+      'RATE_LIMIT=off is refused in production',
+    ])
+    expect(faultsOf({ RATE_LIMIT: 'off' })).toEqual([])
+  })
+
+  test('everything that is wrong is said at once', () => {
+    const faults = faultsOf({
+      NODE_ENV: 'production',
+      PORT: 'eighty',
+      TRUST_PROXY: 'everybody',
+      SECRET_KEY: 'short',
+      RATE_LIMIT: 'off',
+    })
+    expect(faults.map((it) => it.split(/[ =]/)[0]).sort()).toEqual(
+      [
+        ...['BASE_DOMAINS', 'DB_IDENTITY_URL', 'DB_URL', 'PORT', 'PUBLIC_ORIGIN', 'RATE_LIMIT'],
+        ...['SECRET_KEY', 'TRUST_PROXY'],
+      ].sort(),
+    )
+  })
+})
+
+describe('a setting that is wrong is refused', () => {
+  test.each([
+    ...[
+      ['PORT', '-1'],
+      ['PORT', '65536'],
+      ['PORT', '80.5'],
+      ['PORT', '0x50'],
+      ['PORT', ' 80'],
+      ['PORT', '1e3'],
+    ],
+    ...[
+      ['DB_URL', 'mysql://a@b/c'],
+      ['DB_URL', 'localhost:5432'],
+      ['DB_URL', 'postgresql://['],
+    ],
+    ...[
+      ['JWT_ALGORITHM', 'none'],
+      ['JWT_ALGORITHM', 'RS256'],
+      ['JWT_ALGORITHM', 'hs256'],
+    ],
+    ...[
+      ['ACCESS_TOKEN_EXPIRE_MINUTES', '0'],
+      ['ACCESS_TOKEN_EXPIRE_MINUTES', '61'],
+    ],
+    ...[
+      ['BASE_DOMAINS', '*.app.test'],
+      ['BASE_DOMAINS', 'http://app.test'],
+      ['BASE_DOMAINS', 'app..test'],
+    ],
+    ...[
+      ['PUBLIC_ORIGIN', 'app.test'],
+      ['PUBLIC_ORIGIN', 'https://{tenant}.app.test/path'],
+    ],
+    ...[
+      ['PUBLIC_ORIGIN', 'ftp://{tenant}.app.test'],
+      ['PUBLIC_ORIGIN', 'javascript:alert(1)'],
+    ],
+    ...[
+      ['CORS_ORIGINS', '*'],
+      ['CORS_ORIGINS', 'null'],
+      ['CORS_ORIGINS', 'https://*.app.test'],
+    ],
+    ...[
+      ['CORS_ORIGINS', 'https://ui.test/'],
+      ['CORS_ORIGINS', 'ui.test'],
+      ['CORS_ORIGINS', 'https://a.test,*'],
+    ],
+    ...[
+      ['TRUST_PROXY', 'true'],
+      ['TRUST_PROXY', 'localhost'],
+      ['TRUST_PROXY', '10'],
+      ['TRUST_PROXY', '10.0.0'],
+    ],
+    ...[
+      ['TRUST_PROXY', '010.0.0.1'],
+      ['TRUST_PROXY', '10.0.0.0/33'],
+      ['TRUST_PROXY', '10/8'],
+      ['TRUST_PROXY', '*'],
+    ],
+    ...[
+      ['RESET_URL', 'https://ui.test/reset'],
+      ['RESET_URL', '/reset#{token}'],
+      ['RESET_URL', '{token}'],
+    ],
+    ...[
+      ['SMTP_URL', 'mail.test'],
+      ['SMTP_URL', 'http://mail.test'],
+      ['LOG_LEVEL', 'loud'],
+      ['RATE_LIMIT', 'no'],
+    ],
+  ])('%s=%s', (name = '', value = '') => {
+    const faults = faultsOf({ [name]: value })
+    expect(faults).toEqual([expect.stringMatching(new RegExp(`^${name} (must|has)`))])
+  })
+
+  test('and what is secret is not repeated', () => {
+    const [fault] = faultsOf({ DB_URL: 'mysql://user:hunter2@db/saas' })
+    expect(fault).not.toContain('hunter2')
+    const [mail] = faultsOf({ SMTP_URL: 'http://user:hunter2@mail' })
+    expect(mail).not.toContain('hunter2')
+  })
+})
+
+test('a trusted proxy is an address or a network, of either family', () => {
+  const { TRUST_PROXY } = loadConfig({ TRUST_PROXY: '10.0.0.0/8, 192.0.2.1,::1 , 2001:db8::/32' })
+  expect(TRUST_PROXY.map(([base, bits]) => `${base}/${bits}`)).toEqual([
+    '10.0.0.0/8',
+    '192.0.2.1/32',
+    '::1/128',
+    '2001:db8::/32',
+  ])
+})

@@ -1,0 +1,76 @@
+import type pg from 'pg'
+import { unavailable } from '../errors.ts'
+import { publicDatabaseError, spoilsConnection } from './database_error.ts'
+import type { Statement } from './dialect.ts'
+
+/**
+ * A pooled connection on loan. Statements run in the order given. It goes back only in the state in
+ * which it came: outside of a transaction and fit for the next borrower.
+ */
+export class BorrowedClient {
+  readonly #client: pg.PoolClient
+  #last: Promise<unknown> = Promise.resolve()
+  #returned = false
+
+  constructor(client: pg.PoolClient) {
+    this.#client = client
+  }
+
+  async run(statement: Statement): Promise<pg.QueryResult> {
+    try {
+      return await this.#send(statement)
+    } catch (error) {
+      if (spoilsConnection(error)) this.#return(true)
+      throw publicDatabaseError(error)
+    }
+  }
+
+  /**
+   * Sends all of them without waiting in between and gives the reply to the last. Those before it
+   * prepare the connection: where one fails, nobody may use the connection again.
+   */
+  async runBatch(statements: Statement[]): Promise<pg.QueryResult> {
+    const replies = await Promise.allSettled(statements.map((it) => this.run(it)))
+    const failed = replies.findIndex((it) => it.status === 'rejected')
+    if (failed !== -1 && failed < replies.length - 1) this.#return(true)
+    return lastOf(replies)
+  }
+
+  giveBack(): void {
+    this.#return(this.#client.getTransactionStatus() !== 'I')
+  }
+
+  // A client that does not pipeline takes the next statement when the one before is answered.
+  #send(statement: Statement): Promise<pg.QueryResult> {
+    if (this.#client.pipeline) return this.#client.query(statement)
+    const sent = this.#last.then(() => this.#client.query(statement))
+    this.#last = sent.catch(() => {})
+    return sent
+  }
+
+  #return(spoiled: boolean): void {
+    if (this.#returned) return
+    this.#returned = true
+    this.#client.release(spoiled)
+  }
+}
+
+/** Waits for a connection as long as the pool's settings say. Throws 503. */
+export async function borrow(pool: pg.Pool): Promise<BorrowedClient> {
+  try {
+    return new BorrowedClient(await pool.connect())
+  } catch (error) {
+    throw unavailable('database.unavailable', 'The database is not available', error)
+  }
+}
+
+// The first failure is the cause; the ones behind it only say that the transaction is aborted.
+function lastOf(replies: PromiseSettledResult<pg.QueryResult>[]): pg.QueryResult {
+  let last: pg.QueryResult | undefined
+  for (const reply of replies) {
+    if (reply.status === 'rejected') throw reply.reason
+    last = reply.value
+  }
+  if (last === undefined) throw new Error('nothing was sent')
+  return last
+}

@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto'
+import { type Kysely, sql } from 'kysely'
+import { expect, test } from 'vitest'
+import { asAdmin } from '../../test/databases.ts'
+import { openTestDoors } from '../../test/doors_for_test.ts'
+import { insertSample } from '../../test/sample_rows.ts'
+import type { KernelTables } from './tables.ts'
+
+const tenant = randomUUID()
+const unavailable = { kind: 'unavailable', extras: { retryAfter: 1 } }
+
+const pidOf = async (db: Kysely<KernelTables>) => {
+  const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db)
+  return rows[0]?.pid ?? 0
+}
+
+async function activityOf(pid: number): Promise<string | undefined> {
+  const { rows } = await asAdmin((it) =>
+    it.query<{ state: string }>('select state from pg_stat_activity where pid = $1', [pid]),
+  )
+  return rows[0]?.state
+}
+
+test('a full pool keeps nobody waiting for long, and goes on when it has room (POOL-4)', async () => {
+  const { inTenant, pools } = openTestDoors({ waitMs: 200 })
+  const held = await pools.app.connect()
+  const startedAt = performance.now()
+  await expect(inTenant(tenant, pidOf)).rejects.toMatchObject(unavailable)
+  expect(performance.now() - startedAt).toBeLessThan(2_000)
+  held.release()
+  expect(await inTenant(tenant, pidOf)).toBeGreaterThan(0)
+  expect(pools.app.waitingCount).toBe(0)
+})
+
+test('a statement past its limit is a 503 and does not run on (POOL-4)', async () => {
+  const { inTenant, pools } = openTestDoors()
+  await pools.app.query("set statement_timeout = '100ms'")
+  let pid = 0
+  const work = inTenant(tenant, async (db) => {
+    pid = await pidOf(db)
+    await sql`select pg_sleep(30)`.execute(db)
+  })
+  await expect(work).rejects.toMatchObject({ ...unavailable, cause: { code: '57014' } })
+  expect(await activityOf(pid)).toBe('idle')
+})
+
+test('a lock that is not to be had is a 503 (POOL-4)', async () => {
+  const { inTenant, pools } = openTestDoors()
+  await pools.app.query("set lock_timeout = '100ms'")
+  const key = Math.floor(Math.random() * 2 ** 31)
+  await asAdmin(async (admin) => {
+    await admin.query('select pg_advisory_lock($1)', [key])
+    const work = inTenant(tenant, (db) => sql`select pg_advisory_xact_lock(${key})`.execute(db))
+    await expect(work).rejects.toMatchObject({ ...unavailable, cause: { code: '55P03' } })
+  })
+})
+
+test('a transaction that idles is ended by the server, and its end is a 503 (POOL-4)', async () => {
+  const { inTenant, pools } = openTestDoors()
+  await pools.app.query("set idle_in_transaction_session_timeout = '100ms'")
+  const ended = new Promise<void>((resolve) => {
+    pools.app.once('acquire', (client) => client.once('end', resolve))
+  })
+  const work = inTenant(tenant, async (db) => {
+    await pidOf(db)
+    await ended
+  })
+  await expect(work).rejects.toMatchObject(unavailable)
+  expect(await inTenant(tenant, pidOf)).toBeGreaterThan(0)
+})
+
+test.each([
+  ['app', '10s'],
+  ['identity', '5s'],
+  ['platform', '1min'],
+] as const)('the server itself limits what the %s door does (POOL-4)', async (door, statement) => {
+  const { pools } = openTestDoors()
+  const { rows } = await pools[door].query(`
+    select name, setting || coalesce(unit, '') as value from pg_settings where name in
+    ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') order by name`)
+  const inMs = { '10s': '10000ms', '5s': '5000ms', '1min': '60000ms' }[statement]
+  expect(rows).toEqual([
+    { name: 'idle_in_transaction_session_timeout', value: '15000ms' },
+    { name: 'lock_timeout', value: '5000ms' },
+    { name: 'statement_timeout', value: inMs },
+  ])
+})
+
+test('an idle backend that ends is noticed and replaced; nobody is told (POOL-5)', async () => {
+  const { inTenant, pools, lost } = openTestDoors()
+  const pid = await inTenant(tenant, pidOf)
+  const removed = new Promise<void>((resolve) => {
+    pools.app.once('remove', () => resolve())
+  })
+  await asAdmin((admin) => admin.query('select pg_terminate_backend($1)', [pid]))
+  await removed
+  expect(lost).toMatchObject([{ code: '57P01' }])
+  // What the pool hangs on the error would fill the log with the connection's innards.
+  expect(lost[0]).not.toHaveProperty('client')
+  expect(await inTenant(tenant, pidOf)).not.toBe(pid)
+})
+
+test('after a tenant, a connection shows nothing to whoever names none (POOL-1)', async () => {
+  const { inTenant, pools } = openTestDoors()
+  const { tenantId } = await asAdmin(insertSample)
+  const seen = await inTenant(tenantId, (db) =>
+    db.selectFrom('tenantry.roles').select('id').execute(),
+  )
+  expect(seen).toHaveLength(1)
+  const probe = await pools.app.query(
+    "select id, current_setting('app.tenant_id', true) from tenantry.roles",
+  )
+  expect([probe.rowCount, pools.app.totalCount]).toEqual([0, 1])
+})

@@ -1,0 +1,152 @@
+import { OperatorError } from '../operator_error.ts'
+import { isDatabaseError } from './database_error.ts'
+import {
+  databaseOf,
+  MINIMUM_VERSION,
+  maintenanceUrl,
+  probeServer,
+  type ServerFacts,
+  serverOf,
+  takesPassword,
+  versionText,
+} from './probe.ts'
+import type { RolePasswords } from './role_passwords.ts'
+import {
+  derivedPasswords,
+  existingRoles,
+  type Role,
+  randomPasswords,
+  roles,
+  roleUrls,
+  setupDatabase,
+} from './setup.ts'
+
+export interface ServerSetup {
+  /** DSN of a role that may create roles and databases; its path names the database to make. */
+  adminUrl: string
+  /** The setting it came from, for what is said about it. */
+  setting: string
+  /** Passwords of an earlier set-up. */
+  kept?: RolePasswords | undefined
+  /** Let the passwords follow from the administrator's own: for development servers. */
+  derive: boolean
+  /** What to do about roles that exist under a password nobody here knows. */
+  strangers: 'refuse' | 'leave' | 'reset'
+}
+
+/** What a set-up is going to do. */
+export interface SetUpPlan {
+  adminUrl: string
+  setting: string
+  database: string
+  /** The passwords that will work afterwards. */
+  known: Partial<RolePasswords>
+  /** Those of them that have to be set. */
+  fresh: Partial<RolePasswords>
+}
+
+/**
+ * Looks at a server and decides how to set it up; changes nothing. Throws an OperatorError where
+ * the server cannot be used.
+ */
+export async function planSetUp(setup: ServerSetup): Promise<SetUpPlan> {
+  const { adminUrl: url, setting } = setup
+  const database = databaseOf(url)
+  if (['', 'postgres', 'template0', 'template1'].includes(database)) {
+    throw new OperatorError(
+      `${setting} must name a database of its own: end it with one, such as /saas_db`,
+    )
+  }
+  const adminUrl = await maintenanceUrl(url, setting)
+  assertUsable(await probeServer(adminUrl, setting), setup)
+  const existing = await existingRoles(adminUrl)
+  return {
+    adminUrl,
+    setting,
+    database,
+    ...(await choosePasswords({ ...setup, adminUrl }, existing)),
+  }
+}
+
+/** Makes roles, database and schema by the plan. Throws an OperatorError where it may not. */
+export async function carryOut({ adminUrl, setting, database, fresh }: SetUpPlan): Promise<void> {
+  try {
+    await setupDatabase({ adminUrl, database, passwords: fresh })
+  } catch (error) {
+    if (!isDatabaseError(error)) throw error
+    throw new OperatorError(
+      `${setting}: the set-up at ${serverOf(adminUrl)} failed (${error.message}): ` +
+        'give a superuser, or the role that made the tenantry roles',
+      { cause: error },
+    )
+  }
+}
+
+function assertUsable(facts: ServerFacts, { adminUrl, setting }: ServerSetup): void {
+  const server = serverOf(adminUrl)
+  if (facts.pooled) {
+    throw new OperatorError(
+      `${setting}: at ${server} a pooler such as PgBouncer answers: give a direct DSN for the set-up`,
+    )
+  }
+  if (facts.version < MINIMUM_VERSION * 10_000) {
+    throw new OperatorError(
+      `${setting}: PostgreSQL at ${server} is ${versionText(facts.version)}: ` +
+        `use ${MINIMUM_VERSION} or later`,
+    )
+  }
+  if (!facts.administrator) {
+    throw new OperatorError(
+      `${setting}: "${facts.role}" may not create roles and databases: give a role that may ` +
+        '(CREATEROLE and CREATEDB), or the DSNs that `tenantry setup` printed ' +
+        '(DB_URL, DB_IDENTITY_URL, DB_OWNER_URL, DB_PLATFORM_URL)',
+    )
+  }
+}
+
+type Chosen = Pick<SetUpPlan, 'known' | 'fresh'>
+
+async function choosePasswords(setup: ServerSetup, existing: Role[]): Promise<Chosen> {
+  const derived = derivesPasswords(setup) ? derivedPasswords(setup.adminUrl) : undefined
+  const made: RolePasswords = derived ?? setup.kept ?? randomPasswords()
+  const chosen: Chosen = { known: {}, fresh: {} }
+  const strangers: string[] = []
+  for (const role of roleNames) {
+    if (setup.strangers === 'reset' || !existing.includes(role)) {
+      chosen.fresh[role] = chosen.known[role] = made[role]
+      continue
+    }
+    const candidates = [setup.kept?.[role], derived?.[role]].filter((it) => it !== undefined)
+    const password = await firstThatWorks(setup.adminUrl, role, candidates)
+    if (password !== undefined) chosen.known[role] = password
+    else strangers.push(roles[role])
+  }
+  if (strangers.length > 0 && setup.strangers === 'refuse') throw unknownPasswords(setup, strangers)
+  return chosen
+}
+
+function derivesPasswords({ derive, adminUrl }: ServerSetup): boolean {
+  return derive && new URL(adminUrl).password !== ''
+}
+
+async function firstThatWorks(
+  adminUrl: string,
+  role: Role,
+  candidates: string[],
+): Promise<string | undefined> {
+  for (const password of candidates) {
+    const { [role]: url } = roleUrls(adminUrl, databaseOf(adminUrl), { [role]: password })
+    if (url !== undefined && (await takesPassword(url))) return password
+  }
+  return undefined
+}
+
+function unknownPasswords({ adminUrl, setting }: ServerSetup, strangers: string[]): OperatorError {
+  return new OperatorError(
+    `${setting}: ${strangers.join(', ')} exist at ${serverOf(adminUrl)} with passwords that are ` +
+      'not known here: give their DSNs (DB_URL, DB_IDENTITY_URL, DB_OWNER_URL, DB_PLATFORM_URL), ' +
+      'or run: tenantry setup --reset-passwords',
+  )
+}
+
+const roleNames = ['owner', 'app', 'identity', 'platform'] as const

@@ -1,0 +1,133 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
+import type { FastifyInstance } from 'fastify'
+import { afterEach, describe, expect, test } from 'vitest'
+import { rawRequest, sendRaw } from '../../test/raw_socket.ts'
+import { createFramework, watchEventLoop } from './framework.ts'
+import { type Limits, limits } from './limits.ts'
+
+const hasty: Limits = {
+  ...limits,
+  headersTimeoutMs: 150,
+  requestTimeoutMs: 300,
+  timeoutCheckMs: 50,
+  silenceMs: 400,
+}
+
+let app: FastifyInstance | undefined
+afterEach(() => app?.close())
+
+interface Listening {
+  port: number
+  /** The server's ends of the connections, in the order they came. */
+  sockets: Socket[]
+}
+
+async function listen(server: FastifyInstance): Promise<Listening> {
+  app = server
+  const sockets: Socket[] = []
+  server.server.on('connection', (socket) => sockets.push(socket))
+  server.get('/', () => 'fine')
+  server.get('/health/live', () => 'alive')
+  server.get('/big', () => 'x'.repeat(64 * 1024 * 1024))
+  server.post('/', () => 'taken')
+  await server.listen({ port: 0, host: '127.0.0.1' })
+  return { port: (server.server.address() as AddressInfo).port, sockets }
+}
+
+/** A client that sends `bytes` and then nothing more, and never closes its side. */
+async function sluggish({ port, sockets }: Listening, bytes: string): Promise<[Socket, Socket]> {
+  const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+  await once(client, 'connect')
+  while (!sockets.some((it) => it.remotePort === client.localPort)) await setImmediate()
+  const server = sockets.find((it) => it.remotePort === client.localPort) as Socket
+  if (bytes !== '') client.write(bytes)
+  return [client, server]
+}
+
+const get = (path: string) => rawRequest(`GET ${path} HTTP/1.1`, 'Host: a.test')
+const post = rawRequest(
+  'POST / HTTP/1.1',
+  'Host: a.test',
+  'Content-Type: application/json',
+  'Content-Length: 9',
+)
+const statusAt = async ({ port }: Listening, path: string) =>
+  (await sendRaw(port, get(path)))[0]?.status
+
+describe('a slow client loses its connection (DOS-1)', () => {
+  test.each([
+    ['that says nothing', '', 408],
+    ['in the middle of its headers', 'GET / HTTP/1.1\r\nHost: a.te', 408],
+    ['in the middle of its body', `${post}{"a`, 408],
+    ['after rubbish', 'what is this?\r\n\r\n', 400],
+  ])('%s', async (_, bytes, status) => {
+    const listening = await listen(await createFramework(hasty))
+    const [client, server] = await sluggish(listening, bytes)
+    const closed = once(server, 'close')
+    const [reply] = await once(client, 'data')
+    expect(String(reply)).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    expect(String(reply)).toContain('application/problem+json')
+    await closed
+    client.destroy()
+  })
+
+  test('that does not read what it asked for', async () => {
+    const listening = await listen(await createFramework(hasty))
+    const [client, server] = await sluggish(listening, get('/big'))
+    client.pause()
+    await once(server, 'close')
+    client.destroy()
+  })
+
+  test('and a hundred of them keep nobody waiting', async () => {
+    const listening = await listen(await createFramework(hasty))
+    const slow = Array.from({ length: 100 }, () => sluggish(listening, 'GET / HTTP/1.1\r\nX: '))
+    const pairs = await Promise.all(slow)
+    expect(await statusAt(listening, '/')).toBe(200)
+    await Promise.all(pairs.map(([, server]) => server.closed || once(server, 'close')))
+    expect(await statusAt(listening, '/')).toBe(200)
+    for (const [client] of pairs) client.destroy()
+  })
+})
+
+test('the limits of production are within what was promised (DOS-1)', () => {
+  expect(limits.headerBytes).toBeLessThanOrEqual(16_384)
+  expect(limits.headerCount).toBeLessThanOrEqual(100)
+  expect(limits.urlBytes).toBeLessThanOrEqual(8_192)
+  expect(limits.bodyBytes).toBeLessThanOrEqual(262_144)
+  expect(limits.headersTimeoutMs).toBeLessThanOrEqual(10_000)
+  expect(limits.requestTimeoutMs).toBeLessThanOrEqual(30_000)
+  expect(limits.keepAliveMs).toBeGreaterThan(60_000)
+})
+
+test('a late event loop answers 503 with Retry-After; health still answers (DOS-2)', async () => {
+  const framework = await createFramework()
+  framework.setErrorHandler(
+    (error: { status?: number; extras?: { retryAfter?: number } }, _, reply) =>
+      reply
+        .status(error.status ?? 500)
+        .header('retry-after', error.extras?.retryAfter)
+        .send(''),
+  )
+  await watchEventLoop(framework, 50)
+  const listening = await listen(framework)
+  expect(await statusAt(listening, '/')).toBe(200)
+
+  // Whether a request comes before or after the loop's delay is known is up to the loop.
+  let busy: number | undefined
+  while (busy !== 503) {
+    block(120)
+    const [answer, health] = await sendRaw(listening.port, get('/') + get('/health/live'), 2)
+    busy = answer?.status
+    expect(busy === 200 || answer?.headers['retry-after'] === '1').toBe(true)
+    expect(health?.status).toBe(200)
+  }
+  while ((await statusAt(listening, '/')) !== 200) await setImmediate()
+})
+
+function block(milliseconds: number): void {
+  const end = performance.now() + milliseconds
+  while (performance.now() < end);
+}

@@ -1,0 +1,54 @@
+import { sql } from 'kysely'
+import type { z } from 'zod'
+import type { TenantContext } from '../../context.ts'
+import { sessionIsLive } from '../../db/live_session.ts'
+import { type PageQuery, readPage } from '../../db/page.ts'
+import type { KernelTables } from '../../db/tables.ts'
+import { notFound } from '../../errors.ts'
+import { revokeSession, revokeSessionsOf } from './sessions.ts'
+
+type Context = TenantContext<KernelTables>
+
+/** A member's live sessions, newest first. */
+export function listSessions(ctx: Context, userId: string, query: z.output<typeof PageQuery>) {
+  const rows = ctx.db
+    .selectFrom('tenantry.sessions as s')
+    .innerJoin('tenantry.members as m', 'm.user_id', 's.user_id')
+    .innerJoin('tenantry.users as u', 'u.id', 's.user_id')
+    .select(['s.id', 's.user_agent', 's.address', 's.created_at', 's.last_seen_at', 's.expires_at'])
+    .select(sql<boolean>`s.id = ${ctx.actor.sessionId}`.as('is_current'))
+    .where('s.user_id', '=', userId)
+    .where(sessionIsLive)
+  return readPage(ctx.cursors, query, rows, 's.id')
+}
+
+/** Ends one of the actor's own sessions. Throws 404 for any other. */
+export async function endOwnSession(ctx: Context, sessionId: string): Promise<void> {
+  if (!(await revokeSession(ctx.db, sessionId, 'revoked', ctx.actor.user.id))) throw notFound()
+}
+
+/** Ends all sessions of a member of this tenant. Throws 404 where there is no such member. */
+export async function endSessionsOf(ctx: Context, userId: string): Promise<void> {
+  await requireMember(ctx, userId)
+  const ended = await revokeSessionsOf(ctx.db, userId, 'revoked')
+  ctx.audit({ meta: { ended } })
+}
+
+/** Throws 404 where there is no such member. */
+export async function listSessionsOf(
+  ctx: Context,
+  userId: string,
+  query: z.output<typeof PageQuery>,
+) {
+  await requireMember(ctx, userId)
+  return listSessions(ctx, userId, query)
+}
+
+async function requireMember({ db }: Context, userId: string): Promise<void> {
+  const member = await db
+    .selectFrom('tenantry.members')
+    .select('user_id')
+    .where('user_id', '=', userId)
+    .executeTakeFirst()
+  if (member === undefined) throw notFound()
+}

@@ -1,0 +1,38 @@
+import type pg from 'pg'
+import { onTestFinished } from 'vitest'
+import { createPool, type PoolSettings } from '../src/db/pool.ts'
+import { createDoors, type Doors } from '../src/db/tenancy.ts'
+import { type DatabaseUrls, sharedDatabase } from './databases.ts'
+
+export interface TestDoors extends Doors {
+  pools: Record<'app' | 'identity' | 'platform', pg.Pool>
+  /** What the pools said of idle connections that broke. */
+  lost: Error[]
+}
+
+type Overrides = Partial<Omit<PoolSettings, 'url' | 'name' | 'onError'>> & {
+  named?: boolean
+  urls?: Pick<DatabaseUrls, 'app' | 'identity' | 'platform'>
+}
+
+/** Doors with pools of their own, of one connection each; closed when the test has finished. */
+export function openTestDoors({ named = true, urls, ...settings }: Overrides = {}): TestDoors {
+  const { app, identity, platform } = urls ?? sharedDatabase()
+  const lost: Error[] = []
+  const pool = (url: string) =>
+    createPool({
+      url,
+      max: 1,
+      waitMs: 5_000,
+      queryTimeoutMs: 12_000,
+      pipeline: true,
+      name: 'tenantry test',
+      onError: (error) => lost.push(error),
+      ...settings,
+    })
+  const pools = { app: pool(app), identity: pool(identity), platform: pool(platform) }
+  onTestFinished(async () => {
+    await Promise.all(Object.values(pools).map((it) => it.end()))
+  })
+  return { ...createDoors(pools, named), pools, lost }
+}

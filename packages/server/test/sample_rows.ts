@@ -1,0 +1,75 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import type pg from 'pg'
+
+export type Row = Record<string, string>
+
+/** A tenant with one row in each of its tables; two of them differ in ids only. */
+export interface Sample {
+  tenantId: string
+  userId: string
+  /** By table, in an order in which they can be inserted. */
+  rows: Record<string, Row>
+}
+
+const LATER = '2100-01-01T00:00:00Z'
+
+export async function insertSample(admin: pg.Client): Promise<Sample> {
+  const sample = makeSample()
+  for (const [table, row] of Object.entries(sample.rows)) {
+    await admin.query(insertSql(table, row), [JSON.stringify(row)])
+  }
+  return sample
+}
+
+/** The tables it has rows of. */
+export const sampledTables = Object.keys(makeSample().rows)
+
+/** The column of a sampled table that says whose a row is, and its value for this sample. */
+export function ownerKey(sample: Sample, table: string): { column: string; value: string } {
+  if (table === 'tenantry.users') return { column: 'id', value: sample.userId }
+  const column = table === 'tenantry.tenants' ? 'id' : 'tenant_id'
+  return { column, value: sample.tenantId }
+}
+
+/** Inserts the row that is given as JSON in $1. */
+export function insertSql(table: string, row: Row): string {
+  const columns = Object.keys(row).join(', ')
+  return `insert into ${table} (${columns})
+    select ${columns} from json_populate_record(null::${table}, $1)`
+}
+
+function makeSample(): Sample {
+  const [tenant_id, user_id, role_id, session_id] = Array.from({ length: 4 }, () => randomUUID())
+  if (!tenant_id || !user_id || !role_id || !session_id) throw new Error('no ids')
+  const unique = randomBytes(6).toString('hex')
+  const email = `u-${unique}@example.com`
+  const expires_at = LATER
+  const hash = () => `\\x${randomBytes(32).toString('hex')}`
+  const rows = {
+    'tenantry.tenants': {
+      id: tenant_id,
+      name: 'Acme',
+      subdomain: `s-${unique}`,
+      code: `S_${unique.toUpperCase()}`,
+    },
+    'tenantry.domains': { name: `${unique}.example.com`, tenant_id, verified_at: LATER },
+    'tenantry.users': { id: user_id, email, email_key: email, password_hash: `hash-${unique}` },
+    'tenantry.members': { tenant_id, user_id },
+    'tenantry.roles': { tenant_id, id: role_id, name: 'auditor' },
+    'tenantry.role_permissions': { tenant_id, role_id, permission: 'projects:read' },
+    'tenantry.member_roles': { tenant_id, user_id, role: 'auditor' },
+    'tenantry.sessions': {
+      tenant_id,
+      id: session_id,
+      user_id,
+      idle_expires_at: LATER,
+      expires_at,
+      credentials_from: LATER,
+    },
+    'tenantry.refresh_tokens': { tenant_id, hash: hash(), session_id, expires_at },
+    'tenantry.password_resets': { tenant_id, hash: hash(), user_id, expires_at },
+    'tenantry.audit_logs': { tenant_id, id: randomUUID(), action: 'test' },
+    projects: { tenant_id, id: randomUUID(), name: 'Apollo' },
+  }
+  return { tenantId: tenant_id, userId: user_id, rows }
+}

@@ -1,0 +1,105 @@
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import rules from '../.dependency-cruiser.mjs'
+
+const root = join(import.meta.dirname, '..')
+const folders: string[] = []
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
+
+const kernel = 'packages/server/src'
+
+/** For each rule an import that it must find: the file and what it imports. */
+const forbidden: Record<string, [from: string, to: string]> = {
+  'no-cycles': [`${kernel}/errors.ts`, './ids.ts'],
+  resolvable: [`${kernel}/config.ts`, './nothing.ts'],
+  'app-uses-public-entry': ['starter/src/a.ts', '../../packages/server/src/ids.ts'],
+  'testing-in-tests-only': ['starter/src/b.ts', 'tenantry/testing'],
+  'kernel-knows-no-app': [`${kernel}/policy.ts`, '../../../starter/src/a.ts'],
+  'sources-need-no-scripts': ['starter/src/c.ts', '../../scripts/check.ts'],
+  'db-knows-no-http': [`${kernel}/db/page.ts`, '../http/route.ts'],
+  'only-wiring-knows-modules': [`${kernel}/http/tenant.ts`, '../modules/tenants/tenants.ts'],
+  'modules-keep-their-internals': [`${kernel}/modules/members/members.ts`, '../tenants/secret.ts'],
+  'modules-are-called': [`${kernel}/modules/tenants/tenants.ts`, '../../http/server.ts'],
+  'wiring-is-the-top': [`${kernel}/define_app.ts`, './app.ts'],
+  'public-entry-is-for-apps': [`${kernel}/seed.ts`, './index.ts'],
+  'testing-is-for-tests': [`${kernel}/tokens.ts`, './testing/test_app.ts'],
+  'framework-in-two-files': [`${kernel}/http/reply.ts`, 'fastify'],
+  'driver-in-db': [`${kernel}/modules/users/users.ts`, 'pg'],
+  'served-by-dependencies': [`${kernel}/secrets.ts`, 'semver'],
+}
+
+test('every forbidden import is found, as a type too', () => {
+  const folder = newFolder({
+    [`${kernel}/ids.ts`]: ['./errors.ts'],
+    [`${kernel}/index.ts`]: [],
+    [`${kernel}/testing.ts`]: [],
+    [`${kernel}/testing/test_app.ts`]: [],
+    [`${kernel}/app.ts`]: [],
+    [`${kernel}/http/route.ts`]: [],
+    [`${kernel}/http/server.ts`]: [],
+    [`${kernel}/modules/tenants/secret.ts`]: [],
+    'scripts/check.ts': [],
+    ...Object.fromEntries(Object.values(forbidden).map(([from, to]) => [from, [to]])),
+  })
+  const { output, status } = check(folder)
+  for (const [name, [from]] of Object.entries(forbidden))
+    expect(output).toContain(`${name}: ${from}`)
+  expect(status).toBe(1)
+})
+
+test('every rule has an import that it must find', () => {
+  expect(Object.keys(forbidden)).toEqual(rules.forbidden?.map((it) => it.name))
+})
+
+test('what is allowed is left alone', () => {
+  const folder = newFolder({
+    [`${kernel}/index.ts`]: ['./ids.ts'],
+    [`${kernel}/ids.ts`]: ['uuid'],
+    [`${kernel}/testing.ts`]: ['./testing/test_app.ts'],
+    [`${kernel}/testing/test_app.ts`]: ['../app.ts', 'vitest'],
+    [`${kernel}/app.ts`]: ['./modules/users/users.ts', './http/server.ts'],
+    [`${kernel}/http/server.ts`]: ['fastify', '../db/pool.ts'],
+    [`${kernel}/db/pool.ts`]: ['pg'],
+    [`${kernel}/modules/users/users.ts`]: ['kysely', 'zod', '../../db/pool.ts'],
+    [`${kernel}/modules/members/members.ts`]: ['../users/users.ts'],
+    [`${kernel}/modules/members/members.test.ts`]: ['../../testing.ts', 'pg'],
+    'starter/src/app.ts': ['tenantry', 'zod'],
+    'starter/src/app.test.ts': ['tenantry/testing'],
+    'scripts/check.ts': ['../packages/server/src/db/pool.ts'],
+  })
+  expect(check(folder)).toEqual({ output: '', status: 0 })
+})
+
+test('a folder without a single import does not pass', () => {
+  const folder = newFolder({ [`${kernel}/a.ts`]: [], 'starter/src/b.ts': [], 'scripts/c.ts': [] })
+  expect(check(folder)).toEqual({ output: 'not one import was seen\n', status: 1 })
+})
+
+/** A repository of these files, each with its imports, and with what is installed here. */
+function newFolder(files: Record<string, string[]>): string {
+  const folder = mkdtempSync(join(tmpdir(), 'imports-test-'))
+  folders.push(folder)
+  for (const manifest of ['package.json', 'packages/server/package.json', 'starter/package.json']) {
+    cpSync(join(root, manifest), join(folder, manifest))
+  }
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+  for (const [path, imports] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true })
+    const lines = imports.map((it, at) => `import type * as it${at} from '${it}'\n`)
+    writeFileSync(join(folder, path), `export const it = 1\n${lines.join('')}`)
+  }
+  return folder
+}
+
+function check(folder: string): { output: string; status: number | null } {
+  const script = join(root, 'scripts/imports.mjs')
+  const { stdout, stderr, status } = spawnSync(process.execPath, [script, folder], {
+    encoding: 'utf8',
+  })
+  return { output: stdout + stderr, status }
+}

@@ -1,0 +1,132 @@
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+
+const root = join(import.meta.dirname, '..')
+const folders: string[] = []
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
+
+const kernel = 'packages/server/src'
+
+test('greps.ts finds each word where it does not belong', () => {
+  const faults = judge('greps.ts', {
+    [`${kernel}/a.ts`]: "await sql`select set_config('app.tenant_id', '1', true)`",
+    'starter/migrations/0002_a.up.sql': 'select tenantry.set_tenant(gen_random_uuid());',
+    [`${kernel}/b.ts`]: "db.selectFrom('projects').where('tenant_id', '=', id)",
+    [`${kernel}/c.ts`]: "if (ctx.actor.roles.includes('manager')) return",
+    [`${kernel}/d.ts`]: 'const port = process.env.PORT',
+    [`${kernel}/e.ts`]: 'const mailer = container.get(Mailer)',
+    [`${kernel}/f.ts`]: 'const reply = body as any',
+    [`${kernel}/g.ts`]: '// @ts-ignore',
+    'starter/src/utils.ts': '',
+    'starter/src/common/a.ts': '',
+    [`${kernel}/modules/auth/auth.ts`]: "db.updateTable('tenantry.users')",
+    [`${kernel}/modules/users/users.ts`]: "db.insertInto('tenantry.users')",
+  })
+  expect(faults.filter((it) => !it.includes('take it off the list'))).toEqual([
+    expect.stringContaining(`one door: ${kernel}/a.ts:1`),
+    expect.stringContaining('one door: starter/migrations/0002_a.up.sql:1'),
+    expect.stringContaining(`no query names the tenant: ${kernel}/a.ts:1`),
+    expect.stringContaining(`no query names the tenant: ${kernel}/b.ts:1`),
+    expect.stringContaining(`no role by name: ${kernel}/c.ts:1`),
+    expect.stringContaining(`settings in config.ts: ${kernel}/d.ts:1`),
+    expect.stringContaining(`wiring is arguments: ${kernel}/e.ts:1`),
+    expect.stringContaining(`no way out of the types: ${kernel}/f.ts:1`),
+    expect.stringContaining(`no way out of the types: ${kernel}/g.ts:1`),
+    expect.stringContaining('names that say something: starter/src/common/a.ts'),
+    expect.stringContaining('names that say something: starter/src/utils.ts'),
+    expect.stringContaining('one module writes a table: tenantry.users'),
+  ])
+})
+
+test('greps.ts lets comments and tests speak, and asks for exceptions that nobody needs', () => {
+  const faults = judge('greps.ts', {
+    [`${kernel}/a.ts`]: '// process.env is read in config.ts, as any reader knows',
+    [`${kernel}/a.test.ts`]: "await client.query('select tenantry.set_tenant($1)')",
+  })
+  expect(faults.every((it) => it.includes('take it off the list'))).toBe(true)
+  expect(faults).toContainEqual(
+    expect.stringContaining(`settings in config.ts: ${kernel}/config.ts`),
+  )
+})
+
+test('measure.ts counts lines from the first to the last, whatever stands before them', () => {
+  const long = (lines: number) => `function f() {\n${'  g()\n'.repeat(lines - 2)}}\n`
+  const faults = judge('measure.ts', {
+    [`${kernel}/a.ts`]: `// What a naïve reader → would miss\n\n${long(61)}${long(60)}`,
+    [`${kernel}/b.ts`]: `export const b = { c: async () => {\n${'  g()\n'.repeat(60)}} }\n`,
+    [`${kernel}/c.ts`]: '// one line\n'.repeat(301),
+    [`${kernel}/d.ts`]: '// one line\n'.repeat(300),
+    [`${kernel}/tables.ts`]: '// generated\n'.repeat(400),
+    [`${kernel}/a.test.ts`]: long(100),
+  })
+  expect(faults.filter((it) => it.includes(':'))).toEqual([
+    '3 functions: median 61, p90 62, longest 62',
+    `${kernel}/a.ts:3: 61 lines; a function has at most 60`,
+    `${kernel}/b.ts:1: 62 lines; a function has at most 60`,
+    '4 files: median 123, p90 301, longest 301',
+    `${kernel}/c.ts: 301 lines; a file has at most 300`,
+  ])
+})
+
+test('lockfile.ts finds what may change unseen, or does not run everywhere', () => {
+  const good = { version: '1.0.0', integrity: 'sha512-AAAA' }
+  const packages = {
+    '': { dependencies: { good: '1.0.0', loose: '^1.0.0', fork: 'github:somebody/fork' } },
+    'node_modules/good': good,
+    'node_modules/tenantry': { link: true },
+    'node_modules/unsealed': { version: '1.0.0' },
+    'node_modules/modern': { ...good, engines: { node: '>=22' } },
+    'node_modules/native': {
+      ...good,
+      optionalDependencies: { good: '1.0.0', 'native-mac': '1.0.0' },
+    },
+  }
+  expect(judge('lockfile.ts', { 'package-lock.json': JSON.stringify({ packages }) })).toEqual([
+    expect.stringContaining('the root depends on loose "^1.0.0"'),
+    expect.stringContaining('the root depends on fork "github:somebody/fork"'),
+    'node_modules/unsealed has no sha512 integrity',
+    'node_modules/modern wants Node >=22, which 20.19.0 is not',
+    expect.stringContaining('node_modules/native has native-mac for another platform'),
+  ])
+})
+
+test.each(['greps.ts', 'measure.ts'])(
+  '%s does not pass where there is nothing to look at',
+  (script) => {
+    expect(judge(script, {})).toContainEqual(expect.stringContaining('no files in'))
+  },
+)
+
+/** What a check says of a repository of these files; each of them has something to say. */
+function judge(script: string, files: Record<string, string>): string[] {
+  const folder = mkdtempSync(join(tmpdir(), 'judge-test-'))
+  folders.push(folder)
+  for (const path of [
+    kernel,
+    'packages/server/migrations',
+    'starter/src',
+    'starter/migrations',
+    'scripts',
+  ]) {
+    mkdirSync(join(folder, path), { recursive: true })
+  }
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true })
+    writeFileSync(join(folder, path), text)
+  }
+  const args = ['--import', 'tsx', join(root, 'scripts', script), folder]
+  const { stdout, stderr, status } = spawnSync(process.execPath, args, {
+    cwd: root,
+    encoding: 'utf8',
+  })
+  expect(status).toBe(1)
+  return `${stdout}${stderr}`
+    .split('\n')
+    .map((it) => it.trim())
+    .filter((it) => it !== '')
+}
