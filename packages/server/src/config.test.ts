@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ConfigError, loadConfig, readEnvironment, settings } from './config.ts'
+import { ConfigError, loadConfig, readEnvironment } from './config.ts'
+import { settings } from './settings.ts'
 
 // From the seed's README, verbatim.
 const seedEnvironment = `SECRET_KEY=change-me

@@ -1,123 +1,187 @@
-/** Settings as data: each with its default, its meaning and how its text becomes a value. */
-import { isIP } from 'node:net'
-import ipaddr from 'ipaddr.js'
-import { canonicalName } from './http/host.ts'
+import { resolve } from 'node:path'
+import {
+  baseDomain,
+  databaseUrl,
+  integer,
+  list,
+  network,
+  oneOf,
+  origin,
+  publicOrigin,
+  resetUrl,
+  type Setting,
+  smtpUrl,
+  text,
+} from './setting.ts'
 
-export interface Setting<T> {
-  /** What applies where nothing is set; undefined means "none". */
-  fallback?: string
-  secret?: boolean
-  meaning: string
-  parse(text: string): T
-}
-
-/** Thrown by a parser: what the value should be. */
-export class SettingFault extends Error {}
-
-export const text = (text: string) => text
-
-export function integer(min: number, max: number) {
-  return (text: string) => {
-    const value = Number(text)
-    if (!/^\d+$/.test(text) || value < min || value > max) {
-      throw new SettingFault(`must be a whole number from ${min} to ${max}`)
-    }
-    return value
-  }
-}
-
-export function oneOf<const T extends string>(...allowed: T[]) {
-  return (text: string): T => {
-    const found = allowed.find((it) => it === text)
-    if (found === undefined) throw new SettingFault(`must be one of ${allowed.join(', ')}`)
-    return found
-  }
-}
-
-export function list<T>(parse: (item: string) => T) {
-  return (text: string): T[] =>
-    text
-      .split(',')
-      .map((it) => it.trim())
-      .filter((it) => it !== '')
-      .map(parse)
-}
-
-/** A PostgreSQL DSN; the seed's `postgresql+asyncpg://` is read as `postgresql://`. */
-export function databaseUrl(text: string): string {
-  const plain = text.replace(/^postgres(ql)?(\+\w+)?:\/\//, 'postgresql://')
-  if (!plain.startsWith('postgresql://') || !URL.canParse(plain)) {
-    throw new SettingFault('must look like postgresql://user:password@host:5432/database')
-  }
-  return plain
-}
-
-/** `https://app.example.com`: scheme, host and port, nothing behind. */
-export function origin(text: string): string {
-  if (!isHttpOrigin(text)) {
-    throw new SettingFault('must be an exact origin such as https://app.example.com, no path, no *')
-  }
-  return text.toLowerCase()
-}
-
-function isHttpOrigin(text: string): boolean {
-  const origin = text.toLowerCase()
-  return /^https?:[^*]+$/.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin
-}
-
-/** An address range: the address, and how many of its leading bits count. */
-export type Network = readonly [ipaddr.IPv4 | ipaddr.IPv6, number]
-
-export function baseDomain(name: string): string {
-  const canonical = canonicalName(name)
-  if (canonical === undefined) throw new SettingFault(`has a bad domain "${name}"`)
-  return canonical
-}
-
-export function publicOrigin(text: string): string {
-  if (!isHttpOrigin(text.replaceAll('{tenant}', 'tenant'))) {
-    throw new SettingFault('must be an origin such as https://{tenant}.example.com')
-  }
-  return text
-}
-
-export function resetUrl(text: string): string {
-  if (!text.includes('{token}') || !(text.startsWith('{origin}/') || URL.canParse(text))) {
-    throw new SettingFault(
-      'must be a URL with {token}, such as {origin}/reset-password#token={token}',
-    )
-  }
-  return text
-}
-
-export function smtpUrl(text: string): string {
-  if (!URL.canParse(text) || !/^smtps?:$/.test(new URL(text).protocol)) {
-    throw new SettingFault('must look like smtp://user:password@host:587')
-  }
-  return text
-}
-
-export function network(text: string): Network {
-  try {
-    return text.includes('/') ? range(text) : singleAddress(text)
-  } catch {
-    throw new SettingFault(`has a bad address "${text}"; write 10.0.0.1 or 10.0.0.0/8`)
-  }
-}
-
-function range(text: string): Network {
-  const [base, bits] = ipaddr.parseCIDR(text)
-  assertPlain(text.slice(0, text.indexOf('/')))
-  return [base, bits]
-}
-
-function singleAddress(text: string): Network {
-  assertPlain(text)
-  const address = ipaddr.process(text)
-  return [address, address.kind() === 'ipv4' ? 32 : 128]
-}
-
-// ipaddr.js also reads 10 as 0.0.0.10 and 010.0.0.1 as 8.0.0.1: not what whoever wrote it meant.
-function assertPlain(address: string): void {
-  if (isIP(address) === 0) throw new Error('not an address')
-}
+/** Every setting there is. The README's table and `tenantry doctor` are made from this. */
+export const settings = {
+  NODE_ENV: { meaning: '`production` switches production on', parse: text },
+  PORT: { fallback: '8000', meaning: 'port of the listener', parse: integer(0, 65535) },
+  HOST: { fallback: '127.0.0.1', meaning: 'address of the listener', parse: text },
+  DB_URL: {
+    secret: true,
+    meaning:
+      'DSN of the app role. None: embedded PostgreSQL under DATA_DIR. Outside production a role that may create roles is used once to set everything up; the server itself never serves as it',
+    parse: databaseUrl,
+  },
+  DB_OWNER_URL: { secret: true, meaning: 'DSN for migrations', parse: databaseUrl },
+  DB_IDENTITY_URL: { secret: true, meaning: 'DSN of the identity role', parse: databaseUrl },
+  DB_PLATFORM_URL: { secret: true, meaning: "DSN of the operators' role", parse: databaseUrl },
+  DB_LISTEN_URL: {
+    secret: true,
+    meaning: 'a direct DSN for LISTEN where DB_URL goes through a pooler',
+    parse: databaseUrl,
+  },
+  DB_ADMIN_URL: {
+    secret: true,
+    meaning:
+      'DSN with which `tenantry setup` makes roles and database; the server does not read it',
+    parse: databaseUrl,
+  },
+  TEST_DB_URL: {
+    secret: true,
+    meaning: "the tests' server; its role needs CREATEDB and CREATEROLE. None: embedded",
+    parse: databaseUrl,
+  },
+  DATA_DIR: {
+    fallback: '.data',
+    meaning: 'embedded database, development secret, caught mail',
+    parse: (it: string) => resolve(it),
+  },
+  SECRET_KEY: {
+    secret: true,
+    meaning:
+      'at least 32 bytes; every key is derived from it. Outside production made once under DATA_DIR',
+    parse: text,
+  },
+  SECRET_KEY_PREVIOUS: {
+    secret: true,
+    meaning: 'the SECRET_KEY before this one: still verifies during a rotation',
+    parse: text,
+  },
+  JWT_ALGORITHM: {
+    fallback: 'HS256',
+    meaning: 'HS256, HS384 or HS512',
+    parse: oneOf('HS256', 'HS384', 'HS512'),
+  },
+  ACCESS_TOKEN_EXPIRE_MINUTES: {
+    fallback: '15',
+    meaning: 'life of an access token, in minutes',
+    parse: integer(1, 60),
+  },
+  REFRESH_TOKEN_EXPIRE_DAYS: {
+    fallback: '14',
+    meaning: 'life of a refresh token, in days: a session unused for so long is over',
+    parse: integer(1, 365),
+  },
+  SESSION_MAX_DAYS: {
+    fallback: '90',
+    meaning: 'a session is over after so many days, however busy',
+    parse: integer(1, 3650),
+  },
+  REFRESH_REUSE_GRACE_SECONDS: {
+    fallback: '10',
+    meaning: 'how long a retry of the refresh token just used gets the same answer',
+    parse: integer(0, 60),
+  },
+  PASSWORD_RESET_EXPIRE_MINUTES: {
+    fallback: '30',
+    meaning: 'life of a reset link, in minutes',
+    parse: integer(5, 60),
+  },
+  DEFAULT_DEV_TENANT: {
+    meaning:
+      'subdomain of the tenant of localhost. `public` outside production, none in it; PROD_ENV=prod switches it on there too',
+    parse: text,
+  },
+  DEFAULT_TEST_TENANT: { fallback: 'client1', meaning: "accepted, as the seed's", parse: text },
+  PROD_ENV: { meaning: '`prod` keeps DEFAULT_DEV_TENANT in production', parse: text },
+  TEST_ENV: { meaning: "accepted, as the seed's", parse: text },
+  BASE_DOMAINS: {
+    meaning:
+      'domains under which one label is a tenant. `localhost,local.com` outside production, required in it',
+    parse: list(baseDomain),
+  },
+  PUBLIC_ORIGIN: {
+    meaning:
+      'how links are written; `{tenant}` is the subdomain. `http://{tenant}.localhost:PORT` outside production, required in it',
+    parse: publicOrigin,
+  },
+  RESET_URL: {
+    fallback: '{origin}/reset-password#token={token}',
+    meaning: 'where the reset mail points',
+    parse: resetUrl,
+  },
+  TRUST_PROXY: {
+    meaning: 'addresses or networks of proxies whose forwarded headers count',
+    parse: list(network),
+  },
+  CORS_ORIGINS: { meaning: 'exact origins that browsers may call from', parse: list(origin) },
+  RATE_LIMIT: {
+    fallback: 'on',
+    meaning: '`off` switches every limit off; refused in production',
+    parse: oneOf('on', 'off'),
+  },
+  SIGNIN_LIMIT_ACCOUNT: {
+    fallback: '10',
+    meaning: 'failed sign-ins per account in 15 minutes',
+    parse: integer(1, 100_000),
+  },
+  SIGNIN_LIMIT_ADDRESS: {
+    fallback: '100',
+    meaning: 'failed sign-ins per address (IPv6: per /64) in 15 minutes',
+    parse: integer(1, 1_000_000),
+  },
+  SMTP_URL: {
+    secret: true,
+    meaning: 'outgoing mail. None: mail is kept under DATA_DIR and shown at /dev/mail',
+    parse: smtpUrl,
+  },
+  MAIL_FROM: { fallback: 'Tenantry <no-reply@localhost>', meaning: 'sender of mail', parse: text },
+  LOG_LEVEL: {
+    fallback: 'info',
+    meaning: 'trace, debug, info, warn, error, fatal or silent',
+    parse: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+  },
+  DB_POOL_MAX: {
+    fallback: '10',
+    meaning: 'connections of the app role per process',
+    parse: integer(1, 1000),
+  },
+  DB_IDENTITY_POOL_MAX: {
+    fallback: '5',
+    meaning: 'connections of the identity role per process',
+    parse: integer(1, 1000),
+  },
+  DB_WAIT_MS: {
+    fallback: '900',
+    meaning: 'how long a request waits for a connection before it is told 503',
+    parse: integer(10, 60_000),
+  },
+  DB_QUERY_TIMEOUT_MS: {
+    fallback: '12000',
+    meaning: "client-side limit for one query; the roles' statement_timeout (10 s) comes first",
+    parse: integer(100, 600_000),
+  },
+  DB_PIPELINE: {
+    fallback: 'on',
+    meaning: 'send the statements of a transaction without waiting in between',
+    parse: oneOf('on', 'off'),
+  },
+  DB_PREPARED: {
+    fallback: 'on',
+    meaning: 'name prepared statements; `off` behind a PgBouncer older than 1.21',
+    parse: oneOf('on', 'off'),
+  },
+  EVENT_LOOP_DELAY_MAX_MS: {
+    fallback: '1000',
+    meaning: 'how late the event loop may run before requests other than health are told 503',
+    parse: integer(10, 60_000),
+  },
+  SHUTDOWN_SECONDS: {
+    fallback: '10',
+    meaning: 'how long requests in flight may take to finish on SIGTERM',
+    parse: integer(0, 600),
+  },
+} satisfies Record<string, Setting<unknown>>

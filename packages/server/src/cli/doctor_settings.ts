@@ -5,11 +5,11 @@ import {
   loadCommandConfig,
   loadConfig,
   readEnvironment,
-  settings,
   sourceOfSetting,
 } from '../config.ts'
 import { weakSecret } from '../secrets.ts'
-import type { Setting } from '../settings.ts'
+import type { Setting } from '../setting.ts'
+import { settings } from '../settings.ts'
 import type { Check } from './doctor_database.ts'
 
 /** A setting as it is shown: a secret only as far as it helps to recognise it. */

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { rawRequest, sendRaw } from '../../test/raw_socket.ts'
 import { AppError } from '../errors.ts'
-import { network } from '../settings.ts'
+import { network } from '../setting.ts'
 import { originOf } from './forwarded.ts'
 
 // Answers with the origin it read. The peer is always 127.0.0.1; `?trust=` says who is trusted.

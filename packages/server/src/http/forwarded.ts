@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { AppError } from '../errors.ts'
-import type { Network } from '../settings.ts'
+import type { Network } from '../setting.ts'
 
 /** Where a request came from and which host it names, forwarded headers weighed. */
 export interface Origin {

@@ -7,7 +7,7 @@ import { readEnvironment } from '../config.ts'
 import { startEmbedded } from '../db/embedded.ts'
 import { histories, migrateUp } from '../db/migrate.ts'
 import { derivedPasswords, type RoleUrls, setupDatabase, withClient } from '../db/setup.ts'
-import { databaseUrl } from '../settings.ts'
+import { databaseUrl } from '../setting.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {

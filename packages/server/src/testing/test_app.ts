@@ -62,24 +62,7 @@ export async function startTestApp(
   app: App,
   settings: Record<string, string> = {},
 ): Promise<TestApp> {
-  const database = inject('tenantryDatabase')
-  const config = loadConfig({
-    PORT: '0',
-    DB_URL: database.app,
-    DB_IDENTITY_URL: database.identity,
-    DB_PLATFORM_URL: database.platform,
-    BASE_DOMAINS: 'app.test,localhost',
-    PUBLIC_ORIGIN: 'https://{tenant}.app.test',
-    DEFAULT_DEV_TENANT: 'public',
-    SECRET_KEY: SECRET,
-    DB_POOL_MAX: '5',
-    DB_IDENTITY_POOL_MAX: '3',
-    DB_WAIT_MS: '5000',
-    SIGNIN_LIMIT_ADDRESS: '100000',
-    // Tests share few cores: a late event loop says nothing about the app.
-    EVENT_LOOP_DELAY_MAX_MS: '60000',
-    ...settings,
-  })
+  const config = testConfig(settings)
   const logLines: string[] = []
   const log = pino({ level: config.LOG_LEVEL }, { write: (line) => logLines.push(line) })
   const opened = openDoors(config, (err) => log.warn({ err }, 'idle connection lost'))
@@ -121,6 +104,27 @@ export async function startTestApp(
       await rm(dataDir, { recursive: true, force: true })
     },
   }
+}
+
+function testConfig(settings: Record<string, string>): Config {
+  const database = inject('tenantryDatabase')
+  return loadConfig({
+    PORT: '0',
+    DB_URL: database.app,
+    DB_IDENTITY_URL: database.identity,
+    DB_PLATFORM_URL: database.platform,
+    BASE_DOMAINS: 'app.test,localhost',
+    PUBLIC_ORIGIN: 'https://{tenant}.app.test',
+    DEFAULT_DEV_TENANT: 'public',
+    SECRET_KEY: SECRET,
+    DB_POOL_MAX: '5',
+    DB_IDENTITY_POOL_MAX: '3',
+    DB_WAIT_MS: '5000',
+    SIGNIN_LIMIT_ADDRESS: '100000',
+    // Tests share few cores: a late event loop says nothing about the app.
+    EVENT_LOOP_DELAY_MAX_MS: '60000',
+    ...settings,
+  })
 }
 
 async function mailsTo(mail: Mail, email: string, count: number): Promise<OutgoingMail[]> {

@@ -22,6 +22,10 @@ import { type SignInInput, signIn } from './sign_in.ts'
 const { get, post } = createRoutes<never, never, never>()
 
 export function authRoutes(deps: ResetDeps): Route[] {
+  return [...sessionRoutes(deps), ...passwordRoutes(deps), me]
+}
+
+function sessionRoutes(deps: ResetDeps): Route[] {
   return [
     post('/api/auth/token', {
       access: 'public',
@@ -56,6 +60,11 @@ export function authRoutes(deps: ResetDeps): Route[] {
       errors: [401],
       handle: (ctx, { body }) => logOut(deps, ctx, body.refresh_token),
     }),
+  ]
+}
+
+function passwordRoutes(deps: ResetDeps): Route[] {
+  return [
     post('/api/auth/forgot-password', {
       access: 'public',
       summary: 'Ask for a reset link by mail',
@@ -77,21 +86,22 @@ export function authRoutes(deps: ResetDeps): Route[] {
         return { message: 'Password successfully reset' }
       },
     }),
-    get('/api/auth/me', {
-      access: 'member',
-      summary: 'Get who is signed in',
-      reply: Me,
-      handle: ({ actor, tenant }) => ({
-        id: actor.user.id,
-        user_name: actor.user.full_name,
-        user_email: actor.user.email,
-        tenant_name: tenant.name,
-        roles: [...actor.roles],
-        permissions: [...actor.permissions].filter((it) => !it.startsWith('role:')),
-      }),
-    }),
   ]
 }
+
+const me = get('/api/auth/me', {
+  access: 'member',
+  summary: 'Get who is signed in',
+  reply: Me,
+  handle: ({ actor, tenant }) => ({
+    id: actor.user.id,
+    user_name: actor.user.full_name,
+    user_email: actor.user.email,
+    tenant_name: tenant.name,
+    roles: [...actor.roles],
+    permissions: [...actor.permissions].filter((it) => !it.startsWith('role:')),
+  }),
+})
 
 async function grantAccess(deps: ResetDeps, ctx: PublicContext, given: SignInInput) {
   const { userId, id: sessionId, roles, jti } = await signIn(deps, ctx, given, 'access')

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { RequestInfo } from '../../context.ts'
+import { sessionIsLive } from '../../db/live_session.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { newId } from '../../ids.ts'
 import { heldRoles } from '../../rights.ts'
@@ -133,3 +134,84 @@ export async function revokeSessionsOf(
     .executeTakeFirst()
   return Number(numUpdatedRows)
 }
+
+/** A refresh token and the one that follows it, both as they are stored. */
+export interface TokenHashes {
+  parent: Buffer
+  next: Buffer
+}
+
+/** The successor of a refresh token, from its row: the same for every retry. */
+export interface Successor {
+  session_id: string
+  user_id: string
+  roles: string[]
+  created_at: string
+  expires_at: string
+}
+
+/**
+ * Uses a refresh token up and stores its successor; undefined where it is used, over or unknown. One
+ * statement, so one winner: whoever comes second waits for the row and finds it used.
+ */
+export async function rotateToken(
+  db: Kysely<KernelTables>,
+  { parent, next }: TokenHashes,
+  lifeDays: number,
+): Promise<Successor | undefined> {
+  const { rows } = await sql<Successor>`
+    with used as (
+      update tenantry.refresh_tokens r set used_at = now()
+      from tenantry.sessions s
+      join tenantry.members m on m.user_id = s.user_id
+      join tenantry.users u on u.id = s.user_id
+      where r.hash = ${parent} and r.used_at is null and now() < r.expires_at
+        and s.id = r.session_id and ${sessionIsLive}
+      returning s.id as session_id, s.user_id, ${rolesOf}, least(
+        date_trunc('second', now()) + make_interval(days => ${lifeDays}), s.expires_at) as expires_at
+    ), touched as (
+      update tenantry.sessions s set last_seen_at = now(), idle_expires_at = used.expires_at
+      from used where s.id = used.session_id
+    ), next as (
+      insert into tenantry.refresh_tokens (hash, session_id, expires_at)
+      select ${next}, session_id, expires_at from used
+      returning created_at, expires_at
+    )
+    select used.session_id, used.user_id, used.roles, next.created_at, next.expires_at
+    from used, next`.execute(db)
+  return rows[0]
+}
+
+/**
+ * A used token of a live session, with its successor; undefined for any other token. `retry` says
+ * that it was used within the grace and its successor was not: the client missed the answer.
+ */
+export async function findUsedToken(
+  db: Kysely<KernelTables>,
+  { parent, next }: TokenHashes,
+  graceSeconds: number,
+): Promise<(Successor & { retry: boolean }) | undefined> {
+  const { rows } = await sql<Successor & { retry: boolean }>`
+    select s.id as session_id, s.user_id, ${rolesOf}, n.created_at, n.expires_at,
+      coalesce(n.used_at is null and now() < r.used_at + make_interval(secs => ${graceSeconds}),
+        false) as retry
+    from tenantry.refresh_tokens r
+    join tenantry.sessions s on s.id = r.session_id
+    join tenantry.members m on m.user_id = s.user_id
+    join tenantry.users u on u.id = s.user_id
+    left join tenantry.refresh_tokens n on n.hash = ${next}
+    where r.hash = ${parent} and r.used_at is not null and ${sessionIsLive}`.execute(db)
+  return rows[0]
+}
+
+/** The session that a refresh token belongs to, used or not. */
+export function findSessionOf(db: Kysely<KernelTables>, hash: Buffer) {
+  return db
+    .selectFrom('tenantry.refresh_tokens as r')
+    .innerJoin('tenantry.sessions as s', 's.id', 'r.session_id')
+    .select(['s.id', 's.user_id'])
+    .where('r.hash', '=', hash)
+    .executeTakeFirst()
+}
+
+const [rolesOf] = heldRoles('s.user_id')
