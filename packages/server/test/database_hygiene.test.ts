@@ -21,7 +21,10 @@ test('whatever breaks in a transaction, the next one sees its own tenant only (P
   const { through } = proxy
   const urls = { app: through(url), identity: through(identity), platform: through(platform) }
   const doors = openTestDoors({ max: 2, urls })
-  const samples = await asAdmin(async (admin) => [await insertSample(admin), await insertSample(admin)])
+  const samples = await asAdmin(async (admin) => [
+    await insertSample(admin),
+    await insertSample(admin),
+  ])
 
   /** One transaction that breaks somewhere, or does not. Gives the tenants of all rows it was shown. */
   async function breakSomewhere(sample: Sample): Promise<string[]> {
@@ -53,7 +56,10 @@ test('whatever breaks in a transaction, the next one sees its own tenant only (P
     )
     const seen = await Promise.all(turns.map(breakSomewhere))
     turns.forEach(({ tenantId }, at) => {
-      expect(seen[at]?.filter((it) => it !== tenantId), `seed ${seed}`).toEqual([])
+      expect(
+        seen[at]?.filter((it) => it !== tenantId),
+        `seed ${seed}`,
+      ).toEqual([])
     })
   }
   for (const { tenantId } of samples) {
@@ -92,7 +98,10 @@ test('whenever clients hang up, no reply holds anything of another tenant (POOL-
     const { items } = (await list()).json
     expect(items.every((it: { name: string }) => it.name.startsWith(marker))).toBe(true)
     const stray = await asAdmin((admin) =>
-      admin.query('select from projects where tenant_id <> $1 and name like $2', [tenant.id, `${marker}%`]),
+      admin.query('select from projects where tenant_id <> $1 and name like $2', [
+        tenant.id,
+        `${marker}%`,
+      ]),
     )
     expect(stray.rowCount).toBe(0)
   }

@@ -12,7 +12,7 @@ export interface RawReply {
 
 /**
  * Sends bytes as they are, which a polite client would not, and reads `count` replies; fewer where
- * the server closes before. A lone `\n` in a template is sent as CRLF.
+ * the server closes before.
  */
 export function sendRaw(port: number, bytes: string | Buffer, count = 1): Promise<RawReply[]> {
   return new Promise((resolve, reject) => {

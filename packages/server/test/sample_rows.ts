@@ -57,7 +57,7 @@ function makeSample(): Sample {
     'tenantry.members': { tenant_id, user_id },
     'tenantry.roles': { tenant_id, id: role_id, name: 'auditor' },
     'tenantry.role_permissions': { tenant_id, role_id, permission: 'projects:read' },
-    'tenantry.member_roles': { tenant_id, user_id, role: 'auditor' },
+    'tenantry.member_roles': { tenant_id, user_id, role: 'auditor', role_id },
     'tenantry.sessions': {
       tenant_id,
       id: session_id,

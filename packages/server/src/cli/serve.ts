@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { createApp, type RunningApp } from '../app.ts'
 import type { Config } from '../config.ts'
-import { assertSafeDoors } from '../db/boot_check.ts'
+import { assertRightRoles, assertSafeDoors, type DoorToCheck } from '../db/boot_check.ts'
 import { findingText, lint } from '../db/lint.ts'
 import { serverFloor } from '../db/lint_rules.ts'
 import { type OpenDoors, openDoors } from '../db/open_doors.ts'
@@ -34,12 +34,16 @@ const SWEEP_MS = 50
 export async function serve(life: Life, serving: Serving): Promise<void> {
   const { app, config, database, log } = serving
   const secret = await secretKey(config, log)
-  await bringUpToDate(database, app, config.production)
   const opened = openServerDoors(serving)
   life.atEnd(async () => {
     await within(opened.close(), POOLS_PATIENCE_MS)
   })
-  await checkDatabase(serving, opened)
+  // Roles before the schema: the wrong one may see no schema, and would be told to migrate.
+  const doors = doorsToCheck(database, opened)
+  await assertRightRoles(doors)
+  await bringUpToDate(database, app, config.production)
+  await assertSafeDoors(doors, app.unprotectedTables)
+  for (const finding of await lint(opened.pools.app, [serverFloor])) log.warn(findingText(finding))
   const passwords = createPasswords()
   if (!config.production) await seedWhereEmpty(config, database, app, opened.doors, passwords)
   life.assertOngoing()
@@ -82,16 +86,11 @@ function openServerDoors({ config, database, log }: Serving): OpenDoors {
   }
 }
 
-async function checkDatabase({ app, database, log }: Serving, { pools }: OpenDoors): Promise<void> {
-  const { urls } = database
-  await assertSafeDoors(
-    [
-      { role: 'app', setting: 'DB_URL', url: urls.app, pool: pools.app },
-      { role: 'identity', setting: 'DB_IDENTITY_URL', url: urls.identity, pool: pools.identity },
-    ],
-    app.unprotectedTables,
-  )
-  for (const finding of await lint(pools.app, [serverFloor])) log.warn(findingText(finding))
+function doorsToCheck({ urls }: PreparedDatabase, { pools }: OpenDoors): DoorToCheck[] {
+  return [
+    { role: 'app', setting: 'DB_URL', url: urls.app, pool: pools.app },
+    { role: 'identity', setting: 'DB_IDENTITY_URL', url: urls.identity, pool: pools.identity },
+  ]
 }
 
 async function listen({ server }: RunningApp, { PORT, HOST }: Config): Promise<void> {

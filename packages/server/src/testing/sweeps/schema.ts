@@ -14,6 +14,11 @@ export async function lintFaults(app: App): Promise<string[]> {
   })
 }
 
+// What a door sees before there is a tenant, and why.
+const seenWithoutTenant: Readonly<Record<string, string>> = {
+  'identity tenantry.domains': 'verified host names: by them the tenant is found',
+}
+
 /** Tables where a door without a tenant sees or writes something. */
 export async function tenantlessFaults(app: App): Promise<string[]> {
   const database = inject('tenantryDatabase')
@@ -37,7 +42,7 @@ interface TenantTable {
 }
 
 async function readFaults(client: pg.Client, door: string, { name, readable }: TenantTable) {
-  if (!readable) return []
+  if (!readable || `${door} ${name}` in seenWithoutTenant) return []
   const { rowCount } = await client.query(`select from ${name} limit 1`)
   return rowCount === 0 ? [] : [`${door} sees rows of ${name} without a tenant`]
 }
