@@ -1,4 +1,3 @@
-import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { createBackground } from './background.ts'
 import type { Config } from './config.ts'
@@ -10,7 +9,7 @@ import { createHealth } from './http/health.ts'
 import { type OpenApiDocument, openApiDocument, openApiPage } from './http/openapi.ts'
 import { createRefusals } from './http/refusals.ts'
 import type { Route } from './http/route.ts'
-import { createServer } from './http/server.ts'
+import { createServer, type HttpServer } from './http/server.ts'
 import { createThrottle } from './http/throttle.ts'
 import type { Mail } from './mail/mail.ts'
 import { auditLogRoutes } from './modules/audit_logs/audit_logs.routes.ts'
@@ -35,7 +34,7 @@ export interface AppDeps {
 }
 
 export interface RunningApp {
-  server: FastifyInstance
+  server: HttpServer
   routes: readonly Route[]
   /** The description of the routes: what /openapi.json serves. */
   document: OpenApiDocument

@@ -46,7 +46,7 @@ export function heldRoles(userId: 's.user_id' | 'm.user_id') {
 }
 
 /** What an active member may do now; undefined where there is no such member. */
-export async function rightsOf(
+async function rightsOf(
   db: Kysely<KernelTables>,
   policy: Policy,
   userId: string,

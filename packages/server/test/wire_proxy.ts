@@ -36,7 +36,10 @@ export async function startWireProxy(target: string): Promise<WireProxy> {
 
   const server = createServer({ noDelay: true }, (client) => {
     client.on('error', () => {})
-    if (mode === 'refuse') return client.destroy()
+    if (mode === 'refuse') {
+      client.destroy()
+      return
+    }
     const link: Link = { client, server: connect({ port: Number(port), host: hostname }), held: [] }
     links.add(link)
     link.server.setNoDelay(true).on('error', () => {})

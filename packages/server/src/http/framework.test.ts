@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
-import type { FastifyInstance } from 'fastify'
 import { afterEach, describe, expect, test } from 'vitest'
 import { rawRequest, sendRaw } from '../../test/raw_socket.ts'
 import { createFramework, watchEventLoop } from './framework.ts'
 import { type Limits, limits } from './limits.ts'
+import type { HttpServer } from './server.ts'
 
 const hasty: Limits = {
   ...limits,
@@ -15,7 +15,7 @@ const hasty: Limits = {
   silenceMs: 400,
 }
 
-let app: FastifyInstance | undefined
+let app: HttpServer | undefined
 afterEach(() => app?.close())
 
 interface Listening {
@@ -24,7 +24,7 @@ interface Listening {
   sockets: Socket[]
 }
 
-async function listen(server: FastifyInstance): Promise<Listening> {
+async function listen(server: HttpServer): Promise<Listening> {
   app = server
   const sockets: Socket[] = []
   server.server.on('connection', (socket) => sockets.push(socket))

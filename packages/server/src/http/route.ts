@@ -32,6 +32,7 @@ export interface Route {
 
 type Schema = z.ZodType | undefined
 type OutputOf<S> = S extends z.ZodType ? z.output<S> : undefined
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler without a reply gives back nothing.
 type ReplyOf<S> = S extends z.ZodType ? z.output<S> : void
 
 /** The validated input of a handler; what the route does not declare is undefined. */

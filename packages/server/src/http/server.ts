@@ -43,6 +43,9 @@ export interface ServerDeps {
   constraints: ConstraintMeanings
 }
 
+/** The server as its owner sees it: it listens and closes. */
+export type HttpServer = FastifyInstance
+
 /** What is known of a request so far; each step of the pipeline adds to it. */
 interface State {
   startedAt: number
@@ -56,7 +59,7 @@ interface State {
  * The HTTP server: every request takes these steps, in this order. Throws where a route is not one
  * the kernel can serve.
  */
-export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
+export async function createServer(deps: ServerDeps): Promise<HttpServer> {
   checkRoutes(deps.routes, deps.policy)
   const app = await createFramework()
   const index = createRouteIndex([...deps.routes, ...deps.pages])

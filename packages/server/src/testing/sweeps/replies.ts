@@ -6,7 +6,7 @@ import { inSafeOrder } from './statements.ts'
 import { call, nameOf, pathToNothing, type World } from './world.ts'
 
 /** Says what in a reply is not as the API's description has it. */
-export type ReplyCheck = (route: Route, reply: TestReply) => string[]
+type ReplyCheck = (route: Route, reply: TestReply) => string[]
 
 interface DescribedResponse {
   $ref?: string
@@ -14,7 +14,7 @@ interface DescribedResponse {
 }
 
 /** Validates replies against the app's own OpenAPI document: status, media type, body. */
-export function replyCheck({ api }: World): ReplyCheck {
+function replyCheck({ api }: World): ReplyCheck {
   const { document } = api.running
   const ajv = new Ajv2020({ strict: false, allErrors: true })
   addFormats.default(ajv)

@@ -3,7 +3,7 @@ import { inject } from 'vitest'
 import { withClient } from '../../db/setup.ts'
 
 /** Every row of a tenant, by table, as JSON text. Read by the operators' door: it sees them all. */
-export async function rowsOf(tenantId: string): Promise<Map<string, string[]>> {
+async function rowsOf(tenantId: string): Promise<Map<string, string[]>> {
   return withClient(inject('tenantryDatabase').platform, async (client) => {
     const { rows: tables } = await client.query<{ name: string }>(tenantTables)
     const found = new Map<string, string[]>()
