@@ -30,8 +30,9 @@ async function fourSignIns(
   return { results, statuses: results.map((it) => it.status), own: tenants[0] }
 }
 
-const randomAddress = () =>
-  `2001:db8:${randomBytes(2).toString('hex')}:${randomBytes(2).toString('hex')}::1`
+// In canonical form: no group begins with a zero.
+const randomAddress = () => `2001:db8:${randomGroup()}:${randomGroup()}::1`
+const randomGroup = () => `f${randomBytes(2).toString('hex').slice(1)}`
 
 /** A refused sign-in, and how it stands in the log: of which tenant, from which address. */
 async function refusedSignIn(api: TestApp, host: string, headers: Record<string, string> = {}) {
@@ -112,7 +113,7 @@ describe('a trusted proxy (TEN-4)', () => {
       status: 401,
       request: id,
       subdomain,
-      address: address.replaceAll(/:0+(?=[^:])/g, ':'),
+      address,
     })
   })
 

@@ -20,7 +20,13 @@ beforeAll(async () => {
 })
 afterAll(() => api.close())
 
-test('every example of the README does what it says, in order', async () => {
+// The README's reader has curl; a bare machine need not.
+const curlIsHere = await promisify(execFile)('curl', ['--version']).then(
+  () => true,
+  () => false,
+)
+
+test.skipIf(!curlIsHere)('every example of the README does what it says, in order', async () => {
   const output = await runExamples()
   expect(output).toEqual([
     { status: 'ok', message: 'API is running' },

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import type { CommandConfig } from '../config.ts'
-import { assertSafeDoors, type DoorToCheck } from '../db/boot_check.ts'
+import { assertDoorRoles, assertTablesProtected, type DoorToCheck } from '../db/boot_check.ts'
 import { findingText, lint } from '../db/lint.ts'
 import { lintRules, serverFloor } from '../db/lint_rules.ts'
 import { histories, migrationFault, migrationStatus } from '../db/migrate.ts'
@@ -87,7 +87,8 @@ async function checkRoles(
     const { platform: url } = urls
     doors.push({ role: 'platform', setting: 'DB_PLATFORM_URL', url, pool: pools.platform })
   }
-  await assertSafeDoors(doors, app?.unprotectedTables)
+  await assertDoorRoles(doors)
+  await assertTablesProtected(doors, app?.unprotectedTables)
   const names = doors.map(({ role }) => role).join(', ')
   checks.push({ name: 'roles', state: 'ok', detail: `${names}: none is above row-level security` })
 }

@@ -1,13 +1,12 @@
 import type { Kysely } from 'kysely'
 import type { KernelTables } from '../db/tables.ts'
 import type { App } from '../define_app.ts'
-import { newRequestId } from '../http/request_id.ts'
 import { resolveTenant } from '../http/tenant.ts'
 import { createResetLink } from '../modules/auth/reset.ts'
 import { addMember } from '../modules/members/members.ts'
 import { createUser, findUserId } from '../modules/users/users.ts'
 import { OperatorError } from '../operator_error.ts'
-import type { Operation } from './operate.ts'
+import { type Operation, operatorRequest, recordOperation } from './operate.ts'
 
 export interface Person {
   email: string
@@ -33,6 +32,8 @@ export async function enrol(
   const known = await findUserId(db, email)
   const id = known ?? (await createUser(db, { email, full_name, password_hash: null }))
   await addMember(db, { tenant_id, user_id: id, roles })
+  const about = { entity: 'members', entity_id: id }
+  await recordOperation(db, { action: 'members.create', tenant_id, meta: { roles }, ...about })
   return { id, email, roles, created: known === undefined }
 }
 
@@ -74,9 +75,8 @@ export async function resetLink(
     throw new OperatorError('PUBLIC_ORIGIN is needed to write a link: set it as the server has it')
   }
   const tenant = await resolveTenant(doors, { kind: 'subdomain', subdomain }, PUBLIC_ORIGIN)
-  const request = { id: newRequestId(), address: '', userAgent: 'tenantry' }
   const deps = { doors, config: { ...config, PUBLIC_ORIGIN, BASE_DOMAINS } }
-  return createResetLink(deps, tenant, userId, request)
+  return createResetLink(deps, tenant, userId, operatorRequest())
 }
 
 /** Says who was made a member; the link comes last, to be passed on. */

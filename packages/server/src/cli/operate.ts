@@ -1,6 +1,11 @@
+import type { Kysely } from 'kysely'
 import { type CommandConfig, loadCommandConfig, readEnvironment } from '../config.ts'
+import type { RequestInfo } from '../context.ts'
+import type { KernelTables } from '../db/tables.ts'
 import type { Doors } from '../db/tenancy.ts'
 import type { App } from '../define_app.ts'
+import { type AuditEntry, recordAudit } from '../http/audit.ts'
+import { newRequestId } from '../http/request_id.ts'
 import { loadApp } from './load_app.ts'
 import { bringUpToDate, withDatabase, withDoors } from './open_database.ts'
 
@@ -27,6 +32,20 @@ export async function operate<T>(work: (operation: Operation) => Promise<T>): Pr
     if (!config.production) await bringUpToDate(database, app, false)
     return withDoors(config, database, (doors) => work({ app, config, doors }))
   })
+}
+
+/** Tells a tenant's own log what an operator did to it, in the transaction that did it. */
+export function recordOperation(
+  db: Kysely<KernelTables>,
+  entry: AuditEntry & { tenant_id: string },
+): Promise<void> {
+  const about = { entity: 'tenants', entity_id: entry.tenant_id }
+  return recordAudit(db, operatorRequest(), { ...about, ...entry })
+}
+
+/** A command stands in for a request: it has an id, and comes from nowhere. */
+export function operatorRequest(): RequestInfo {
+  return { id: newRequestId(), address: '', userAgent: 'tenantry' }
 }
 
 /** Why the door across tenants is opened: as the operator says, or the command itself. */

@@ -172,7 +172,7 @@ describe.concurrent('tenantry start refuses', { timeout: 30_000 }, () => {
     const DB_IDENTITY_URL = withDatabase(identity, 'nowhere')
     expectOneLine(
       await place.run('start', { ...production, DB_URL, DB_IDENTITY_URL }),
-      'DB_IDENTITY_URL: there is no database "nowhere"',
+      'DB_URL: there is no database "nowhere"',
     )
   })
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { createApp, type RunningApp } from '../app.ts'
 import type { Config } from '../config.ts'
-import { assertRightRoles, assertSafeDoors, type DoorToCheck } from '../db/boot_check.ts'
+import { assertDoorRoles, assertTablesProtected, type DoorToCheck } from '../db/boot_check.ts'
 import { findingText, lint } from '../db/lint.ts'
 import { serverFloor } from '../db/lint_rules.ts'
 import { type OpenDoors, openDoors } from '../db/open_doors.ts'
@@ -40,9 +40,9 @@ export async function serve(life: Life, serving: Serving): Promise<void> {
   })
   // Roles before the schema: the wrong one may see no schema, and would be told to migrate.
   const doors = doorsToCheck(database, opened)
-  await assertRightRoles(doors)
+  await assertDoorRoles(doors)
   await bringUpToDate(database, app, config.production)
-  await assertSafeDoors(doors, app.unprotectedTables)
+  await assertTablesProtected(doors, app.unprotectedTables)
   for (const finding of await lint(opened.pools.app, [serverFloor])) log.warn(findingText(finding))
   const passwords = createPasswords()
   if (!config.production) await seedWhereEmpty(config, database, app, opened.doors, passwords)

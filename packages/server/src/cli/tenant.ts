@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
-import { AppError } from '../errors.ts'
+import { violationOf } from '../db/database_error.ts'
 import { canonicalName } from '../http/host.ts'
 import {
   createTenant,
@@ -9,7 +9,13 @@ import {
 } from '../modules/tenants/tenants.ts'
 import { OperatorError } from '../operator_error.ts'
 import { type Enrolled, enrol, highestRole, printEnrolled, resetLink } from './enrol.ts'
-import { type Operation, type OperatorOptions, operate, reasonOf } from './operate.ts'
+import {
+  type Operation,
+  type OperatorOptions,
+  operate,
+  reasonOf,
+  recordOperation,
+} from './operate.ts'
 import { printJson, printTable } from './print.ts'
 
 /** `tenantry tenant`. */
@@ -82,6 +88,7 @@ async function createWithAdmin(
     const id = await createTenant(db, { name, subdomain, code }).catch((error: unknown) => {
       throw taken(error, subdomain, code)
     })
+    await recordOperation(db, { action: 'tenants.create', tenant_id: id })
     const admin =
       email === undefined ? {} : { admin: await enrol(db, id, { email, full_name, roles }) }
     return { id, subdomain, code, ...admin }
@@ -89,7 +96,7 @@ async function createWithAdmin(
 }
 
 function taken(error: unknown, subdomain: string, code: string): unknown {
-  if (!(error instanceof AppError) || error.kind !== 'conflict') return error
+  if (violationOf(error, {})?.kind !== 'conflict') return error
   return new OperatorError(`subdomain "${subdomain}" or code "${code}" is taken: choose another`)
 }
 
@@ -109,7 +116,13 @@ async function move(
 ): Promise<void> {
   const change = status === 'active' ? resumeTenant : suspendTenant
   const moved = await operate(({ doors }) =>
-    doors.acrossTenants(reasonOf(options), (db) => change(db, subdomain)),
+    doors.acrossTenants(reasonOf(options), async (db) => {
+      const tenant_id = await change(db, subdomain)
+      if (tenant_id === undefined) return false
+      const meta = { status, reason: reasonOf(options) }
+      await recordOperation(db, { action: 'tenants.update', tenant_id, meta })
+      return true
+    }),
   )
   if (!moved) throw noTenant(subdomain)
   if (options.json) printJson({ subdomain, status })

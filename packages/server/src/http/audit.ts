@@ -9,6 +9,8 @@ export interface AuditEntry extends AuditNote {
   entity?: string
   actor_id?: string
   session_id?: string
+  /** Said by the operators' door only: every other has its tenant set. */
+  tenant_id?: string
 }
 
 /** Writes an audit row in the transaction of what it speaks of: if it fails, that fails. */
@@ -21,6 +23,7 @@ export async function recordAudit(
     .insertInto('tenantry.audit_logs')
     .values({
       id: newId(),
+      ...(entry.tenant_id === undefined ? {} : { tenant_id: entry.tenant_id }),
       action: entry.action,
       entity: entry.entity ?? '',
       entity_id: entry.entity_id ?? '',

@@ -9,6 +9,8 @@ const tenant = (subdomain: string) => ({ kind: 'subdomain', subdomain })
 const domain = (name: string) => ({ kind: 'domain', domain: name })
 
 const LDH_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/
+/** Two spaces stand between; some hosts hold one. */
+const apart = (hosts: string) => hosts.split('  ')
 const label63 = 'a'.repeat(63)
 
 describe('the canonicaliser (TEN-2)', () => {
@@ -30,48 +32,22 @@ describe('the canonicaliser (TEN-2)', () => {
   })
 
   test.each([
-    ...['', '.', '..', '.app.test', 'a..app.test', 'a.app.test..', '-a.app.test', 'a-.app.test'],
-    ...[
-      'a_b.app.test',
-      'a b.app.test',
-      ' a.app.test',
-      'a.app.test ',
-      'a.app.test\t',
-      'a.app.test\n',
-    ],
-    ...['a.app.test\0', 'a.app.test#', 'a.app.test/', 'a.app.test\\', 'a.app.test?x', '*.app.test'],
-    ...['user@a.app.test', 'user:secret@a.app.test', 'http://a.app.test', '//a.app.test'],
-    ...['a.app.test,b.app.test', 'a.app.test, b.app.test', 'a.app.test;b', 'a.app.test b.app.test'],
-    ...[
-      'a.app.test:',
-      ':80',
-      'a.app.test:0x50',
-      'a.app.test:65536',
-      'a.app.test:-1',
-      'a.app.test:1:2',
-    ],
-    ...['a.app.test:99999999', 'a.app.test:８０', 'a%2eapp.test', '%61.app.test', 'a.app.test%00'],
-    ...[
-      '::1',
-      '[::1',
-      '::1]',
-      '[::1]x',
-      '[::1].app.test',
-      '[::g]',
-      '[]',
-      '[:]',
-      '[::1]:',
-      '[1.2.3.4]',
-    ],
-    ...['[fe80::1%25eth0]', '[v1.fe80]', '[::1]@a.app.test', '[[::1]]', '[1::2::3]'],
-    ...[
-      'bücher.app.test',
-      'a\u3002app.test',
-      '\u212Aa.app.test',
-      'ａ.app.test',
-      '\u00ADa.app.test',
-    ],
-    ...['xn--.app.test', 'xn--a.app.test', 'xn--a-ecp.app.test', 'ab--c.app.test'],
+    ...apart('.  ..  .app.test  a..app.test  a.app.test..  -a.app.test  a-.app.test  a_b.app.test'),
+    ...apart(
+      'a.app.test#  a.app.test/  a.app.test\\  a.app.test?x  *.app.test  a%2eapp.test  %61.b',
+    ),
+    ...apart(
+      'user@a.app.test  user:secret@a.app.test  http://a.app.test  //a.app.test  a.app.test;b',
+    ),
+    ...apart(
+      'a.b,c.d  a.b, c.d  a.app.test b.app.test  a.app.test%00  xn--.b  xn--a.b  xn--a-ecp.b  ab--c.b',
+    ),
+    ...apart('a.b:  :80  a.b:0x50  a.b:65536  a.b:-1  a.b:1:2  a.b:99999999  a.b:８０'),
+    ...apart('::1  [::1  ::1]  [::1]x  [::1].app.test  [::g]  []  [:]  [::1]:  [1.2.3.4]  [[::1]]'),
+    ...apart(
+      '[fe80::1%25eth0]  [v1.fe80]  [::1]@a.app.test  [1::2::3]  bücher.app.test  ａ.app.test',
+    ),
+    ...['', ' a.b', 'a.b ', 'a.b\t', 'a.b\n', 'a.b\0', 'a\u3002b', '\u212Aa.b', '\u00ADa.b'],
     ...[`${label63}a.app.test`, `${`${label63}.`.repeat(4)}test`, 'a.'.repeat(200)],
   ])('refuses %j', (host) => {
     expect(canonicalHost(host)).toBeUndefined()

@@ -40,13 +40,13 @@ export function listTenants(db: Kysely<KernelTables>) {
     .execute()
 }
 
-/** Closes a tenant to everybody but operators. False where there is none to suspend. */
-export function suspendTenant(db: Kysely<KernelTables>, subdomain: string): Promise<boolean> {
+/** Closes a tenant to everybody but operators. Gives its id; undefined where there is none. */
+export function suspendTenant(db: Kysely<KernelTables>, subdomain: string) {
   return moveTenant(db, subdomain, 'suspended')
 }
 
-/** Opens a suspended tenant again. False where there is none to resume. */
-export function resumeTenant(db: Kysely<KernelTables>, subdomain: string): Promise<boolean> {
+/** Opens a suspended tenant again. Gives its id; undefined where there is none. */
+export function resumeTenant(db: Kysely<KernelTables>, subdomain: string) {
   return moveTenant(db, subdomain, 'active')
 }
 
@@ -55,7 +55,7 @@ async function moveTenant(
   db: Kysely<KernelTables>,
   subdomain: string,
   status: 'active' | 'suspended',
-): Promise<boolean> {
+): Promise<string | undefined> {
   const moved = await db
     .updateTable('tenantry.tenants')
     .set({ status, updated_at: sql<string>`now()` })
@@ -63,5 +63,5 @@ async function moveTenant(
     .where('status', 'in', ['active', 'suspended'])
     .returning('id')
     .executeTakeFirst()
-  return moved !== undefined
+  return moved?.id
 }
