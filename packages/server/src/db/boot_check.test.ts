@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, describe, expect, test } from 'vitest'
 import { asAdmin, sharedDatabase } from '../../test/databases.ts'
-import { assertSafeDoors, type DoorToCheck } from './boot_check.ts'
+import { assertDoorRoles, assertTablesProtected, type DoorToCheck } from './boot_check.ts'
 
 const made: string[] = []
 afterAll(async () => {
@@ -71,7 +71,8 @@ async function check(given: ['app' | 'identity' | 'platform', string][]): Promis
     pool: new pg.Pool({ connectionString: url, max: 1 }),
   }))
   try {
-    await assertSafeDoors(doors)
+    await assertDoorRoles(doors)
+    await assertTablesProtected(doors)
     return 'safe'
   } catch (error) {
     return error instanceof Error ? error.message : String(error)

@@ -16,22 +16,10 @@ export interface DoorToCheck {
 const MAX_FINDINGS = 5
 
 /**
- * Refuses to serve where row-level security would not hold: a door whose role is above it or is
- * another door's, or a table it can touch without forced row-level security. Throws an OperatorError
- * with a line for each fault. `allowed` is the app's list of unprotected tables.
+ * Refuses doors that row-level security would not bind: a role that is above it, or is another
+ * door's. Needs no schema. Throws an OperatorError with a line for each.
  */
-export async function assertSafeDoors(
-  doors: readonly DoorToCheck[],
-  allowed: Readonly<Record<string, string>> = {},
-): Promise<void> {
-  await assertRightRoles(doors)
-  const findings = await Promise.all(doors.map((door) => findingsOf(door, allowed)))
-  const lines = [...new Set(findings.flat())]
-  if (lines.length > 0) throw new OperatorError(shortened(lines).join('\n'))
-}
-
-/** The part of it that a database without a schema can answer: is each door's role the right one? */
-export async function assertRightRoles(doors: readonly DoorToCheck[]): Promise<void> {
+export async function assertDoorRoles(doors: readonly DoorToCheck[]): Promise<void> {
   const looks: Look[] = []
   // One after the other: where the server cannot be reached, once is enough to say so.
   for (const door of doors) looks.push(await lookThrough(door))
@@ -44,6 +32,20 @@ export async function assertRightRoles(doors: readonly DoorToCheck[]): Promise<v
       `${settings} lead to different databases (${[...databases].join(', ')})`,
     )
   }
+}
+
+/**
+ * Refuses a schema that would not hold: a table the doors can touch without forced row-level
+ * security that is on no list (`allowed` is the app's), or one they have power over. Throws an
+ * OperatorError with a line for each.
+ */
+export async function assertTablesProtected(
+  doors: readonly DoorToCheck[],
+  allowed: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const findings = await Promise.all(doors.map((door) => findingsOf(door, allowed)))
+  const lines = [...new Set(findings.flat())]
+  if (lines.length > 0) throw new OperatorError(shortened(lines).join('\n'))
 }
 
 interface Look {

@@ -116,6 +116,22 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
   })
 })
 
+test('a connection that breaks before COMMIT is answered is a 503: nobody is told that it is saved', async () => {
+  const { app, identity, platform } = sharedDatabase()
+  const proxy = await startWireProxy(app)
+  onTestFinished(() => proxy.close())
+  const doors = openTestDoors({ urls: { app: proxy.through(app), identity, platform } })
+  const work = doors.inTenant(a.tenantId, async (db) => {
+    await pidOf(db)
+    proxy.set('hold')
+  })
+  await proxy.until((sent) => sent.includes('COMMIT'))
+  proxy.set('refuse')
+  await expect(work).rejects.toMatchObject(unavailable)
+  proxy.set('pass')
+  await expectUsable(doors)
+})
+
 test('a name that fails in a batch fails there only: 26000 does not last', async () => {
   const doors = openTestDoors()
   const tenPer = (db: Db, n: number) => sql<{ n: number }>`select 10 / ${n}::int as n`.execute(db)

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { rawRequest, sendRaw } from '../../test/raw_socket.ts'
 import { createFramework, watchEventLoop } from './framework.ts'
 import { type Limits, limits } from './limits.ts'
+import { publicError } from './problem.ts'
 import type { HttpServer } from './server.ts'
 
 const hasty: Limits = {
@@ -90,6 +91,21 @@ describe('a slow client loses its connection (DOS-1)', () => {
     expect(await statusAt(listening, '/')).toBe(200)
     for (const [client] of pairs) client.destroy()
   })
+})
+
+test('a client that leaves in the middle of its body is no fault of ours', async () => {
+  const framework = await createFramework()
+  const failed = new Promise<unknown>((resolve) => {
+    framework.setErrorHandler((error, _request, reply) => {
+      resolve(error)
+      return reply.send()
+    })
+  })
+  const arrived = once(framework.server, 'request')
+  const [client] = await sluggish(await listen(framework), `${post}{"a`)
+  await arrived
+  client.destroy()
+  expect(publicError(await failed)).toMatchObject({ kind: 'invalid', code: 'request.cut_off' })
 })
 
 test('the limits of production are within what was promised (DOS-1)', () => {
