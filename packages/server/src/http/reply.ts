@@ -9,8 +9,15 @@ export type Serializer = (result: unknown) => string
 /** The serializer of a route's reply schema; undefined for a route with an empty reply. */
 export function serializerOf(route: Route): Serializer | undefined {
   if (route.reply === undefined) return undefined
+  const schema = z.toJSONSchema(route.reply, { target: 'draft-7', override: withoutRefusal })
   // fast-json-stringify types its schema by hand; zod's draft-7 output is one.
-  return fastJson(z.toJSONSchema(route.reply, { target: 'draft-7' }) as fastJson.Schema)
+  return fastJson(schema as fastJson.Schema)
+}
+
+// What is not listed is left out, in any case. Said outright, it would make a union or a nullable
+// object refuse a row that has one column more.
+function withoutRefusal({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
 }
 
 /** A strong validator of a representation: its bytes, hashed (RFC 9110, 8.8.3). */
