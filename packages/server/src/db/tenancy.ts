@@ -28,6 +28,9 @@ export interface Doors {
   acrossTenants<T>(reason: string, work: (db: Kysely<KernelTables>) => Promise<T>): Promise<T>
 }
 
+// An operator's work over all tenants may take its time; no request waits for it.
+const OPERATORS_MAX_MS = 3_600_000
+
 /** Opens the doors over the given pools. `named` switches prepared statement names. */
 export function createDoors(pools: DoorPools, named: boolean): Doors {
   return {
@@ -40,7 +43,7 @@ export function createDoors(pools: DoorPools, named: boolean): Doors {
       if (pools.platform === undefined) throw new Error('this process has no platform door')
       // Before the work and on its own: who read everything and then failed has read everything.
       await runAlone(pools.platform, logReason(reason))
-      return transact(pools.platform, [], work, named)
+      return transact(pools.platform, [], work, named, OPERATORS_MAX_MS)
     },
   }
 }
@@ -50,8 +53,9 @@ async function transact<T, Database>(
   setup: Statement[],
   work: (db: Kysely<Database>) => Promise<T>,
   named: boolean,
+  maxMs?: number,
 ): Promise<T> {
-  const transaction = new LazyTransaction(pool, setup)
+  const transaction = new LazyTransaction(pool, setup, maxMs)
   const db = boundKysely<Database>((statement) => transaction.run(statement), named)
   let result: T
   try {

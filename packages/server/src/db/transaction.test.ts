@@ -7,6 +7,7 @@ import { openTestDoors } from '../../test/doors_for_test.ts'
 import { insertSample, type Sample } from '../../test/sample_rows.ts'
 import { startWireProxy } from '../../test/wire_proxy.ts'
 import type { KernelTables } from './tables.ts'
+import { LazyTransaction } from './transaction.ts'
 
 let sample: Sample
 beforeAll(async () => {
@@ -229,5 +230,18 @@ describe('a transaction', () => {
         .execute(),
     )
     await expect(work).rejects.toMatchObject({ code: '23514' })
+  })
+
+  test('lasts no longer than a request may (POOL-4)', async () => {
+    const { pools } = openTestDoors()
+    const transaction = new LazyTransaction(pools.app, [], 20)
+    await transaction.run({ text: 'select 1' })
+    await sleep(40)
+    await expect(transaction.run({ text: 'select 1' })).rejects.toMatchObject({
+      kind: 'unavailable',
+      code: 'database.transaction_too_long',
+    })
+    await transaction.finish('rollback')
+    expect(pools.app.idleCount).toBe(1)
   })
 })

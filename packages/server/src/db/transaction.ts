@@ -1,6 +1,10 @@
 import type pg from 'pg'
+import { unavailable } from '../errors.ts'
 import { type BorrowedClient, borrow } from './borrowed_client.ts'
 import type { Statement } from './dialect.ts'
+
+/** Longer than any request may take to arrive and be handled; nobody holds locks for longer. */
+const MAX_TRANSACTION_MS = 30_000
 
 interface Opened {
   client: BorrowedClient
@@ -16,19 +20,26 @@ interface Opened {
 export class LazyTransaction {
   readonly #pool: pg.Pool
   readonly #setup: Statement[]
+  readonly #maxMs: number
+  #openedAt = 0
   #opening: Promise<Opened> | undefined
   #finished = false
 
-  constructor(pool: pg.Pool, setup: Statement[]) {
+  constructor(pool: pg.Pool, setup: Statement[], maxMs = MAX_TRANSACTION_MS) {
     this.#pool = pool
     this.#setup = setup
+    this.#maxMs = maxMs
   }
 
   async run(statement: Statement): Promise<pg.QueryResult> {
     if (this.#finished) {
       throw new Error('a query came after its transaction had ended: await every query')
     }
-    if (this.#opening !== undefined) return (await this.#opening).client.run(statement)
+    if (this.#opening !== undefined) {
+      this.#assertInTime()
+      return (await this.#opening).client.run(statement)
+    }
+    this.#openedAt = performance.now()
     this.#opening = this.#open(statement)
     return (await this.#opening).first
   }
@@ -40,6 +51,12 @@ export class LazyTransaction {
     if (outcome === 'commit') return commit((await this.#opening).client)
     const opened = await this.#opening.catch(() => undefined)
     if (opened !== undefined) await rollback(opened.client)
+  }
+
+  // Each statement has its limit, and so has the time between two; this is the limit of them all.
+  #assertInTime(): void {
+    if (performance.now() - this.#openedAt <= this.#maxMs) return
+    throw unavailable('database.transaction_too_long', 'The request took too long')
   }
 
   // All of it is sent before this resolves: a second query queues behind, it cannot run before the
