@@ -75,7 +75,8 @@ function launchIn(
   const { PATH = '', HOME = '' } = process.env
   const child = spawn(process.execPath, [bin, ...words(command)], {
     cwd: folder,
-    env: { PATH, HOME, PORT: '0', ...environment },
+    // A busy machine is no reason for a 503 here.
+    env: { PATH, HOME, PORT: '0', EVENT_LOOP_DELAY_MAX_MS: '60000', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const said = { stdout: '', stderr: '' }

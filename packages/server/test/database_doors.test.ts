@@ -3,7 +3,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { withClient } from '../src/db/setup.ts'
 import { attempt } from './attempt.ts'
-import { asAdmin, sharedDatabase } from './databases.ts'
+import { asRole, sharedDatabase } from './databases.ts'
 import { insertSample, type Sample } from './sample_rows.ts'
 
 let a: Sample
@@ -11,7 +11,10 @@ let b: Sample
 const clients = {} as Record<'app' | 'identity' | 'platform' | 'owner', pg.Client>
 
 beforeAll(async () => {
-  ;[a, b] = await asAdmin(async (admin) => [await insertSample(admin), await insertSample(admin)])
+  ;[a, b] = await asRole('platform', async (client) => [
+    await insertSample(client),
+    await insertSample(client),
+  ])
   for (const role of ['app', 'identity', 'platform', 'owner'] as const) {
     clients[role] = new pg.Client(sharedDatabase()[role])
     await clients[role].connect()
@@ -126,17 +129,17 @@ describe('the identity door', () => {
 
   test('sees no tenant that is being deleted, and no domain that is not verified', async () => {
     const [deleting, unverified] = [randomUUID(), `${randomUUID()}.example.com`]
-    await asAdmin(async (admin) => {
+    await asRole('platform', async (client) => {
       const values = `select gen_random_uuid(), 'x', 's-' || left($1, 8), 'S' || upper(left($1, 8))`
-      await admin.query(
+      await client.query(
         `insert into tenantry.tenants (id, name, subdomain, code, status) ${values}, 'deleting'`,
         [deleting],
       )
-      await admin.query('update tenantry.tenants set status = $1 where id = $2', [
+      await client.query('update tenantry.tenants set status = $1 where id = $2', [
         'suspended',
         b.tenantId,
       ])
-      await admin.query('insert into tenantry.domains (name, tenant_id) values ($1, $2)', [
+      await client.query('insert into tenantry.domains (name, tenant_id) values ($1, $2)', [
         unverified,
         a.tenantId,
       ])
@@ -154,10 +157,10 @@ describe('the identity door', () => {
   })
 
   test('neither sees nor changes an inactive user, and deactivates nobody', async () => {
-    const off = await asAdmin(insertSample)
+    const off = await asRole('platform', insertSample)
     const update = 'update tenantry.users set password_hash = null where id = $1'
     expect((await identity(update, [off.userId])).rowCount).toBe(1)
-    await asAdmin((it) =>
+    await asRole('platform', (it) =>
       it.query('update tenantry.users set is_active = false where id = $1', [off.userId]),
     )
     expect(

@@ -6,113 +6,124 @@ import { expect, onTestFinished, test } from 'vitest'
 import { app } from '../../../starter/src/app.ts'
 import type { KernelTables } from '../src/db/tables.ts'
 import { startTestApp, type TestApp, type TestTenant } from '../src/testing.ts'
-import { asAdmin, sharedDatabase } from './databases.ts'
+import { asRole, sharedDatabase } from './databases.ts'
 import { openTestDoors } from './doors_for_test.ts'
 import { newSeed, seededRandom } from './random.ts'
 import { insertSample, type Sample } from './sample_rows.ts'
 import { startWireProxy } from './wire_proxy.ts'
 
-test('whatever breaks in a transaction, the next one sees its own tenant only (POOL-2)', async () => {
-  const seed = newSeed()
-  const random = seededRandom(seed)
-  const { app: url, identity, platform } = sharedDatabase()
-  const proxy = await startWireProxy(url)
-  onTestFinished(() => proxy.close())
-  const { through } = proxy
-  const urls = { app: through(url), identity: through(identity), platform: through(platform) }
-  const doors = openTestDoors({ max: 2, urls })
-  const samples = await asAdmin(async (admin) => [
-    await insertSample(admin),
-    await insertSample(admin),
-  ])
+// Hundreds of requests: two seconds, and far more where many share the cores.
+const long = { timeout: 90_000 }
 
-  type Db = Kysely<KernelTables>
-  const endings: Record<number, (db: Db, look: (db: Db) => Promise<void>) => Promise<unknown>> = {
-    3: (db) => sql`select 1 / 0`.execute(db),
-    4: (db) => sql`select 1 / 0`.execute(db).catch(() => {}),
-    5: () => Promise.reject(new Error('before the end')),
-    6: async (db, look) => {
-      void look(db).catch(() => {})
-    },
-  }
+test(
+  'whatever breaks in a transaction, the next one sees its own tenant only (POOL-2)',
+  long,
+  async () => {
+    const seed = newSeed()
+    const random = seededRandom(seed)
+    const { app: url, identity, platform } = sharedDatabase()
+    const proxy = await startWireProxy(url)
+    onTestFinished(() => proxy.close())
+    const { through } = proxy
+    const urls = { app: through(url), identity: through(identity), platform: through(platform) }
+    const doors = openTestDoors({ max: 2, urls })
+    const samples = await asRole('platform', async (client) => [
+      await insertSample(client),
+      await insertSample(client),
+    ])
 
-  /** One transaction that breaks somewhere, or does not. Gives the tenants of all rows it was shown. */
-  async function breakSomewhere(sample: Sample): Promise<string[]> {
-    const fate = Math.floor(random() * 7)
-    const seen: string[] = []
-    const look = async (db: Kysely<KernelTables>) => {
-      const rows = await db.selectFrom('tenantry.roles').select('tenant_id').execute()
-      seen.push(...rows.map((it) => it.tenant_id))
+    type Db = Kysely<KernelTables>
+    const endings: Record<number, (db: Db, look: (db: Db) => Promise<void>) => Promise<unknown>> = {
+      3: (db) => sql`select 1 / 0`.execute(db),
+      4: (db) => sql`select 1 / 0`.execute(db).catch(() => {}),
+      5: () => Promise.reject(new Error('before the end')),
+      6: async (db, look) => {
+        void look(db).catch(() => {})
+      },
     }
-    await doors
-      .inTenant(sample.tenantId, async (db) => {
-        if (fate === 0) throw new Error('before the first query')
-        const first = look(db)
-        if (fate === 1) throw await first.then(() => new Error('after the first query'))
-        if (fate === 2) proxy.cut()
-        await Promise.all([first, look(db)])
-        await endings[fate]?.(db, look)
+
+    /** One transaction that breaks somewhere, or does not. Gives the tenants of all rows it was shown. */
+    async function breakSomewhere(sample: Sample): Promise<string[]> {
+      const fate = Math.floor(random() * 7)
+      const seen: string[] = []
+      const look = async (db: Kysely<KernelTables>) => {
+        const rows = await db.selectFrom('tenantry.roles').select('tenant_id').execute()
+        seen.push(...rows.map((it) => it.tenant_id))
+      }
+      await doors
+        .inTenant(sample.tenantId, async (db) => {
+          if (fate === 0) throw new Error('before the first query')
+          const first = look(db)
+          if (fate === 1) throw await first.then(() => new Error('after the first query'))
+          if (fate === 2) proxy.cut()
+          await Promise.all([first, look(db)])
+          await endings[fate]?.(db, look)
+        })
+        .catch(() => {})
+      return seen
+    }
+
+    for (let round = 0; round < 75; round++) {
+      const turns = Array.from({ length: 4 }, () => samples[Math.floor(random() * 2)]).filter(
+        (it) => it !== undefined,
+      )
+      const seen = await Promise.all(turns.map(breakSomewhere))
+      turns.forEach(({ tenantId }, at) => {
+        expect(
+          seen[at]?.filter((it) => it !== tenantId),
+          `seed ${seed}`,
+        ).toEqual([])
       })
-      .catch(() => {})
-    return seen
-  }
-
-  for (let round = 0; round < 75; round++) {
-    const turns = Array.from({ length: 4 }, () => samples[Math.floor(random() * 2)]).filter(
-      (it) => it !== undefined,
-    )
-    const seen = await Promise.all(turns.map(breakSomewhere))
-    turns.forEach(({ tenantId }, at) => {
-      expect(
-        seen[at]?.filter((it) => it !== tenantId),
-        `seed ${seed}`,
-      ).toEqual([])
-    })
-  }
-  for (const { tenantId } of samples) {
-    const rows = await doors.inTenant(tenantId, (db) =>
-      db.selectFrom('tenantry.roles').select('tenant_id').execute(),
-    )
-    expect(rows, `seed ${seed}`).toEqual([{ tenant_id: tenantId }])
-  }
-})
-
-test('whenever clients hang up, no reply holds anything of another tenant (POOL-2)', async () => {
-  const seed = newSeed()
-  const random = seededRandom(seed)
-  const api = await startTestApp(app, { DB_POOL_MAX: '2', DB_IDENTITY_POOL_MAX: '2' })
-  onTestFinished(() => api.close())
-  const sides = await Promise.all([side(api), side(api)])
-  let answered = 0
-
-  async function client(): Promise<void> {
-    for (let turn = 0; turn < 50; turn++) {
-      const mine = sides[Math.floor(random() * 2)]
-      const theirs = sides.find((it) => it !== mine)
-      if (mine === undefined || theirs === undefined) throw new Error('two sides')
-      const reply = await mine.ask(random)
-      if (reply === undefined) continue
-      answered++
-      expect([200, 201, 404, 409, 422], `seed ${seed}: ${reply.text}`).toContain(reply.status)
-      expect(reply.text, `seed ${seed}`).not.toContain(theirs.marker)
-      expect(reply.text, `seed ${seed}`).not.toContain(theirs.tenant.id)
     }
-  }
-  await Promise.all(Array.from({ length: 6 }, client))
-  expect(answered).toBeGreaterThan(50)
-  expect(answered).toBeLessThan(300)
-  for (const { marker, tenant, list } of sides) {
-    const { items } = (await list()).json
-    expect(items.every((it: { name: string }) => it.name.startsWith(marker))).toBe(true)
-    const stray = await asAdmin((admin) =>
-      admin.query('select from projects where tenant_id <> $1 and name like $2', [
-        tenant.id,
-        `${marker}%`,
-      ]),
-    )
-    expect(stray.rowCount).toBe(0)
-  }
-})
+    for (const { tenantId } of samples) {
+      const rows = await doors.inTenant(tenantId, (db) =>
+        db.selectFrom('tenantry.roles').select('tenant_id').execute(),
+      )
+      expect(rows, `seed ${seed}`).toEqual([{ tenant_id: tenantId }])
+    }
+  },
+)
+
+test(
+  'whenever clients hang up, no reply holds anything of another tenant (POOL-2)',
+  long,
+  async () => {
+    const seed = newSeed()
+    const random = seededRandom(seed)
+    const api = await startTestApp(app, { DB_POOL_MAX: '2', DB_IDENTITY_POOL_MAX: '2' })
+    onTestFinished(() => api.close())
+    const sides = await Promise.all([side(api), side(api)])
+    let answered = 0
+
+    async function client(): Promise<void> {
+      for (let turn = 0; turn < 50; turn++) {
+        const mine = sides[Math.floor(random() * 2)]
+        const theirs = sides.find((it) => it !== mine)
+        if (mine === undefined || theirs === undefined) throw new Error('two sides')
+        const reply = await mine.ask(random)
+        if (reply === undefined) continue
+        answered++
+        expect([200, 201, 404, 409, 422], `seed ${seed}: ${reply.text}`).toContain(reply.status)
+        expect(reply.text, `seed ${seed}`).not.toContain(theirs.marker)
+        expect(reply.text, `seed ${seed}`).not.toContain(theirs.tenant.id)
+      }
+    }
+    await Promise.all(Array.from({ length: 6 }, client))
+    expect(answered).toBeGreaterThan(50)
+    expect(answered).toBeLessThan(300)
+    for (const { marker, tenant, list } of sides) {
+      const { items } = (await list()).json
+      expect(items.every((it: { name: string }) => it.name.startsWith(marker))).toBe(true)
+      const stray = await asRole('platform', (client) =>
+        client.query('select from projects where tenant_id <> $1 and name like $2', [
+          tenant.id,
+          `${marker}%`,
+        ]),
+      )
+      expect(stray.rowCount).toBe(0)
+    }
+  },
+)
 
 /** One tenant, its user, and a mark on all that is its own. */
 async function side(api: TestApp) {

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { attempt } from './attempt.ts'
-import { asAdmin, sharedDatabase } from './databases.ts'
+import { asRole, sharedDatabase } from './databases.ts'
 import { insertSample, insertSql, ownerKey, type Sample, sampledTables } from './sample_rows.ts'
 
 /** What a door shows before a tenant is known, and why. */
@@ -13,7 +13,7 @@ const shownWithoutTenant: Record<string, string> = {
 
 let sample: Sample
 beforeAll(async () => {
-  sample = await asAdmin(insertSample)
+  sample = await asRole('platform', insertSample)
 })
 
 describe.each(['app', 'identity'] as const)('without a tenant the %s door', (door) => {

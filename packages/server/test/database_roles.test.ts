@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { attempt } from './attempt.ts'
-import { asAdmin, sharedDatabase } from './databases.ts'
+import { asRole, sharedDatabase } from './databases.ts'
 
 const doors = ['app', 'identity', 'platform'] as const
 
@@ -76,8 +76,8 @@ describe.each(doors)('the role of the %s door', (door) => {
 })
 
 test('what each door may touch is as listed (RLS-3, RLS-9, RLS-14)', async () => {
-  const lines = await asAdmin(async (admin) => {
-    const { rows } = await admin.query<{ line: string }>(
+  const lines = await asRole('owner', async (client) => {
+    const { rows } = await client.query<{ line: string }>(
       [schemasSql, tablesSql, otherRelationsSql, functionsSql].join(' union all ') +
         ' order by line',
     )
@@ -87,8 +87,8 @@ test('what each door may touch is as listed (RLS-3, RLS-9, RLS-14)', async () =>
 })
 
 async function tables(): Promise<{ table: string; policy: string | null }[]> {
-  const { rows } = await asAdmin((admin) =>
-    admin.query<{ table: string; policy: string | null }>(`
+  const { rows } = await asRole('owner', (client) =>
+    client.query<{ table: string; policy: string | null }>(`
       select c.oid::regclass::text as table, min(p.polname) as policy
       from pg_class c left join pg_policy p on p.polrelid = c.oid
       where c.relkind in ('r', 'p')

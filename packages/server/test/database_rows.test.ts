@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Attempt, attempt } from './attempt.ts'
-import { asAdmin, sharedDatabase } from './databases.ts'
+import { asRole, sharedDatabase } from './databases.ts'
 import {
   insertSample,
   insertSql,
@@ -20,7 +20,10 @@ let app: pg.Client
 let rights: Set<string>
 
 beforeAll(async () => {
-  ;[a, b] = await asAdmin(async (admin) => [await insertSample(admin), await insertSample(admin)])
+  ;[a, b] = await asRole('platform', async (client) => [
+    await insertSample(client),
+    await insertSample(client),
+  ])
   app = new pg.Client(sharedDatabase().app)
   await app.connect()
   rights = await rightsOfApp()
@@ -34,8 +37,8 @@ const rowOf = (sample: Sample, table: string): Row => sample.rows[table] ?? {}
 const refused = { code: '42501', rowCount: 0 }
 
 test('these tests know a row of every table with a tenant', async () => {
-  const { rows } = await asAdmin((admin) =>
-    admin.query<{ name: string }>(`
+  const { rows } = await asRole('platform', (client) =>
+    client.query<{ name: string }>(`
       select a.attrelid::regclass::text as name from pg_attribute a
       join pg_class c on c.oid = a.attrelid
       where a.attname = 'tenant_id' and not a.attisdropped and c.relkind in ('r', 'p')`),
@@ -112,15 +115,15 @@ test('another tenant may use the very same ids and names (RLS-6, RLS-7)', async 
   const tenant_id = randomUUID()
   const subdomain = `s-${randomBytes(6).toString('hex')}`
   const tenant = { ...rowOf(b, 'tenantry.tenants'), id: tenant_id, subdomain, code: 'X' }
-  await asAdmin(async (admin) => {
-    await admin.query('begin')
-    await admin.query(insertSql('tenantry.tenants', tenant), [JSON.stringify(tenant)])
+  await asRole('platform', async (client) => {
+    await client.query('begin')
+    await client.query(insertSql('tenantry.tenants', tenant), [JSON.stringify(tenant)])
     for (const table of tenantTables.filter((it) => it !== 'tenantry.domains')) {
       const row = { ...rowOf(b, table), tenant_id }
-      const { rowCount } = await admin.query(insertSql(table, row), [JSON.stringify(row)])
+      const { rowCount } = await client.query(insertSql(table, row), [JSON.stringify(row)])
       expect(rowCount).toBe(1)
     }
-    await admin.query('rollback')
+    await client.query('rollback')
   })
 })
 

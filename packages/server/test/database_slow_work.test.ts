@@ -9,7 +9,7 @@ import type { OutgoingMail } from '../src/mail/outgoing_mail.ts'
 import { createPasswords, type Passwords } from '../src/passwords.ts'
 import { send } from '../src/testing/http_client.ts'
 import { startTestApp } from '../src/testing.ts'
-import { asAdmin } from './databases.ts'
+import { asRole } from './databases.ts'
 
 // bcrypt, as a user brings it from elsewhere, of the password every test user has.
 const imported = '$2b$04$BOYJgy.tW0eTl5FLbQKyiu1fsOTbrhL8/6yhhvI8AYOactZal/EgS'
@@ -55,8 +55,8 @@ test('nobody hashes or sends mail while a transaction is open (POOL-7)', async (
   expect(await post('login', { email, password })).toBe(200)
   expect(await post('login', { email, password: 'wrong password' })).toBe(401)
   expect(await post('token', new URLSearchParams({ username: email, password }))).toBe(200)
-  await asAdmin((admin) =>
-    admin.query('update tenantry.users set password_hash = $1 where id = $2', [imported, id]),
+  await asRole('platform', (client) =>
+    client.query('update tenantry.users set password_hash = $1 where id = $2', [imported, id]),
   )
   expect(await post('login', { email, password })).toBe(200)
   expect(await post('forgot-password', { email })).toBe(200)

@@ -17,7 +17,15 @@ export function sharedDatabase(): DatabaseUrls {
   return { ...urls, admin: withDatabase(urls.admin, databaseOf(urls.owner)) }
 }
 
-/** Runs SQL past every door, as the superuser. */
+/** Runs SQL as one of the roles. The platform door's sees all rows; the owner's, the catalog and no row. */
+export function asRole<T>(
+  role: keyof RoleUrls,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  return withClient(sharedDatabase()[role], work)
+}
+
+/** Runs SQL past every door, as who made the database: only for what no role of ours may do. */
 export function asAdmin<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
   return withClient(sharedDatabase().admin, work)
 }

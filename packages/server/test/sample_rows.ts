@@ -13,10 +13,10 @@ export interface Sample {
 
 const LATER = '2100-01-01T00:00:00Z'
 
-export async function insertSample(admin: pg.Client): Promise<Sample> {
+export async function insertSample(client: pg.Client): Promise<Sample> {
   const sample = makeSample()
   for (const [table, row] of Object.entries(sample.rows)) {
-    await admin.query(insertSql(table, row), [JSON.stringify(row)])
+    await client.query(insertSql(table, row), [JSON.stringify(row)])
   }
   return sample
 }

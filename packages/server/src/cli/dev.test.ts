@@ -36,4 +36,4 @@ test('dev starts again on a change, waits out a broken one, and leaves nothing',
   expect((await dev.finished).code).toBe(0)
   expect(findServer(cluster)).toBeUndefined()
   expect(readdirSync(join(place.folder, '.data'))).not.toContain('start.lock')
-}, 40_000)
+}, 90_000)

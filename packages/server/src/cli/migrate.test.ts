@@ -13,7 +13,7 @@ beforeAll(() => {
 })
 afterAll(() => place.remove())
 
-describe('tenantry migrate', { timeout: 30_000 }, () => {
+describe('tenantry migrate', { timeout: 90_000 }, () => {
   test('applies, lists, does again and takes back', async () => {
     await onEmptyDatabase(async (urls) => {
       const migrate = (command: string) => place.run(`migrate ${command}`, only(urls))
@@ -29,7 +29,6 @@ describe('tenantry migrate', { timeout: 30_000 }, () => {
       expect(JSON.parse((await migrate('down --json')).stdout)).toEqual({
         reverted: ['app 0001_projects'],
       })
-      expect((await migrate('down')).stdout).toBe('there is nothing to take back\n')
       expect((await migrate('status')).stdout).toMatch(
         /^HISTORY +MIGRATION +STATE\nkernel +0001_tenancy +applied\n[\s\S]*app +0001_projects +pending\n$/,
       )

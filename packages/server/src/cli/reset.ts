@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 import { Command } from 'commander'
 import { type CommandConfig, loadCommandConfig, readEnvironment } from '../config.ts'
@@ -55,7 +56,11 @@ async function confirm(question: string): Promise<boolean> {
     throw new OperatorError('nobody is here to confirm: to delete the database, add --yes')
   }
   const terminal = createInterface({ input: process.stdin, output: process.stdout })
-  const answer = await terminal.question(`${question} [y/N] `)
+  // Ctrl-C and the end of the input are answers too: no.
+  const answer = await Promise.race([
+    terminal.question(`${question} [y/N] `).catch(() => ''),
+    once(terminal, 'close').then(() => ''),
+  ])
   terminal.close()
   return /^y(es)?$/i.test(answer.trim())
 }

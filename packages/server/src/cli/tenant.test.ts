@@ -9,7 +9,7 @@ beforeAll(() => {
 })
 afterAll(() => place.remove())
 
-describe('tenantry tenant and user', () => {
+describe('tenantry tenant', { timeout: 90_000 }, () => {
   test('what an operator does to a tenant is in its own log, and a taken name is said', async () => {
     await onMigratedDatabase(async (urls) => {
       const environment = {

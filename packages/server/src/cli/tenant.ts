@@ -25,7 +25,7 @@ export function tenantCommand(): Command {
     .addHelpText('after', examples)
   withCommonOptions(tenant.command('create'))
     .description('create a tenant, and with --admin-email its first member')
-    .requiredOption('--name <name>', 'its name, for people')
+    .requiredOption('--name <name>', 'its name, for people', nameOf)
     .requiredOption('--subdomain <label>', 'its label in front of the base domain', subdomainOf)
     .option('--code <CODE>', 'its short code: A-Z, 0-9, _ (default: from the subdomain)', codeOf)
     .option('--admin-email <email>', 'make this person a member who may do everything')
@@ -138,6 +138,11 @@ function subdomainOf(text: string): string {
   const name = canonicalName(text)
   if (name !== undefined && !name.includes('.')) return name
   throw new InvalidArgumentError('It must be one label: letters, digits and hyphens.')
+}
+
+function nameOf(text: string): string {
+  if (text.trim().length > 0 && text.length <= 200) return text.trim()
+  throw new InvalidArgumentError('It must be 1 to 200 characters.')
 }
 
 function codeOf(text: string): string {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { asAdmin, onMigratedDatabase, sharedDatabase } from '../../test/databases.ts'
+import { asRole, onMigratedDatabase, sharedDatabase } from '../../test/databases.ts'
 import { openTestDoors, type TestDoors } from '../../test/doors_for_test.ts'
 import { insertSample, type Sample } from '../../test/sample_rows.ts'
 import { startWireProxy } from '../../test/wire_proxy.ts'
@@ -14,7 +14,10 @@ import type { KernelTables } from './tables.ts'
 let a: Sample
 let b: Sample
 beforeAll(async () => {
-  ;[a, b] = await asAdmin(async (admin) => [await insertSample(admin), await insertSample(admin)])
+  ;[a, b] = await asRole('platform', async (client) => [
+    await insertSample(client),
+    await insertSample(client),
+  ])
 })
 
 type Db = Kysely<KernelTables>
@@ -38,7 +41,7 @@ async function expectUsable(doors: TestDoors): Promise<void> {
 }
 
 const kill = (pid: number | undefined) =>
-  asAdmin((admin) => admin.query('select pg_terminate_backend($1)', [pid]))
+  asRole('app', (client) => client.query('select pg_terminate_backend($1)', [pid]))
 
 /** Resolves when the next connection that is borrowed has ended, and its client knows. */
 function nextToEnd({ pools }: TestDoors): Promise<void> {
@@ -112,6 +115,7 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
       )
       await expect(rolesOf(doors, a)).rejects.toMatchObject(unavailable)
       expect(await rolesOf(doors, a)).toEqual([])
+      await doors.close()
     })
   })
 })

@@ -70,13 +70,13 @@ function unknownType(table: string, column: string, type: string): never {
 
 const columnsSql = `
   select n.nspname as schema, c.relname as table, a.attname as column, t.typname as type,
-    not a.attnotnull as nullable, a.atthasdef as defaulted
+    not a.attnotnull as nullable, a.atthasdef or a.attidentity <> '' as defaulted
   from pg_attribute a
   join pg_class c on c.oid = a.attrelid
   join pg_namespace n on n.oid = c.relnamespace
   join pg_type t on t.oid = a.atttypid
   where n.nspname = $1 and c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped
-    and c.relname not like '%\\_migrations'
+    and not (n.nspname = 'tenantry' and c.relname in ('kernel_migrations', 'app_migrations'))
   order by c.relname, a.attnum`
 
 function groupByTable(columns: ColumnRow[]): Map<string, ColumnRow[]> {

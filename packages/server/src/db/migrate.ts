@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type pg from 'pg'
 import { OperatorError } from '../operator_error.ts'
+import { isDatabaseError } from './database_error.ts'
 import { withClient } from './setup.ts'
 
 /** One of the two histories: the kernel's comes first, the app's builds on it. */
@@ -115,14 +116,33 @@ async function failure(
   direction: 'up' | 'down',
 ): Promise<unknown> {
   if (!(cause instanceof Error)) return cause
-  await client.query('rollback')
-  const { applied, pending } = await statusOf(client, history)
+  const status = await statusAfterRollback(client, history).catch(() => undefined)
+  if (status === undefined) {
+    const what = `the connection was lost while migrating (${cause.message})`
+    return new OperatorError(`${what}; nothing half-done was kept: migrate again`, { cause })
+  }
+  const { applied, pending, unknown } = status
+  if (direction === 'up' && unknown.length > 0) {
+    return new OperatorError(migrationFault([{ ...status, pending: [] }]) ?? '', { cause })
+  }
   const name = direction === 'up' ? pending[0] : applied.at(-1)
+  const remedy = isLockTimeout(cause)
+    ? 'a table that it changes is in use: migrate again when it is less busy'
+    : `correct it in ${history.folder} and migrate again`
   return new OperatorError(
     `migration ${name}.${direction}.sql of the ${history.name} failed: ${cause.message}; ` +
-      `nothing of it was kept: correct it in ${history.folder} and migrate again`,
+      `nothing of it was kept: ${remedy}`,
     { cause },
   )
+}
+
+async function statusAfterRollback(client: pg.Client, history: History): Promise<MigrationStatus> {
+  await client.query('rollback')
+  return statusOf(client, history)
+}
+
+function isLockTimeout(error: Error): boolean {
+  return isDatabaseError(error) && error.code === '55P03'
 }
 
 async function statusOf(client: pg.Client, history: History): Promise<MigrationStatus> {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
 import { expect, test } from 'vitest'
-import { asAdmin } from '../../test/databases.ts'
+import { asRole } from '../../test/databases.ts'
 import { openTestDoors } from '../../test/doors_for_test.ts'
 import { insertSample } from '../../test/sample_rows.ts'
 import type { KernelTables } from './tables.ts'
@@ -15,7 +15,7 @@ const pidOf = async (db: Kysely<KernelTables>) => {
 }
 
 async function activityOf(pid: number): Promise<string | undefined> {
-  const { rows } = await asAdmin((it) =>
+  const { rows } = await asRole('app', (it) =>
     it.query<{ state: string }>('select state from pg_stat_activity where pid = $1', [pid]),
   )
   return rows[0]?.state
@@ -48,8 +48,8 @@ test('a lock that is not to be had is a 503 (POOL-4)', async () => {
   const { inTenant, pools } = openTestDoors()
   await pools.app.query("set lock_timeout = '100ms'")
   const key = Math.floor(Math.random() * 2 ** 31)
-  await asAdmin(async (admin) => {
-    await admin.query('select pg_advisory_lock($1)', [key])
+  await asRole('platform', async (client) => {
+    await client.query('select pg_advisory_lock($1)', [key])
     const work = inTenant(tenant, (db) => sql`select pg_advisory_xact_lock(${key})`.execute(db))
     await expect(work).rejects.toMatchObject({ ...unavailable, cause: { code: '55P03' } })
   })
@@ -66,6 +66,16 @@ test('a transaction that idles is ended by the server, and its end is a 503 (POO
     await ended
   })
   await expect(work).rejects.toMatchObject(unavailable)
+  expect(await inTenant(tenant, pidOf)).toBeGreaterThan(0)
+})
+
+test('a write on a server that only reads is a 503, and reading goes on', async () => {
+  const { inTenant, pools } = openTestDoors()
+  await pools.app.query('set default_transaction_read_only = on')
+  const write = inTenant(tenant, (db) =>
+    db.insertInto('tenantry.roles').values({ id: randomUUID(), name: 'x' }).execute(),
+  )
+  await expect(write).rejects.toMatchObject({ ...unavailable, cause: { code: '25006' } })
   expect(await inTenant(tenant, pidOf)).toBeGreaterThan(0)
 })
 
@@ -92,7 +102,7 @@ test('an idle backend that ends is noticed and replaced; nobody is told (POOL-5)
   const removed = new Promise<void>((resolve) => {
     pools.app.once('remove', () => resolve())
   })
-  await asAdmin((admin) => admin.query('select pg_terminate_backend($1)', [pid]))
+  await asRole('app', (client) => client.query('select pg_terminate_backend($1)', [pid]))
   await removed
   expect(lost).toMatchObject([{ code: '57P01' }])
   // What the pool hangs on the error would fill the log with the connection's innards.
@@ -102,7 +112,7 @@ test('an idle backend that ends is noticed and replaced; nobody is told (POOL-5)
 
 test('after a tenant, a connection shows nothing to whoever names none (POOL-1)', async () => {
   const { inTenant, pools } = openTestDoors()
-  const { tenantId } = await asAdmin(insertSample)
+  const { tenantId } = await asRole('platform', insertSample)
   const seen = await inTenant(tenantId, (db) =>
     db.selectFrom('tenantry.roles').select('id').execute(),
   )

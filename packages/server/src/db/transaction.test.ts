@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { asAdmin, sharedDatabase } from '../../test/databases.ts'
+import { asRole, sharedDatabase } from '../../test/databases.ts'
 import { openTestDoors } from '../../test/doors_for_test.ts'
 import { insertSample, type Sample } from '../../test/sample_rows.ts'
 import { startWireProxy } from '../../test/wire_proxy.ts'
@@ -11,7 +11,7 @@ import { LazyTransaction } from './transaction.ts'
 
 let sample: Sample
 beforeAll(async () => {
-  sample = await asAdmin(insertSample)
+  sample = await asRole('platform', insertSample)
 })
 
 type Db = Kysely<KernelTables>
@@ -31,8 +31,8 @@ async function doorsThroughProxy(settings: Parameters<typeof openTestDoors>[0] =
 }
 
 async function rolesNamed(name: string): Promise<number> {
-  const found = await asAdmin((admin) =>
-    admin.query('select from tenantry.roles where tenant_id = $1 and name = $2', [
+  const found = await asRole('platform', (client) =>
+    client.query('select from tenantry.roles where tenant_id = $1 and name = $2', [
       sample.tenantId,
       name,
     ]),
@@ -203,7 +203,7 @@ describe('a transaction', () => {
     const { acrossTenants } = openTestDoors()
     const logged = async (reason: string) =>
       (
-        await asAdmin((it) =>
+        await asRole('platform', (it) =>
           it.query('select from tenantry.platform_logs where reason = $1', [reason]),
         )
       ).rowCount

@@ -18,7 +18,7 @@ import { createTenant } from '../modules/tenants/tenants.ts'
 import { createUser, findUserId } from '../modules/users/users.ts'
 import { createPasswords, type Passwords } from '../passwords.ts'
 import { send, type TestReply, type TestRequest } from './http_client.ts'
-import { recordStatements } from './record_statements.ts'
+import { recordStatements, type SentStatement } from './record_statements.ts'
 
 /** A whole app, listening, on the run's database. Each test makes tenants of its own in it. */
 export interface TestApp {
@@ -30,7 +30,7 @@ export interface TestApp {
   logLines: string[]
   makeTenant(options?: { name?: string }): Promise<TestTenant>
   /** The statements `work` sends to the database, tenant settings and transaction words aside. */
-  statementsOf(work: () => Promise<unknown>): Promise<string[]>
+  statementsOf(work: () => Promise<unknown>): Promise<SentStatement[]>
   send(host: string, request: TestRequest): Promise<TestReply>
   /** Waits until `count` mails to this address were caught; newest first. Throws after 5 s. */
   mailsTo(email: string, count?: number): Promise<OutgoingMail[]>
@@ -95,7 +95,7 @@ export async function startTestApp(
     doors: opened.doors,
     logLines,
     makeTenant: (options) => makeTenant(opened.doors, passwords, sendTo, options),
-    statementsOf: recordStatements(Object.values(opened.pools)),
+    statementsOf: recordStatements(opened.pools),
     send: sendTo,
     mailsTo: (email, count = 1) => mailsTo(mail, email, count),
     async close() {

@@ -14,7 +14,7 @@ interface DescribedResponse {
 }
 
 /** Validates replies against the app's own OpenAPI document: status, media type, body. */
-function replyCheck({ api }: World): ReplyCheck {
+export function replyCheck({ api }: World): ReplyCheck {
   const { document } = api.running
   const ajv = new Ajv2020({ strict: false, allErrors: true })
   addFormats.default(ajv)

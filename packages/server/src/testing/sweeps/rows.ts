@@ -2,14 +2,17 @@ import { createHash } from 'node:crypto'
 import { inject } from 'vitest'
 import { withClient } from '../../db/setup.ts'
 
+// Shorter ones, such as a status or a role's name, are anybody's.
+const TELLING = 8
+
 /** Every row of a tenant, by table, as JSON text. Read by the operators' door: it sees them all. */
 async function rowsOf(tenantId: string): Promise<Map<string, string[]>> {
   return withClient(inject('tenantryDatabase').platform, async (client) => {
-    const { rows: tables } = await client.query<{ name: string }>(tenantTables)
+    const { rows: tables } = await client.query<{ name: string; owner: string }>(tenantTables)
     const found = new Map<string, string[]>()
-    for (const { name } of tables) {
+    for (const { name, owner } of tables) {
       const { rows } = await client.query<{ row: string }>(
-        `select to_jsonb(t)::text as row from ${name} t where tenant_id = $1 order by 1`,
+        `select to_jsonb(t)::text as row from ${name} t where ${owner} = $1 order by 1`,
         [tenantId],
       )
       found.set(
@@ -21,23 +24,43 @@ async function rowsOf(tenantId: string): Promise<Map<string, string[]>> {
   })
 }
 
-/** One hash over every row of a tenant. */
-export async function hashOf(tenantId: string): Promise<string> {
-  return createHash('sha256')
-    .update(JSON.stringify([...(await rowsOf(tenantId))]))
-    .digest('hex')
+/** One hash for each table over all of a tenant's rows in it. */
+export type Fingerprint = ReadonlyMap<string, string>
+
+export async function fingerprintOf(tenantId: string): Promise<Fingerprint> {
+  const rows = [...(await rowsOf(tenantId))]
+  return new Map(rows.map(([table, lines]) => [table, sha256(lines.join('\n'))]))
 }
 
-/** Every id in a tenant's rows. */
-export async function idsOf(tenantId: string): Promise<Set<string>> {
-  const text = JSON.stringify([...(await rowsOf(tenantId))])
-  return new Set(text.match(/[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}/g))
+/** The tables that differ between two looks. */
+export function changedTables(before: Fingerprint, after: Fingerprint): string[] {
+  return [...after].filter(([table, hash]) => before.get(table) !== hash).map(([table]) => table)
+}
+
+/** What a tenant's rows say that tells them from another's: ids, names, addresses. */
+export async function valuesOf(tenantId: string): Promise<Set<string>> {
+  const rows = [...(await rowsOf(tenantId)).values()].flat()
+  return new Set(
+    rows.flatMap((row) => textsIn(JSON.parse(row))).filter((it) => it.length >= TELLING),
+  )
+}
+
+function textsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value]
+  if (typeof value !== 'object' || value === null) return []
+  return Object.values(value).flatMap(textsIn)
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
 }
 
 const tenantTables = `
-  select c.oid::regclass::text as name
+  select c.oid::regclass::text as name,
+    case when c.oid = 'tenantry.tenants'::regclass then 'id' else 'tenant_id' end as owner
   from pg_class c
-  join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped
   join pg_namespace n on n.oid = c.relnamespace
   where c.relkind in ('r', 'p') and not c.relispartition and n.nspname in ('public', 'tenantry')
+    and (c.oid = 'tenantry.tenants'::regclass or exists (select from pg_attribute a
+      where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped))
   order by 1`

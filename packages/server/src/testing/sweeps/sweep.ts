@@ -3,11 +3,18 @@ import { describe, expect, test } from 'vitest'
 import type { App } from '../../define_app.ts'
 import { accessFaults, accessTable, observeAccess } from './access.ts'
 import { auditFaults } from './audit.ts'
+import { type Check, unexcepted } from './exceptions.ts'
+import { inFilledWorld } from './filled_database.ts'
 import { isolationFaults } from './isolation.ts'
+import { lifecycleFaults } from './lifecycle.ts'
+import { planFaults } from './plans.ts'
 import { replyFaults } from './replies.ts'
 import { lintFaults, schemaRecord, tenantlessFaults } from './schema.ts'
+import { secretFaults } from './secrets.ts'
 import { countStatements, statementTable } from './statements.ts'
 import { createWorld, type SweepOptions, type World } from './world.ts'
+
+const PLANS_PATIENCE_MS = 600_000
 
 /**
  * Registers the promises about the whole API as tests: every route and table of `app`, the kernel's
@@ -17,18 +24,21 @@ import { createWorld, type SweepOptions, type World } from './world.ts'
 export function sweep(app: App, options: SweepOptions & { records: URL }): void {
   const record = (name: string) => fileURLToPath(new URL(name, options.records))
   const inWorld = async <T>(work: (world: World) => Promise<T>): Promise<T> => {
-    const world = await createWorld(app, options)
+    const settings = { LOG_LEVEL: 'debug', ...options.settings }
+    const world = await createWorld(app, { ...options, settings })
     return work(world).finally(world.close)
   }
-  describe('every route and table', () => {
+  const rest = (check: Check, faults: string[]) => unexcepted(check, faults, options.exceptions)
+  // A sweep grows with the app, and a busy machine takes its time.
+  describe('every route and table', { timeout: 60_000 }, () => {
     test('lets in whom the policy lets in, and nobody else (AUTHZ-1)', () =>
       inWorld(async (world) => {
         const matrix = await observeAccess(world)
-        expect(accessFaults(world, matrix)).toEqual([])
+        expect(rest('access', accessFaults(world, matrix))).toEqual([])
         await expect(accessTable(world, matrix)).toMatchFileSnapshot(record('access.md'))
       }))
     test("knows nothing of another tenant's (RLS-4, TEN-5, TEN-6)", async () => {
-      expect(await inWorld(isolationFaults)).toEqual([])
+      expect(rest('isolation', await inWorld(isolationFaults))).toEqual([])
     })
     test('costs the statements it is known to cost', () =>
       inWorld(async (world) => {
@@ -36,16 +46,32 @@ export function sweep(app: App, options: SweepOptions & { records: URL }): void 
         await expect(table).toMatchFileSnapshot(record('statements.md'))
       }))
     test('answers as it is described (API-2)', async () => {
-      expect(await inWorld(replyFaults)).toEqual([])
+      expect(rest('replies', await inWorld(replyFaults))).toEqual([])
     })
     test('leaves its row in the audit log (AUD-1)', async () => {
-      expect(await inWorld(auditFaults)).toEqual([])
+      expect(rest('audit', await inWorld(auditFaults))).toEqual([])
     })
+    test('lets go of what is deleted, and keeps nothing that was refused (API-3)', async () => {
+      expect(rest('lifecycle', await inWorld(lifecycleFaults))).toEqual([])
+    })
+    test('keeps secrets out of logs, rows, mails and replies (AUD-1)', async () => {
+      expect(rest('secrets', await inWorld(secretFaults))).toEqual([])
+    })
+    const scale = { tenants: 200, rows: options.planRows ?? 500 }
+    const at = `${scale.tenants} tenants x ${scale.rows} rows`
+    test(
+      `reaches its rows by an index that leads with the tenant, at ${at} (RLS-13)`,
+      async () => {
+        const faults = await inFilledWorld(app, options, scale, planFaults)
+        expect(rest('plans', faults)).toEqual([])
+      },
+      PLANS_PATIENCE_MS,
+    )
     test('passes the row-level security lint (RLS-1)', async () => {
-      expect(await lintFaults(app)).toEqual([])
+      expect(rest('lint', await lintFaults(app))).toEqual([])
     })
     test('shows and takes nothing without a tenant (RLS-2)', async () => {
-      expect(await tenantlessFaults(app)).toEqual([])
+      expect(rest('tenantless', await tenantlessFaults(app))).toEqual([])
     })
     test('has the keys, policies and grants it is known to have (RLS-5, RLS-6, RLS-9)', async () => {
       await expect(await schemaRecord()).toMatchFileSnapshot(record('schema.md'))

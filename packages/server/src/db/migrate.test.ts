@@ -1,0 +1,162 @@
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { appMigrations, onEmptyDatabase, onMigratedDatabase } from '../../test/databases.ts'
+import { schemaOf } from '../../test/schema_dump.ts'
+import {
+  type History,
+  histories,
+  migrateDown,
+  migrateUp,
+  migrationFault,
+  migrationStatus,
+} from './migrate.ts'
+import { withClient } from './setup.ts'
+
+const KERNEL = ['0001_tenancy', '0002_control_plane', '0003_sessions', '0004_audit']
+
+const run = (url: string, sql: string) => withClient(url, (client) => client.query(sql))
+
+/** The starter's migrations and these, in a folder of their own. */
+async function historiesWith(files: Record<string, string>): Promise<[History, History]> {
+  const folder = await mkdtemp(join(tmpdir(), 'tenantry-migrations-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  await cp(appMigrations, folder, { recursive: true })
+  for (const [name, sql] of Object.entries(files)) await writeFile(join(folder, name), sql)
+  const [kernel, app] = histories(folder)
+  if (kernel === undefined || app === undefined) throw new Error('two histories')
+  return [kernel, app]
+}
+
+test('up, all the way down and up again leaves the same schema', async () => {
+  await onEmptyDatabase(async ({ owner }) => {
+    const all = await historiesWith({})
+    const [kernel, app] = all
+    const names = [...KERNEL.map((it) => `kernel ${it}`), 'app 0001_projects']
+    expect(await migrateUp(owner, all)).toEqual(names)
+    const first = await schemaOf(owner)
+    expect(first.join('\n')).toContain('app_own_tenant')
+
+    expect(await migrateDown(owner, app)).toEqual(['app 0001_projects'])
+    for (const name of KERNEL.toReversed()) {
+      expect(await migrateDown(owner, kernel)).toEqual([`kernel ${name}`])
+    }
+    const left = (await schemaOf(owner)).filter((it) => !/_migrations|^schema /.test(it))
+    expect(left).toEqual([])
+
+    expect(await migrateUp(owner, all)).toEqual(names)
+    expect(await schemaOf(owner)).toEqual(first)
+  })
+})
+
+test('taking back one step and redoing it leaves the same schema', async () => {
+  await onMigratedDatabase(async ({ owner }) => {
+    const [kernel] = await historiesWith({})
+    const before = await schemaOf(owner)
+    await migrateDown(owner, kernel)
+    expect(await schemaOf(owner)).not.toEqual(before)
+    await migrateUp(owner, histories(appMigrations))
+    expect(await schemaOf(owner)).toEqual(before)
+  })
+})
+
+test('of two runs at once one migrates, and the other finds it done (OPS-3)', async () => {
+  await onEmptyDatabase(async ({ owner }) => {
+    const all = await historiesWith({})
+    const done = await Promise.all([migrateUp(owner, all), migrateUp(owner, all)])
+    expect(done.map((it) => it.length).sort()).toEqual([0, 5])
+  })
+})
+
+test('a migration that fails leaves nothing of itself and all that was before it', async () => {
+  await onMigratedDatabase(async ({ owner }) => {
+    const all = await historiesWith({
+      '0002_fine.up.sql': 'create table fine (id int);',
+      '0003_broken.up.sql': 'create table half (id int); select 1 / 0;',
+      '0004_after.up.sql': 'create table after (id int);',
+    })
+    const [, app] = all
+    await expect(migrateUp(owner, all)).rejects.toThrow(
+      'migration 0003_broken.up.sql of the app failed: division by zero; nothing of it was kept: ' +
+        `correct it in ${app.folder} and migrate again`,
+    )
+    const schema = (await schemaOf(owner)).join('\n')
+    expect(schema).toContain('fine')
+    expect(schema).not.toMatch(/half|after/)
+    const statuses = await migrationStatus(owner, all)
+    expect(statuses[1]).toMatchObject({
+      applied: ['0001_projects', '0002_fine'],
+      pending: ['0003_broken', '0004_after'],
+    })
+    await writeFile(join(app.folder, '0003_broken.up.sql'), 'create table whole (id int);')
+    expect(await migrateUp(owner, all)).toEqual(['app 0003_broken', 'app 0004_after'])
+  })
+})
+
+test('a runner that is killed amid a migration leaves nothing of it, and the next one goes on', async () => {
+  await onMigratedDatabase(async ({ owner }) => {
+    const slow = 'create table half (id int); select pg_sleep(30);'
+    const all = await historiesWith({ '0002_slow.up.sql': slow })
+    const migrating = migrateUp(owner, all)
+    const killed = expect(migrating).rejects.toThrow(/^the connection was lost while migrating/)
+    await expect
+      .poll(async () => {
+        const { rowCount } = await run(
+          owner,
+          `select pg_terminate_backend(pid) from pg_stat_activity
+           where datname = current_database() and wait_event = 'PgSleep'`,
+        )
+        return rowCount
+      })
+      .toBe(1)
+    await killed
+    expect((await schemaOf(owner)).join('\n')).not.toContain('half')
+    await writeFile(join(all[1].folder, '0002_slow.up.sql'), 'create table whole (id int);')
+    expect(await migrateUp(owner, all)).toEqual(['app 0002_slow'])
+  })
+})
+
+test('gives up on a table that is in use, and harms nobody who uses it (OPS-3)', async () => {
+  await onMigratedDatabase(async ({ owner, app }) => {
+    expect((await run(owner, 'show lock_timeout')).rows).toEqual([{ lock_timeout: '3s' }])
+    // As the role's own limit does it, in less time.
+    const impatient = new URL(owner)
+    impatient.searchParams.set('options', '-c lock_timeout=200ms')
+    const all = await historiesWith({ '0002_more.up.sql': 'alter table projects add more int;' })
+    await withClient(app, async (client) => {
+      await client.query('begin')
+      await client.query('select id from projects')
+      await expect(migrateUp(impatient.href, all)).rejects.toThrow(
+        'migration 0002_more.up.sql of the app failed: canceling statement due to lock timeout; ' +
+          'nothing of it was kept: a table that it changes is in use: migrate again when it is less busy',
+      )
+      expect((await client.query('select id from projects')).rowCount).toBe(0)
+      await client.query('commit')
+    })
+    expect(await migrateUp(owner, all)).toEqual(['app 0002_more'])
+  })
+})
+
+test('says where the database stands, to the role that knows least too', async () => {
+  await onEmptyDatabase(async ({ owner, identity }) => {
+    const all = await historiesWith({})
+    const fault = async () => migrationFault(await migrationStatus(identity, all))
+    expect(await fault()).toBe(
+      `the database is behind this code (missing ${KERNEL.join(', ')}, 0001_projects); ` +
+        'run: tenantry migrate up',
+    )
+    await migrateUp(owner, all)
+    expect(await fault()).toBeUndefined()
+    expect(await migrationStatus(identity, all)).toEqual([
+      { history: 'kernel', applied: KERNEL, pending: [], unknown: [] },
+      { history: 'app', applied: ['0001_projects'], pending: [], unknown: [] },
+    ])
+    await run(owner, "insert into tenantry.app_migrations (name, run_on) values ('0009_x', now())")
+    const ahead = 'the database is ahead of this code (it has 0009_x); deploy the newer code'
+    expect(await fault()).toBe(ahead)
+    expect(await migrateUp(owner, all)).toEqual([])
+    await writeFile(join(all[1].folder, '0002_more.up.sql'), 'select 1;')
+    await expect(migrateUp(owner, all)).rejects.toThrow(ahead)
+  })
+})

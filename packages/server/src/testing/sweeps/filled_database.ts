@@ -1,0 +1,146 @@
+import { randomBytes } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import type pg from 'pg'
+import { inject } from 'vitest'
+import { histories, migrateUp } from '../../db/migrate.ts'
+import { type RoleUrls, setupDatabase, withClient, withDatabase } from '../../db/setup.ts'
+import type { App } from '../../define_app.ts'
+import { createWorld, type SweepOptions, type World } from './world.ts'
+
+/** How many tenants, and how many rows each has in every table that the API fills. */
+export interface Scale {
+  tenants: number
+  rows: number
+}
+
+/** A world on a database of its own, with tables as full as `scale` says. */
+export interface FilledWorld {
+  world: World
+  urls: RoleUrls
+}
+
+/** Makes a database, fills it by copies of what the API makes, runs `work`, and drops it. */
+export async function inFilledWorld<T>(
+  app: App,
+  options: SweepOptions,
+  scale: Scale,
+  work: (filled: FilledWorld) => Promise<T>,
+): Promise<T> {
+  return onOwnDatabase(app, async (urls) => {
+    const { app: DB_URL, identity: DB_IDENTITY_URL, platform: DB_PLATFORM_URL } = urls
+    const settings = { ...options.settings, DB_URL, DB_IDENTITY_URL, DB_PLATFORM_URL }
+    const world = await createWorld(app, { ...options, settings })
+    try {
+      await fillTables(urls, world, scale)
+      return await work({ world, urls })
+    } finally {
+      await world.close()
+    }
+  })
+}
+
+async function onOwnDatabase<T>(app: App, work: (urls: RoleUrls) => Promise<T>): Promise<T> {
+  const { admin, owner, ...doors } = inject('tenantryDatabase')
+  const database = `tenantry_test_${randomBytes(6).toString('hex')}`
+  const on = (url: string) => withDatabase(url, database)
+  // The roles have their passwords already.
+  await setupDatabase({ adminUrl: admin, database, passwords: {} })
+  const urls = {
+    owner: on(owner),
+    app: on(doors.app),
+    identity: on(doors.identity),
+    platform: on(doors.platform),
+  }
+  try {
+    await migrateUp(urls.owner, histories(fileURLToPath(app.migrations)))
+    return await work(urls)
+  } finally {
+    await withClient(admin, (client) => client.query(`drop database ${database} with (force)`))
+  }
+}
+
+async function fillTables(urls: RoleUrls, { a }: World, scale: Scale): Promise<void> {
+  await withClient(urls.owner, dropForeignKeys)
+  await withClient(urls.platform, async (client) => {
+    await client.query('set statement_timeout = 0')
+    await client.query(tenantsSql, [scale.tenants - 1])
+    const { rows: tables } = await client.query<Table>(tablesSql)
+    for (const table of tables) {
+      const template = table.name === 'tenantry.users' ? a.admin.id : a.tenant.id
+      await client.query(copiesSql(table), [template, scale.tenants, scale.rows, a.tenant.id])
+    }
+  })
+  await withClient(urls.owner, (client) => client.query('analyze'))
+}
+
+// Copies need not be checked one by one, and no plan of a read asks for a foreign key.
+async function dropForeignKeys(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ statement: string }>(`
+    select format('alter table %s drop constraint %I', conrelid::regclass, conname) as statement
+    from pg_constraint con join pg_namespace n on n.oid = con.connamespace
+    where contype = 'f' and n.nspname in ('public', 'tenantry') and conparentid = 0`)
+  for (const { statement } of rows) await client.query(statement)
+}
+
+interface Table {
+  name: string
+  columns: Column[]
+}
+
+interface Column {
+  name: string
+  type: string
+  defaulted: boolean
+  unique: boolean
+}
+
+// Row n of one table refers to row n of the others, by ids that follow from n.
+function copiesSql({ name, columns }: Table): string {
+  const names = columns.map((it) => `"${it.name}"`)
+  const owner = name === 'tenantry.users' ? 'id' : 'tenant_id'
+  return `
+    with template as (select * from ${name} where ${owner} = $1 limit 1)
+    insert into ${name} (${names.join(', ')})
+    select ${columns.map(expressionOf).join(', ')}
+    from template s, generate_series(0, $2::int - 1) t, generate_series(1, $3::int) i,
+      lateral (select t::bigint * $3::int + i as n) as n`.concat(
+    owner === 'id' ? ' where $4::uuid is not null' : '',
+  )
+}
+
+function expressionOf({ name, type, defaulted, unique }: Column): string {
+  if (name === 'tenant_id')
+    return `case when t = 0 then $4::uuid else ${idFrom('01910000', 't')} end`
+  const given = `s."${name}"`
+  if (type === 'uuid') {
+    return defaulted ? given : `case when ${given} is not null then ${idFrom('01900000', 'n')} end`
+  }
+  if (!unique) return given
+  if (type === 'text') return `left(${given}, 20) || '_' || n`
+  if (type === 'bytea') return 'sha256(n::text::bytea)'
+  return `n::text::${type}`
+}
+
+function idFrom(prefix: string, number: string): string {
+  return `('${prefix}-0000-7000-8000-' || lpad(to_hex(${number}), 12, '0'))::uuid`
+}
+
+const tenantsSql = `
+  insert into tenantry.tenants (id, name, subdomain, code)
+  select ${idFrom('01910000', 't')}, 'Copy', 'copy-' || t, 'COPY_' || t
+  from generate_series(1, $1::int) t`
+
+const tablesSql = `
+  select c.oid::regclass::text as name, json_agg(json_build_object(
+    'name', a.attname, 'type', format_type(a.atttypid, null), 'defaulted', a.atthasdef,
+    'unique', exists (select from pg_index i
+      where i.indrelid = c.oid and i.indisunique and a.attnum = any (i.indkey::int2[])))) as columns
+  from pg_class c
+  join pg_namespace n on n.oid = c.relnamespace
+  join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    and a.attgenerated = '' and a.attidentity = ''
+  where c.relkind in ('r', 'p') and not c.relispartition and n.nspname in ('public', 'tenantry')
+    and has_table_privilege(c.oid, 'insert')
+    and (c.oid = 'tenantry.users'::regclass or exists (select from pg_attribute t
+      where t.attrelid = c.oid and t.attname = 'tenant_id' and not t.attisdropped))
+  group by c.oid order by 1`

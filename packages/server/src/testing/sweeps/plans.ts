@@ -1,0 +1,104 @@
+import { CompiledQuery, type Kysely } from 'kysely'
+import { withClient } from '../../db/setup.ts'
+import type { KernelTables } from '../../db/tables.ts'
+import type { SentStatement } from '../record_statements.ts'
+import type { FilledWorld } from './filled_database.ts'
+import { inSafeOrder } from './statements.ts'
+import { call, nameOf, type World } from './world.ts'
+
+/**
+ * Explains every statement that a successful call of each route sends, as the role that sent it, with
+ * its tenant set: a table that tenants share is reached by an index that leads with the tenant, or not
+ * at all. Gives what reads more.
+ */
+export async function planFaults({ world, urls }: FilledWorld): Promise<string[]> {
+  const indexes = await withClient(urls.owner, async (client) => {
+    const { rows } = await client.query<Index>(indexesSql)
+    return rows
+  })
+  const faults = new Set<string>()
+  const explained = new Set<string>()
+  for (const route of inSafeOrder(world.routes)) {
+    const { a, api } = world
+    const sent = await api.statementsOf(async () => {
+      await call(world, route, a, a.admin)
+      await api.running.settle()
+    })
+    for (const statement of sent.filter(({ text }) => isExplainable(text))) {
+      if (explained.has(statement.text)) continue
+      explained.add(statement.text)
+      for (const fault of faultsIn(await explain(world, statement), indexes)) {
+        faults.add(`${nameOf(route)}: ${fault}; add an index on (tenant_id, …) for what it asks`)
+      }
+    }
+  }
+  return [...faults]
+}
+
+interface PlanNode {
+  'Node Type': string
+  'Relation Name'?: string
+  'Index Name'?: string
+  'Index Cond'?: string
+  Plans?: PlanNode[]
+}
+
+interface Index {
+  table: string
+  /** Has the table rows of all tenants, side by side? */
+  tenants: boolean
+  index: string
+  leads: string
+}
+
+function isExplainable(text: string): boolean {
+  return /^\s*(select|with|insert|update|delete)\b/i.test(text)
+}
+
+async function explain(
+  { api, a }: World,
+  { door, text, values }: SentStatement,
+): Promise<PlanNode> {
+  const query = CompiledQuery.raw(`explain (format json) ${text}`, [...values])
+  const ask = async (db: Kysely<KernelTables>) => {
+    const { rows } = await db.executeQuery<{ 'QUERY PLAN': { Plan: PlanNode }[] }>(query)
+    return rows[0]?.['QUERY PLAN'][0]?.Plan
+  }
+  const { doors } = api
+  const plan = await (door === 'app'
+    ? doors.inTenant(a.tenant.id, ask)
+    : doors.asIdentity(ask, a.tenant.id))
+  if (plan === undefined) throw new Error(`no plan for ${text}`)
+  return plan
+}
+
+function faultsIn(node: PlanNode, indexes: Index[]): string[] {
+  const below = (node.Plans ?? []).flatMap((it) => faultsIn(it, indexes))
+  const fault = faultOf(node, indexes)
+  return fault === undefined ? below : [fault, ...below]
+}
+
+function faultOf(node: PlanNode, indexes: Index[]): string | undefined {
+  const table = node['Relation Name']
+  if (node['Node Type'] === 'Seq Scan') {
+    return indexes.some((it) => it.table === table) ? `reads all of ${table}` : undefined
+  }
+  const used = indexes.find((it) => it.index === node['Index Name'])
+  if (used === undefined || !used.tenants || used.leads === 'tenant_id') return undefined
+  // One that begins with an id and goes on with the tenant reads one tenant's rows as well.
+  if (node['Index Cond']?.includes('tenant_id') === true) return undefined
+  return `reads ${used.table} by ${used.index}, which leads with ${used.leads}`
+}
+
+const indexesSql = `
+  select c.relname as table, (select relname from pg_class where oid = i.indexrelid) as index, lead.attname as leads,
+    t.attname is not null as tenants
+  from pg_class c
+  join pg_namespace n on n.oid = c.relnamespace
+  left join pg_attribute t on t.attrelid = c.oid and t.attname = 'tenant_id' and not t.attisdropped
+  left join pg_index i on i.indrelid = c.oid
+  left join pg_attribute lead on lead.attrelid = c.oid and lead.attnum = i.indkey[0]
+  where n.nspname in ('public', 'tenantry') and c.relkind in ('r', 'p')
+    and (t.attname is not null or c.oid = 'tenantry.users'::regclass)
+    -- Empty ones: no route fills them, and every way through nothing is short.
+    and c.reltuples > 0`

@@ -1,0 +1,159 @@
+import { inject } from 'vitest'
+import { withClient } from '../../db/setup.ts'
+import type { Route } from '../../http/route.ts'
+import type { TestReply, TestRequest } from '../http_client.ts'
+import type { TestUser } from '../test_app.ts'
+import { inSafeOrder } from './statements.ts'
+import { bodyFor, type Inhabited, nameOf, pathIn, type World } from './world.ts'
+
+/**
+ * Calls every route well and badly with passwords and tokens that are known, and looks for them where
+ * none may be: in a reply (but for new tokens, in the one that issues them), a log line, a row of any
+ * table, a mail (but for a reset token, in its own). Gives where one was found, never the secret.
+ */
+export async function secretFaults(world: World): Promise<string[]> {
+  const watch = watchReplies(secretsOf(world.b))
+  const resetToken = await askForReset(world, watch)
+  for (const route of inSafeOrder(world.routes)) {
+    for (const request of requestsTo(world, route, [...watch.secrets])) {
+      watch.see(nameOf(route), await world.b.tenant.send({ method: route.method, ...request }))
+    }
+  }
+  await useReset(world, watch, resetToken)
+  await world.api.running.settle()
+  const secrets = [...watch.secrets].flatMap(spellings)
+  return [
+    ...new Set([
+      ...watch.faults,
+      ...logFaults(world, secrets),
+      ...(await mailFaults(world, secrets, resetToken)),
+      ...(await rowFaults(secrets)),
+    ]),
+  ]
+}
+
+interface Watch {
+  secrets: Set<string>
+  faults: string[]
+  /** Looks for secrets in a reply, then learns the ones that it issues. */
+  see(name: string, reply: TestReply): void
+}
+
+function watchReplies(secrets: Set<string>): Watch {
+  const faults: string[] = []
+  return {
+    secrets,
+    faults,
+    see(name, { text, headers, json }) {
+      const all = JSON.stringify(headers) + text
+      if (holdsOne(all, secrets)) faults.push(`${name}: its reply repeats a secret`)
+      for (const field of ['access_token', 'refresh_token']) {
+        if (typeof json?.[field] === 'string') secrets.add(json[field])
+      }
+    },
+  }
+}
+
+function secretsOf({ users, spare }: Inhabited): Set<string> {
+  const everybody: TestUser[] = [...Object.values(users), spare]
+  return new Set(everybody.flatMap((it) => [it.password, it.accessToken, it.refreshToken]))
+}
+
+async function askForReset({ b, api }: World, watch: Watch): Promise<string> {
+  const { email } = b.spare
+  const path = '/api/auth/forgot-password'
+  watch.see(`POST ${path}`, await b.tenant.send({ method: 'POST', path, body: { email } }))
+  await api.running.settle()
+  const mails = await api.mailsTo(email)
+  const [token] = mails.flatMap(({ text }) => /token=([\w-]{20,})/.exec(text)?.[1] ?? [])
+  if (token === undefined) throw new Error('the sweeps found no reset token in the mail')
+  watch.secrets.add(token)
+  return token
+}
+
+// Last, for it ends every session of its user.
+async function useReset({ b }: World, watch: Watch, token: string): Promise<void> {
+  const new_password = `${b.spare.password}-changed`
+  watch.secrets.add(new_password)
+  const path = '/api/auth/reset-password'
+  const body = { token, new_password }
+  const reply = await b.tenant.send({ method: 'POST', path, body })
+  if (reply.status !== 200) throw new Error(`the sweeps could not reset a password: ${reply.text}`)
+  watch.see(`POST ${path}`, reply)
+}
+
+// Well; with secrets where they do not belong; and as somebody who may do nothing.
+function requestsTo(
+  world: World,
+  route: Route,
+  secrets: string[],
+): (TestRequest & { user?: TestUser | undefined })[] {
+  const { b } = world
+  const path = pathIn(route, b)
+  const body = bodyFor(world, route, b)
+  const [password = '', access = '', refresh = ''] = secrets
+  const query = new URLSearchParams({ password, access_token: access, refresh_token: refresh })
+  const misplaced = { path: `${path}?${query}`, user: b.admin }
+  return [
+    { path, body, user: b.admin },
+    ...(route.access === 'public' ? [] : [{ ...misplaced, body }]),
+    { ...misplaced, body: { password, token: access, refresh_token: { of: refresh } } },
+    { ...misplaced, body: `{"password":"${password}",` },
+    { ...misplaced, user: undefined, headers: { authorization: `Basic ${password}` } },
+    { ...misplaced, user: b.users['none'] },
+  ]
+}
+
+function logFaults({ api }: World, secrets: string[]): string[] {
+  const lines = api.logLines.filter((line) => holdsOne(line, secrets))
+  return lines.map((line) => {
+    const { msg, route } = JSON.parse(line)
+    return `log line "${msg ?? route}": holds a secret`
+  })
+}
+
+async function mailFaults({ api, b }: World, secrets: string[], own: string): Promise<string[]> {
+  const faults: string[] = []
+  for (const { email } of [...Object.values(b.users), b.spare]) {
+    for (const mail of await api.mailsTo(email, 0)) {
+      const others = email === b.spare.email ? secrets.filter((it) => it !== own) : secrets
+      if (holdsOne(JSON.stringify(mail), others))
+        faults.push(`mail "${mail.subject}": holds a secret`)
+    }
+  }
+  return faults
+}
+
+// The operators' door reads every table that any door reads.
+async function rowFaults(secrets: string[]): Promise<string[]> {
+  return withClient(inject('tenantryDatabase').platform, async (client) => {
+    const { rows: tables } = await client.query<{ name: string }>(readableTables)
+    const faults: string[] = []
+    for (const { name } of tables) {
+      const { rowCount } = await client.query(
+        `select from ${name} t where to_jsonb(t)::text ~ $1 limit 1`,
+        [secrets.map((it) => it.replaceAll(/[.\\+*?[^\]$(){}=!<>|:#-]/g, '\\$&')).join('|')],
+      )
+      if (rowCount !== 0) faults.push(`table ${name}: a row holds a secret`)
+    }
+    return faults
+  })
+}
+
+function holdsOne(text: string, secrets: Iterable<string>): boolean {
+  return [...secrets].some((it) => text.includes(it))
+}
+
+// As it is, in a bytea column, and what makes a token one: its signature.
+function spellings(secret: string): string[] {
+  const [, , signature] = secret.split('.')
+  const written = [secret, Buffer.from(secret).toString('hex')]
+  return signature === undefined ? written : [...written, signature]
+}
+
+const readableTables = `
+  select c.oid::regclass::text as name
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where c.relkind in ('r', 'p') and n.nspname in ('public', 'tenantry')
+    and has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage')
+  order by 1`
