@@ -42,6 +42,13 @@ export default {
     ),
 
     rule(
+      'scaffolder-stands-alone',
+      '`npm create tenantry` installs it and nothing else, on any Node that is new enough.',
+      { path: '^packages/create-tenantry/', pathNot: tests },
+      { pathNot: '^packages/create-tenantry/', dependencyTypesNot: ['core'] },
+    ),
+
+    rule(
       'db-knows-no-http',
       'Jobs and the CLI use the database without a request.',
       { path: `${kernel}db/` },

@@ -48,6 +48,8 @@ const greps: Grep[] = [
       'packages/server/src/cli/user.ts': "the operators' door sees every tenant",
       'packages/server/src/http/audit.ts': "the operators' door has no tenant set",
       'packages/server/src/testing/test_app.ts': "the operators' door sees every tenant",
+      'packages/server/src/cli/new_fields.ts': 'a column that no new resource may name again',
+      'packages/server/src/cli/new_migration.ts': 'writes the migration of a new table',
       'packages/server/src/testing/sweeps/': "tries to reach another tenant's rows",
     },
   },
@@ -76,7 +78,7 @@ const greps: Grep[] = [
   },
   {
     name: 'no way out of the types',
-    pattern: /: any\b|\bas any\b|\benum \w|@ts-(ignore|nocheck|expect-error)/,
+    pattern: /: any\b|\bas any\b|\benum \w+ \{|@ts-(ignore|nocheck|expect-error)/,
     instead: 'parse what is untyped at the edge; unions of literals instead of enums',
     files: typescript,
     allowed: { 'packages/server/src/testing/http_client.ts': 'a test reads the JSON it expects' },

@@ -21,6 +21,7 @@ const forbidden: Record<string, [from: string, to: string]> = {
   'testing-in-tests-only': ['starter/src/b.ts', 'tenantry/testing'],
   'kernel-knows-no-app': [`${kernel}/policy.ts`, '../../../starter/src/a.ts'],
   'sources-need-no-scripts': ['starter/src/c.ts', '../../scripts/check.ts'],
+  'scaffolder-stands-alone': ['packages/create-tenantry/src/a.ts', 'semver'],
   'db-knows-no-http': [`${kernel}/db/page.ts`, '../http/route.ts'],
   'only-wiring-knows-modules': [`${kernel}/http/tenant.ts`, '../modules/tenants/tenants.ts'],
   'modules-keep-their-internals': [`${kernel}/modules/members/members.ts`, '../tenants/secret.ts'],

@@ -1,5 +1,9 @@
+import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { z } from 'zod'
 import { explain, wantsStack } from './explain.ts'
+
+const Manifest = z.object({ version: z.string() })
 
 interface Noun {
   summary: string
@@ -32,6 +36,14 @@ const nouns: Record<string, Noun> = {
     summary: 'delete the embedded database (never in production)',
     load: async () => (await import('./reset.ts')).resetCommand(),
   },
+  generate: {
+    summary: 'write what follows from migrations and routes: tables.ts, openapi.json',
+    load: async () => (await import('./generate.ts')).generateCommand(),
+  },
+  new: {
+    summary: 'write a new resource: migration, routes, test',
+    load: async () => (await import('./new.ts')).newCommand(),
+  },
   doctor: {
     summary: 'check settings, database, roles and row-level security',
     load: async () => (await import('./doctor.ts')).doctorCommand(),
@@ -60,6 +72,7 @@ export async function run(args: string[]): Promise<void> {
 async function programFor(args: string[]): Promise<Command> {
   const program = new Command('tenantry')
     .description('A multi-tenant SaaS backend: run it, migrate it, look after its tenants.')
+    .version(ownVersion())
     .showHelpAfterError('(see: tenantry --help)')
     .addHelpText('after', examples)
   const asked = args.find((it) => !it.startsWith('-') && it !== 'help')
@@ -68,6 +81,11 @@ async function programFor(args: string[]): Promise<Command> {
     else program.command(name).summary(summary).description(summary)
   }
   return program
+}
+
+function ownVersion(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return Manifest.parse(JSON.parse(manifest)).version
 }
 
 const examples = `

@@ -1,0 +1,53 @@
+// Makes dist/template from the starter, when the package is packed: there is one source. What only serves
+// this repository is left out; a change of the starter that this does not expect stops the packing.
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+
+const root = join(import.meta.dirname, '../../..')
+const template = join(import.meta.dirname, '../dist/template')
+const starter = join(root, 'starter')
+
+await rm(template, { recursive: true, force: true })
+await cp(starter, template, {
+  recursive: true,
+  filter: (path) =>
+    !/^[\\/](node_modules|\.data|\.env|coverage)\b/.test(path.slice(starter.length)),
+})
+await cp(join(import.meta.dirname, '../files'), template, { recursive: true })
+
+await change('package.json', async (text) => {
+  const { name: _name, license: _license, ...manifest } = JSON.parse(text)
+  manifest.dependencies.tenantry = await kernelVersion()
+  return `${JSON.stringify(manifest, null, 2)}\n`
+})
+// Elsewhere `tenantry` is in node_modules.
+await change('tsconfig.json', (text) =>
+  cut(text, /,\s*\/\/ Beside the kernel[\s\S]*?"paths": \{[^}]*\}/),
+)
+await change('vitest.config.ts', (text) =>
+  cut(text, /^ *\/\/ Beside the kernel.*\n *resolve: .*\n/m),
+)
+await copyGuide('docs/adding-a-resource.md')
+
+async function change(name: string, work: (text: string) => string | Promise<string>) {
+  const path = join(template, name)
+  await writeFile(path, await work(await readFile(path, 'utf8')))
+}
+
+function cut(text: string, pattern: RegExp): string {
+  const rest = text.replace(pattern, '')
+  if (rest === text) throw new Error(`the starter has changed: nothing looks like ${pattern}`)
+  return rest
+}
+
+async function kernelVersion(): Promise<string> {
+  const manifest = await readFile(join(root, 'packages/server/package.json'), 'utf8')
+  return JSON.parse(manifest).version
+}
+
+// The guide speaks of starter/, which is the folder of the new app.
+async function copyGuide(path: string): Promise<void> {
+  const text = await readFile(join(root, path), 'utf8')
+  await mkdir(dirname(join(template, path)), { recursive: true })
+  await writeFile(join(template, path), text.replaceAll('starter/', ''))
+}
