@@ -53,6 +53,12 @@ export function sourceOfSetting(
   return readEnvironmentFile(folder)[name] ? '.env' : 'default'
 }
 
+/** The text a setting is read from: what is given, or the default here. Undefined for none. */
+export function textOfSetting(name: string, environment: NodeJS.ProcessEnv): string | undefined {
+  const text = environment[name] || defaultsFor(environment)[name]
+  return text === EMPTY_LIST ? undefined : text
+}
+
 /** Parses and checks the environment. Throws a ConfigError that lists every fault. */
 export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   const { values, faults } = readSettings(environment)
@@ -74,11 +80,11 @@ export function loadCommandConfig(environment: NodeJS.ProcessEnv): CommandConfig
 
 function readSettings(environment: NodeJS.ProcessEnv): { values: CommandConfig; faults: string[] } {
   const production = environment['NODE_ENV'] === 'production'
-  const defaults = defaultsFor(production, environment)
+  const defaults = defaultsFor(environment)
   const faults: string[] = []
   const values: Record<string, unknown> = { production }
   for (const [name, setting] of Object.entries<Setting<unknown>>(settings)) {
-    const given = environment[name] || defaults[name] || setting.fallback
+    const given = environment[name] || defaults[name]
     if (given === undefined || given === '') continue
     try {
       values[name] = setting.parse(given)
@@ -95,14 +101,24 @@ function readEnvironmentFile(folder: string): Record<string, string | undefined>
   return existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {}
 }
 
-function defaultsFor(production: boolean, environment: NodeJS.ProcessEnv): Record<string, string> {
-  // The seed's switch: PROD_ENV=prod keeps the tenant of localhost in production.
-  const localhost: Record<string, string> =
-    production && environment['PROD_ENV'] !== 'prod' ? {} : { DEFAULT_DEV_TENANT: 'public' }
-  if (production) return { ...none, ...localhost }
+function defaultsFor(environment: NodeJS.ProcessEnv): Record<string, string | undefined> {
+  const production = environment['NODE_ENV'] === 'production'
+  const fallbacks = Object.entries<Setting<unknown>>(settings).map(([name, it]) => [
+    name,
+    it.fallback,
+  ])
   return {
-    ...none,
-    ...localhost,
+    ...Object.fromEntries(fallbacks),
+    TRUST_PROXY: EMPTY_LIST,
+    CORS_ORIGINS: EMPTY_LIST,
+    // The seed's switch: PROD_ENV=prod keeps the tenant of localhost in production.
+    ...(production && environment['PROD_ENV'] !== 'prod' ? {} : { DEFAULT_DEV_TENANT: 'public' }),
+    ...(production ? {} : developmentOrigins(environment)),
+  }
+}
+
+function developmentOrigins(environment: NodeJS.ProcessEnv): Record<string, string> {
+  return {
     BASE_DOMAINS: 'localhost,local.com',
     PUBLIC_ORIGIN: `http://{tenant}.localhost${portSuffix(environment)}`,
   }
@@ -114,8 +130,8 @@ function portSuffix(environment: NodeJS.ProcessEnv): string {
   return Number.isInteger(port) && port >= 0 && port < 65_536 && port !== 80 ? `:${port}` : ''
 }
 
-// A list that holds nothing, so that lists are never undefined.
-const none: Record<string, string> = { TRUST_PROXY: ',', CORS_ORIGINS: ',' }
+// Holds nothing, so that lists are never undefined.
+const EMPTY_LIST = ','
 
 function productionFaults(production: boolean, environment: NodeJS.ProcessEnv): string[] {
   if (!production) return []

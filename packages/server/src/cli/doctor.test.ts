@@ -36,6 +36,7 @@ describe('tenantry doctor', { timeout: 90_000 }, () => {
         { name: 'SMTP_URL', value: 'smtp://ann:***@mail.example.com', source: '.env' },
         { name: 'LOG_LEVEL', value: 'warn', source: 'environment' },
         { name: 'JWT_ALGORITHM', value: 'HS256', source: 'default' },
+        { name: 'BASE_DOMAINS', value: 'localhost,local.com', source: 'default' },
       ]),
     )
     expect(stdout).not.toMatch(/hush|change-me/)

@@ -6,6 +6,7 @@ import {
   loadConfig,
   readEnvironment,
   sourceOfSetting,
+  textOfSetting,
 } from '../config.ts'
 import { weakSecret } from '../secrets.ts'
 import type { Setting } from '../setting.ts'
@@ -19,12 +20,12 @@ export interface ShownSetting {
   source: 'environment' | '.env' | 'default'
 }
 
-/** Every setting of this folder, secrets masked. */
+/** Every setting as it stands in this folder, secrets masked. */
 export function shownSettings(folder: string): ShownSetting[] {
   const environment = readEnvironment(folder)
-  return Object.entries<Setting<unknown>>(settings).map(([name, { secret, fallback }]) => {
-    const given = environment[name] || fallback
-    const value = given !== undefined && secret ? masked(given) : given
+  return Object.entries<Setting<unknown>>(settings).map(([name, { secret }]) => {
+    const text = textOfSetting(name, environment)
+    const value = text !== undefined && secret ? masked(text) : text
     return { name, value, source: sourceOfSetting(name, folder) }
   })
 }
