@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import type { Doors } from './db/tenancy.ts'
+import type { OperatorDoors } from './db/tenancy.ts'
 import { addMember } from './modules/members/members.ts'
 import { createTenant, findTenantId, type NewTenant } from './modules/tenants/tenants.ts'
 import { createUser, findUserId } from './modules/users/users.ts'
@@ -22,7 +22,11 @@ export interface DemoTenant extends NewTenant {
 }
 
 /** Writes the demo data; what is there already stays as it is. */
-export async function seedDemo(doors: Doors, passwords: Passwords, demo: Demo): Promise<void> {
+export async function seedDemo(
+  doors: OperatorDoors,
+  passwords: Passwords,
+  demo: Demo,
+): Promise<void> {
   for (const tenant of demo.tenants) {
     const tenantId = await seedTenant(doors, passwords, tenant)
     await doors.inTenant(tenantId, async (db: Kysely<never>) => demo.fill?.(db, tenant))
@@ -30,7 +34,11 @@ export async function seedDemo(doors: Doors, passwords: Passwords, demo: Demo): 
 }
 
 // Demo passwords are written directly: the rules for passwords are for people who choose one.
-async function seedTenant(doors: Doors, passwords: Passwords, tenant: DemoTenant): Promise<string> {
+async function seedTenant(
+  doors: OperatorDoors,
+  passwords: Passwords,
+  tenant: DemoTenant,
+): Promise<string> {
   const hashes = await Promise.all(tenant.members.map((it) => passwords.hash(it.password)))
   return doors.acrossTenants('demo data', async (db) => {
     const { name, subdomain, code } = tenant

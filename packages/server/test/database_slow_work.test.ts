@@ -90,7 +90,6 @@ function createWatch() {
     doors: (doors: Doors): Doors => ({
       inTenant: (tenantId, work) => doors.inTenant(tenantId, inside(work)),
       asIdentity: (work, tenantId) => doors.asIdentity(inside(work), tenantId),
-      acrossTenants: (reason, work) => doors.acrossTenants(reason, inside(work)),
     }),
     passwords: ({ hash, check }: Passwords): Passwords => ({
       hash(password) {

@@ -1,10 +1,10 @@
 import type pg from 'pg'
 import { onTestFinished } from 'vitest'
 import { createPool, type PoolSettings } from '../src/db/pool.ts'
-import { createDoors, type Doors } from '../src/db/tenancy.ts'
+import { createDoors, type OperatorDoors } from '../src/db/tenancy.ts'
 import { type DatabaseUrls, sharedDatabase } from './databases.ts'
 
-export interface TestDoors extends Doors {
+export interface TestDoors extends OperatorDoors {
   pools: Record<'app' | 'identity' | 'platform', pg.Pool>
   /** What the pools said of idle connections that broke. */
   lost: Error[]
@@ -17,7 +17,7 @@ type Overrides = Partial<Omit<PoolSettings, 'url' | 'name' | 'onError'>> & {
   urls?: Pick<DatabaseUrls, 'app' | 'identity' | 'platform'>
 }
 
-/** Doors with pools of their own, of one connection each; closed when the test has finished. */
+/** OperatorDoors with pools of their own, of one connection each; closed when the test has finished. */
 export function openTestDoors({ named = true, urls, ...settings }: Overrides = {}): TestDoors {
   const { app, identity, platform } = urls ?? sharedDatabase()
   const lost: Error[] = []

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import { type CommandConfig, loadCommandConfig, readEnvironment } from '../config.ts'
 import type { RequestInfo } from '../context.ts'
 import type { KernelTables } from '../db/tables.ts'
-import type { Doors } from '../db/tenancy.ts'
+import type { OperatorDoors } from '../db/tenancy.ts'
 import type { App } from '../define_app.ts'
 import { type AuditEntry, recordAudit } from '../http/audit.ts'
 import { newRequestId } from '../http/request_id.ts'
@@ -13,7 +13,7 @@ import { bringUpToDate, withDatabase, withDoors } from './open_database.ts'
 export interface Operation {
   app: App
   config: CommandConfig
-  doors: Doors
+  doors: OperatorDoors
 }
 
 /** What every operator's command takes. */

@@ -1,6 +1,6 @@
 import type { CommandConfig } from '../config.ts'
 import type { PreparedDatabase } from '../db/prepare.ts'
-import type { Doors } from '../db/tenancy.ts'
+import type { OperatorDoors } from '../db/tenancy.ts'
 import type { App } from '../define_app.ts'
 import type { Passwords } from '../passwords.ts'
 import { seedDemo } from '../seed.ts'
@@ -14,7 +14,7 @@ export async function seedWhereEmpty(
   config: CommandConfig,
   database: PreparedDatabase,
   { demo }: App,
-  doors: Doors,
+  doors: OperatorDoors,
   passwords: Passwords,
 ): Promise<void> {
   if (demo === undefined || database.urls.platform === undefined) return

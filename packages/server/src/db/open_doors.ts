@@ -1,11 +1,11 @@
 import type pg from 'pg'
 import type { CommandConfig } from '../config.ts'
 import { createPool } from './pool.ts'
-import { createDoors, type Doors } from './tenancy.ts'
+import { createDoors, type OperatorDoors } from './tenancy.ts'
 
 /** Doors over pools of their own. Close them when done. */
 export interface OpenDoors {
-  doors: Doors
+  doors: OperatorDoors
   pools: { app: pg.Pool; identity: pg.Pool; platform?: pg.Pool }
   close(): Promise<void>
 }

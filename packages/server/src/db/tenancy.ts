@@ -12,7 +12,7 @@ export interface DoorPools {
   platform?: pg.Pool
 }
 
-/** The only ways to the data. Each opens one transaction, under one database role. */
+/** The only ways to the data. Each opens one transaction, under one database role. A server's. */
 export interface Doors {
   /** Work on one tenant's rows: the database shows no others. */
   inTenant<T, Database = KernelTables>(
@@ -24,6 +24,10 @@ export interface Doors {
    * each statement stands alone; with one they share a transaction.
    */
   asIdentity<T>(work: (db: Kysely<KernelTables>) => Promise<T>, tenantId?: string): Promise<T>
+}
+
+/** The doors of the command line: what serves requests is given `Doors` and knows no more. */
+export interface OperatorDoors extends Doors {
   /** Operators' work across tenants. Each use is logged with its reason before it begins. */
   acrossTenants<T>(reason: string, work: (db: Kysely<KernelTables>) => Promise<T>): Promise<T>
 }
@@ -32,7 +36,7 @@ export interface Doors {
 const OPERATORS_MAX_MS = 3_600_000
 
 /** Opens the doors over the given pools. `named` switches prepared statement names. */
-export function createDoors(pools: DoorPools, named: boolean): Doors {
+export function createDoors(pools: DoorPools, named: boolean): OperatorDoors {
   return {
     inTenant: (tenantId, work) => transact(pools.app, [setTenant(tenantId, named)], work, named),
     asIdentity: (work, tenantId) =>

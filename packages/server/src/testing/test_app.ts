@@ -9,7 +9,7 @@ import { inject } from 'vitest'
 import { createApp, type RunningApp } from '../app.ts'
 import { type Config, loadConfig } from '../config.ts'
 import { openDoors } from '../db/open_doors.ts'
-import type { Doors } from '../db/tenancy.ts'
+import type { OperatorDoors } from '../db/tenancy.ts'
 import type { App } from '../define_app.ts'
 import { createMail, type Mail } from '../mail/mail.ts'
 import type { OutgoingMail } from '../mail/outgoing_mail.ts'
@@ -25,7 +25,7 @@ export interface TestApp {
   port: number
   config: Config
   running: RunningApp
-  doors: Doors
+  doors: OperatorDoors
   /** Everything the app logged, one line each. */
   logLines: string[]
   makeTenant(options?: { name?: string }): Promise<TestTenant>
@@ -140,7 +140,7 @@ async function mailsTo(mail: Mail, email: string, count: number): Promise<Outgoi
 type SendTo = (host: string, request: TestRequest) => Promise<TestReply>
 
 async function makeTenant(
-  doors: Doors,
+  doors: OperatorDoors,
   passwords: Passwords,
   sendTo: SendTo,
   options: { name?: string } = {},
@@ -168,7 +168,7 @@ async function makeTenant(
 }
 
 async function makeUser(
-  doors: Doors,
+  doors: OperatorDoors,
   passwords: Passwords,
   sendTo: SendTo,
   tenant: { id: string; host: string },
