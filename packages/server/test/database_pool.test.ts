@@ -153,7 +153,7 @@ test('backends that end while idle cost no request anything (POOL-5)', async () 
   expect(replies.map((it) => it.status)).toEqual(Array(6).fill(200))
 })
 
-test('of two requests that wait for each other one is told 503, and nothing is done twice (POOL-6)', async () => {
+test('two requests that wait for each other are both done, one after the other and each once (POOL-6)', async () => {
   const ids = [randomUUID(), randomUUID()]
   let arrived = 0
   let meet = () => {}
@@ -182,12 +182,10 @@ test('of two requests that wait for each other one is told 503, and nothing is d
   const replies = await Promise.all(
     ['0', '1'].map((at) => tenant.send({ method: 'POST', path: `/api/lab/${at}`, user })),
   )
-  const winner = replies.findIndex((it) => it.status === 201)
-  expect([0, 1]).toContain(winner)
-  replies.filter((_, at) => at !== winner).forEach(expectBusy)
+  expect(replies.map((it) => it.status)).toEqual([201, 201])
   const { items } = (await tenant.send({ path: '/api/projects', user })).json
-  const written = items.map((it: { description: string }) => it.description)
-  expect(written).toEqual([String(winner), String(winner)])
+  const [first, second] = items.map((it: { description: string }) => it.description)
+  expect([first, ['01', '10'].includes(first)]).toEqual([second, true])
   const log = await tenant.send({ path: '/api/audit-logs?action=lab.used', user })
-  expect(log.json.items).toHaveLength(1)
+  expect(log.json.items.map((it: { entity_id: string }) => it.entity_id).sort()).toEqual(['0', '1'])
 })

@@ -10,6 +10,8 @@ interface DatabaseError {
 /** Classes and codes (PostgreSQL, appendix A) that say "not now" rather than "not this". */
 const TRANSIENT = /^(08|53|57|25006|25P0[34]|26000|40001|40P01|42P05|55P03|XX000)/
 
+const LOST = /^(40001|40P01)$/
+
 /** After these the connection is gone, or the driver and the server disagree on what is prepared. */
 const SPOILING = /^(08|57P|25P0[34]|26000|42P05)/
 
@@ -27,6 +29,12 @@ export function publicDatabaseError(error: unknown): unknown {
 /** Does it leave the connection unfit for anybody else? */
 export function spoilsConnection(error: unknown): boolean {
   return !isDatabaseError(error) || SPOILING.test(error.code) || isStalePlan(error)
+}
+
+/** Did PostgreSQL take the whole transaction back in favour of another one? Then it may run again. */
+export function lostToAnother(error: unknown): boolean {
+  const cause = error instanceof AppError ? error.cause : error
+  return isDatabaseError(cause) && LOST.test(cause.code)
 }
 
 /** Was this error reported by PostgreSQL itself (and not by the connection to it)? */

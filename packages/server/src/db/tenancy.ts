@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely'
 import type pg from 'pg'
 import { newId } from '../ids.ts'
 import { boundKysely, type Statement } from './dialect.ts'
+import { retryLost } from './retry.ts'
 import type { KernelTables } from './tables.ts'
 import { LazyTransaction, runAlone } from './transaction.ts'
 
@@ -12,7 +13,11 @@ export interface DoorPools {
   platform?: pg.Pool
 }
 
-/** The only ways to the data. Each opens one transaction, under one database role. A server's. */
+/**
+ * The only ways to the data. Each opens one transaction, under one database role. Where that is lost
+ * to another one (a deadlock), `inTenant` and `asIdentity` run their work again from its start: it
+ * must touch nothing but `db` and what it makes itself.
+ */
 export interface Doors {
   /** Work on one tenant's rows: the database shows no others. */
   inTenant<T, Database = KernelTables>(
@@ -38,15 +43,21 @@ const OPERATORS_MAX_MS = 3_600_000
 /** Opens the doors over the given pools. `named` switches prepared statement names. */
 export function createDoors(pools: DoorPools, named: boolean): OperatorDoors {
   return {
-    inTenant: (tenantId, work) => transact(pools.app, [setTenant(tenantId, named)], work, named),
+    // Retried here and nowhere else: only the door knows that all of the work was taken back, and
+    // every unit of work passes through one. What is effect outside of the database is not in it.
+    inTenant: (tenantId, work) =>
+      retryLost(() => transact(pools.app, [setTenant(tenantId, named)], work, named)),
     asIdentity: (work, tenantId) =>
       tenantId === undefined
-        ? work(boundKysely((statement) => runAlone(pools.identity, statement), named))
-        : transact(pools.identity, [setTenant(tenantId, named)], work, named),
+        ? work(
+            boundKysely((statement) => retryLost(() => runAlone(pools.identity, statement)), named),
+          )
+        : retryLost(() => transact(pools.identity, [setTenant(tenantId, named)], work, named)),
     async acrossTenants(reason, work) {
       if (pools.platform === undefined) throw new Error('this process has no platform door')
       // Before the work and on its own: who read everything and then failed has read everything.
       await runAlone(pools.platform, logReason(reason))
+      // Once: it may take an hour and say things on its way, and an operator can start it again.
       return transact(pools.platform, [], work, named, OPERATORS_MAX_MS)
     },
   }

@@ -145,6 +145,7 @@ async function consume(
   hash: Buffer,
   password_hash: string,
 ): Promise<boolean> {
+  await lockUserOf(db, hash)
   const used = await db
     .updateTable('tenantry.password_resets as r')
     .set({ used_at: sql<string>`now()` })
@@ -158,6 +159,17 @@ async function consume(
   const about = { entity: 'users', entity_id: used.user_id, actor_id: used.user_id }
   await recordAudit(db, request, { action: 'auth.password_reset', ...about })
   return true
+}
+
+// The user before the token, as whoever asks for a new link takes them.
+async function lockUserOf(db: Kysely<KernelTables>, hash: Buffer): Promise<void> {
+  await db
+    .selectFrom('tenantry.password_resets as r')
+    .innerJoin('tenantry.users as u', 'u.id', 'r.user_id')
+    .select('u.id')
+    .where('r.hash', '=', hash)
+    .forUpdate('u')
+    .execute()
 }
 
 // A token from before the last change of password is void, in whichever tenant it was asked for.

@@ -5,6 +5,9 @@ import type { KernelTables } from '../../db/tables.ts'
 import { newId } from '../../ids.ts'
 import { heldRoles } from '../../rights.ts'
 
+// Locks are taken downwards, member, then session, then refresh token, which is how the cascade of
+// a removal takes them: whoever began with the token would wait for who waits for it.
+
 /** How long sessions live, in seconds. */
 export interface SessionTimes {
   idleSeconds: number
@@ -64,12 +67,19 @@ export async function openSession(
 }
 
 // Each sign-in clears up behind the ones before it, so that nothing has to sweep all tenants. Until
-// then their tokens are kept, to know a stolen one.
+// then their tokens are kept, to know a stolen one. Two at once leave each other what they hold.
 async function removeExpired(db: Kysely<KernelTables>, userId: string): Promise<void> {
   await db
     .deleteFrom('tenantry.sessions')
-    .where('user_id', '=', userId)
-    .where('expires_at', '<', sql<string>`now()`)
+    .where('id', 'in', (it) =>
+      it
+        .selectFrom('tenantry.sessions')
+        .select('id')
+        .where('user_id', '=', userId)
+        .where('expires_at', '<', sql<string>`now()`)
+        .forUpdate()
+        .skipLocked(),
+    )
     .execute()
 }
 
@@ -126,6 +136,7 @@ export async function revokeSessionsOf(
   userId: string,
   why: RevocationReason,
 ): Promise<number> {
+  await lockMember(db, userId)
   const { numUpdatedRows } = await db
     .updateTable('tenantry.sessions')
     .set({ revoked_at: sql<string>`now()`, revoked_why: why })
@@ -133,6 +144,16 @@ export async function revokeSessionsOf(
     .where('revoked_at', 'is', null)
     .executeTakeFirst()
   return Number(numUpdatedRows)
+}
+
+// Whoever takes several sessions of a member takes the member first: one at a time, in any order.
+async function lockMember(db: Kysely<KernelTables>, userId: string): Promise<void> {
+  await db
+    .selectFrom('tenantry.members')
+    .select('user_id')
+    .where('user_id', '=', userId)
+    .forNoKeyUpdate()
+    .execute()
 }
 
 /** A refresh token and the one that follows it, both as they are stored. */
@@ -152,7 +173,7 @@ export interface Successor {
 
 /**
  * Uses a refresh token up and stores its successor; undefined where it is used, over or unknown. One
- * statement, so one winner: whoever comes second waits for the row and finds it used.
+ * statement, so one winner: whoever comes second waits for the session and finds the token used.
  */
 export async function rotateToken(
   db: Kysely<KernelTables>,
@@ -160,15 +181,20 @@ export async function rotateToken(
   lifeDays: number,
 ): Promise<Successor | undefined> {
   const { rows } = await sql<Successor>`
-    with used as (
-      update tenantry.refresh_tokens r set used_at = now()
-      from tenantry.sessions s
+    with live as (
+      select s.id as session_id, s.user_id, ${rolesOf}, least(
+        date_trunc('second', now()) + make_interval(days => ${lifeDays}), s.expires_at) as expires_at
+      from tenantry.refresh_tokens t
+      join tenantry.sessions s on s.id = t.session_id
       join tenantry.members m on m.user_id = s.user_id
       join tenantry.users u on u.id = s.user_id
+      where t.hash = ${parent} and ${sessionIsLive}
+      for no key update of s
+    ), used as (
+      update tenantry.refresh_tokens r set used_at = now() from live
       where r.hash = ${parent} and r.used_at is null and now() < r.expires_at
-        and s.id = r.session_id and ${sessionIsLive}
-      returning s.id as session_id, s.user_id, ${rolesOf}, least(
-        date_trunc('second', now()) + make_interval(days => ${lifeDays}), s.expires_at) as expires_at
+        and r.session_id = live.session_id
+      returning live.*
     ), touched as (
       update tenantry.sessions s set last_seen_at = now(), idle_expires_at = used.expires_at
       from used where s.id = used.session_id
