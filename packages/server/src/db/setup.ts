@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { OperatorError } from '../operator_error.ts'
+import { scramVerifier } from './scram.ts'
 
 /** The database roles, one per door, none of them superuser or BYPASSRLS. */
 export const roles = {
@@ -152,7 +153,8 @@ async function ensureRole(admin: pg.Client, role: Role, password: string | undef
     await admin.query(`create role ${name} login nosuperuser nocreatedb nocreaterole ${inherit}`)
   }
   if (password !== undefined) {
-    await admin.query(`alter role ${name} password ${pg.escapeLiteral(password)}`)
+    const verifier = await scramVerifier(password)
+    await admin.query(`alter role ${name} password ${pg.escapeLiteral(verifier)}`)
   }
   for (const [setting, value] of Object.entries(limits[role])) {
     // Another administrator may have made the role: what is right already needs no right to alter.
