@@ -77,9 +77,9 @@ describe.each(doors)('the role of the %s door', (door) => {
 
 test('what each door may touch is as listed (RLS-3, RLS-9, RLS-14)', async () => {
   const lines = await asRole('owner', async (client) => {
+    const all = [databaseSql, schemasSql, tablesSql, otherRelationsSql, functionsSql, systemSql]
     const { rows } = await client.query<{ line: string }>(
-      [schemasSql, tablesSql, otherRelationsSql, functionsSql].join(' union all ') +
-        ' order by line',
+      `${all.join(' union all ')} order by line`,
     )
     return rows.map((it) => it.line)
   })
@@ -99,6 +99,12 @@ async function tables(): Promise<{ table: string; policy: string | null }[]> {
 }
 
 const everyDoor = "unnest(array['app', 'identity', 'platform']) door"
+
+const databaseSql = `
+  select 'database: ' || door || ' ' || string_agg(right_, ', ' order by right_) as line
+  from ${everyDoor}, unnest(array['connect', 'create', 'temporary']) right_
+  where has_database_privilege('tenantry_' || door, current_database(), right_)
+  group by door`
 
 const schemasSql = `
   select 'schema ' || n.nspname || ': ' || door || ' ' || string_agg(right_, ', ' order by right_) as line
@@ -147,3 +153,10 @@ const functionsSql = `
   from pg_proc p, ${everyDoor}
   where p.pronamespace in ('tenantry'::regnamespace, 'public'::regnamespace)
   group by p.oid`
+
+// Of the system's own functions: those that write and are bound by nothing.
+const systemSql = `
+  select 'large objects: ' || coalesce(string_agg(distinct door, ', '), 'no door')
+  from pg_proc p, ${everyDoor}
+  where p.pronamespace = 'pg_catalog'::regnamespace and p.proname ~ '^lo(_|read$|write$)'
+    and has_function_privilege('tenantry_' || door, p.oid, 'execute')`

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { onTestFinished } from 'vitest'
 import { createPool, type PoolSettings } from '../src/db/pool.ts'
+import { limits } from '../src/db/role_settings.ts'
 import { createDoors, type OperatorDoors } from '../src/db/tenancy.ts'
 import { type DatabaseUrls, sharedDatabase } from './databases.ts'
 
@@ -21,9 +22,10 @@ type Overrides = Partial<Omit<PoolSettings, 'url' | 'name' | 'onError'>> & {
 export function openTestDoors({ named = true, urls, ...settings }: Overrides = {}): TestDoors {
   const { app, identity, platform } = urls ?? sharedDatabase()
   const lost: Error[] = []
-  const pool = (url: string) =>
+  const pool = (door: 'app' | 'identity' | 'platform', url: string) =>
     createPool({
       url,
+      limits: limits[door],
       max: 1,
       waitMs: 5_000,
       queryTimeoutMs: 12_000,
@@ -32,7 +34,11 @@ export function openTestDoors({ named = true, urls, ...settings }: Overrides = {
       onError: (error) => lost.push(error),
       ...settings,
     })
-  const pools = { app: pool(app), identity: pool(identity), platform: pool(platform) }
+  const pools = {
+    app: pool('app', app),
+    identity: pool('identity', identity),
+    platform: pool('platform', platform),
+  }
   let closed: Promise<unknown> | undefined
   const close = async () => {
     closed ??= Promise.all(Object.values(pools).map((it) => it.end()))

@@ -47,8 +47,10 @@ describe('tenantry doctor', { timeout: 90_000 }, () => {
 
   test('finds nothing wrong with a database as it should be', () => {
     const { ok, checks } = development
-    const states = ['roles', 'row-level security', 'migrations'].map((it) => stateOf(checks, it))
-    expect([ok, ...states]).toEqual([true, 'ok', 'ok', 'ok'])
+    const names = ['roles', 'row-level security', 'role settings', 'migrations']
+    const states = names.map((it) => stateOf(checks, it))
+    expect([ok, ...states]).toEqual([true, 'ok', 'ok', 'ok', 'ok'])
+    expect(stateOf(checks, 'large objects')).toBeUndefined()
     expect(stateOf(checks, 'secret key')).toBe('warn')
   })
 
@@ -74,6 +76,24 @@ describe('tenantry doctor', { timeout: 90_000 }, () => {
       const { code, stdout } = await place.run('doctor', dsns(urls))
       expect(stdout).toMatch(/FAIL +row-level security +L1 bare: /)
       expect(stdout).toMatch(/FAIL +row-level security +L13 public\.bare: /)
+      expect(code).toBe(1)
+    })
+  })
+
+  test('names what a role has made of its own settings, and large objects', async () => {
+    await onMigratedDatabase(async (urls) => {
+      const here = `in database ${new URL(urls.app).pathname.slice(1)}`
+      await withClient(urls.app, (app) =>
+        app.query(`alter role current_user ${here} set statement_timeout = 0`),
+      )
+      await withClient(urls.admin, (admin) =>
+        admin.query('grant execute on function lo_create(oid) to public'),
+      )
+      const { code, stdout } = await place.run('doctor', dsns(urls))
+      expect(stdout).toMatch(
+        /FAIL +role settings +L15 tenantry_app \(statement_timeout = 0\): .*run: tenantry setup/,
+      )
+      expect(stdout).toMatch(/WARN +large objects +L16 tenantry_app, tenantry_identity/)
       expect(code).toBe(1)
     })
   })

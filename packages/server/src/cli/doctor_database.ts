@@ -1,12 +1,14 @@
 import { fileURLToPath } from 'node:url'
 import type { CommandConfig } from '../config.ts'
 import { assertDoorRoles, assertTablesProtected, type DoorToCheck } from '../db/boot_check.ts'
+import { largeObjects } from '../db/large_objects.ts'
 import { findingText, lint } from '../db/lint.ts'
 import { lintRules, serverFloor } from '../db/lint_rules.ts'
 import { histories, migrationFault, migrationStatus } from '../db/migrate.ts'
 import { type OpenDoors, openDoors } from '../db/open_doors.ts'
 import { findDatabase, type PreparedDatabase } from '../db/prepare.ts'
 import { MINIMUM_VERSION, probeServer, versionText } from '../db/probe.ts'
+import { roleSettings } from '../db/role_settings.ts'
 import type { App } from '../define_app.ts'
 import { runningServer } from './claim.ts'
 import { explain } from './explain.ts'
@@ -61,6 +63,7 @@ async function inspect(
   try {
     await attempt(checks, 'roles', () => checkRoles(checks, database, opened, app))
     await attempt(checks, 'row-level security', () => checkRls(checks, opened, app))
+    await attempt(checks, 'role settings', () => checkRights(checks, opened))
     await attempt(checks, 'migrations', () => checkMigrations(checks, config, database, app))
     await attempt(checks, 'server version', () => checkVersion(checks, config, database, opened))
   } finally {
@@ -103,6 +106,17 @@ async function checkRls(
   for (const finding of findings) checks.push({ name, state: 'fail', detail: findingText(finding) })
   if (findings.length === 0) {
     checks.push({ name, state: 'ok', detail: `${lintRules.length} rules, nothing found` })
+  }
+}
+
+// What is the server's, and no schema's: the roles' own settings, and large objects.
+async function checkRights(checks: Check[], { pools }: OpenDoors): Promise<void> {
+  const name = 'role settings'
+  const settings = await lint(pools.app, [roleSettings])
+  for (const finding of settings) checks.push({ name, state: 'fail', detail: findingText(finding) })
+  if (settings.length === 0) checks.push({ name, state: 'ok', detail: 'as the set-up gave them' })
+  for (const finding of await lint(pools.app, [largeObjects])) {
+    checks.push({ name: 'large objects', state: 'warn', detail: findingText(finding) })
   }
 }
 

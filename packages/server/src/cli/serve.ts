@@ -7,6 +7,7 @@ import { findingText, lint } from '../db/lint.ts'
 import { serverFloor } from '../db/lint_rules.ts'
 import { type OpenDoors, openDoors } from '../db/open_doors.ts'
 import type { PreparedDatabase } from '../db/prepare.ts'
+import { roleSettings } from '../db/role_settings.ts'
 import type { App } from '../define_app.ts'
 import { createMail } from '../mail/mail.ts'
 import { createPasswords } from '../passwords.ts'
@@ -43,7 +44,8 @@ export async function serve(life: Life, serving: Serving): Promise<void> {
   await assertDoorRoles(doors)
   await bringUpToDate(database, app, config.production)
   await assertTablesProtected(doors, app.unprotectedTables)
-  for (const finding of await lint(opened.pools.app, [serverFloor])) log.warn(findingText(finding))
+  const findings = await lint(opened.pools.app, [serverFloor, roleSettings])
+  for (const finding of findings) log.warn(findingText(finding))
   const passwords = createPasswords()
   if (!config.production) await seedWhereEmpty(config, database, app, opened.doors, passwords)
   life.assertOngoing()

@@ -1,6 +1,8 @@
 import type pg from 'pg'
 import type { CommandConfig } from '../config.ts'
 import { createPool } from './pool.ts'
+import { limits } from './role_settings.ts'
+import type { Role } from './setup.ts'
 import { createDoors, type OperatorDoors } from './tenancy.ts'
 
 /** Doors over pools of their own. Close them when done. */
@@ -12,11 +14,12 @@ export interface OpenDoors {
 
 /** Opens pools and doors by the settings. The platform door exists only where its DSN is given. */
 export function openDoors(config: CommandConfig, onError: (error: Error) => void): OpenDoors {
-  const pool = (url: string, max: number, name: string) =>
+  const pool = (url: string, max: number, door: Exclude<Role, 'owner'>) =>
     createPool({
       url,
       max,
-      name,
+      name: `tenantry ${door}`,
+      limits: limits[door],
       waitMs: config.DB_WAIT_MS,
       queryTimeoutMs: config.DB_QUERY_TIMEOUT_MS,
       pipeline: config.DB_PIPELINE === 'on',
@@ -27,11 +30,9 @@ export function openDoors(config: CommandConfig, onError: (error: Error) => void
     throw new Error('the doors need DB_URL and DB_IDENTITY_URL')
   }
   const pools = {
-    app: pool(DB_URL, config.DB_POOL_MAX, 'tenantry app'),
-    identity: pool(DB_IDENTITY_URL, config.DB_IDENTITY_POOL_MAX, 'tenantry identity'),
-    ...(DB_PLATFORM_URL === undefined
-      ? {}
-      : { platform: pool(DB_PLATFORM_URL, 2, 'tenantry platform') }),
+    app: pool(DB_URL, config.DB_POOL_MAX, 'app'),
+    identity: pool(DB_IDENTITY_URL, config.DB_IDENTITY_POOL_MAX, 'identity'),
+    ...(DB_PLATFORM_URL === undefined ? {} : { platform: pool(DB_PLATFORM_URL, 2, 'platform') }),
   }
   return {
     doors: createDoors(pools, config.DB_PREPARED === 'on'),

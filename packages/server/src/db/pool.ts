@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { limitSession, type Settings } from './role_settings.ts'
 
 export interface PoolSettings {
   url: string
@@ -9,6 +10,8 @@ export interface PoolSettings {
   queryTimeoutMs: number
   pipeline: boolean
   name: string
+  /** Settings that every connection begins with. */
+  limits: Settings
   onError(error: Error): void
 }
 
@@ -33,6 +36,7 @@ export function createPool(settings: PoolSettings): pg.Pool {
     keepAlive: true,
     pipeline: settings.pipeline,
     types,
+    onConnect: (client) => limitSession(client, settings.limits, settings.waitMs),
   })
   // Without a listener, a terminated backend would end the process: the pool listens to idle ones
   // only, and who has borrowed one hears of it by the next query.

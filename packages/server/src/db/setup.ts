@@ -1,6 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { OperatorError } from '../operator_error.ts'
+import { revokeLargeObjects } from './large_objects.ts'
+import { limits, resetStraySettings } from './role_settings.ts'
 import { scramVerifier } from './scram.ts'
 
 /** The database roles, one per door, none of them superuser or BYPASSRLS. */
@@ -16,14 +18,6 @@ export type Role = keyof typeof roles
 /** A DSN for each role. */
 export type RoleUrls = Record<Role, string>
 
-// Limits the server keeps by itself, whatever a client does.
-const limits: Record<Role, Record<string, string>> = {
-  owner: { lock_timeout: '3s', idle_in_transaction_session_timeout: '60s' },
-  app: serving('10s'),
-  identity: serving('5s'),
-  platform: serving('60s'),
-}
-
 export interface SetupOptions {
   /** DSN of a role that may create roles and databases, to a database that exists. */
   adminUrl: string
@@ -35,7 +29,7 @@ export interface SetupOptions {
 
 /**
  * Makes roles, database and schema where they are missing; running it again changes nothing but
- * the given passwords. Gives the DSNs of the roles a password is known for.
+ * the given passwords, and what the roles have made of their own settings. Gives the DSNs of the roles a password is known for.
  */
 export async function setupDatabase(options: SetupOptions): Promise<Partial<RoleUrls>> {
   await withClient(options.adminUrl, async (admin) => {
@@ -43,8 +37,8 @@ export async function setupDatabase(options: SetupOptions): Promise<Partial<Role
     await admin.query("select pg_advisory_lock(hashtext('tenantry setup'))")
     for (const role of roleNames) await ensureRole(admin, role, options.passwords[role])
     await ensureDatabase(admin, options)
+    await withClient(withDatabase(options.adminUrl, options.database), ensureInside)
   })
-  await withClient(withDatabase(options.adminUrl, options.database), ensureSchema)
   return roleUrls(options.adminUrl, options.database, options.passwords)
 }
 
@@ -123,14 +117,6 @@ export async function withClient<T>(
 }
 
 const roleNames = Object.keys(roles) as Role[]
-
-function serving(statement: string): Record<string, string> {
-  return {
-    statement_timeout: statement,
-    lock_timeout: '5s',
-    idle_in_transaction_session_timeout: '15s',
-  }
-}
 
 function passwordsBy(make: (role: Role) => string): Record<Role, string> {
   return {
@@ -219,6 +205,8 @@ async function countTables(client: pg.Client): Promise<number> {
   return rows[0]?.count ?? 0
 }
 
-async function ensureSchema(client: pg.Client): Promise<void> {
+async function ensureInside(client: pg.Client): Promise<void> {
   await client.query('create schema if not exists tenantry authorization tenantry_owner')
+  await resetStraySettings(client)
+  await revokeLargeObjects(client)
 }
