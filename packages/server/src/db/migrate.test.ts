@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { appMigrations, onEmptyDatabase, onMigratedDatabase } from '../../test/databases.ts'
+import { insertSample } from '../../test/sample_rows.ts'
 import { schemaOf } from '../../test/schema_dump.ts'
 import {
   type History,
@@ -114,6 +115,25 @@ test('a runner that is killed amid a migration leaves nothing of it, and the nex
     expect((await schemaOf(owner)).join('\n')).not.toContain('half')
     await writeFile(join(all[1].folder, '0002_slow.up.sql'), 'create table whole (id int);')
     expect(await migrateUp(owner, all)).toEqual(['app 0002_slow'])
+  })
+})
+
+test('a data migration is refused under FORCE, and does its work where FORCE is lifted (RLS-1)', async () => {
+  await onMigratedDatabase(async ({ owner, platform }) => {
+    await withClient(platform, insertSample)
+    const update = "update projects set name = 'b';"
+    const all = await historiesWith({ '0002_fill.up.sql': update, '0003_x.up.sql': 'select 1;' })
+    await expect(migrateUp(owner, all)).rejects.toThrow(
+      /^0002_fill\.up\.sql: under FORCE ROW LEVEL SECURITY the owner has no row of projects, .* put "/,
+    )
+    expect((await migrationStatus(owner, all))[1]?.pending).toHaveLength(2)
+    const force = (no: string) => `alter table projects ${no} force row level security;`
+    await writeFile(
+      join(all[1].folder, '0002_fill.up.sql'),
+      `${force('no')}\n${update}\n${force('')}`,
+    )
+    expect(await migrateUp(owner, all)).toEqual(['app 0002_fill', 'app 0003_x'])
+    expect((await run(platform, 'select name from projects')).rows).toEqual([{ name: 'b' }])
   })
 })
 

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type pg from 'pg'
 import { OperatorError } from '../operator_error.ts'
+import { assertDataMigrations } from './data_migrations.ts'
 import { isDatabaseError } from './database_error.ts'
 import { withClient } from './setup.ts'
 
@@ -37,6 +38,8 @@ export async function migrateUp(ownerUrl: string, all: History[]): Promise<strin
   return locked(ownerUrl, async (client) => {
     const done: string[] = []
     for (const history of all) {
+      const { pending } = await statusOf(client, history)
+      await assertDataMigrations(client, history.folder, pending)
       done.push(...(await run(client, history, 'up')))
       // The server compares code and database at start, through the door that knows least.
       await client.query(`grant select on tenantry.${tableOf(history.name)} to tenantry_identity`)
