@@ -71,7 +71,7 @@ function expectBusy(reply: TestReply): void {
 test.each(['app', 'identity'] as const)(
   'with every connection of the %s door taken a request is soon told 503 (POOL-4)',
   async (door) => {
-    const api = await startLab({ DB_WAIT_MS: '500', DB_POOL_MAX: '2', DB_IDENTITY_POOL_MAX: '2' })
+    const api = await startLab({ DB_WAIT_MS: '2000', DB_POOL_MAX: '2', DB_IDENTITY_POOL_MAX: '2' })
     const { tenant, user } = await memberOf(api)
     const { inTenant, asIdentity } = api.doors
     const open = (work: Work) =>
@@ -81,8 +81,8 @@ test.each(['app', 'identity'] as const)(
     const replies = await Promise.all(
       ['/api/auth/me', '/api/projects', '/api/members'].map((path) => tenant.send({ path, user })),
     )
-    // Half a second, and room for a busy machine.
-    expect(performance.now() - startedAt).toBeLessThan(3_000)
+    // Two seconds, and room for a busy machine: one statement alone may take ten.
+    expect(performance.now() - startedAt).toBeLessThan(8_000)
     replies.forEach(expectBusy)
     await release()
     expect((await tenant.send({ path: '/api/auth/me', user })).status).toBe(200)

@@ -9,6 +9,8 @@ export interface TestDoors extends OperatorDoors {
   pools: Record<'app' | 'identity' | 'platform', pg.Pool>
   /** What the pools said of idle connections that broke. */
   lost: Error[]
+  /** From now on waits this long for a connection: not yet while a busy machine opens the first. */
+  waitFor(ms: number): void
   /** Sooner than the end of the test. */
   close(): Promise<void>
 }
@@ -45,5 +47,8 @@ export function openTestDoors({ named = true, urls, ...settings }: Overrides = {
     await closed
   }
   onTestFinished(close)
-  return { ...createDoors(pools, named), pools, lost, close }
+  const waitFor = (ms: number) => {
+    for (const { options } of Object.values(pools)) options.connectionTimeoutMillis = ms
+  }
+  return { ...createDoors(pools, named), pools, lost, waitFor, close }
 }

@@ -183,12 +183,14 @@ describe('a server that does not answer', () => {
   test.each([{ pipeline: true }, { pipeline: false }])(
     'is a 503 after the wait for a connection, not after the longest statement: %o',
     async (settings) => {
-      const { proxy, doors } = await frozen({ ...settings, waitMs: 300, queryTimeoutMs: 60_000 })
+      const { proxy, doors } = await frozen({ ...settings, queryTimeoutMs: 60_000 })
+      doors.waitFor(300)
       proxy.set('freeze')
       const startedAt = performance.now()
       await expect(rolesOf(doors, b)).rejects.toMatchObject(unavailable)
       await expect(doors.asIdentity(pidOf)).rejects.toMatchObject(unavailable)
-      expect(performance.now() - startedAt).toBeLessThan(5_000)
+      expect(performance.now() - startedAt).toBeLessThan(20_000)
+      doors.waitFor(30_000)
       proxy.set('refuse')
       proxy.set('pass')
       await expectUsable(doors)
@@ -198,7 +200,7 @@ describe('a server that does not answer', () => {
   test.each([{ pipeline: true }, { pipeline: false }])(
     'amid the work is a 503 after one query timeout: %o',
     async (settings) => {
-      const { proxy, doors } = await frozen({ ...settings, queryTimeoutMs: 300 })
+      const { proxy, doors } = await frozen({ ...settings, queryTimeoutMs: 2_000 })
       const work = doors.inTenant(a.tenantId, async (db) => {
         await pidOf(db)
         proxy.set('freeze')
@@ -212,11 +214,12 @@ describe('a server that does not answer', () => {
   )
 
   test('may take its time over a statement', async () => {
-    const { doors } = await frozen({ waitMs: 300 })
+    const { doors } = await frozen({})
+    doors.waitFor(1_000)
     const { rows } = await doors.inTenant(a.tenantId, (db) =>
-      sql`select pg_sleep(0.5)::text as slept`.execute(db),
+      sql`select pg_sleep(1.2)::text as slept`.execute(db),
     )
     expect(rows).toEqual([{ slept: '' }])
-    await doors.asIdentity((db) => sql`select pg_sleep(0.5)`.execute(db))
+    await doors.asIdentity((db) => sql`select pg_sleep(1.2)`.execute(db))
   })
 })

@@ -22,11 +22,14 @@ async function activityOf(pid: number): Promise<string | undefined> {
 }
 
 test('a full pool keeps nobody waiting for long, and goes on when it has room (POOL-4)', async () => {
-  const { inTenant, pools } = openTestDoors({ waitMs: 200 })
+  const { inTenant, pools, waitFor } = openTestDoors({ waitMs: 30_000 })
   const held = await pools.app.connect()
+  waitFor(200)
   const startedAt = performance.now()
   await expect(inTenant(tenant, pidOf)).rejects.toMatchObject(unavailable)
-  expect(performance.now() - startedAt).toBeLessThan(2_000)
+  // Of the 30 s that it would have waited otherwise: the rest is a busy machine's.
+  expect(performance.now() - startedAt).toBeLessThan(10_000)
+  waitFor(30_000)
   held.release()
   expect(await inTenant(tenant, pidOf)).toBeGreaterThan(0)
   expect(pools.app.waitingCount).toBe(0)
@@ -34,7 +37,7 @@ test('a full pool keeps nobody waiting for long, and goes on when it has room (P
 
 test('a statement past its limit is a 503 and does not run on (POOL-4)', async () => {
   const { inTenant, pools } = openTestDoors()
-  await pools.app.query("set statement_timeout = '100ms'")
+  await pools.app.query("set statement_timeout = '500ms'")
   let pid = 0
   const work = inTenant(tenant, async (db) => {
     pid = await pidOf(db)
