@@ -3,25 +3,11 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Finished, makeWorkplace, type Workplace } from '../../test/cli.ts'
-import { type EmbeddedPostgres, startEmbedded } from '../db/embedded.ts'
+import { startEmbedded } from '../db/embedded.ts'
 import { withClient, withDatabase } from '../db/setup.ts'
 import { send } from '../testing/http_client.ts'
-
-// A server of its own: its roles get other passwords than those the other tests rely on.
-const dataDir = mkdtempSync(join(tmpdir(), 'tenantry-setup-'))
-const places: Workplace[] = []
-let postgres: EmbeddedPostgres
-beforeAll(async () => {
-  postgres = await startEmbedded({ dataDir, ephemeral: true })
-  await sql("create role builder login createrole createdb password 'builder'")
-})
-afterAll(async () => {
-  await Promise.all(places.map((it) => it.remove()))
-  await postgres.stop()
-  rmSync(dataDir, { recursive: true, force: true })
-})
 
 const production = {
   NODE_ENV: 'production',
@@ -30,17 +16,15 @@ const production = {
   PUBLIC_ORIGIN: 'https://{tenant}.example.com',
 }
 
-// In this order: each test finds the roles as the one before it left them.
+// A server for each: roles are a whole server's, and these give them other passwords.
 describe('a server of one’s own', { timeout: 90_000 }, () => {
-  const first = newPlace()
-  const second = newPlace()
-  let dsns: Record<string, string> = {}
-
   test("the seed's .env works as it stands, its role setting everything up and never serving", async () => {
-    first.write('.env', seedEnvironment('builder', 'builder'))
-    const server = first.launch('start')
+    const own = await startServer()
+    const place = newPlace()
+    place.write('.env', own.seedEnvironment)
+    const server = place.launch('start')
     const [, port] = await server.says(/ready at http:\/\/127\.0\.0\.1:(\d+)/)
-    const sessions = await sql(
+    const sessions = await own.sql(
       "select usename from pg_stat_activity where datname = 'saas_db' group by 1 order by 1",
     )
     // Never as the administrator.
@@ -48,53 +32,56 @@ describe('a server of one’s own', { timeout: 90_000 }, () => {
     const { stdout } = await signInAndStop(server, Number(port), 'localhost', 'admin@public.com')
     expect(stdout).toContain('WARN SECRET_KEY is shorter than 32 bytes')
     expect(stdout).toContain('saas_db')
-    expect(statSync(join(first.folder, '.data/roles.json')).mode & 0o777).toBe(0o600)
-    expect(await sql('select datname from pg_database where datname = $1', ['saas_db'])).toEqual([
-      { datname: 'saas_db' },
-    ])
+    expect(statSync(join(place.folder, '.data/roles.json')).mode & 0o777).toBe(0o600)
+    expect(await own.databases('saas_db')).toBe(1)
   })
 
-  test('another folder on that server agrees with the first one on the passwords', async () => {
-    const other = newPlace()
-    other.write('.env', seedEnvironment('builder', 'builder'))
-    expect((await other.run('tenant list')).stdout).toContain('client2')
+  test('two folders on one server agree on the passwords', async () => {
+    const own = await startServer()
+    const [first, second] = [newPlace(), newPlace()]
+    for (const place of [first, second]) place.write('.env', own.seedEnvironment)
+    const setUp = await first.run('setup')
+    expect([setUp.code, setUp.stderr]).toEqual([0, expect.stringContaining('saas_db is ready')])
+    expect((await second.run('tenant list')).code).toBe(0)
+    expect((await first.run('tenant list')).code).toBe(0)
   })
 
   test('says what to do where the passwords of the roles are not known', async () => {
-    const DB_URL = withDatabase(postgres.adminUrl, 'other_db')
+    const own = await startServer()
+    await newPlace().setUp(own)
+    const DB_URL = withDatabase(own.adminUrl, 'other_db')
     expectOneLine(
-      await second.run('start', { DB_URL }),
+      await newPlace().run('start', { DB_URL }),
       'exist at 127.0.0.1:',
       'run: tenantry setup --reset-passwords',
     )
-    const databases = await sql('select datname from pg_database where datname = $1', ['other_db'])
-    expect(databases).toEqual([])
+    expect(await own.databases('other_db')).toBe(0)
   })
 
   test('setup changes no password unless it is told to', async () => {
-    const DB_ADMIN_URL = withDatabase(postgres.adminUrl, 'live_db')
-    const kept = await second.run('setup', { NODE_ENV: 'production', DB_ADMIN_URL })
+    const own = await startServer()
+    const place = newPlace()
+    const before = await place.setUp(own)
+    const lists = () => place.run('tenant list', { ...production, ...before })
+    const DB_ADMIN_URL = withDatabase(own.adminUrl, 'live_db')
+    const environment = { NODE_ENV: 'production', DB_ADMIN_URL }
+    const kept = await place.run('setup', environment)
     expect(kept.stdout).toContain('# DB_URL: tenantry_app keeps its password')
-    expect((await first.run('tenant list')).code).toBe(0)
+    expect((await lists()).code).toBe(0)
 
-    const reset = await second.run('setup --reset-passwords', {
-      NODE_ENV: 'production',
-      DB_ADMIN_URL,
-    })
+    const reset = await place.run('setup --reset-passwords', environment)
     expect(reset.stderr).toBe('live_db is ready: 0 migrations applied\n')
-    const printed = parseEnv(reset.stdout)
-    dsns = Object.fromEntries(Object.entries(printed).map(([name, url]) => [name, url ?? '']))
-    expect(Object.keys(dsns).sort()).toEqual([
-      'DB_IDENTITY_URL',
-      'DB_OWNER_URL',
-      'DB_PLATFORM_URL',
-      'DB_URL',
-    ])
-    expectOneLine(await first.run('tenant list'), 'tenantry setup --reset-passwords')
+    const after = parseEnv(reset.stdout)
+    expect(Object.keys(after).sort()).toEqual(Object.keys(before).sort())
+    const refused = await lists()
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/^tenantry: /)])
+    expect((await place.run('tenant list', { ...production, ...after })).code).toBe(0)
   })
 
   test('production runs on what setup printed, from first tenant to first sign-in', async () => {
+    const own = await startServer()
     const place = newPlace()
+    const dsns = await place.setUp(own)
     const { DB_URL = '', DB_IDENTITY_URL = '' } = dsns
     const server = place.launch('start', { ...production, DB_URL, DB_IDENTITY_URL })
     const [, port] = await server.says(
@@ -102,10 +89,7 @@ describe('a server of one’s own', { timeout: 90_000 }, () => {
     )
 
     const operator = { ...production, ...dsns }
-    const created = await place.run(
-      'tenant create --name "Acme Inc." --subdomain acme --admin-email ann@acme.com --json',
-      operator,
-    )
+    const created = await place.run(`${createAcme} --json`, operator)
     const { admin, code } = JSON.parse(created.stdout)
     expect([code, admin.roles]).toEqual(['ACME', ['admin_tenant']])
     const [origin, token] = admin.reset_link.split('/reset-password#token=')
@@ -126,56 +110,104 @@ describe('a server of one’s own', { timeout: 90_000 }, () => {
   })
 
   test('RLS-15 each use of the operators’ door is logged with its reason', async () => {
+    const own = await startServer()
     const place = newPlace()
-    const operator = { ...production, ...dsns }
-    await place.run('tenant resume acme --reason "invoice 4711 is paid"', operator)
-    const logs = await sql('select reason from tenantry.platform_logs order by id', [], 'live_db')
+    const operator = { ...production, ...(await place.setUp(own)) }
+    const commands = [createAcme, 'tenant suspend acme']
+    for (const command of [...commands, 'tenant resume acme --reason "invoice 4711 is paid"']) {
+      expect((await place.run(command, operator)).code).toBe(0)
+    }
+    const logs = await own.sql('select reason from tenantry.platform_logs order by id', 'live_db')
     expect(logs).toEqual([
-      {
-        reason:
-          'tenantry tenant create --name Acme Inc. --subdomain acme --admin-email ann@acme.com --json',
-      },
-      { reason: 'tenantry tenant suspend acme' },
+      ...commands.map((it) => ({ reason: `tenantry ${it.replaceAll('"', '')}` })),
       { reason: 'invoice 4711 is paid' },
     ])
   })
 
   test('an empty database is taken over, one in use never', async () => {
-    await sql('create database empty_db')
-    await sql('create database used_db')
-    await sql('create table theirs (id int)', [], 'used_db')
-    const environment = { NODE_ENV: 'production', DB_ADMIN_URL: '' }
-    const setup = (database: string) =>
-      newPlace().run('setup', {
-        ...environment,
-        DB_ADMIN_URL: withDatabase(postgres.adminUrl, database),
-      })
+    const own = await startServer()
+    await own.sql('create database empty_db')
+    await own.sql('create database used_db')
+    await own.sql('create table theirs (id int)', 'used_db')
+    const setup = (database: string) => {
+      const DB_ADMIN_URL = withDatabase(own.adminUrl, database)
+      return newPlace().run('setup', { NODE_ENV: 'production', DB_ADMIN_URL })
+    }
     const [empty, used] = await Promise.all([setup('empty_db'), setup('used_db')])
     expect(empty.code).toBe(0)
     expectOneLine(used, 'database "used_db" exists, belongs to "postgres" and is in use')
   })
-
-  function seedEnvironment(user: string, password: string): string {
-    const host = new URL(postgres.adminUrl).host
-    return [
-      'SECRET_KEY=change-me',
-      `DB_URL=postgresql+asyncpg://${user}:${password}@${host}/saas_db`,
-      `TEST_DB_URL=postgresql+asyncpg://${user}:${password}@${host}/saas_db_test`,
-      'JWT_ALGORITHM=HS256',
-      'ACCESS_TOKEN_EXPIRE_MINUTES=15',
-      'REFRESH_TOKEN_EXPIRE_DAYS=14',
-      'DEFAULT_DEV_TENANT=public',
-      'DEFAULT_TEST_TENANT=client1',
-      'PROD_ENV=prod',
-      'TEST_ENV=test',
-    ].join('\n')
-  }
 })
 
-function newPlace(): Workplace {
+const createAcme = 'tenant create --name "Acme Inc." --subdomain acme --admin-email ann@acme.com'
+
+interface Place extends Workplace {
+  /** Sets `live_db` up for production, and gives the DSNs that were printed. */
+  setUp(server: Server): Promise<Record<string, string>>
+}
+
+function newPlace(): Place {
   const place = makeWorkplace()
-  places.push(place)
-  return place
+  onTestFinished(() => place.remove())
+  return {
+    ...place,
+    async setUp({ adminUrl }) {
+      const DB_ADMIN_URL = withDatabase(adminUrl, 'live_db')
+      const { stdout } = await place.run('setup', { NODE_ENV: 'production', DB_ADMIN_URL })
+      const printed = Object.entries(parseEnv(stdout)).map(([name, url]) => [name, url ?? ''])
+      expect(printed.map(([name]) => name).sort()).toEqual([
+        'DB_IDENTITY_URL',
+        'DB_OWNER_URL',
+        'DB_PLATFORM_URL',
+        'DB_URL',
+      ])
+      return Object.fromEntries(printed)
+    },
+  }
+}
+
+interface Server {
+  adminUrl: string
+  /** The seed's .env, its DSNs with a role that may make roles and databases. */
+  seedEnvironment: string
+  sql(text: string, database?: string): Promise<unknown[]>
+  /** How many databases have this name. */
+  databases(name: string): Promise<number>
+}
+
+/** Starts an empty server, until the test has finished. */
+async function startServer(): Promise<Server> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'tenantry-setup-'))
+  const { adminUrl, stop } = await startEmbedded({ dataDir, ephemeral: true })
+  onTestFinished(async () => {
+    await stop()
+    rmSync(dataDir, { recursive: true, force: true })
+  })
+  const sql = (text: string, database = 'postgres') =>
+    withClient(withDatabase(adminUrl, database), async (it) => (await it.query(text)).rows)
+  await sql("create role builder login createrole createdb password 'builder'")
+  return {
+    adminUrl,
+    seedEnvironment: seedEnvironment(new URL(adminUrl).host, 'builder', 'builder'),
+    sql,
+    databases: async (name) =>
+      (await sql(`select from pg_database where datname = '${name}'`)).length,
+  }
+}
+
+function seedEnvironment(host: string, user: string, password: string): string {
+  return [
+    'SECRET_KEY=change-me',
+    `DB_URL=postgresql+asyncpg://${user}:${password}@${host}/saas_db`,
+    `TEST_DB_URL=postgresql+asyncpg://${user}:${password}@${host}/saas_db_test`,
+    'JWT_ALGORITHM=HS256',
+    'ACCESS_TOKEN_EXPIRE_MINUTES=15',
+    'REFRESH_TOKEN_EXPIRE_DAYS=14',
+    'DEFAULT_DEV_TENANT=public',
+    'DEFAULT_TEST_TENANT=client1',
+    'PROD_ENV=prod',
+    'TEST_ENV=test',
+  ].join('\n')
 }
 
 async function signInAndStop(
@@ -190,13 +222,6 @@ async function signInAndStop(
   expect(reply.json).toMatchObject({ tenant: 'public' })
   server.process.kill('SIGTERM')
   return server.finished
-}
-
-function sql(text: string, values: unknown[] = [], database = 'postgres'): Promise<unknown[]> {
-  return withClient(withDatabase(postgres.adminUrl, database), async (client) => {
-    const { rows } = await client.query(text, values)
-    return rows
-  })
 }
 
 function expectOneLine({ code, stderr }: Finished, ...words: string[]): void {
