@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { createBackground } from './background.ts'
+import { type Background, createBackground } from './background.ts'
 import type { Config } from './config.ts'
 import type { Doors } from './db/tenancy.ts'
 import type { App } from './define_app.ts'
@@ -10,7 +10,7 @@ import { type OpenApiDocument, openApiDocument, openApiPage } from './http/opena
 import { createRefusals } from './http/refusals.ts'
 import type { Route } from './http/route.ts'
 import { createServer, type HttpServer } from './http/server.ts'
-import { createThrottle } from './http/throttle.ts'
+import { createThrottle, type Throttle } from './http/throttle.ts'
 import type { Mail } from './mail/mail.ts'
 import { auditLogRoutes } from './modules/audit_logs/audit_logs.routes.ts'
 import { authRoutes } from './modules/auth/auth.routes.ts'
@@ -22,6 +22,8 @@ import { tenantRoutes } from './modules/tenants/tenants.routes.ts'
 import type { Passwords } from './passwords.ts'
 import { keyRing } from './secrets.ts'
 import { createTokens } from './tokens.ts'
+
+const CLEANING_MS = 60_000
 
 export interface AppDeps {
   app: App
@@ -57,7 +59,7 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
   const refusals = createRefusals(doors, (err) => log.error({ err }, 'a refusal was not audited'))
   const throttle = createThrottle(doors, keys, config.RATE_LIMIT === 'on')
   const background = createBackground(log)
-  const { policy } = app
+  const cleaning = cleanRegularly(background, throttle)
   const routes = routesOf(app, {
     config,
     doors,
@@ -81,7 +83,7 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
     config,
     log,
     doors,
-    policy,
+    policy: app.policy,
     tokens,
     keys,
     refusals,
@@ -101,10 +103,16 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
     settle,
     async close() {
       health.drain()
+      clearInterval(cleaning)
       await server.close()
       await settle()
     },
   }
+}
+
+// No request waits for it, and no process lives for it.
+function cleanRegularly(background: Background, throttle: Throttle): NodeJS.Timeout {
+  return setInterval(() => background.run('purge throttles', throttle.purge), CLEANING_MS).unref()
 }
 
 // The kernel's modules in order, then the app's own: also the order of the API's description.

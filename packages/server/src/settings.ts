@@ -125,13 +125,19 @@ export const settings = {
   },
   SIGNIN_LIMIT_ACCOUNT: {
     fallback: '10',
-    meaning: 'failed sign-ins per account in 15 minutes',
+    meaning:
+      'failed sign-ins per account in 15 minutes; an address it has signed in from has its own',
     parse: integer(1, 100_000),
   },
   SIGNIN_LIMIT_ADDRESS: {
     fallback: '100',
     meaning: 'failed sign-ins per address (IPv6: per /64) in 15 minutes',
     parse: integer(1, 1_000_000),
+  },
+  SIGNIN_LIMIT_TENANT: {
+    fallback: '1000',
+    meaning: 'failed sign-ins per tenant in 15 minutes, from addresses unknown to the account',
+    parse: integer(1, 10_000_000),
   },
   SMTP_URL: {
     secret: true,

@@ -4,25 +4,46 @@ import type { Doors } from '../db/tenancy.ts'
 import { AppError } from '../errors.ts'
 import type { KeyRing } from '../secrets.ts'
 
-/** How many attempts of one kind something may make in a window. */
-export interface Budget {
-  /** What is counted, such as `signin account`; part of the key, and the policy's name to clients. */
+/** Something that is remembered for a while. Stored only as a keyed hash. */
+export interface Mark {
+  /** What it is, such as `signin account`; part of the key, and a budget's name to clients. */
   name: string
-  /** Whose attempts: a canonical e-mail or an address. Stored only as a keyed hash. */
+  /** Whose: a canonical e-mail, an address, or several of these on a line each. */
   subject: string
-  limit: number
   windowSeconds: number
+}
+
+/** How many attempts of one kind something may make in a window. */
+export interface Budget extends Mark {
+  limit: number
+}
+
+/** An attempt that was taken from its budgets. */
+export interface Attempt {
+  /** Gives it back: it succeeded, and only failures count. */
+  giveBack(): Promise<void>
+}
+
+/** Budgets that stand in for the usual ones where `mark` is remembered. */
+export interface Instead {
+  mark: Mark
+  budgets: Budget[]
 }
 
 /** Counters in the database, so that all nodes share them. */
 export interface Throttle {
-  /** Takes one attempt from each budget, before the work is done. Throws 429 when one is empty. */
-  reserve(budgets: Budget[]): Promise<void>
-  /** Gives the attempts back: they succeeded, and only failures count. */
-  giveBack(budgets: Budget[]): Promise<void>
-  /** Fills a budget up again. */
-  forget(budget: Budget): Promise<void>
-  /** Removes counters whose window is over. */
+  /**
+   * Takes one attempt from each budget, before the work is done: from all or from none, so that who
+   * has used up one does not go on emptying the others. Throws 429 when one is empty.
+   */
+  reserve(budgets: Budget[], instead?: Instead): Promise<Attempt>
+  /** The same for work that nobody waits for: undefined when one is empty. */
+  tryReserve(budgets: Budget[]): Promise<Attempt | undefined>
+  /** Remembers a mark from now on, for its window. */
+  remember(mark: Mark): Promise<void>
+  /** Fills budgets up again. */
+  forget(budgets: Budget[]): Promise<void>
+  /** Removes what is over. */
   purge(): Promise<void>
 }
 
@@ -32,71 +53,110 @@ export function createThrottle(doors: Doors, keys: KeyRing, enabled: boolean): T
   if (!enabled) return unlimited
   // The oldest generation that is still accepted: during a rotation all nodes count in one place.
   const { key } = keys.accepted.at(-1) ?? keys.current
-  const keyOf = ({ name, subject }: Budget) =>
+  const keyOf = ({ name, subject }: Mark) =>
     createHmac('sha256', key('throttle')).update(`${name}\n${subject}`).digest('base64url')
-  const rowOf = (budget: Budget) => take(doors, keyOf(budget), budget.windowSeconds)
+  const attemptOf = (budgets: Budget[]): Attempt => ({
+    giveBack: () => give(doors, budgets.map(keyOf)),
+  })
   return {
-    async reserve(budgets) {
-      // One after the other: who has used up the first must not go on emptying the second.
-      for (const [at, budget] of budgets.entries()) {
-        const { points, seconds } = await rowOf(budget)
-        if (points <= budget.limit) continue
-        await this.giveBack(budgets.slice(0, at))
-        throw tooMany(budget, seconds)
-      }
+    async reserve(budgets, instead) {
+      const { marked, empty, seconds } = await take(doors, keyOf, budgets, instead)
+      const asked = marked && instead !== undefined ? instead.budgets : budgets
+      const refusing = empty === null ? undefined : asked[empty]
+      if (refusing !== undefined) throw tooMany(refusing, seconds)
+      return attemptOf(asked)
     },
-    async giveBack(budgets) {
-      for (const budget of budgets) await give(doors, keyOf(budget))
+    async tryReserve(budgets) {
+      const { empty } = await take(doors, keyOf, budgets)
+      return empty === null ? attemptOf(budgets) : undefined
     },
-    async forget(budget) {
-      await doors.asIdentity((db) =>
-        db.deleteFrom('tenantry.throttles').where('key', '=', keyOf(budget)).execute(),
-      )
+    remember: (mark) => remember(doors, keyOf(mark), mark.windowSeconds),
+    forget: (budgets) => forget(doors, budgets.map(keyOf)),
+    async purge() {
+      while ((await removeExpired(doors)) === PURGE_ROWS);
     },
-    purge: () => removeExpired(doors),
   }
 }
 
 const nothing = async () => {}
-const unlimited: Throttle = { reserve: nothing, giveBack: nothing, forget: nothing, purge: nothing }
+const free: Attempt = { giveBack: nothing }
+const unlimited: Throttle = {
+  reserve: async () => free,
+  tryReserve: async () => free,
+  remember: nothing,
+  forget: nothing,
+  purge: nothing,
+}
 
-async function take(doors: Doors, key: string, windowSeconds: number) {
-  return doors.asIdentity((db) =>
-    db
-      .insertInto('tenantry.throttles')
-      .values({
-        key,
-        points: 1,
-        resets_at: sql<string>`now() + make_interval(secs => ${windowSeconds})`,
-      })
-      .onConflict((it) =>
-        it.column('key').doUpdateSet({
-          points: sql`case when throttles.resets_at <= now() then 1 else throttles.points + 1 end`,
-          resets_at: sql`case when throttles.resets_at <= now() then excluded.resets_at
-            else throttles.resets_at end`,
-        }),
+interface Taken {
+  /** Is the mark remembered, so that the other budgets were asked? */
+  marked: boolean
+  /** The place of the budget that refused; null where the attempt was taken. */
+  empty: number | null
+  /** Until that budget fills up again. */
+  seconds: number
+}
+
+// One statement and one round trip, which no burst can come in between.
+async function take(
+  doors: Doors,
+  keyOf: (mark: Mark) => string,
+  budgets: Budget[],
+  instead: Instead = { mark: { name: 'none', subject: '', windowSeconds: 0 }, budgets: [] },
+): Promise<Taken> {
+  const asked = (them: Budget[]) =>
+    JSON.stringify(
+      them.map((it) => ({ key: keyOf(it), limit: it.limit, seconds: it.windowSeconds })),
+    )
+  return doors.asIdentity(async (db) => {
+    const { rows } = await sql<Taken>`
+      select marked, empty, seconds
+      from (
+        select exists (
+          select from tenantry.throttles
+          where key = ${keyOf(instead.mark)} and now() < resets_at
+        ) as marked
+      ) as known, tenantry.take_attempts(
+        case when marked then ${asked(instead.budgets)}::jsonb else ${asked(budgets)}::jsonb end
+      )`.execute(db)
+    const [taken] = rows
+    if (taken === undefined) throw new Error('taking an attempt gave no answer')
+    return taken
+  })
+}
+
+// Locked in the order in which they are taken.
+async function give(doors: Doors, keys: string[]): Promise<void> {
+  await doors.asIdentity((db) =>
+    sql`
+      with held as (
+        select key from tenantry.throttles where key = any (${keys}) order by key for update
       )
-      .returning([
-        'points',
-        sql<number>`extract(epoch from resets_at - now())::float8`.as('seconds'),
-      ])
-      .executeTakeFirstOrThrow(),
+      update tenantry.throttles t set points = greatest(t.points - 1, 0)
+      from held where t.key = held.key`.execute(db),
   )
 }
 
-async function give(doors: Doors, key: string): Promise<void> {
+async function remember(doors: Doors, key: string, seconds: number): Promise<void> {
+  const resets_at = sql<string>`now() + make_interval(secs => ${seconds})`
   await doors.asIdentity((db) =>
     db
-      .updateTable('tenantry.throttles')
-      .set({ points: sql<number>`greatest(points - 1, 0)` })
-      .where('key', '=', key)
+      .insertInto('tenantry.throttles')
+      .values({ key, points: 0, resets_at })
+      .onConflict((it) => it.column('key').doUpdateSet({ resets_at }))
       .execute(),
   )
 }
 
-// What somebody is counting just now is left for the next time: nobody waits for a purge.
-async function removeExpired(doors: Doors): Promise<void> {
+async function forget(doors: Doors, keys: string[]): Promise<void> {
   await doors.asIdentity((db) =>
+    db.deleteFrom('tenantry.throttles').where('key', 'in', keys).execute(),
+  )
+}
+
+// What somebody is counting just now is left for the next time: nobody waits for a purge.
+async function removeExpired(doors: Doors): Promise<number> {
+  const { numDeletedRows } = await doors.asIdentity((db) =>
     db
       .deleteFrom('tenantry.throttles')
       .where('key', 'in', (it) =>
@@ -108,8 +168,9 @@ async function removeExpired(doors: Doors): Promise<void> {
           .forUpdate()
           .skipLocked(),
       )
-      .execute(),
+      .executeTakeFirstOrThrow(),
   )
+  return Number(numDeletedRows)
 }
 
 // Headers: draft-ietf-httpapi-ratelimit-headers.

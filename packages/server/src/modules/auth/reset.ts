@@ -3,19 +3,16 @@ import type { PublicContext, RequestInfo, Tenant } from '../../context.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { emailKey } from '../../email.ts'
 import { AppError, unprocessable } from '../../errors.ts'
-import { addressSubject } from '../../http/address.ts'
 import { recordAudit } from '../../http/audit.ts'
-import type { Budget } from '../../http/throttle.ts'
 import type { Mail } from '../../mail/mail.ts'
 import { passwordChangedMail, resetMail } from '../../mail/templates.ts'
 import { GLOBAL_REALM } from '../../realm.ts'
-import { hashSecret, randomSecret } from '../../secrets.ts'
+import { hashSecret } from '../../secrets.ts'
 import { changePassword } from '../users/users.ts'
 import type { AuthDeps } from './auth_deps.ts'
+import { accountBudgets, knownAddress, mailBudget, resetBudget } from './budgets.ts'
 import { assertAcceptablePassword } from './password_rules.ts'
-import { accountBudget } from './sign_in.ts'
-
-const HOUR_SECONDS = 3_600
+import { createMissingLink, createResetLink, linkIsGood } from './reset_links.ts'
 
 /** Resets also send mail, which no reply waits for. */
 export interface ResetDeps extends AuthDeps {
@@ -25,7 +22,8 @@ export interface ResetDeps extends AuthDeps {
 
 /**
  * Starts a reset. The answer is given before anything about the address is looked up, so it is the
- * same, in the same time, whoever exists; the token leaves by mail only. Throws 422 or 429.
+ * same, in the same time, whoever exists and however often it was asked for; the token leaves by mail
+ * only. Throws 422, or 429 for the client's address.
  */
 export async function requestReset(deps: ResetDeps, ctx: PublicContext, email: string) {
   const key = emailKey(email)
@@ -33,7 +31,7 @@ export async function requestReset(deps: ResetDeps, ctx: PublicContext, email: s
     throw unprocessable([{ pointer: '/email', message: 'must be an e-mail address' }])
   }
   deps.background.assertRoom()
-  await deps.throttle.reserve(resetBudgets(ctx, key))
+  await deps.throttle.reserve([resetBudget(ctx)])
   deps.background.run('password reset', () => sendResetMail(deps, ctx, key))
 }
 
@@ -48,7 +46,7 @@ export async function resetPassword(
   password: string,
 ): Promise<void> {
   const hash = hashSecret(token)
-  const { config, doors, passwords } = deps
+  const { doors, passwords } = deps
   const holder = await doors.asIdentity((db) => findHolder(db, hash), ctx.tenant.id)
   if (holder === undefined) throw invalidToken()
   const { name: tenantName, subdomain } = ctx.tenant
@@ -59,60 +57,37 @@ export async function resetPassword(
     ctx.tenant.id,
   )
   if (!changed) throw invalidToken()
-  // Whoever was locked out by somebody else's guesses is let in again by their own mail.
-  deps.background.run('unlock', () => deps.throttle.forget(accountBudget(config, holder.email_key)))
+  deps.background.run('unlock', () => unlock(deps, ctx, holder.email_key))
   deps.background.run('password changed notice', () =>
     deps.mail.send({ to: holder.email, ...passwordChangedMail(mailContext(deps, ctx.tenant)) }),
   )
 }
 
-/** Makes a reset link for a user, voiding older ones of this tenant; also what an operator hands out. */
-export async function createResetLink(
-  deps: Pick<AuthDeps, 'config' | 'doors'>,
-  tenant: Tenant,
-  userId: string,
-  request: RequestInfo,
-): Promise<string> {
-  const token = randomSecret()
-  const minutes = deps.config.PASSWORD_RESET_EXPIRE_MINUTES
-  await deps.doors.asIdentity(async (db) => {
-    // One at a time: of two links asked for at once, one is the newer.
-    await db
-      .selectFrom('tenantry.users')
-      .select('id')
-      .where('id', '=', userId)
-      .forUpdate()
-      .execute()
-    await db.deleteFrom('tenantry.password_resets').where('user_id', '=', userId).execute()
-    await db
-      .insertInto('tenantry.password_resets')
-      .values({
-        hash: hashSecret(token),
-        user_id: userId,
-        expires_at: sql<string>`now() + make_interval(mins => ${minutes})`,
-      })
-      .execute()
-    await recordAudit(db, request, {
-      action: 'auth.reset_requested',
-      entity: 'users',
-      entity_id: userId,
-    })
-  }, tenant.id)
-  return deps.config.RESET_URL.replaceAll('{origin}', tenant.origin)
-    .replaceAll('{tenant}', tenant.subdomain)
-    .replaceAll('{token}', token)
+// Whoever was locked out by somebody else's guesses is let in again by their own mail, and stays in
+// while the guessing goes on: the address is known from now on.
+async function unlock({ config, throttle }: ResetDeps, ctx: PublicContext, key: string) {
+  await throttle.forget([...accountBudgets(config, ctx, key), mailBudget(config, ctx, key)])
+  await throttle.remember(knownAddress(ctx, key))
 }
 
+// Beyond the budget a link that works is left to work: whoever is refused a mail, because somebody
+// else asked for too many, has the newest of them in their mailbox.
 async function sendResetMail(deps: ResetDeps, ctx: PublicContext, key: string): Promise<void> {
   const { tenant, request } = ctx
   const user = await deps.doors.inTenant(tenant.id, (db) => findActiveMember(db, key))
   if (user === undefined) return
-  const link = await createResetLink(deps, tenant, user.id, request)
+  const attempt = await deps.throttle.tryReserve([mailBudget(deps.config, ctx, key)])
+  const make = attempt === undefined ? createMissingLink : createResetLink
+  const link = await make(deps, tenant, user.id, request)
+  if (link === undefined) return
   const minutes = deps.config.PASSWORD_RESET_EXPIRE_MINUTES
-  await deps.mail.send({
-    to: user.email,
-    ...resetMail({ ...mailContext(deps, tenant), link, minutes }),
-  })
+  const mail = resetMail({ ...mailContext(deps, tenant), link, minutes })
+  try {
+    await deps.mail.send({ to: user.email, ...mail })
+  } catch (error) {
+    await attempt?.giveBack()
+    throw error
+  }
 }
 
 // Through the tenant's door: a person who is no member here gets no mail in this tenant's name.
@@ -134,7 +109,7 @@ function findHolder(db: Kysely<KernelTables>, hash: Buffer) {
     .innerJoin('tenantry.users as u', 'u.id', 'r.user_id')
     .select(['u.email', 'u.email_key', 'u.full_name'])
     .where('r.hash', '=', hash)
-    .where(stillGood)
+    .where(linkIsGood)
     .executeTakeFirst()
 }
 
@@ -172,21 +147,8 @@ async function lockUserOf(db: Kysely<KernelTables>, hash: Buffer): Promise<void>
     .execute()
 }
 
-// A token from before the last change of password is void, in whichever tenant it was asked for.
-const stillGood = sql<boolean>`(
-  r.used_at is null and now() < r.expires_at and r.created_at >= u.sessions_valid_from
-)`
-
 function mailContext({ appName }: ResetDeps, tenant: Tenant) {
   return { appName, tenantName: tenant.name }
-}
-
-function resetBudgets({ request }: PublicContext, key: string): Budget[] {
-  const subject = addressSubject(request.address)
-  return [
-    { name: 'reset account', subject: key, limit: 5, windowSeconds: HOUR_SECONDS },
-    { name: 'reset address', subject, limit: 50, windowSeconds: HOUR_SECONDS },
-  ]
 }
 
 function invalidToken(): AppError {

@@ -1,19 +1,17 @@
-import type { Config } from '../../config.ts'
 import type { PublicContext } from '../../context.ts'
 import { emailKey } from '../../email.ts'
 import { AppError } from '../../errors.ts'
-import { addressSubject } from '../../http/address.ts'
 import { recordAudit } from '../../http/audit.ts'
 import { challenge } from '../../http/authenticate.ts'
 import type { Refusal } from '../../http/refusals.ts'
-import type { Budget } from '../../http/throttle.ts'
+import type { Attempt } from '../../http/throttle.ts'
 import { hashSecret, randomSecret } from '../../secrets.ts'
 import { openSession, type SessionTimes } from '../sessions/sessions.ts'
 import { type Credentials, findCredentials, replaceHash } from '../users/users.ts'
 import type { AuthDeps } from './auth_deps.ts'
+import { knownAddress, signInBudgets } from './budgets.ts'
 
 const WRONG = 'credentials.wrong'
-const WINDOW_SECONDS = 15 * 60
 const DAY_SECONDS = 86_400
 
 export interface SignInInput {
@@ -34,13 +32,13 @@ export async function signIn(
 ) {
   // What is no e-mail is nobody's, and is counted like one.
   const key = emailKey(given.email) ?? given.email.trim().toLowerCase().slice(0, 320)
-  const budgets = signInBudgets(deps.config, ctx, key)
-  await reserve(deps, ctx, budgets)
-  const giveBack = () => deps.background.run('give back', () => deps.throttle.giveBack(budgets))
+  const attempt = await reserve(deps, ctx, key)
+  const giveBack = () => deps.background.run('give back', attempt.giveBack)
   try {
     const user = await authenticate(deps, ctx, key, given.password)
     const session = await openMemberSession(deps, ctx, user, wants)
     giveBack()
+    deps.background.run('know address', () => deps.throttle.remember(knownAddress(ctx, key)))
     return session
   } catch (error) {
     // Only a wrong password costs an attempt: not our being busy, not a tenant one is no member of.
@@ -49,9 +47,10 @@ export async function signIn(
   }
 }
 
-async function reserve(deps: AuthDeps, ctx: PublicContext, budgets: Budget[]): Promise<void> {
+async function reserve(deps: AuthDeps, ctx: PublicContext, key: string): Promise<Attempt> {
+  const { budgets, instead } = signInBudgets(deps.config, ctx, key)
   try {
-    await deps.throttle.reserve(budgets)
+    return await deps.throttle.reserve(budgets, instead)
   } catch (error) {
     if (error instanceof AppError && error.kind === 'rate_limited') {
       deps.refusals.note(ctx.tenant.id, ctx.request, { action: 'auth.throttled' })
@@ -117,21 +116,6 @@ function sessionTimes({ config, tokens }: AuthDeps, wants: 'access' | 'refresh')
     idleSeconds: config.REFRESH_TOKEN_EXPIRE_DAYS * DAY_SECONDS,
     maxSeconds: config.SESSION_MAX_DAYS * DAY_SECONDS,
   }
-}
-
-function signInBudgets(config: Config, { request }: PublicContext, key: string): Budget[] {
-  const subject = addressSubject(request.address)
-  const limit = config.SIGNIN_LIMIT_ADDRESS
-  return [
-    { name: 'signin address', subject, limit, windowSeconds: WINDOW_SECONDS },
-    accountBudget(config, key),
-  ]
-}
-
-/** The failed sign-ins that an account may have, by its canonical e-mail. */
-export function accountBudget(config: Config, key: string): Budget {
-  const limit = config.SIGNIN_LIMIT_ACCOUNT
-  return { name: 'signin account', subject: key, limit, windowSeconds: WINDOW_SECONDS }
 }
 
 function refusal(reason: string, about: string | undefined): Refusal {

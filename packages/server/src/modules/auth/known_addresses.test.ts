@@ -1,0 +1,211 @@
+import { randomInt } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { app } from '../../../../../starter/src/app.ts'
+import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../testing.ts'
+
+let api: TestApp
+beforeAll(async () => {
+  api = await startTestApp(app, { TRUST_PROXY: '127.0.0.1' })
+})
+afterAll(() => api.close())
+
+const PASSWORD = 'an entirely new one'
+
+const group = () => randomInt(0x10000).toString(16)
+const somewhere = () => `2001:db8:${group()}:${group()}::1`
+
+/** Posts as a client at this address, seen through the proxy. */
+const post = (tenant: TestTenant, path: string, address: string, body: unknown) =>
+  tenant.send({ method: 'POST', path, headers: { 'x-forwarded-for': address }, body })
+
+const login = (tenant: TestTenant, address: string, email: string, password: string) =>
+  post(tenant, '/api/auth/login', address, { email, password })
+
+const wrong = (tenant: TestTenant, address: string, email: string) =>
+  login(tenant, address, email, 'wrong password')
+
+const forgot = (tenant: TestTenant, address: string, email: string) =>
+  post(tenant, '/api/auth/forgot-password', address, { email })
+
+/** Guesses from ever new addresses until nobody unknown may sign in to the account any more. */
+async function lockOut(tenant: TestTenant, { email }: TestUser): Promise<void> {
+  const replies = await Promise.all(
+    Array.from({ length: 11 }, () => wrong(tenant, somewhere(), email)),
+  )
+  expect(replies.filter((it) => it.status === 429)).toHaveLength(1)
+}
+
+async function signInAt(tenant: TestTenant, address: string, user: TestUser): Promise<void> {
+  expect((await login(tenant, address, user.email, user.password)).status).toBe(200)
+  await api.running.settle()
+}
+
+async function newestToken(email: string, count: number): Promise<string> {
+  const [mail] = await api.mailsTo(email, count)
+  const token = /#token=([\w-]+)/.exec(mail?.text ?? '')?.[1]
+  if (token === undefined) throw new Error('the mail has no link')
+  return token
+}
+
+describe('guesses from elsewhere (AUTHN-5, AUTHN-6)', () => {
+  test('do not lock the owner out where they have signed in before', async () => {
+    const [tenant, home] = [await api.makeTenant(), somewhere()]
+    const user = await tenant.makeUser()
+    await signInAt(tenant, home, user)
+    await lockOut(tenant, user)
+    expect((await login(tenant, somewhere(), user.email, user.password)).status).toBe(429)
+    expect((await login(tenant, home, user.email, user.password)).status).toBe(200)
+    const neighbour = home.replace(/1$/, 'abcd')
+    expect((await login(tenant, neighbour, user.email, user.password)).status).toBe(200)
+  })
+
+  test('do not lock the owner out who resets the password by mail, while they go on', async () => {
+    const [tenant, home] = [await api.makeTenant(), somewhere()]
+    const user = await tenant.makeUser()
+    await lockOut(tenant, user)
+    await forgot(tenant, home, user.email)
+    const body = { token: await newestToken(user.email, 1), new_password: PASSWORD }
+    expect((await post(tenant, '/api/auth/reset-password', home, body)).status).toBe(200)
+    await api.running.settle()
+    await lockOut(tenant, user)
+    expect((await login(tenant, home, user.email, PASSWORD)).status).toBe(200)
+  })
+
+  test('a known address has as many guesses as all others together, in a burst too', async () => {
+    const [tenant, home] = [await api.makeTenant(), somewhere()]
+    const user = await tenant.makeUser()
+    await signInAt(tenant, home, user)
+    const burst = await Promise.all(
+      Array.from({ length: 50 }, () => wrong(tenant, home, user.email)),
+    )
+    expect(burst.filter((it) => it.status === 401)).toHaveLength(10)
+    const [refused] = burst.filter((it) => it.status === 429)
+    expect(refused?.headers['ratelimit']).toMatch(/^"signin-account";r=0;t=\d+$/)
+    // And one that is locked there may still come in from elsewhere.
+    expect((await login(tenant, somewhere(), user.email, user.password)).status).toBe(200)
+  })
+
+  test('an address is known for the account that signed in there, and for no other', async () => {
+    const [tenant, home] = [await api.makeTenant(), somewhere()]
+    const [user, other] = [await tenant.makeUser(), await tenant.makeUser()]
+    await signInAt(tenant, home, user)
+    await lockOut(tenant, other)
+    expect((await login(tenant, home, other.email, other.password)).status).toBe(429)
+  })
+
+  test('a right password of somebody who is no member makes no address known', async () => {
+    const [tenant, other, there] = [await api.makeTenant(), await api.makeTenant(), somewhere()]
+    const user = await tenant.makeUser()
+    expect((await login(other, there, user.email, user.password)).status).toBe(403)
+    await api.running.settle()
+    await lockOut(tenant, user)
+    expect((await login(tenant, there, user.email, user.password)).status).toBe(429)
+  })
+
+  test('leave no address and no e-mail in the database', async () => {
+    const [tenant, home] = [await api.makeTenant(), somewhere()]
+    const user = await tenant.makeUser()
+    await signInAt(tenant, home, user)
+    const rows = await api.doors.asIdentity((db) =>
+      db.selectFrom('tenantry.throttles').select('key').execute(),
+    )
+    for (const { key } of rows) expect(key).toMatch(/^[\w-]{43}$/)
+  })
+
+  test('a tenant meets so many of them over all its accounts, and its neighbour none', async () => {
+    const limited = await startTestApp(app, {
+      TRUST_PROXY: '127.0.0.1',
+      SIGNIN_LIMIT_TENANT: '12',
+    })
+    const [tenant, neighbour] = [await limited.makeTenant(), await limited.makeTenant()]
+    const [user, home] = [await tenant.makeUser(), somewhere()]
+    await login(tenant, home, user.email, user.password)
+    await limited.running.settle()
+    const guesses = await Promise.all(
+      Array.from({ length: 30 }, (_, at) => wrong(tenant, somewhere(), `u${at}@example.com`)),
+    )
+    expect(guesses.filter((it) => it.status === 401)).toHaveLength(12)
+    const [refused] = guesses.filter((it) => it.status === 429)
+    expect(refused?.headers['ratelimit-policy']).toBe('"signin-tenant";q=12;w=900')
+    expect((await login(tenant, home, user.email, user.password)).status).toBe(200)
+    expect((await wrong(neighbour, somewhere(), 'u1@example.com')).status).toBe(401)
+    await limited.close()
+  })
+})
+
+describe('a client that is over its own limit (AUTHN-6)', () => {
+  test('does not use up an account', async () => {
+    const limited = await startTestApp(app, { TRUST_PROXY: '127.0.0.1', SIGNIN_LIMIT_ADDRESS: '3' })
+    const [tenant, there] = [await api.makeTenant(), somewhere()]
+    const { email } = await tenant.makeUser()
+    const burst = await Promise.all(
+      Array.from({ length: 30 }, () =>
+        limited.send(tenant.host, {
+          method: 'POST',
+          path: '/api/auth/login',
+          headers: { 'x-forwarded-for': there },
+          body: { email, password: 'wrong password' },
+        }),
+      ),
+    )
+    expect(burst.filter((it) => it.status === 401)).toHaveLength(3)
+    const left = await Promise.all(
+      Array.from({ length: 20 }, () => wrong(tenant, somewhere(), email)),
+    )
+    expect(left.filter((it) => it.status === 401)).toHaveLength(7)
+    await limited.close()
+  })
+})
+
+describe('reset requests by somebody else (AUTHN-4, AUTHN-6)', () => {
+  test('never show a limit of the account, and leave the newest link good', async () => {
+    const tenant = await api.makeTenant()
+    const user = await tenant.makeUser()
+    const replies = await Promise.all(
+      Array.from({ length: 20 }, () => forgot(tenant, somewhere(), user.email)),
+    )
+    for (const reply of replies) {
+      expect([reply.status, reply.text]).toEqual([200, '{"message":"Reset link sent"}'])
+    }
+    await api.running.settle()
+    const before = (await api.mailsTo(user.email, 5)).length
+    await forgot(tenant, somewhere(), user.email)
+    await api.running.settle()
+    expect(await api.mailsTo(user.email, before)).toHaveLength(5)
+    const works = await Promise.all(
+      (await api.mailsTo(user.email, 5)).map(({ text }) =>
+        post(tenant, '/api/auth/reset-password', somewhere(), {
+          token: /#token=([\w-]+)/.exec(text)?.[1],
+          new_password: PASSWORD,
+        }),
+      ),
+    )
+    expect(works.filter((it) => it.status === 200)).toHaveLength(1)
+  })
+
+  test('do not use up the mails of another tenant, nor those after a reset', async () => {
+    const [tenant, other] = [await api.makeTenant(), await api.makeTenant()]
+    const user = await tenant.makeUser()
+    await other.makeUser({ email: user.email })
+    for (let i = 0; i < 7; i++) await forgot(tenant, somewhere(), user.email)
+    await api.running.settle()
+    await forgot(other, somewhere(), user.email)
+    const token = await newestToken(user.email, 6)
+    const body = { token, new_password: PASSWORD }
+    expect((await post(other, '/api/auth/reset-password', somewhere(), body)).status).toBe(200)
+    await api.running.settle()
+    // The links of the first tenant are void now: a spent budget must not stand in the way of one.
+    await forgot(tenant, somewhere(), user.email)
+    const again = { token: await newestToken(user.email, 8), new_password: `${PASSWORD} again` }
+    expect((await post(tenant, '/api/auth/reset-password', somewhere(), again)).status).toBe(200)
+  })
+
+  test('are limited by address, whoever they are for', async () => {
+    const [tenant, there] = [await api.makeTenant(), somewhere()]
+    const replies = await Promise.all(
+      Array.from({ length: 55 }, (_, at) => forgot(tenant, there, `u${at}@example.com`)),
+    )
+    expect(replies.filter((it) => it.status === 429)).toHaveLength(5)
+    expect((await forgot(tenant, somewhere(), 'u1@example.com')).status).toBe(200)
+  })
+})
