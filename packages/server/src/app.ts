@@ -122,7 +122,7 @@ function routesOf({ policy, routes }: App, auth: ResetDeps): Route[] {
   return [
     ...tenantRoutes(),
     ...authRoutes(auth),
-    ...sessionRoutes(),
+    ...sessionRoutes(rules),
     ...memberRoutes(rules),
     ...roleRoutes(rules),
     ...auditLogRoutes(),

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { TenantContext } from './context.ts'
 import type { KernelTables } from './db/tables.ts'
-import { AppError } from './errors.ts'
+import { AppError, notFound } from './errors.ts'
 import type { Policy } from './policy.ts'
 
 /** What a member holds, as the database has it. */
@@ -79,6 +79,21 @@ export async function lockRights({ db, actor, tenant }: Context, { policy }: Rul
   const rights = await rightsOf(db, policy, actor.user.id)
   const lost = [...actor.permissions].filter((it) => !rights?.has(it))
   if (lost.length > 0) throw new AppError('forbidden', 'access.changed', 'Your rights have changed')
+}
+
+/**
+ * Takes that lock to change something of a member, and checks that they hold nothing the actor does
+ * not: nobody acts on somebody who may do more. Throws 403, or 404 where there is no such member.
+ */
+export async function lockMemberRights(ctx: Context, rules: Rules, userId: string): Promise<void> {
+  await lockRights(ctx, rules)
+  const held = await ctx.db
+    .selectFrom('tenantry.members as m')
+    .select(heldRoles('m.user_id'))
+    .where('m.user_id', '=', userId)
+    .executeTakeFirst()
+  if (held === undefined) throw notFound()
+  if (userId !== ctx.actor.user.id) assertHolds(ctx, rules, permissionsOf(rules.policy, held))
 }
 
 /** Nobody gives, takes or changes what they do not hold themselves. Throws 403 naming one of it. */

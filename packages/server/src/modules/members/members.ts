@@ -8,7 +8,7 @@ import {
   assertHolds,
   type HeldRoles,
   heldRoles,
-  lockRights,
+  lockMemberRights,
   permissionsOf,
   type Rules,
 } from '../../rights.ts'
@@ -54,17 +54,11 @@ export async function removeMember(ctx: Context, rules: Rules, userId: string): 
 }
 
 async function lockMember(ctx: Context, rules: Rules, userId: string) {
-  await lockRights(ctx, rules)
+  await lockMemberRights(ctx, rules, userId)
   const member = await findMember(ctx, userId)
   if (member.id === ctx.actor.user.id) {
     throw new AppError('forbidden', 'member.self', 'Somebody else has to change your membership')
   }
-  const held = await ctx.db
-    .selectFrom('tenantry.members as m')
-    .select(heldRoles('m.user_id'))
-    .where('m.user_id', '=', userId)
-    .executeTakeFirstOrThrow()
-  assertHolds(ctx, rules, permissionsOf(rules.policy, held))
   return member
 }
 

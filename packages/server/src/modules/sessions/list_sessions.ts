@@ -5,6 +5,7 @@ import { sessionIsLive } from '../../db/live_session.ts'
 import { type PageQuery, readPage } from '../../db/page.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { notFound } from '../../errors.ts'
+import { lockMemberRights, type Rules } from '../../rights.ts'
 import { revokeSession, revokeSessionsOf } from './sessions.ts'
 
 type Context = TenantContext<KernelTables>
@@ -27,9 +28,12 @@ export async function endOwnSession(ctx: Context, sessionId: string): Promise<vo
   if (!(await revokeSession(ctx.db, sessionId, 'revoked', ctx.actor.user.id))) throw notFound()
 }
 
-/** Ends all sessions of a member of this tenant. Throws 404 where there is no such member. */
-export async function endSessionsOf(ctx: Context, userId: string): Promise<void> {
-  await requireMember(ctx, userId)
+/**
+ * Ends all sessions of a member of this tenant, one's own too. Throws 404 where there is no such
+ * member, 403 where they may do more than the actor.
+ */
+export async function endSessionsOf(ctx: Context, rules: Rules, userId: string): Promise<void> {
+  await lockMemberRights(ctx, rules, userId)
   const ended = await revokeSessionsOf(ctx.db, userId, 'revoked')
   ctx.audit({ meta: { ended } })
 }

@@ -3,6 +3,7 @@ import { PageQuery, pageOf } from '../../db/page.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { createRoutes, type Route } from '../../http/route.ts'
 import type { KernelPermission } from '../../policy.ts'
+import type { Rules } from '../../rights.ts'
 import { endOwnSession, endSessionsOf, listSessions, listSessionsOf } from './list_sessions.ts'
 
 const { get, del } = createRoutes<KernelPermission, never, KernelTables>()
@@ -22,7 +23,7 @@ const Session = z
   })
   .meta({ id: 'Session' })
 
-export function sessionRoutes(): Route[] {
+export function sessionRoutes(rules: Rules): Route[] {
   return [
     get('/api/sessions', {
       access: 'member',
@@ -50,7 +51,7 @@ export function sessionRoutes(): Route[] {
       access: 'sessions:delete',
       summary: "End all of a member's sessions",
       params: MemberPath,
-      handle: (ctx, { params }) => endSessionsOf(ctx, params.user_id),
+      handle: (ctx, { params }) => endSessionsOf(ctx, rules, params.user_id),
     }),
   ]
 }

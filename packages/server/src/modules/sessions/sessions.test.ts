@@ -56,4 +56,22 @@ describe('sessions', () => {
     const unknown = '/api/members/01890000-0000-7000-8000-000000000000/sessions'
     expect((await tenant.send({ path: unknown, user: admin })).status).toBe(404)
   })
+
+  test('of somebody who may do more are not ended by who may do less (AUTHZ-3)', async () => {
+    const tenant = await api.makeTenant()
+    const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
+    const body = { name: 'doorkeeper', permissions: ['sessions:read', 'sessions:delete'] }
+    await tenant.send({ method: 'POST', path: '/api/roles', user: admin, body })
+    const doorkeeper = await tenant.makeUser({ roles: ['doorkeeper'] })
+    const guest = await tenant.makeUser()
+    const end = (user: TestUser, whose: TestUser) =>
+      tenant.send({ method: 'DELETE', path: `/api/members/${whose.id}/sessions`, user })
+    const refused = await end(doorkeeper, admin)
+    expect([refused.status, refused.json.code]).toEqual([403, 'access.not_held'])
+    expect(await statusOf(tenant, admin.accessToken)).toBe(200)
+    expect((await end(doorkeeper, guest)).status).toBe(204)
+    expect((await end(admin, doorkeeper)).status).toBe(204)
+    expect((await end(admin, admin)).status).toBe(204)
+    expect(await statusOf(tenant, admin.accessToken)).toBe(401)
+  })
 })
