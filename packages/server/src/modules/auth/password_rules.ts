@@ -4,6 +4,8 @@ import { type Fault, unprocessable } from '../../errors.ts'
 const MIN = 8
 const MAX = 256
 const MIN_WORD = 3
+const MAX_UNIT = 4
+const REPEATS_BELOW = 64
 
 /** Words an attacker would try first against this account. */
 export interface PasswordContext {
@@ -14,8 +16,8 @@ export interface PasswordContext {
 }
 
 /**
- * Checks a password somebody chooses: 8 to 256 characters, not among the common ones, not a name
- * of its user or tenant (ASVS 6.2.4, 6.2.11; no composition rules). Throws 422 with the reason.
+ * Checks a password somebody chooses: 8 to 256 characters, not among the common ones, no
+ * repetition, not a name of its user or tenant (ASVS 6.2.4, 6.2.11; no composition rules). Throws 422 with the reason.
  */
 export function assertAcceptablePassword(password: string, context: PasswordContext): void {
   const reason = reasonAgainst(password, context)
@@ -28,11 +30,23 @@ function reasonAgainst(password: string, context: PasswordContext): string | und
   const length = [...password].length
   if (length < MIN) return `must have at least ${MIN} characters`
   if (length > MAX) return `must have at most ${MAX} characters`
-  if (isCommon(password)) return 'is one of the most common passwords; choose another'
-  if (isContextWord(password, context)) {
+  if (password.trim() === '') return 'must not be only spaces; choose another'
+  if (repeatsItself(password)) return 'must not be a few characters repeated; choose another'
+  if (isOfContextWords(password, context)) {
     return 'must not be the name of the user or the tenant; choose another'
   }
+  if (isCommon(password)) return 'is one of the most common passwords; choose another'
   return undefined
+}
+
+// "aaaaaaaa" and "abcabcabc". Much longer ones pass: their length has to be guessed as well, and 64
+// of any character are to be taken (ASVS 6.2.9).
+function repeatsItself(password: string): boolean {
+  const characters = [...password.toLowerCase()]
+  if (characters.length >= REPEATS_BELOW) return false
+  return Array.from({ length: MAX_UNIT }, (_, at) => at + 1).some((unit) =>
+    characters.every((it, at) => at < unit || it === characters[at - unit]),
+  )
 }
 
 let common: Set<string> | undefined
@@ -40,25 +54,33 @@ let common: Set<string> | undefined
 function isCommon(password: string): boolean {
   common ??= new Set(dictionary['passwords-common'])
   const lower = password.toLowerCase()
-  return common.has(lower) || common.has(withoutEnding(lower))
+  const word = withoutBeginning(withoutEnding(lower))
+  return common.has(lower) || common.has(withoutEnding(lower)) || common.has(word)
 }
 
-function isContextWord(password: string, context: PasswordContext): boolean {
-  const [local = ''] = context.email.split('@', 1)
-  const words = [context.email, local, context.full_name, context.tenantName, context.subdomain]
+// Whatever stands in between, before or behind: nothing but digits is left without the words.
+function isOfContextWords(password: string, context: PasswordContext): boolean {
   const guess = letters(password)
-  return words
+  const rest = wordsOf(context).reduce((left, word) => left.replaceAll(word, ''), guess)
+  return rest !== guess && /^\d*$/.test(rest)
+}
+
+// The longest first, so that a word within another does not take it apart.
+function wordsOf({ email, full_name, tenantName, subdomain }: PasswordContext): string[] {
+  const [local = ''] = email.split('@', 1)
+  return [email, local, full_name, tenantName, subdomain]
     .flatMap((it) => [letters(it), ...it.split(/[\s@._-]+/).map(letters)])
-    .some((word) => word.length >= MIN_WORD && isWordAndDigits(guess, word))
+    .filter((word) => word.length >= MIN_WORD)
+    .toSorted((a, b) => b.length - a.length)
 }
 
-function isWordAndDigits(guess: string, word: string): boolean {
-  return guess.startsWith(word) && /^\d*$/.test(guess.slice(word.length))
-}
-
-// "acme2026!" is "acme" to whoever guesses.
+// "acme2026!" is "acme" to whoever guesses, and so is "!2026acme".
 function withoutEnding(text: string): string {
   return text.replace(/[\d\p{P}\p{S}]{1,16}$/u, '')
+}
+
+function withoutBeginning(text: string): string {
+  return text.replace(/^[\d\p{P}\p{S}]{1,16}/u, '')
 }
 
 function letters(text: string): string {
