@@ -90,6 +90,15 @@ describe('a hostile body is a 400 or 422, and nothing is created (API-7)', () =>
     ['limit=1.5', 422],
     ['limit=1e400', 422],
     ['limit=NaN', 422],
+    ['limit=0x10', 422],
+    ['limit=0b11', 422],
+    ['limit=1e1', 422],
+    ['limit=%205', 422],
+    ['limit=5%0A', 422],
+    ['limit=%2B5', 422],
+    ['limit=5.', 422],
+    ['limit=.5e1', 422],
+    ['limit=05', 200],
     ['limit=9007199254740993', 422],
     ['limit=%D9%A1', 422],
     ['limit=1;limit=2', 422],
@@ -103,6 +112,20 @@ describe('a hostile body is a 400 or 422, and nothing is created (API-7)', () =>
     const reply = await tenant.send({ path: `/api/projects?${query}`, user })
     if (status === 200) expect(reply.status).toBe(200)
     else expectProblem(reply, status)
+  })
+
+  test('a number in any query is written in digits', async () => {
+    const ask = (query: string) => tenant.send({ path: `/api/odd/numbers?${query}` })
+    for (const name of ['plain', 'nullish', 'piped']) {
+      expect((await ask(`${name}=-12`)).status).toBe(200)
+      for (const text of ['', '%20', '0x10', '1e1', '%205', '5%20', 'Infinity', '1_0']) {
+        const reply = await ask(`${name}=${text}`)
+        expectProblem(reply, 422)
+        const message = 'must be written in digits'
+        expect(reply.json.errors).toEqual([{ pointer: `/query/${name}`, message }])
+      }
+    }
+    expect((await ask('plain=1.25')).status).toBe(200)
   })
 
   test.each([
@@ -236,6 +259,25 @@ describe('a body is validated or refused, whatever its type says (API-9)', () =>
     expectProblem(await post('/api/projects', '{}', type), status)
   })
 
+  test.each(['gzip', 'br', 'x-gzip', 'GZIP', 'deflate, gzip', 'identity, gzip', ',', 'none'])(
+    'in the coding %s it is refused, however plain it is (RFC 9110, 15.5.16)',
+    async (coding) => {
+      const type = `Content-Type: ${json}\nContent-Encoding: ${coding}`
+      for (const body of ['{"name":"coded"}', gzipSync('{"name":"coded"}')]) {
+        const reply = await post('/api/projects', body, type)
+        expectProblem(reply, 415)
+        expect(reply?.headers['accept-encoding']).toBe('identity')
+      }
+      expectProblem(await post('/api/auth/token', 'username=a&password=b', `${type}\nX: y`), 415)
+      expect(await projectNames()).not.toContain('coded')
+    },
+  )
+
+  test.each(['identity', 'Identity', 'identity, identity'])('%s is no coding', async (coding) => {
+    const type = `Content-Type: ${json}\nContent-Encoding: ${coding}`
+    expectProblem(await post('/api/projects', '{"nome":"plain"}', type), 422)
+  })
+
   test('JSON for the form, and a form for JSON, are refused', async () => {
     expectProblem(await post('/api/auth/token', '{"username":"a","password":"b"}'), 415)
     expectProblem(await post('/api/auth/login', 'email=a&password=b', `Content-Type: ${form}`), 415)
@@ -247,6 +289,40 @@ describe('a body is validated or refused, whatever its type says (API-9)', () =>
     expectProblem(await post(greet, '{'), 400)
     expectProblem(await post(greet, 'as=boss', 'Content-Type: text/plain'), 415)
     expect((await post(greet, '', 'X: y'))?.status).toBe(200)
+  })
+})
+
+describe('an error does not repeat what was sent (API-7)', () => {
+  const long = 'k'.repeat(50_000)
+  const many = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [`${'k'.repeat(200)}${at}`, at]))
+  const role = (permissions: unknown[]) => ({ name: 'r', permissions })
+
+  test.each<[string, string, unknown]>([
+    ['a long key', '/api/projects', { name: 'x', [long]: 1 }],
+    ['a long key of astral characters', '/api/projects', { [`a${'😀'.repeat(9_000)}`]: 1 }],
+    ['a thousand keys', '/api/projects', many(1_000)],
+    ['five hundred wrong items', '/api/roles', role(Array.from({ length: 500 }, () => 1))],
+    [
+      'five hundred unknown names',
+      '/api/roles',
+      role(Array.from({ length: 500 }, (_, at) => `x${at}`)),
+    ],
+    ['a long name', '/api/roles', role([long.slice(0, 130), long])],
+  ])('of %s it repeats little', async (_, path, body) => {
+    const reply = await tenant.send({ method: 'POST', path, user, body })
+    expectProblem(reply, 422)
+    expect(reply.json.errors.length).toBeLessThanOrEqual(20)
+    expect(reply.text.length).toBeLessThan(15_000)
+    expect(reply.text.isWellFormed()).toBe(true)
+  })
+
+  test('nor of a doubled name', async () => {
+    const form = `${long}=1&${long}=2`
+    const type = 'Content-Type: application/x-www-form-urlencoded'
+    const reply = await post('/api/auth/token', form, type)
+    expectProblem(reply, 400)
+    expect(reply?.text.length).toBeLessThan(1_000)
   })
 })
 

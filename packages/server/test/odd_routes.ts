@@ -50,6 +50,17 @@ export const oddRoutes: Route[] = [
     reply: Thing,
     handle: () => ({ ...row, inner: row, list: [row, row], either: row }),
   }),
+  get('/api/odd/numbers', {
+    access: 'public',
+    summary: '',
+    query: z.object({
+      plain: z.coerce.number().optional(),
+      nullish: z.coerce.number().int().nullish().default(1),
+      piped: z.coerce.number().transform(String).prefault(1),
+    }),
+    reply: z.object({}),
+    handle: () => ({}),
+  }),
   post('/api/odd/unfit', {
     access: 'member',
     summary: '',

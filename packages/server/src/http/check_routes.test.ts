@@ -54,6 +54,12 @@ describe('a server refuses to start with (AUTHZ-1)', () => {
     ],
     ['one open choice', { body: z.union([z.strictObject({ name }), z.object({ name })]) }, open],
     ['an open body that may be absent', { body: z.object({ name }).optional() }, open],
+    [
+      'a text for a boolean',
+      { query: z.object({ a: z.coerce.boolean().optional() }) },
+      'stringbool',
+    ],
+    ['one in a form', { media: 'form', body: z.object({ a: z.coerce.boolean() }) }, 'stringbool'],
     ['a loose reply', { reply: z.looseObject({ name }) }, leaky],
     [
       'a loose object in the reply',

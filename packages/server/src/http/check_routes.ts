@@ -1,15 +1,16 @@
 import { z } from 'zod'
 import type { Policy } from '../policy.ts'
+import { coercedFields } from './coercion.ts'
 import { isPermission, type Route } from './route.ts'
 
 /**
  * Refuses to boot with a route that the compiler was talked out of checking: unknown access, a body
  * that lets unknown fields in, a reply that lets unlisted ones out, a write without an audit name,
- * path parameters without a schema, two routes for one path.
+ * path parameters without a schema, text taken for a boolean, two routes for one path.
  * Throws one error that lists every fault, each naming its fix.
  */
 export function checkRoutes(routes: readonly Route[], policy: Policy): void {
-  const checks = [accessFault, bodyFault, replyFault, auditFault, paramsFault]
+  const checks = [accessFault, bodyFault, replyFault, auditFault, paramsFault, textFault]
   const faults = routes.flatMap((route) =>
     checks
       .map((check) => check(route, policy))
@@ -79,6 +80,14 @@ function paramsFault(route: Route): string | undefined {
   return named.length > 0 && route.params === undefined
     ? `has the path parameter ":${named[0]}" and no params schema`
     : undefined
+}
+
+function textFault({ params, query, body, media }: Route): string | undefined {
+  const texts = [params, query, media === 'form' ? body : undefined]
+  const [field] = texts.flatMap(coercedFields).find(([, type]) => type === 'boolean') ?? []
+  return field === undefined
+    ? undefined
+    : `"${field}" takes the text "false" for true; write z.stringbool() instead of z.coerce.boolean()`
 }
 
 function doubles(routes: readonly Route[]): string[] {

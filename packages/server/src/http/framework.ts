@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import formbody from '@fastify/formbody'
 import underPressure from '@fastify/under-pressure'
@@ -44,6 +45,7 @@ export async function createFramework(limits: Limits = usualLimits): Promise<Fas
   app.server.on('checkExpectation', (request, response) =>
     app.server.emit('request', request, response),
   )
+  app.addHook('preParsing', async (request) => assertPlain(request.raw))
   addParsers(app)
   await app.register(formbody, { bodyLimit: limits.bodyBytes })
   return app
@@ -59,6 +61,15 @@ export async function watchEventLoop(app: FastifyInstance, maxDelayMs: number): 
       if (request.routeOptions.url?.startsWith('/health/')) return
       throw unavailable('server.busy', 'The server is busy; try again')
     },
+  })
+}
+
+// RFC 9110, 8.4 and 15.5.16: no body is decoded here, and none is taken for what it is not.
+function assertPlain({ headers }: IncomingMessage): void {
+  const codings = headers['content-encoding']?.toLowerCase().split(',') ?? []
+  if (codings.every((it) => it.trim() === 'identity')) return
+  throw new AppError('unsupported', 'request.encoding', 'Send the body as it is, uncompressed', {
+    headers: { 'accept-encoding': 'identity' },
   })
 }
 

@@ -1,10 +1,8 @@
 import type { z } from 'zod'
 import { AppError, type Fault, unprocessable } from '../errors.ts'
+import { coercedFields, isPlainNumber } from './coercion.ts'
 import { assertStorable } from './json.ts'
 import type { Route } from './route.ts'
-
-// Enough to mend a request by; a list of a thousand wrong items must not become a reply of megabytes.
-const MAX_FAULTS = 100
 
 /** The raw parts of a request, as the framework read them. */
 export interface RawInput {
@@ -21,15 +19,16 @@ export function readInput(route: Route, raw: RawInput) {
   assertSingle(raw.query)
   if (route.media === 'form' && isRecord(raw.body)) assertSingle(raw.body)
   const faults: Fault[] = []
+  const parseBody = route.media === 'form' ? parseText : parsePart
   const input = {
-    params: parsePart(route.params, withPlainIds(raw.params), '/params', faults),
-    query: parsePart(route.query, withPlainIds(raw.query), '/query', faults),
-    body: parsePart(route.body, raw.body ?? undefined, '', faults),
+    params: parseText(route.params, withPlainIds(raw.params), '/params', faults),
+    query: parseText(route.query, withPlainIds(raw.query), '/query', faults),
+    body: parseBody(route.body, raw.body ?? undefined, '', faults),
   }
   if (route.body === undefined && hasContent(raw.body)) {
     faults.push({ pointer: '', message: 'this route takes no body' })
   }
-  if (faults.length > 0) throw unprocessable(faults.slice(0, MAX_FAULTS))
+  if (faults.length > 0) throw unprocessable(faults)
   return input
 }
 
@@ -42,6 +41,26 @@ function assertSingle(values: Record<string, unknown>): void {
     assertStorable(name)
     if (typeof value === 'string') assertStorable(value)
   }
+}
+
+// Where all values are text: numbers are written in digits.
+function parseText(
+  schema: z.ZodType | undefined,
+  value: unknown,
+  pointer: string,
+  faults: Fault[],
+): unknown {
+  const texts = isRecord(value) ? value : {}
+  const odd = coercedFields(schema).flatMap(([name, type]) => {
+    const text = Object.hasOwn(texts, name) ? texts[name] : undefined
+    const isNumber = type === 'number' || type === 'bigint'
+    return isNumber && typeof text === 'string' && !isPlainNumber(text) ? [name] : []
+  })
+  if (odd.length === 0) return parsePart(schema, value, pointer, faults)
+  faults.push(
+    ...odd.map((it) => ({ pointer: `${pointer}/${it}`, message: 'must be written in digits' })),
+  )
+  return undefined
 }
 
 function parsePart(

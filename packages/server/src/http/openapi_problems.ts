@@ -26,7 +26,10 @@ const meanings: Record<number, Meaning> = {
     description: 'It has changed since the version that If-Match names: read it again',
   },
   413: { name: 'ContentTooLarge', description: 'The body is too large' },
-  415: { name: 'UnsupportedMediaType', description: 'The body has another media type' },
+  415: {
+    name: 'UnsupportedMediaType',
+    description: 'The body has another media type, or is compressed',
+  },
   422: {
     name: 'UnprocessableContent',
     description: 'Understood and not acceptable: `errors` says where and why',
@@ -62,7 +65,8 @@ export const problemSchema: JsonSchema = {
     instance: { type: 'string', description: 'The id of the request, for support' },
     errors: {
       type: 'array',
-      description: 'What is wrong with the input',
+      description: 'What is wrong with the input: the first 20 faults',
+      maxItems: 20,
       items: {
         type: 'object',
         properties: {

@@ -12,6 +12,11 @@ export interface Problem {
   errors?: Fault[]
 }
 
+// Enough to mend a request by. What was sent stands in pointers and messages, and must not become a
+// reply of megabytes.
+const MAX_FAULTS = 20
+const MAX_TEXT = 300
+
 const titles: Record<number, string> = {
   400: 'Bad Request',
   401: 'Unauthorized',
@@ -38,11 +43,19 @@ export function problemOf(error: AppError, instance: string): Problem {
     type: `urn:tenantry:problem:${error.code}`,
     title: titles[error.status] ?? 'Error',
     status: error.status,
-    detail: error.message,
+    detail: shorten(error.message),
     code: error.code,
     instance,
-    ...(errors === undefined ? {} : { errors }),
+    ...(errors === undefined ? {} : { errors: errors.slice(0, MAX_FAULTS).map(shortFault) }),
   }
+}
+
+function shortFault({ pointer, message }: Fault): Fault {
+  return { pointer: shorten(pointer), message: shorten(message) }
+}
+
+function shorten(text: string): string {
+  return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT).toWellFormed()}…`
 }
 
 /** The headers an error brings with it. */
