@@ -10,6 +10,8 @@ const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
 const DECOY =
   '$argon2id$v=19$m=19456,t=2,p=1$Bpaxk8LEc+JZCuq1/uACOg$jzebALzGK8c9DQ0q1ZsjNTmZyijKGwuRYebPGeFyZP8'
 
+const ARGON2 = /^\$argon2(id|i|d)\$(v=\d+\$)?m=\d+,t=\d+,p=\d+\$[\w+/]+\$[\w+/]+$/
+
 // The hash functions run on libuv's pool of four; file and DNS work needs threads of it too.
 const WORKERS = 2
 const MAX_WAITING = 100
@@ -25,8 +27,8 @@ export interface Passwords {
   /** Hashes with argon2id. Waits its turn; throws 503 when too many wait already. */
   hash(password: string): Promise<string>
   /**
-   * Checks a password against an argon2, bcrypt or passlib `$bcrypt-sha256$` hash. Without a hash
-   * (no such user) it does the same work and says no. Throws 503 when too many wait already.
+   * Checks a password against an argon2, bcrypt or passlib `$bcrypt-sha256$` hash. Without one (no
+   * such user) it does the work of argon2id and says no; a wrong password never costs less. Throws 503 when too many wait already.
    */
   check(password: string, stored: string | null | undefined): Promise<PasswordCheck>
 }
@@ -35,26 +37,23 @@ export function createPasswords(): Passwords {
   const inTurn = boundedQueue(WORKERS, MAX_WAITING)
   return {
     hash: (password) => inTurn(() => hash(password, PARAMETERS)),
-    check: (password, stored) =>
-      inTurn(async () => {
-        if (stored !== null && stored !== undefined) return checkAgainst(password, stored)
-        await verify(DECOY, password)
-        return { valid: false, rehash: false }
-      }),
+    check: (password, stored) => inTurn(() => checkAgainst(password, stored ?? '')),
   }
 }
 
 async function checkAgainst(password: string, stored: string): Promise<PasswordCheck> {
-  if (stored.startsWith('$argon2')) {
+  if (ARGON2.test(stored)) {
     return { valid: await verify(stored, password), rehash: !stored.includes(currentParameters) }
   }
-  if (stored.startsWith('$bcrypt-sha256$')) {
-    return { valid: await checkPasslib(password, stored), rehash: true }
-  }
-  if (/^\$2[aby]\$/.test(stored)) {
-    return { valid: await verifyBcrypt(password, stored), rehash: true }
-  }
+  if (await checkImported(password, stored)) return { valid: true, rehash: true }
+  // No user, no hash that can be read, a wrong password of an imported one: never less than the rest.
+  await verify(DECOY, password)
   return { valid: false, rehash: false }
+}
+
+async function checkImported(password: string, stored: string): Promise<boolean> {
+  if (stored.startsWith('$bcrypt-sha256$')) return checkPasslib(password, stored)
+  return /^\$2[aby]\$/.test(stored) && verifyBcrypt(password, stored)
 }
 
 const currentParameters = `$m=${PARAMETERS.memoryCost},t=${PARAMETERS.timeCost},p=${PARAMETERS.parallelism}$`
