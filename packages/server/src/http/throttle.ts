@@ -8,8 +8,8 @@ import type { KeyRing } from '../secrets.ts'
 export interface Mark {
   /** What it is, such as `signin account`; part of the key, and a budget's name to clients. */
   name: string
-  /** Whose: a canonical e-mail, an address, or several of these on a line each. */
-  subject: string
+  /** Whose: an e-mail, an address, or several of these together. */
+  subject: readonly string[]
   windowSeconds: number
 }
 
@@ -53,8 +53,11 @@ export function createThrottle(doors: Doors, keys: KeyRing, enabled: boolean): T
   if (!enabled) return unlimited
   // The oldest generation that is still accepted: during a rotation all nodes count in one place.
   const { key } = keys.accepted.at(-1) ?? keys.current
+  // As JSON: what somebody sent as an e-mail must not read like the subject of something else.
   const keyOf = ({ name, subject }: Mark) =>
-    createHmac('sha256', key('throttle')).update(`${name}\n${subject}`).digest('base64url')
+    createHmac('sha256', key('throttle'))
+      .update(JSON.stringify([name, ...subject]))
+      .digest('base64url')
   const attemptOf = (budgets: Budget[]): Attempt => ({
     giveBack: () => give(doors, budgets.map(keyOf)),
   })
@@ -102,7 +105,7 @@ async function take(
   doors: Doors,
   keyOf: (mark: Mark) => string,
   budgets: Budget[],
-  instead: Instead = { mark: { name: 'none', subject: '', windowSeconds: 0 }, budgets: [] },
+  instead: Instead = { mark: { name: 'none', subject: [], windowSeconds: 0 }, budgets: [] },
 ): Promise<Taken> {
   const asked = (them: Budget[]) =>
     JSON.stringify(

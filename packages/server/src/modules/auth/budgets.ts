@@ -19,13 +19,13 @@ export interface SignInBudgets {
 export function signInBudgets(config: Config, ctx: PublicContext, key: string): SignInBudgets {
   const address: Budget = {
     name: 'signin address',
-    subject: addressSubject(ctx.request.address),
+    subject: [addressSubject(ctx.request.address)],
     limit: config.SIGNIN_LIMIT_ADDRESS,
     windowSeconds: SIGN_IN_SECONDS,
   }
   const tenant: Budget = {
     name: 'signin tenant',
-    subject: ctx.tenant.id,
+    subject: [ctx.tenant.id],
     limit: config.SIGNIN_LIMIT_TENANT,
     windowSeconds: SIGN_IN_SECONDS,
   }
@@ -45,7 +45,7 @@ export function accountBudgets(
   // One name: a client is not told which of the two has refused it, and so who else signs in there.
   const account = { name: 'signin account', limit, windowSeconds: SIGN_IN_SECONDS }
   return [
-    { ...account, subject: key },
+    { ...account, subject: [key] },
     { ...account, subject: accountHere(ctx, key) },
   ]
 }
@@ -57,16 +57,16 @@ export function knownAddress(ctx: PublicContext, key: string): Mark {
 
 /** The reset links that an address may ask for. */
 export function resetBudget({ request }: PublicContext): Budget {
-  const subject = addressSubject(request.address)
+  const subject = [addressSubject(request.address)]
   return { name: 'reset address', subject, limit: 50, windowSeconds: HOUR_SECONDS }
 }
 
 /** The reset mails of an account in a tenant. The window is the life of a link: beyond it one still works. */
 export function mailBudget(config: Config, { tenant }: PublicContext, key: string): Budget {
   const windowSeconds = config.PASSWORD_RESET_EXPIRE_MINUTES * 60
-  return { name: 'reset mail', subject: `${tenant.id}\n${key}`, limit: MAILS, windowSeconds }
+  return { name: 'reset mail', subject: [tenant.id, key], limit: MAILS, windowSeconds }
 }
 
-function accountHere({ request }: PublicContext, key: string): string {
-  return `${key}\n${addressSubject(request.address)}`
+function accountHere({ request }: PublicContext, key: string): string[] {
+  return [key, addressSubject(request.address)]
 }

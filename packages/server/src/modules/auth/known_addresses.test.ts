@@ -102,6 +102,21 @@ describe('guesses from elsewhere (AUTHN-5, AUTHN-6)', () => {
     expect((await login(tenant, there, user.email, user.password)).status).toBe(429)
   })
 
+  test('do not reach the budget of a known address by an e-mail that spells it', async () => {
+    const [tenant, home] = [await api.makeTenant(), somewhere()]
+    const user = await tenant.makeUser()
+    await signInAt(tenant, home, user)
+    const network = home.replace(/1$/, '')
+    for (const between of ['\n', '","']) {
+      for (const address of [home, network]) {
+        const email = `${user.email}${between}${address}`
+        for (let i = 0; i < 10; i++) await wrong(tenant, somewhere(), email)
+      }
+    }
+    expect((await wrong(tenant, home, user.email)).status).toBe(401)
+    expect((await login(tenant, home, user.email, user.password)).status).toBe(200)
+  })
+
   test('leave no address and no e-mail in the database', async () => {
     const [tenant, home] = [await api.makeTenant(), somewhere()]
     const user = await tenant.makeUser()
