@@ -11,6 +11,7 @@ const checks: Record<string, string> = {
   'dead-code': 'knip --treat-config-hints-as-errors',
   imports: 'node scripts/imports.mjs',
   lint: 'biome ci --error-on-warnings --diagnostic-level=warn --max-diagnostics=100 --colors=off',
+  api: 'tsx scripts/api.ts',
   greps: 'tsx scripts/greps.ts',
   sizes: 'tsx scripts/measure.ts',
   migrations: 'squawk packages/*/migrations/*.up.sql starter/migrations/*.up.sql',

@@ -95,6 +95,24 @@ test('lockfile.ts finds what may change unseen, or does not run everywhere', () 
   ])
 })
 
+test('api.ts asks for a marked entry where a client of the newest release breaks', () => {
+  const api = (paths: object) => JSON.stringify({ paths })
+  const files = (changelog: string) => ({
+    'released/0.9.0/openapi.json': api({}),
+    'released/0.10.0/openapi.json': api({ '/a': { get: {}, post: {} } }),
+    'starter/openapi.json': api({ '/a': { post: {} } }),
+    'CHANGELOG.md': `## [Unreleased]\n\n${changelog}\n`,
+  })
+  expect(judge('api.ts', files('- `GET /a` is gone'))).toEqual([
+    'GET /a: is removed since 0.10.0 -- keep it as it was, or add to CHANGELOG.md under ' +
+      '[Unreleased]: - **Breaking** `GET /a` ...',
+  ])
+  const marked = '- **Breaking** `GET /a` is gone'
+  expect(judge('api.ts', { ...files(marked), 'starter/openapi.json': api({}) })).toEqual([
+    expect.stringContaining('POST /a: is removed'),
+  ])
+})
+
 test.each(['greps.ts', 'measure.ts'])(
   '%s does not pass where there is nothing to look at',
   (script) => {

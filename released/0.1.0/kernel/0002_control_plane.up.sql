@@ -1,0 +1,147 @@
+-- Who exists, who belongs where and what they may do. Small tables, read on every request.
+
+-- tenants: subdomain and code are global names and therefore unique; an id is never used twice.
+create table tenantry.tenants (
+  id uuid primary key,
+  name text not null check (length(name) between 1 and 200),
+  -- The label in front of a base domain. Lower case only: the canonical form of a host.
+  subdomain text not null unique
+    check (subdomain ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+  code text not null unique check (code ~ '^[A-Z0-9_]{1,32}$'),
+  status text not null default 'active' check (status in ('active', 'suspended', 'deleting')),
+  branding jsonb not null default '{}',
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now()
+);
+alter table tenantry.tenants enable row level security, force row level security;
+create policy app_own_tenant on tenantry.tenants for select to tenantry_app
+  using (id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+-- A tenant being deleted is gone for everyone who is not an operator.
+create policy identity_resolves_tenants on tenantry.tenants for select to tenantry_identity
+  using (status in ('active', 'suspended'));
+create policy platform_all_tenants on tenantry.tenants to tenantry_platform
+  using (true) with check (true);
+grant select on tenantry.tenants to tenantry_app, tenantry_identity;
+grant select, insert, update, delete on tenantry.tenants to tenantry_platform;
+
+-- domains: a tenant's own host names, matched exactly. Only a verified one resolves.
+create table tenantry.domains (
+  name text primary key
+    check (length(name) <= 253 and name ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$'),
+  tenant_id uuid not null references tenantry.tenants (id),
+  verified_at timestamptz,
+  created_at timestamptz not null default now()
+);
+create index domains_by_tenant on tenantry.domains (tenant_id, created_at);
+alter table tenantry.domains enable row level security, force row level security;
+create policy app_own_tenant on tenantry.domains for select to tenantry_app
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+create policy identity_resolves_domains on tenantry.domains for select to tenantry_identity
+  using (verified_at is not null);
+create policy platform_all_tenants on tenantry.domains to tenantry_platform
+  using (true) with check (true);
+grant select on tenantry.domains to tenantry_app, tenantry_identity;
+grant select, insert, update, delete on tenantry.domains to tenantry_platform;
+
+-- users: a person, known across tenants within one realm. The nil realm is the installation's one.
+-- email keeps what was typed; email_key is its canonical form and the one that is looked up.
+create table tenantry.users (
+  id uuid primary key,
+  realm_id uuid not null default '00000000-0000-0000-0000-000000000000',
+  email text not null check (length(email) <= 320),
+  email_key text not null check (length(email_key) <= 320),
+  password_hash text,
+  full_name text not null default '' check (length(full_name) <= 200),
+  is_active boolean not null default true,
+  email_verified_at timestamptz,
+  -- Moved by reset, password change and disabling: sessions that were opened under another value
+  -- are over, in every tenant.
+  sessions_valid_from timestamptz not null default now(),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  unique (realm_id, email_key)
+);
+
+-- members: a user in a tenant.
+create table tenantry.members (
+  tenant_id uuid not null,
+  user_id uuid not null references tenantry.users (id),
+  is_active boolean not null default true,
+  is_default boolean not null default false,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  primary key (tenant_id, user_id)
+);
+create index members_by_user on tenantry.members (user_id, tenant_id);
+select tenantry.make_tenant_table('tenantry.members');
+-- A tenant's door makes nobody a member: whoever it took in, by an id that it learnt, would be a user
+-- whose name and address it may read.
+revoke insert, update on tenantry.members from tenantry_app;
+grant update (is_active, is_default, updated_at) on tenantry.members to tenantry_app;
+
+alter table tenantry.users enable row level security, force row level security;
+-- A tenant sees a person only where that person is its member. (The sub-select is why this table
+-- stays on the coordinator of a Citus cluster.)
+create policy app_own_members on tenantry.users for select to tenantry_app
+  using (exists (
+    select 1 from tenantry.members m
+    where m.user_id = users.id
+      and m.tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid));
+-- An inactive user cannot sign in or reset a password: to the identity door there is no such user.
+create policy identity_active_users on tenantry.users for select to tenantry_identity
+  using (is_active);
+create policy identity_changes_users on tenantry.users for update to tenantry_identity
+  using (is_active) with check (is_active);
+create policy platform_all_tenants on tenantry.users to tenantry_platform
+  using (true) with check (true);
+-- The tenant's door never reads a password hash.
+grant select (id, realm_id, email, email_key, full_name, is_active, email_verified_at,
+  sessions_valid_from, created_at, updated_at) on tenantry.users to tenantry_app;
+grant select on tenantry.users to tenantry_identity;
+grant update (password_hash, sessions_valid_from, email_verified_at, updated_at)
+  on tenantry.users to tenantry_identity;
+grant select, insert, update, delete on tenantry.users to tenantry_platform;
+
+-- roles: a tenant's own roles. System roles live in the app's code and have no row.
+create table tenantry.roles (
+  tenant_id uuid not null,
+  id uuid not null,
+  name text not null check (name ~ '^[a-z][a-z0-9_]{0,62}$'),
+  description text not null default '' check (length(description) <= 500),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  primary key (tenant_id, id),
+  unique (tenant_id, name)
+);
+select tenantry.make_tenant_table('tenantry.roles');
+
+create table tenantry.role_permissions (
+  tenant_id uuid not null,
+  role_id uuid not null,
+  permission text not null check (length(permission) <= 130),
+  primary key (tenant_id, role_id, permission),
+  constraint role_permissions_role_fkey
+    foreign key (tenant_id, role_id) references tenantry.roles (tenant_id, id) on delete cascade
+);
+select tenantry.make_tenant_table('tenantry.role_permissions');
+
+-- member_roles: a system role has a name and no role_id. A tenant's own role has both, so that it
+-- never becomes a system role because a later release brings one of the same name.
+create table tenantry.member_roles (
+  tenant_id uuid not null,
+  user_id uuid not null,
+  role text not null check (role ~ '^[a-z][a-z0-9_]{0,62}$'),
+  role_id uuid,
+  created_at timestamptz not null default now(),
+  primary key (tenant_id, user_id, role),
+  constraint member_roles_member_fkey
+    foreign key (tenant_id, user_id) references tenantry.members (tenant_id, user_id) on delete cascade,
+  constraint member_roles_role_fkey
+    foreign key (tenant_id, role_id) references tenantry.roles (tenant_id, id)
+);
+create index member_roles_by_role on tenantry.member_roles (tenant_id, role_id);
+select tenantry.make_tenant_table('tenantry.member_roles');
+
+select tenantry.announce_changes(t) from unnest(array[
+  'tenantry.tenants', 'tenantry.domains', 'tenantry.users', 'tenantry.members',
+  'tenantry.roles', 'tenantry.role_permissions', 'tenantry.member_roles']::regclass[]) t;

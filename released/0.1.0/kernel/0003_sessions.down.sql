@@ -1,0 +1,4 @@
+drop table tenantry.throttles;
+drop table tenantry.password_resets;
+drop table tenantry.refresh_tokens;
+drop table tenantry.sessions;

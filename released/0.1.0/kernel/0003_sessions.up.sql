@@ -1,0 +1,71 @@
+-- Signing in and staying signed in. Secrets are stored as SHA-256 of at least 256 random bits.
+
+-- sessions: one per sign-in. Over when revoked, idle too long, too old, or when its user's
+-- sessions_valid_from is no longer the one the sign-in saw: compared for equality and not for order,
+-- so that a sign-in with the old password can never slip past a reset that commits beside it.
+create table tenantry.sessions (
+  tenant_id uuid not null,
+  id uuid not null,
+  user_id uuid not null,
+  user_agent text not null default '' check (length(user_agent) <= 512),
+  address text not null default '' check (length(address) <= 45),
+  created_at timestamptz not null default now(),
+  last_seen_at timestamptz not null default now(),
+  idle_expires_at timestamptz not null,
+  expires_at timestamptz not null,
+  credentials_from timestamptz not null,
+  revoked_at timestamptz,
+  revoked_why text check (length(revoked_why) <= 64),
+  primary key (tenant_id, id),
+  constraint sessions_member_fkey
+    foreign key (tenant_id, user_id) references tenantry.members (tenant_id, user_id) on delete cascade
+);
+create index sessions_by_user on tenantry.sessions (tenant_id, user_id, id);
+select tenantry.make_tenant_table('tenantry.sessions');
+
+-- refresh_tokens: a chain per session. Each is used once; its use creates its successor.
+create table tenantry.refresh_tokens (
+  tenant_id uuid not null,
+  hash bytea not null check (length(hash) = 32),
+  session_id uuid not null,
+  created_at timestamptz not null default now(),
+  expires_at timestamptz not null,
+  used_at timestamptz,
+  primary key (tenant_id, hash),
+  constraint refresh_tokens_session_fkey
+    foreign key (tenant_id, session_id) references tenantry.sessions (tenant_id, id) on delete cascade
+);
+create index refresh_tokens_by_session on tenantry.refresh_tokens (tenant_id, session_id);
+select tenantry.make_tenant_table('tenantry.refresh_tokens');
+
+-- password_resets: consumed once, by the identity door, on the host of the tenant it was asked on.
+create table tenantry.password_resets (
+  tenant_id uuid not null,
+  hash bytea not null check (length(hash) = 32),
+  user_id uuid not null references tenantry.users (id) on delete cascade,
+  created_at timestamptz not null default now(),
+  expires_at timestamptz not null,
+  used_at timestamptz,
+  primary key (tenant_id, hash)
+);
+create index password_resets_by_user on tenantry.password_resets (user_id);
+select tenantry.make_tenant_table('tenantry.password_resets');
+revoke all on tenantry.password_resets from tenantry_app;
+drop policy app_own_tenant on tenantry.password_resets;
+create policy identity_own_tenant on tenantry.password_resets to tenantry_identity
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)
+  with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+grant select, insert, update, delete on tenantry.password_resets to tenantry_identity;
+
+-- throttles: counters shared by all nodes. The key is a keyed hash, so no address or e-mail is
+-- stored; it spans tenants on purpose, so an attacker gains nothing by changing the host.
+-- No row-level security: no tenant's data, one door only (on the committed list).
+create table tenantry.throttles (
+  key text primary key check (length(key) <= 64),
+  points integer not null,
+  resets_at timestamptz not null
+);
+create index throttles_by_reset on tenantry.throttles (resets_at);
+grant select, insert, update, delete on tenantry.throttles to tenantry_identity;
+
+select tenantry.announce_changes('tenantry.sessions');

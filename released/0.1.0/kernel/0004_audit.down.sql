@@ -1,0 +1,2 @@
+drop table tenantry.platform_logs;
+drop table tenantry.audit_logs;
