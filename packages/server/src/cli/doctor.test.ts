@@ -1,9 +1,15 @@
-import { existsSync } from 'node:fs'
+import { cpSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { makeWorkplace } from '../../test/cli.ts'
-import { type DatabaseUrls, onMigratedDatabase, sharedDatabase } from '../../test/databases.ts'
+import { appWith, makeWorkplace } from '../../test/cli.ts'
+import {
+  appMigrations,
+  type DatabaseUrls,
+  onMigratedDatabase,
+  sharedDatabase,
+} from '../../test/databases.ts'
 import { withClient } from '../db/setup.ts'
+import { kernelVersion } from '../kernel_version.ts'
 
 const place = makeWorkplace()
 afterAll(() => place.remove())
@@ -98,6 +104,40 @@ describe('tenantry doctor', { timeout: 90_000 }, () => {
     })
   })
 
+  test('says what an upgrade will do, and which migration to read first', async () => {
+    const own = makeWorkplace('./app.ts')
+    cpSync(appMigrations, join(own.folder, 'migrations'), { recursive: true })
+    own.write('migrations/0002_fine.up.sql', 'create index by_name on projects (tenant_id, name);')
+    own.write(
+      'migrations/0003_loss.up.sql',
+      '-- truncate?\nalter table projects drop  column name; delete from tasks;',
+    )
+    own.write('app.ts', appWith("migrations: new URL('./migrations', import.meta.url)"))
+    const { code, stdout } = await own.run('doctor', dsns())
+    const file = join(own.folder, 'migrations/0003_loss.up.sql')
+    expect(stdout).toMatch(
+      /FAIL +migrations +.*missing 0002_fine, 0003_loss\); run: tenantry migrate up/,
+    )
+    expect(stdout).toMatch(/ok +upgrade +migrate up will apply 2 migrations\n/)
+    expect(stdout).toMatch(/ok +upgrade +app 0002_fine\n/)
+    expect(stdout).toMatch(/WARN +upgrade +app 0003_loss has "drop column", "delete from": read /)
+    expect(stdout).toContain(`read ${file} first\n`)
+    expect(code).toBe(1)
+    await own.remove()
+  })
+
+  test('says which version migrated the database, and which one this is', async () => {
+    await onMigratedDatabase(async (urls) => {
+      const version = kernelVersion()
+      const said = async () => (await place.run('doctor', dsns(urls))).stdout
+      expect(await said()).toMatch(versions(version, version))
+      await withClient(urls.owner, (owner) =>
+        owner.query("comment on schema tenantry is 'migrated by tenantry 0.0.9'"),
+      )
+      expect(await said()).toMatch(versions(version, '0.0.9'))
+    })
+  })
+
   test('says what is wrong with the settings', async () => {
     const broken = await place.run('doctor', { ...dsns(), PORT: 'x' })
     expect(broken.stdout).toMatch(/FAIL +settings +PORT must be a whole number/)
@@ -108,6 +148,12 @@ describe('tenantry doctor', { timeout: 90_000 }, () => {
 function dsns(urls: DatabaseUrls = sharedDatabase()): Record<string, string> {
   const { app, identity, platform } = urls
   return { DB_URL: app, DB_IDENTITY_URL: identity, DB_PLATFORM_URL: platform }
+}
+
+function versions(code: string, database: string): RegExp {
+  return new RegExp(
+    `ok +version +tenantry ${code}; the database was last migrated by tenantry ${database}\n`,
+  )
 }
 
 function stateOf(checks: Report['checks'], name: string): string | undefined {

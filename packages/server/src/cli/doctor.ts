@@ -1,5 +1,6 @@
 import { Command } from 'commander'
-import { type Check, checkDatabase } from './doctor_database.ts'
+import type { Check } from './doctor_check.ts'
+import { checkDatabase } from './doctor_database.ts'
 import { checkSettings, type ShownSetting, shownSettings } from './doctor_settings.ts'
 import { printJson, printTable } from './print.ts'
 

@@ -11,15 +11,10 @@ import { MINIMUM_VERSION, probeServer, versionText } from '../db/probe.ts'
 import { roleSettings } from '../db/role_settings.ts'
 import type { App } from '../define_app.ts'
 import { runningServer } from './claim.ts'
+import type { Check } from './doctor_check.ts'
+import { upgradeChecks, versionCheck } from './doctor_upgrade.ts'
 import { explain } from './explain.ts'
 import { loadApp } from './load_app.ts'
-
-/** One thing that was looked at. */
-export interface Check {
-  name: string
-  state: 'ok' | 'warn' | 'fail'
-  detail: string
-}
 
 /** Looks at app and database, changing nothing; starts the embedded server for it and stops it. */
 export async function checkDatabase(config: CommandConfig): Promise<Check[]> {
@@ -128,7 +123,9 @@ async function checkMigrations(
 ): Promise<void> {
   if (app === undefined) return
   const all = histories(fileURLToPath(app.migrations))
-  const statuses = await migrationStatus(urls.owner ?? urls.identity, all)
+  const url = urls.owner ?? urls.identity
+  const statuses = await migrationStatus(url, all)
+  checks.push(await versionCheck(url))
   const name = 'migrations'
   const fault = migrationFault(statuses)
   if (fault === undefined) {
@@ -139,6 +136,7 @@ async function checkMigrations(
   const ahead = statuses.some(({ unknown }) => unknown.length > 0)
   const willApply = !config.production && !ahead && urls.owner !== undefined
   checks.push({ name, state: willApply ? 'warn' : 'fail', detail: fault })
+  if (!ahead) checks.push(...(await upgradeChecks(all, statuses)))
 }
 
 async function checkVersion(

@@ -11,7 +11,7 @@ import {
 import { weakSecret } from '../secrets.ts'
 import type { Setting } from '../setting.ts'
 import { settings } from '../settings.ts'
-import type { Check } from './doctor_database.ts'
+import type { Check } from './doctor_check.ts'
 
 /** A setting as it is shown: a secret only as far as it helps to recognise it. */
 export interface ShownSetting {

@@ -1,9 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { z } from 'zod'
+import { kernelVersion } from '../kernel_version.ts'
 import { explain, wantsStack } from './explain.ts'
-
-const Manifest = z.object({ version: z.string() })
 
 interface Noun {
   summary: string
@@ -72,7 +69,7 @@ export async function run(args: string[]): Promise<void> {
 async function programFor(args: string[]): Promise<Command> {
   const program = new Command('tenantry')
     .description('A multi-tenant SaaS backend: run it, migrate it, look after its tenants.')
-    .version(ownVersion())
+    .version(kernelVersion())
     .showHelpAfterError('(see: tenantry --help)')
     .addHelpText('after', examples)
   const asked = args.find((it) => !it.startsWith('-') && it !== 'help')
@@ -81,11 +78,6 @@ async function programFor(args: string[]): Promise<Command> {
     else program.command(name).summary(summary).description(summary)
   }
   return program
-}
-
-function ownVersion(): string {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return Manifest.parse(JSON.parse(manifest)).version
 }
 
 const examples = `

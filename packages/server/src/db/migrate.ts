@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type pg from 'pg'
+import { kernelVersion } from '../kernel_version.ts'
 import { OperatorError } from '../operator_error.ts'
 import { assertDataMigrations } from './data_migrations.ts'
 import { isDatabaseError } from './database_error.ts'
@@ -19,6 +20,8 @@ export interface MigrationStatus {
   /** Applied, but not in this code: the database is ahead. */
   unknown: string[]
 }
+
+const MARK = 'migrated by tenantry '
 
 const kernelFolder = fileURLToPath(new URL('../../migrations', import.meta.url))
 
@@ -44,6 +47,7 @@ export async function migrateUp(ownerUrl: string, all: History[]): Promise<strin
       // The server compares code and database at start, through the door that knows least.
       await client.query(`grant select on tenantry.${tableOf(history.name)} to tenantry_identity`)
     }
+    await client.query(`comment on schema tenantry is '${MARK}${kernelVersion()}'`)
     return done
   })
 }
@@ -59,6 +63,18 @@ export async function migrationStatus(url: string, all: History[]): Promise<Migr
     const statuses: MigrationStatus[] = []
     for (const history of all) statuses.push(await statusOf(client, history))
     return statuses
+  })
+}
+
+/** The version of tenantry that last migrated the database; undefined where none did. */
+export async function lastMigratedBy(url: string): Promise<string | undefined> {
+  return withClient(url, async (client) => {
+    const { rows } = await client.query<{ comment: string | null }>(
+      `select obj_description(oid, 'pg_namespace') as comment
+       from pg_namespace where nspname = 'tenantry'`,
+    )
+    const comment = rows[0]?.comment ?? ''
+    return comment.startsWith(MARK) ? comment.slice(MARK.length) : undefined
   })
 }
 
