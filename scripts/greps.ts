@@ -56,7 +56,7 @@ const greps: Grep[] = [
   {
     name: 'no role by name',
     pattern: new RegExp(`['"\`](${roleNames})['"\`]`),
-    instead: "ask can(ctx, '<resource>:<action>'); roles are the policy's and the tenant's",
+    instead: "ask policy.can(ctx, '<resource>:<action>'); roles are the policy's and the tenant's",
     files: typescript,
     allowed: {
       'starter/src/demo.ts': 'seeds members with roles',

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { can, covers, definePolicy, kernelResources } from './policy.ts'
+import { covers, definePolicy, kernelResources } from './policy.ts'
 
 const policy = definePolicy({
   resources: { projects: ['read', 'update'] },
@@ -61,9 +61,14 @@ describe('a policy', () => {
 
   test('can is asked about a permission, exactly', () => {
     const ctx = { actor: { permissions: policy.expand(['projects:read']) } }
-    expect(can(ctx, 'projects:read')).toBe(true)
-    expect(can(ctx, 'projects:*')).toBe(false)
-    expect(can(ctx, '*')).toBe(false)
+    expect(policy.can(ctx, 'projects:read')).toBe(true)
+    expect(policy.can(ctx, 'members:read')).toBe(false)
+    // @ts-expect-error a permission that does not exist
+    expect(() => policy.can(ctx, 'projects:reed')).toThrow(/no permission "projects:reed"; known: /)
+    for (const pattern of ['projects:*', '*']) {
+      // @ts-expect-error a pattern is no permission
+      expect(() => policy.can(ctx, pattern)).toThrow('no permission')
+    }
   })
 
   test('what every object inherits is no role', () => {

@@ -23,6 +23,10 @@ export interface SystemRole {
   permissions: readonly string[]
 }
 
+interface Held {
+  actor: { permissions: ReadonlySet<string> }
+}
+
 /** What may be done in an app, and which system roles may do it. */
 export interface Policy<Permission extends string = string, Role extends string = string> {
   /** Every permission there is, sorted: the catalogue. */
@@ -30,6 +34,11 @@ export interface Policy<Permission extends string = string, Role extends string 
   readonly roles: Readonly<Record<Role, SystemRole>>
   /** The permissions a set of system roles and custom grants adds up to. */
   expand(grants: Iterable<string>): Set<string>
+  /**
+   * Does whoever `ctx` speaks for hold this permission, in this tenant? Throws where there is no such
+   * permission: a mistyped one would be a silent no.
+   */
+  can(ctx: Held, permission: Permission): boolean
   /** Route builders whose `access` knows this policy's permissions and roles. */
   routes<Database>(): Routes<Permission, Role, Database>
 }
@@ -52,13 +61,9 @@ export function definePolicy<const R extends Resources, const Role extends strin
     // Without a prototype: `constructor` is a role only where one is defined.
     roles: Object.freeze(Object.assign(Object.create(null), definition.roles)),
     expand: (grants) => expandGrants(grants, catalogue),
+    can: (ctx, permission) => holds(ctx, permission, catalogue),
     routes: createRoutes,
   }
-}
-
-/** Does whoever `ctx` speaks for hold this permission, in this tenant? */
-export function can(ctx: { actor: { permissions: ReadonlySet<string> } }, permission: string) {
-  return ctx.actor.permissions.has(permission)
 }
 
 /** Does a pattern (`*`, `*:read`, `projects:*`, or one permission) cover a permission? */
@@ -80,6 +85,12 @@ function catalogueOf(resources: Resources): string[] {
 function expandGrants(grants: Iterable<string>, catalogue: readonly string[]): Set<string> {
   const patterns = [...grants]
   return new Set(catalogue.filter((it) => patterns.some((pattern) => covers(pattern, it))))
+}
+
+function holds({ actor }: Held, permission: string, catalogue: readonly string[]): boolean {
+  if (actor.permissions.has(permission)) return true
+  if (catalogue.includes(permission)) return false
+  throw new Error(`policy.can: no permission "${permission}"; known: ${catalogue.join(', ')}`)
 }
 
 function assertResources(resources: Resources) {

@@ -125,6 +125,7 @@ const mutations: Mutation[] = [
     breaks: `${tenantTable} create policy everybody on lint_notes for select using (name > '')`,
     subject: 'lint_notes (everybody)',
   },
+  { rule: 'L15', breaks: 'create table lint_lost (name text)', subject: 'public.lint_lost' },
 ]
 
 test('RLS-1 the catalog breaks no rule', async () => {
@@ -149,11 +150,13 @@ describe('RLS-1 the lint fires', () => {
 
 test('a table on the list of an app is left alone, whether it names the schema or not', async () => {
   await withClient(sharedDatabase().owner, async (owner) => {
-    const breaks = 'create table lint_open (name text); grant select on lint_open to tenantry_app'
-    for (const name of ['lint_open', 'public.lint_open']) {
-      expect(await broken(owner, breaks, { [name]: 'a test' })).toEqual([])
+    const lost = 'create table lint_open (name text);'
+    for (const breaks of [lost, `${lost} grant select on lint_open to tenantry_app`]) {
+      for (const name of ['lint_open', 'public.lint_open']) {
+        expect(await broken(owner, breaks, { [name]: 'a test' })).toEqual([])
+      }
+      expect(await broken(owner, breaks, { other: 'a test' })).toHaveLength(1)
     }
-    expect(await broken(owner, breaks, { other: 'a test' })).toHaveLength(1)
   })
 })
 

@@ -103,6 +103,21 @@ export const dangerousGrants: LintRule = {
     where ${own('pg_namespace', 'n.oid')} and has_schema_privilege(door.oid, n.oid, 'create')`,
 }
 
+/** No table of an app is left where no door reaches it. */
+export const unreachable: LintRule = {
+  id: 'L15',
+  name: 'a table of the app that no door may touch',
+  why: "every query of it fails with 'permission denied', and the client is told 500",
+  fix: "call make_tenant_table in its migration, or list it with its reason in the app's unprotectedTables",
+  sql: (doors) => `
+    select 'public.' || c.relname as subject
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where ${own('pg_class', 'c.oid')} and n.nspname = 'public' and c.relkind in ('r', 'p')
+      and not c.relispartition and not ${hasTenantColumn('c.oid')}
+      and not exists (
+        select from pg_roles door where door.rolname in ${doors} and ${canTouch('door.oid', 'c.oid')})`,
+}
+
 /** Which releases lack the fix, for a version such as 180004. */
 export const belowFloor = (version: string) => `(
   ${version} < 150020 or ${version} between 160000 and 160015
@@ -264,4 +279,5 @@ export const lintRules: readonly LintRule[] = [
       join pg_namespace n on n.oid = c.relnamespace
       where ${own('pg_class', 'c.oid')} and (cardinality(p.polroles) <> 1 or 0::oid = any (p.polroles))`,
   },
+  unreachable,
 ]
