@@ -3,6 +3,7 @@ import { type Background, createBackground } from './background.ts'
 import type { Config } from './config.ts'
 import type { Doors } from './db/tenancy.ts'
 import type { App } from './define_app.ts'
+import { checkRoutes } from './http/check_routes.ts'
 import { devPages } from './http/dev_pages.ts'
 import { docsPages } from './http/docs_page.ts'
 import { createHealth } from './http/health.ts'
@@ -117,6 +118,8 @@ function cleanRegularly(background: Background, throttle: Throttle): NodeJS.Time
 
 // The kernel's modules in order, then the app's own: also the order of the API's description.
 function routesOf({ policy, routes }: App, auth: ResetDeps): Route[] {
+  // Before anything is made of them: an app is started without being compiled.
+  checkRoutes(routes, policy)
   const guarded = new Set(routes.map((it) => it.access).filter((it) => it.startsWith('role:')))
   const rules = { policy, guarded }
   return [

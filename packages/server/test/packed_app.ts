@@ -59,10 +59,14 @@ async function runIn(cwd: string, line: string): Promise<string> {
 
 // Of our own environment what a program and npm need: neither a developer's DB_URL nor what the npm
 // that runs these tests has set for its own children.
-const environment: Record<string, string> = Object.fromEntries(
-  Object.entries(process.env).flatMap(([name, value]) =>
-    /^(path|home|.*_proxy|npm_config_(registry|cache|cafile))$/i.test(name) && value !== undefined
-      ? [[name, value]]
-      : [],
+// And no colours: what is said is read here.
+const environment: Record<string, string> = {
+  NO_COLOR: '1',
+  ...Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) =>
+      /^(path|home|.*_proxy|npm_config_(registry|cache|cafile))$/i.test(name) && value !== undefined
+        ? [[name, value]]
+        : [],
+    ),
   ),
-)
+}

@@ -91,7 +91,7 @@ describe('a server refuses to start with (AUTHZ-1)', () => {
   test('and names every fault at once, each with its route', () => {
     const faults = faultsOf(smuggled(write, { access: '', body: z.object({ name }) }), read, read)
     expect(faults.split('\n')).toEqual([
-      'Error: bad routes:',
+      'OperatorError: bad routes:',
       expect.stringMatching(/^ {2}POST \/api\/projects: has no access/),
       expect.stringMatching(/^ {2}POST \/api\/projects: its body/),
       expect.stringMatching(/^ {2}GET \/api\/projects: two routes/),

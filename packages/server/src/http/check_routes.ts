@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { OperatorError } from '../operator_error.ts'
 import type { Policy } from '../policy.ts'
 import { coercedFields } from './coercion.ts'
 import { isPermission, type Route } from './route.ts'
@@ -18,7 +19,7 @@ export function checkRoutes(routes: readonly Route[], policy: Policy): void {
       .map((fault) => `${route.method} ${route.path}: ${fault}`),
   )
   faults.push(...doubles(routes))
-  if (faults.length > 0) throw new Error(`bad routes:\n  ${faults.join('\n  ')}`)
+  if (faults.length > 0) throw new OperatorError(`bad routes:\n  ${faults.join('\n  ')}`)
 }
 
 function accessFault({ access }: Route, policy: Policy): string | undefined {
@@ -69,9 +70,9 @@ function isOpenObject(value: unknown): boolean {
 }
 
 function auditFault(route: Route): string | undefined {
-  if (route.method === 'GET' || route.access === 'public' || route.audit !== undefined) {
-    return undefined
-  }
+  // Without access that alone is said: a permission brings an audit name with it.
+  if (!route.access || route.access === 'public') return undefined
+  if (route.method === 'GET' || route.audit !== undefined) return undefined
   return "changes something without an audit name; add audit: '<noun>.<what happened>'"
 }
 

@@ -134,10 +134,19 @@ function defaultAudit(method: Method, access: string): string | undefined {
 }
 
 function defaultDenial(access: string): string {
-  return access.startsWith('role:') ? 'Not enough permissions' : 'Permission denied'
+  return isRole(access) ? 'Not enough permissions' : 'Permission denied'
 }
 
 /** Is this `access` a permission of the catalogue (and not a word the kernel gives a meaning)? */
 export function isPermission(access: string): boolean {
-  return !['public', 'member'].includes(access) && !access.startsWith('role:')
+  return isText(access) && !['public', 'member'].includes(access) && !isRole(access)
+}
+
+function isRole(access: string): boolean {
+  return isText(access) && access.startsWith('role:')
+}
+
+// An app is started without being compiled: what it forgot must get as far as checkRoutes.
+function isText(access: unknown): boolean {
+  return typeof access === 'string'
 }
