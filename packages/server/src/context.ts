@@ -41,7 +41,10 @@ export interface PublicContext {
 /** What the handler of a signed-in request may touch. */
 export interface TenantContext<Database> extends PublicContext {
   actor: Actor
-  /** This tenant's rows, in one transaction that opens with the first query. */
+  /**
+   * This tenant's rows, in one transaction that opens with the first query. Where PostgreSQL takes it
+   * back for another's sake (a deadlock) the handler runs again: what it does, it does in here.
+   */
   db: Kysely<Database>
   /** Adds to this request's audit row. */
   audit(note: AuditNote): void
