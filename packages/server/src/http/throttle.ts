@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Doors } from '../db/tenancy.ts'
-import { AppError } from '../errors.ts'
 import type { KeyRing } from '../secrets.ts'
+import { tooMany } from './too_many.ts'
 
 /** Something that is remembered for a while. Stored only as a keyed hash. */
 export interface Mark {
@@ -174,17 +174,4 @@ async function removeExpired(doors: Doors): Promise<number> {
       .executeTakeFirstOrThrow(),
   )
   return Number(numDeletedRows)
-}
-
-// Headers: draft-ietf-httpapi-ratelimit-headers.
-function tooMany({ name, limit, windowSeconds }: Budget, seconds: number): AppError {
-  const wait = Math.max(1, Math.ceil(seconds))
-  const policy = `"${name.replaceAll(' ', '-')}"`
-  return new AppError('rate_limited', 'rate.limited', 'Too many attempts; try again later', {
-    retryAfter: wait,
-    headers: {
-      'ratelimit-policy': `${policy};q=${limit};w=${windowSeconds}`,
-      ratelimit: `${policy};r=0;t=${wait}`,
-    },
-  })
 }
