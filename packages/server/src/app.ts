@@ -11,6 +11,7 @@ import { type OpenApiDocument, openApiDocument, openApiPage } from './http/opena
 import { createRefusals } from './http/refusals.ts'
 import type { Route } from './http/route.ts'
 import { createServer, type HttpServer } from './http/server.ts'
+import { createTenantLimits } from './http/tenant_limits.ts'
 import { createThrottle, type Throttle } from './http/throttle.ts'
 import type { Mail } from './mail/mail.ts'
 import { auditLogRoutes } from './modules/audit_logs/audit_logs.routes.ts'
@@ -88,6 +89,7 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
     tokens,
     keys,
     refusals,
+    limits: createTenantLimits(config),
     routes,
     pages,
     constraints: app.constraints ?? {},

@@ -9,6 +9,8 @@ export interface Tenant {
   origin: string
   /** The `iss` of its tokens: by subdomain, so that a new custom domain ends no session. */
   issuer: string
+  /** Where this tenant's differ from everybody's (TENANT_RATE, TENANT_CONCURRENCY). */
+  limits: { rate: number | null; concurrency: number | null }
 }
 
 /** Who is signed in, and what they may do in this tenant. */

@@ -139,6 +139,28 @@ export const settings = {
     meaning: 'failed sign-ins per tenant in 15 minutes, from addresses unknown to the account',
     parse: integer(1, 10_000_000),
   },
+  TENANT_RATE: {
+    fallback: '200',
+    meaning:
+      'requests per second that a node takes for one tenant, in bursts of twice as many; `tenantry tenant limit` sets another for one tenant',
+    parse: integer(1, 1_000_000),
+  },
+  TENANT_CONCURRENCY: {
+    meaning:
+      "how many of one tenant's requests a node works on at once. None: half of DB_POOL_MAX, so that no tenant holds every connection; `tenantry tenant limit` sets another for one tenant",
+    parse: integer(1, 1000),
+  },
+  TENANT_QUEUE: {
+    fallback: '100',
+    meaning: "how many of one tenant's requests may wait their turn at a node",
+    parse: integer(0, 100_000),
+  },
+  PUBLIC_RATE: {
+    fallback: '20',
+    meaning:
+      'requests per second that a node takes from one address (IPv6: per /64) to routes that need no sign-in, refreshing included, in bursts of twice as many',
+    parse: integer(1, 1_000_000),
+  },
   SMTP_URL: {
     secret: true,
     meaning: 'outgoing mail. None: mail is kept under DATA_DIR and shown at /dev/mail',
@@ -162,7 +184,8 @@ export const settings = {
   },
   DB_WAIT_MS: {
     fallback: '900',
-    meaning: 'how long a request waits for a connection before it is told 503',
+    meaning:
+      "how long a request waits for its tenant's turn, and for a connection, before it is told 503",
     parse: integer(10, 60_000),
   },
   DB_QUERY_TIMEOUT_MS: {

@@ -16,7 +16,8 @@ const subject = { userId: randomUUID(), sessionId: randomUUID(), roles: ['manage
 
 function tenantAt(subdomain: string): Tenant {
   const origin = `https://${subdomain}.app.test`
-  return { id: randomUUID(), name: subdomain, subdomain, origin, issuer: origin }
+  const limits = { rate: null, concurrency: null }
+  return { id: randomUUID(), name: subdomain, subdomain, origin, issuer: origin, limits }
 }
 
 const now = Date.UTC(2026, 1, 28, 23, 59, 59)

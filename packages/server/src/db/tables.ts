@@ -91,6 +91,8 @@ export interface KernelTables {
     code: ColumnType<string, string, string>
     status: ColumnType<string, string | undefined, string>
     branding: ColumnType<unknown, string | undefined, string>
+    rate: ColumnType<number | null, number | null | undefined, number | null>
+    concurrency: ColumnType<number | null, number | null | undefined, number | null>
     created_at: ColumnType<string, string | Date | undefined, string | Date>
     updated_at: ColumnType<string, string | Date | undefined, string | Date>
   }

@@ -36,7 +36,7 @@ const meanings: Record<number, Meaning> = {
   },
   429: {
     name: 'TooManyRequests',
-    description: 'Too many attempts',
+    description: 'Too many requests, or attempts at one thing',
     headers: ['retry-after', 'ratelimit', 'ratelimit-policy'],
   },
   503: {
@@ -142,7 +142,7 @@ function statusesOf(route: Route): number[] {
   const signedIn = route.access !== 'public'
   const writes = route.method !== 'GET'
   const reads = [route.params, route.query, route.body].some((it) => it !== undefined)
-  const statuses = new Set([400, 403, 404, 503, ...route.errors])
+  const statuses = new Set([400, 403, 404, 429, 503, ...route.errors])
   if (signedIn) statuses.add(401)
   // The framework reads whatever body is sent, wanted or not.
   if (writes) statuses.add(413).add(415).add(422)

@@ -28,6 +28,7 @@ import { acceptableRequestId, newRequestId } from './request_id.ts'
 import type { Route } from './route.ts'
 import { createRouteIndex, noSuchRoute } from './route_index.ts'
 import { resolveTenant } from './tenant.ts'
+import type { TenantLimits, Waiting } from './tenant_limits.ts'
 
 /** What the pipeline needs; made once, in createApp. */
 export interface ServerDeps {
@@ -38,6 +39,7 @@ export interface ServerDeps {
   tokens: Tokens
   keys: KeyRing
   refusals: Refusals
+  limits: TenantLimits
   routes: readonly Route[]
   pages: readonly Page[]
   constraints: ConstraintMeanings
@@ -82,10 +84,12 @@ export async function createServer(deps: ServerDeps): Promise<HttpServer> {
     const state = stateOf(request)
     readOrigin(deps, request, reply, state)
     const tenant = await tenantOf(deps, state)
+    deps.limits.spend(tenant, state.info, route)
     if (isPreflight(deps.config, request)) return reply.status(204).send()
     if (route === undefined) throw noSuchRoute(index, request.url)
     if (route.access === 'public') return
-    const { actor } = await signIn(deps, request, tenant, state)
+    const turn = { tenant, route, client: reply.raw }
+    const { actor } = await signIn(deps, request, turn, state)
     admit(deps, route, actor, tenant, state)
   })
   // Here the framework reads the body, for those who may send one; the route's handler follows.
@@ -131,14 +135,17 @@ async function tenantOf(deps: ServerDeps, state: State): Promise<Tenant> {
 async function signIn(
   deps: ServerDeps,
   request: FastifyRequest,
-  tenant: Tenant,
+  turn: Waiting,
   state: State,
 ): Promise<SignedIn> {
+  const { tenant } = turn
   const token = bearerToken(request.raw.rawHeaders)
   const claims = await verifyToken(deps.tokens, token, tenant, () =>
     deps.refusals.note(tenant.id, state.info, { action: 'token.foreign' }),
   )
-  const actor = await deps.doors.inTenant(tenant.id, (db) => findActor(db, deps.policy, claims))
+  const actor = await deps.limits.inTurn(turn, () =>
+    deps.doors.inTenant(tenant.id, (db) => findActor(db, deps.policy, claims)),
+  )
   if (actor === undefined) throw unauthenticated()
   state.signedIn = { actor, claims }
   return state.signedIn
@@ -179,7 +186,9 @@ function addRoute(
       const input = readInput(route, { params: request.params, query, body: request.body })
       const ifMatch = request.headers['if-match']
       const ready = { route, ...serializers, tenant, signedIn, info, ifMatch, input }
-      return sendReply(reply, route, request.url, await handleRoute(deps, ready))
+      const turn = { tenant, route, client: reply.raw }
+      const handled = await deps.limits.inTurn(turn, () => handleRoute(deps, ready))
+      return sendReply(reply, route, request.url, handled)
     },
   })
 }

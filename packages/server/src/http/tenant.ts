@@ -18,7 +18,7 @@ export async function resolveTenant(
   if (found.status === 'suspended') {
     throw new AppError('forbidden', 'tenant.suspended', 'Tenant suspended')
   }
-  const { id, name, subdomain, domain } = found
+  const { id, name, subdomain, domain, rate, concurrency } = found
   const issuer = publicOrigin.replaceAll('{tenant}', subdomain)
   return {
     id,
@@ -26,6 +26,7 @@ export async function resolveTenant(
     subdomain,
     issuer,
     origin: domain === null ? issuer : onDomain(issuer, domain),
+    limits: { rate, concurrency },
   }
 }
 
@@ -46,7 +47,8 @@ function findTenant(doors: Doors, claim: HostClaim) {
   return doors.asIdentity((db) => {
     const tenants = db
       .selectFrom('tenantry.tenants as t')
-      .select(['t.id', 't.name', 't.subdomain', 't.status', firstDomain.as('domain')])
+      .select(['t.id', 't.name', 't.subdomain', 't.status', 't.rate', 't.concurrency'])
+      .select(firstDomain.as('domain'))
     if (claim.kind === 'subdomain') {
       return tenants.where('t.subdomain', '=', claim.subdomain).executeTakeFirst()
     }

@@ -121,6 +121,8 @@ function testConfig(settings: Record<string, string>): Config {
     DB_IDENTITY_POOL_MAX: '3',
     DB_WAIT_MS: '5000',
     SIGNIN_LIMIT_ADDRESS: '100000',
+    TENANT_RATE: '100000',
+    PUBLIC_RATE: '100000',
     // Tests share few cores: a late event loop says nothing about the app.
     EVENT_LOOP_DELAY_MAX_MS: '60000',
     ...settings,

@@ -33,7 +33,7 @@ function sessionRoutes(deps: ResetDeps): Route[] {
       media: 'form',
       body: PasswordGrant,
       reply: AccessGrant,
-      errors: [401, 403, 429],
+      errors: [401, 403],
       handle: (ctx, { body }) => grantAccess(deps, ctx, { ...body, email: body.username }),
     }),
     post('/api/auth/login', {
@@ -42,7 +42,7 @@ function sessionRoutes(deps: ResetDeps): Route[] {
       query: DeprecatedCredentials,
       body: Credentials.optional(),
       reply: SessionGrant,
-      errors: [401, 403, 429],
+      errors: [401, 403],
       handle: (ctx, { body, query }) => grantSession(deps, ctx, body ?? fromQuery(query)),
     }),
     post('/api/auth/refresh', {
@@ -70,7 +70,6 @@ function passwordRoutes(deps: ResetDeps): Route[] {
       summary: 'Ask for a reset link by mail',
       body: ForgottenPassword,
       reply: Message,
-      errors: [429],
       handle: async (ctx, { body }) => {
         await requestReset(deps, ctx, body.email)
         return { message: 'Reset link sent' }

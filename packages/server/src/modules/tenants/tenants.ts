@@ -35,7 +35,7 @@ export async function findTenantId(
 export function listTenants(db: Kysely<KernelTables>) {
   return db
     .selectFrom('tenantry.tenants')
-    .select(['id', 'subdomain', 'name', 'code', 'status', 'created_at'])
+    .select(['id', 'subdomain', 'name', 'code', 'status', 'rate', 'concurrency', 'created_at'])
     .orderBy('subdomain')
     .execute()
 }
@@ -48,6 +48,27 @@ export function suspendTenant(db: Kysely<KernelTables>, subdomain: string) {
 /** Opens a suspended tenant again. Gives its id; undefined where there is none. */
 export function resumeTenant(db: Kysely<KernelTables>, subdomain: string) {
   return moveTenant(db, subdomain, 'active')
+}
+
+/** What one node takes for a tenant; null is what it takes for any, undefined leaves it as it is. */
+export interface NewLimits {
+  rate?: number | null
+  concurrency?: number | null
+}
+
+/** Sets a tenant's own limits. Gives its id; undefined where there is none. */
+export async function limitTenant(
+  db: Kysely<KernelTables>,
+  subdomain: string,
+  limits: NewLimits,
+): Promise<string | undefined> {
+  const limited = await db
+    .updateTable('tenantry.tenants')
+    .set({ ...limits, updated_at: sql<string>`now()` })
+    .where('subdomain', '=', subdomain)
+    .returning('id')
+    .executeTakeFirst()
+  return limited?.id
 }
 
 // A tenant being deleted stays that: neither way leads back.

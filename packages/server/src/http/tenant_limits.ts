@@ -1,0 +1,62 @@
+import type { Config } from '../config.ts'
+import type { RequestInfo, Tenant } from '../context.ts'
+import { addressSubject } from './address.ts'
+import { type Client, FairQueue } from './fair_queue.ts'
+import { limits } from './limits.ts'
+import { createRequestRate } from './request_rate.ts'
+import type { Route } from './route.ts'
+
+/** A request whose work waits its turn. */
+export interface Waiting {
+  tenant: Tenant
+  route: Route
+  client: Client
+}
+
+/** Keeps one tenant's flood that tenant's own trouble. Counted at this node, in memory. */
+export interface TenantLimits {
+  /**
+   * Takes a request from the budget of its tenant and, where the route is public, of its address.
+   * Throws 429 when one is empty.
+   */
+  spend(tenant: Tenant, info: RequestInfo, route: Route | undefined): void
+  /**
+   * Does work that may need the database when the tenant's turn comes; the place is free again when
+   * the work is done. Throws 503 when too many wait already, or for too long.
+   */
+  inTurn<T>(request: Waiting, work: () => Promise<T>): Promise<T>
+}
+
+export function createTenantLimits(config: Config): TenantLimits {
+  if (config.RATE_LIMIT === 'off') return { spend() {}, inTurn: (_, work) => work() }
+  const ofTenant = createRequestRate('tenant')
+  const ofAddress = createRequestRate('public address')
+  // A sign-in waits long for its hash and holds no connection meanwhile: who is signed in already
+  // must not stand behind it.
+  const lanes = { public: queueOf(config), signedIn: queueOf(config) }
+  const usual = config.TENANT_CONCURRENCY ?? Math.ceil(config.DB_POOL_MAX / 2)
+  return {
+    spend(tenant, info, route) {
+      ofTenant.spend(tenant.id, tenant.limits.rate ?? config.TENANT_RATE)
+      if (route?.access !== 'public') return
+      ofAddress.spend(addressSubject(info.address), config.PUBLIC_RATE)
+    },
+    inTurn({ tenant, route, client }, work) {
+      const lane = route.access === 'public' ? lanes.public : lanes.signedIn
+      const atOnce = tenant.limits.concurrency ?? usual
+      return lane.inTurn({ key: tenant.id, atOnce, client }, work)
+    },
+  }
+}
+
+// As many at work as there are connections: who has a place finds one free, so that nobody waits
+// twice, and the order is the queue's.
+function queueOf({ DB_POOL_MAX, DB_WAIT_MS, TENANT_QUEUE }: Config) {
+  return new FairQueue({
+    atOnce: DB_POOL_MAX,
+    waiting: TENANT_QUEUE,
+    waitMs: DB_WAIT_MS,
+    // The silence after which a connection is closed: an answer would reach nobody.
+    hungMs: limits.silenceMs,
+  })
+}
