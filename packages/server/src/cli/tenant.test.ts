@@ -27,6 +27,16 @@ describe('tenantry tenant', { timeout: 90_000 }, () => {
         'tenantry: subdomain "acme" or code "ACME" is taken: choose another',
       ])
       await place.run('tenant suspend acme --reason "not paid"', environment)
+      const limit = 'tenant limit acme --reason "big customer"'
+      await place.run(`${limit} --rate 500 --concurrency 8`, environment)
+      await place.run(`${limit} --concurrency default`, environment)
+      const nothing = await place.run('tenant limit acme', environment)
+      expect([nothing.code, nothing.stderr.trim()]).toEqual([
+        1,
+        'tenantry: nothing to set: give --rate or --concurrency',
+      ])
+      const listed = await place.run('tenant list --json', environment)
+      expect(JSON.parse(listed.stdout)).toMatchObject([{ rate: 500, concurrency: null }])
       const { rows } = await withClient(urls.admin, (admin) =>
         admin.query('select action, meta from tenantry.audit_logs order by id'),
       )
@@ -35,6 +45,11 @@ describe('tenantry tenant', { timeout: 90_000 }, () => {
         { action: 'members.create', meta: { roles: ['admin_tenant'] } },
         { action: 'auth.reset_requested', meta: {} },
         { action: 'tenants.update', meta: { status: 'suspended', reason: 'not paid' } },
+        {
+          action: 'tenants.update',
+          meta: { rate: 500, concurrency: 8, reason: 'big customer' },
+        },
+        { action: 'tenants.update', meta: { concurrency: null, reason: 'big customer' } },
       ])
     })
   })

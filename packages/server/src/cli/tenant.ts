@@ -3,7 +3,9 @@ import { violationOf } from '../db/database_error.ts'
 import { canonicalName } from '../http/host.ts'
 import {
   createTenant,
+  limitTenant,
   listTenants,
+  type NewLimits,
   resumeTenant,
   suspendTenant,
 } from '../modules/tenants/tenants.ts'
@@ -21,7 +23,7 @@ import { printJson, printTable } from './print.ts'
 /** `tenantry tenant`. */
 export function tenantCommand(): Command {
   const tenant = new Command('tenant')
-    .description('Create, list, suspend and resume tenants.')
+    .description('Create, list, suspend, resume and limit tenants.')
     .addHelpText('after', examples)
   withCommonOptions(tenant.command('create'))
     .description('create a tenant, and with --admin-email its first member')
@@ -38,6 +40,11 @@ export function tenantCommand(): Command {
   withCommonOptions(tenant.command('resume <subdomain>'))
     .description('open a suspended tenant again')
     .action((subdomain, options) => move(subdomain, 'active', options))
+  withCommonOptions(tenant.command('limit <subdomain>'))
+    .description("set a tenant's own limits; `default` is what applies to all")
+    .option('--rate <n>', 'requests per second at each node', limitUpTo(1_000_000))
+    .option('--concurrency <n>', 'requests at work at once at each node', limitUpTo(1_000))
+    .action(limit)
   return tenant
 }
 
@@ -129,6 +136,40 @@ async function move(
   else console.log(`tenant ${subdomain} is ${status}`)
 }
 
+interface LimitOptions extends OperatorOptions {
+  rate?: number | 'default'
+  concurrency?: number | 'default'
+}
+
+async function limit(
+  subdomain: string,
+  { rate, concurrency, ...options }: LimitOptions,
+): Promise<void> {
+  const limits: NewLimits = {
+    ...(rate === undefined ? {} : { rate: ownLimit(rate) }),
+    ...(concurrency === undefined ? {} : { concurrency: ownLimit(concurrency) }),
+  }
+  if (Object.keys(limits).length === 0) {
+    throw new OperatorError('nothing to set: give --rate or --concurrency')
+  }
+  const limited = await operate(({ doors }) =>
+    doors.acrossTenants(reasonOf(options), async (db) => {
+      const tenant_id = await limitTenant(db, subdomain, limits)
+      if (tenant_id === undefined) return false
+      const meta = { ...limits, reason: reasonOf(options) }
+      await recordOperation(db, { action: 'tenants.update', tenant_id, meta })
+      return true
+    }),
+  )
+  if (!limited) throw noTenant(subdomain)
+  if (options.json) printJson({ subdomain, ...limits })
+  else console.log(`tenant ${subdomain} has the limits it was given`)
+}
+
+function ownLimit(given: number | 'default'): number | null {
+  return given === 'default' ? null : given
+}
+
 /** What to say where a subdomain is nobody's. */
 export function noTenant(subdomain: string): OperatorError {
   return new OperatorError(`there is no tenant "${subdomain}": tenantry tenant list shows them`)
@@ -150,9 +191,19 @@ function codeOf(text: string): string {
   throw new InvalidArgumentError('It must be 1 to 32 of A-Z, 0-9 and _.')
 }
 
+function limitUpTo(max: number) {
+  return (text: string): number | 'default' => {
+    if (text === 'default') return text
+    const value = Number(text)
+    if (/^\d+$/.test(text) && value >= 1 && value <= max) return value
+    throw new InvalidArgumentError(`It must be a whole number from 1 to ${max}, or default.`)
+  }
+}
+
 const examples = `
 Examples:
   $ tenantry tenant create --name "Acme Inc." --subdomain acme --admin-email ann@acme.com
   $ tenantry tenant list --json
   $ tenantry tenant suspend acme --reason "invoice 4711 is overdue"
-  $ tenantry tenant resume acme`
+  $ tenantry tenant resume acme
+  $ tenantry tenant limit acme --rate 500 --concurrency default`
