@@ -8,6 +8,7 @@ import { devPages } from './http/dev_pages.ts'
 import { docsPages } from './http/docs_page.ts'
 import { createHealth } from './http/health.ts'
 import { type OpenApiDocument, openApiDocument, openApiPage } from './http/openapi.ts'
+import type { Page } from './http/page.ts'
 import { createRefusals } from './http/refusals.ts'
 import type { Route } from './http/route.ts'
 import { createServer, type HttpServer } from './http/server.ts'
@@ -75,12 +76,6 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
   })
   const health = createHealth(doors, app.migrations)
   const document = openApiDocument(app, routes, { version: app.version ?? '1.0.0' })
-  const pages = [
-    ...health.pages,
-    openApiPage(document),
-    ...docsPages(app.name),
-    ...devPages(config, app.name, mail),
-  ]
   const server = await createServer({
     config,
     log,
@@ -91,7 +86,7 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
     refusals,
     limits: createTenantLimits(config),
     routes,
-    pages,
+    pages: [...health.pages, openApiPage(document), ...pagesOf(deps)],
     constraints: app.constraints ?? {},
   })
   async function settle(): Promise<void> {
@@ -111,6 +106,10 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
       await settle()
     },
   }
+}
+
+function pagesOf({ app, config, mail }: AppDeps): Page[] {
+  return [...docsPages(app.name), ...devPages(config, app.name, mail)]
 }
 
 // No request waits for it, and no process lives for it.
