@@ -63,7 +63,7 @@ test('doctor names a table of which make_tenant_table knows nothing, and the fix
     await withClient(urls.owner, (owner) => owner.query('create table notes (id uuid primary key)'))
     const { code, stdout } = await place.run('doctor', dsns(urls))
     expect(stdout).toMatch(
-      /FAIL +row-level security +L15 public\.notes: .*; call make_tenant_table in/,
+      /FAIL +row-level security +L17 public\.notes: .*; call make_tenant_table in/,
     )
     expect(code).toBe(1)
   })

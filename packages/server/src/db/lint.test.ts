@@ -125,7 +125,7 @@ const mutations: Mutation[] = [
     breaks: `${tenantTable} create policy everybody on lint_notes for select using (name > '')`,
     subject: 'lint_notes (everybody)',
   },
-  { rule: 'L15', breaks: 'create table lint_lost (name text)', subject: 'public.lint_lost' },
+  { rule: 'L17', breaks: 'create table lint_lost (name text)', subject: 'public.lint_lost' },
 ]
 
 test('RLS-1 the catalog breaks no rule', async () => {

@@ -105,7 +105,7 @@ export const dangerousGrants: LintRule = {
 
 /** No table of an app is left where no door reaches it. */
 export const unreachable: LintRule = {
-  id: 'L15',
+  id: 'L17',
   name: 'a table of the app that no door may touch',
   why: "every query of it fails with 'permission denied', and the client is told 500",
   fix: "call make_tenant_table in its migration, or list it with its reason in the app's unprotectedTables",
