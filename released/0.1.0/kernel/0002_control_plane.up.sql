@@ -10,6 +10,9 @@ create table tenantry.tenants (
   code text not null unique check (code ~ '^[A-Z0-9_]{1,32}$'),
   status text not null default 'active' check (status in ('active', 'suspended', 'deleting')),
   branding jsonb not null default '{}',
+  -- Requests per second and requests at work that one node takes for it; null: as many as for all.
+  rate integer check (rate between 1 and 1000000),
+  concurrency integer check (concurrency between 1 and 1000),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 );

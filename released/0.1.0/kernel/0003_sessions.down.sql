@@ -1,3 +1,4 @@
+drop function tenantry.take_attempts(jsonb);
 drop table tenantry.throttles;
 drop table tenantry.password_resets;
 drop table tenantry.refresh_tokens;

@@ -58,7 +58,8 @@ create policy identity_own_tenant on tenantry.password_resets to tenantry_identi
 grant select, insert, update, delete on tenantry.password_resets to tenantry_identity;
 
 -- throttles: counters shared by all nodes. The key is a keyed hash, so no address or e-mail is
--- stored; it spans tenants on purpose, so an attacker gains nothing by changing the host.
+-- stored; it spans tenants on purpose, so an attacker gains nothing by changing the host. A row
+-- without points is a mark: the address is known for the account until then.
 -- No row-level security: no tenant's data, one door only (on the committed list).
 create table tenantry.throttles (
   key text primary key check (length(key) <= 64),
@@ -67,5 +68,32 @@ create table tenantry.throttles (
 );
 create index throttles_by_reset on tenantry.throttles (resets_at);
 grant select, insert, update, delete on tenantry.throttles to tenantry_identity;
+
+-- Takes one attempt from each budget, [{key, limit, seconds}], or from none of them: then it gives
+-- the place of the first empty one (0 is the first) and the seconds until it fills up again.
+create function tenantry.take_attempts(budgets jsonb, out empty integer, out seconds float8)
+language plpgsql set search_path = pg_catalog as $$
+declare
+  keys text[] := array(select it ->> 'key' from jsonb_array_elements(budgets) it);
+begin
+  -- In the order of their keys: two who want the same rows never each wait for the other.
+  insert into tenantry.throttles as held (key, points, resets_at)
+  select it ->> 'key', 0, now() + make_interval(secs => (it ->> 'seconds')::float8)
+  from jsonb_array_elements(budgets) it order by 1
+  on conflict (key) do update set
+    points = case when held.resets_at <= now() then 0 else held.points end,
+    resets_at = case when held.resets_at <= now() then excluded.resets_at else held.resets_at end;
+
+  select place - 1, extract(epoch from held.resets_at - now()) into empty, seconds
+  from jsonb_array_elements(budgets) with ordinality as wanted (it, place)
+  join tenantry.throttles held on held.key = it ->> 'key'
+  where held.points >= (it ->> 'limit')::integer order by place limit 1;
+
+  if not found then
+    update tenantry.throttles set points = points + 1 where key = any (keys);
+  end if;
+end
+$$;
+grant execute on function tenantry.take_attempts(jsonb) to tenantry_identity;
 
 select tenantry.announce_changes('tenantry.sessions');
