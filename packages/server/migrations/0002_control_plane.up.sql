@@ -148,7 +148,7 @@ select tenantry.make_tenant_table('tenantry.member_roles');
 -- What cached answers are made of. Nobody caches that a session or a member is not there, so new
 -- users and members are no news; a new tenant or domain is, to who asked for it before.
 select tenantry.announce_changes('tenantry.tenants', 'tenant', 'id',
-  array['id', 'name', 'subdomain', 'status'], inserts => true);
+  array['id', 'name', 'subdomain', 'status', 'rate', 'concurrency'], inserts => true);
 select tenantry.announce_changes('tenantry.domains', 'tenant', 'tenant_id',
   array['name', 'tenant_id', 'verified_at', 'created_at'], inserts => true);
 select tenantry.announce_changes('tenantry.users', 'user', 'id',

@@ -1,12 +1,14 @@
 import type { Logger } from 'pino'
 import { type Background, createBackground } from './background.ts'
 import type { Config } from './config.ts'
+import type { Feed } from './db/feed.ts'
 import type { Doors } from './db/tenancy.ts'
 import type { App } from './define_app.ts'
 import { checkRoutes } from './http/check_routes.ts'
 import { devPages } from './http/dev_pages.ts'
 import { docsPages } from './http/docs_page.ts'
 import { createHealth } from './http/health.ts'
+import { createLookups, type LookupFigures } from './http/lookups.ts'
 import { type OpenApiDocument, openApiDocument, openApiPage } from './http/openapi.ts'
 import type { Page } from './http/page.ts'
 import { createRefusals } from './http/refusals.ts'
@@ -33,6 +35,8 @@ export interface AppDeps {
   config: Config
   secret: string
   doors: Doors
+  /** Started and stopped by whoever made it. One that never starts: every look-up asks the database. */
+  feed: Feed
   log: Logger
   passwords: Passwords
   mail: Mail
@@ -43,6 +47,8 @@ export interface RunningApp {
   routes: readonly Route[]
   /** The description of the routes: what /openapi.json serves. */
   document: OpenApiDocument
+  /** How the caches do. */
+  figures(): LookupFigures
   /** Makes /health/ready say no, and nothing else: the first step of shutting down. */
   drain(): void
   /** Resolves when all that replies did not wait for is done: mails, counted refusals. */
@@ -53,7 +59,7 @@ export interface RunningApp {
 
 /** Wires the kernel's modules and the app's routes into one server. All wiring is here. */
 export async function createApp(deps: AppDeps): Promise<RunningApp> {
-  const { app, config, doors, log, passwords, mail } = deps
+  const { app, config, doors, feed, log, passwords, mail } = deps
   const keys = keyRing(deps.secret, config.SECRET_KEY_PREVIOUS)
   const tokens = createTokens(keys, {
     algorithm: config.JWT_ALGORITHM,
@@ -63,6 +69,8 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
   const throttle = createThrottle(doors, keys, config.RATE_LIMIT === 'on')
   const background = createBackground(log)
   const cleaning = cleanRegularly(background, throttle)
+  const { policy } = app
+  const lookups = createLookups({ config, doors, feed, policy, tokens })
   const routes = routesOf(app, {
     config,
     doors,
@@ -74,13 +82,15 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
     background,
     appName: app.name,
   })
-  const health = createHealth(doors, app.migrations)
+  const health = createHealth(doors, app.migrations, feed)
   const document = openApiDocument(app, routes, { version: app.version ?? '1.0.0' })
   const server = await createServer({
     config,
     log,
     doors,
-    policy: app.policy,
+    feed,
+    lookups,
+    policy,
     tokens,
     keys,
     refusals,
@@ -97,6 +107,7 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
     server,
     routes,
     document,
+    figures: lookups.figures,
     drain: health.drain,
     settle,
     async close() {

@@ -203,6 +203,12 @@ export const settings = {
     meaning: 'name prepared statements; `off` behind a PgBouncer older than 1.21',
     parse: oneOf('on', 'off'),
   },
+  DIRECT_READS_MAX: {
+    fallback: '100',
+    meaning:
+      'while changes of rights are not heard of: how many look-ups ask the database at once; the rest are told 503',
+    parse: integer(1, 100_000),
+  },
   EVENT_LOOP_DELAY_MAX_MS: {
     fallback: '1000',
     meaning: 'how late the event loop may run before requests other than health are told 503',

@@ -50,6 +50,11 @@ export interface RefreshSubject {
   expiresAt: string
 }
 
+/** Has it expired since it was verified? By the same rule as when it was. */
+export function hasExpired({ expiresAt }: AccessClaims): boolean {
+  return expiresAt <= nowSeconds() - LEEWAY_SECONDS
+}
+
 const LEEWAY_SECONDS = 5
 const types = { access: 'at+jwt', refresh: 'rt+jwt' } as const
 

@@ -23,6 +23,7 @@ test('nobody hashes or sends mail while a transaction is open (POOL-7)', async (
     config: api.config,
     secret: api.config.SECRET_KEY ?? '',
     doors: watch.doors(api.doors),
+    feed: api.feed,
     log: pino({ level: 'silent' }),
     passwords: watch.passwords(createPasswords()),
     mail: {

@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import { createApp, type RunningApp } from '../app.ts'
 import { loadConfig } from '../config.ts'
+import { createFeed } from '../db/feed.ts'
 import { openDoors } from '../db/open_doors.ts'
 import type { App } from '../define_app.ts'
 import { createMail } from '../mail/mail.ts'
@@ -20,6 +21,7 @@ export async function describeApp(app: App): Promise<Pick<RunningApp, 'routes' |
     config,
     secret: 'describes, and signs nothing',
     doors,
+    feed: createFeed({ url: NOWHERE, doors, onError: () => {} }),
     log,
     passwords: createPasswords(),
     mail: createMail({ smtpUrl: undefined, from, dataDir, production, log }),

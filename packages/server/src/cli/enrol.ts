@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { KernelTables } from '../db/tables.ts'
 import type { App } from '../define_app.ts'
-import { resolveTenant } from '../http/tenant.ts'
+import { findTenant, openTenant } from '../http/tenant.ts'
 import { createResetLink } from '../modules/auth/reset_links.ts'
 import { addMember } from '../modules/members/members.ts'
 import { createUser, findUserId } from '../modules/users/users.ts'
@@ -74,7 +74,8 @@ export async function resetLink(
   if (PUBLIC_ORIGIN === undefined) {
     throw new OperatorError('PUBLIC_ORIGIN is needed to write a link: set it as the server has it')
   }
-  const tenant = await resolveTenant(doors, { kind: 'subdomain', subdomain }, PUBLIC_ORIGIN)
+  const found = await findTenant(doors, { kind: 'subdomain', subdomain }, PUBLIC_ORIGIN)
+  const tenant = openTenant(found)
   const deps = { doors, config: { ...config, PUBLIC_ORIGIN, BASE_DOMAINS } }
   return createResetLink(deps, tenant, userId, operatorRequest())
 }

@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { createApp, type RunningApp } from '../app.ts'
 import type { Config } from '../config.ts'
 import { assertDoorRoles, assertTablesProtected, type DoorToCheck } from '../db/boot_check.ts'
+import { createFeed, type Feed } from '../db/feed.ts'
 import { findingText, lint } from '../db/lint.ts'
 import { serverFloor } from '../db/lint_rules.ts'
 import { type OpenDoors, openDoors } from '../db/open_doors.ts'
@@ -49,11 +50,13 @@ export async function serve(life: Life, serving: Serving): Promise<void> {
   const passwords = createPasswords()
   if (!config.production) await seedWhereEmpty(config, database, app, opened.doors, passwords)
   life.assertOngoing()
+  const feed = startFeed(life, serving, opened)
   const running = await createApp({
     app,
     config,
     secret,
     doors: opened.doors,
+    feed,
     log,
     passwords,
     mail: createMail({
@@ -86,6 +89,20 @@ function openServerDoors({ config, database, log }: Serving): OpenDoors {
       return opened.close()
     },
   }
+}
+
+// Serving does not wait for it: until it hears, every look-up asks the database.
+function startFeed(life: Life, { config, database, log }: Serving, { doors }: OpenDoors): Feed {
+  const feed = createFeed({
+    url: config.DB_LISTEN_URL ?? database.urls.app,
+    doors,
+    onError: (err) => log.warn({ err }, 'changes of rights are not heard of; trying again'),
+  })
+  life.atEnd(async () => {
+    await within(feed.stop(), POOLS_PATIENCE_MS)
+  })
+  feed.start()
+  return feed
 }
 
 function doorsToCheck({ urls }: PreparedDatabase, { pools }: OpenDoors): DoorToCheck[] {

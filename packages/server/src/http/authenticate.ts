@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { Actor, Tenant } from '../context.ts'
 import { sessionIsLive } from '../db/live_session.ts'
 import type { KernelTables } from '../db/tables.ts'
@@ -32,7 +32,7 @@ export function bearerToken(rawHeaders: readonly string[]): string {
 
 /** The claims of a token that is ours and this tenant's. Throws 401; `onForeign` hears of others'. */
 export async function verifyToken(
-  tokens: Tokens,
+  tokens: Pick<Tokens, 'verifyAccess' | 'belongTo'>,
   token: string,
   tenant: Tenant,
   onForeign: () => void,
@@ -46,26 +46,56 @@ export async function verifyToken(
   return claims
 }
 
+/** Who is signed in, as the database had it at one moment. */
+export interface Snapshot {
+  actor: Actor
+  /** The tenant's own roles that the rights come from. */
+  roleIds: string[]
+  /** Until the session ends by itself. */
+  liveSeconds: number
+}
+
 /**
  * Who the claims speak for and what they may do, read by one query in the tenant's transaction:
  * session, user and membership must all be alive now. Undefined where one is not.
  */
-export async function findActor(
+export async function findSnapshot(
   db: Kysely<KernelTables>,
   policy: Policy,
   { sessionId, userId }: AccessClaims,
-): Promise<Actor | undefined> {
+): Promise<Snapshot | undefined> {
   const row = await db
     .selectFrom('tenantry.sessions as s')
     .innerJoin('tenantry.members as m', 'm.user_id', 's.user_id')
     .innerJoin('tenantry.users as u', 'u.id', 's.user_id')
-    .select(['u.id', 'u.email', 'u.full_name', ...heldRoles('s.user_id')])
+    .select(['u.id', 'u.email', 'u.full_name', roleIds, liveSeconds, ...heldRoles('s.user_id')])
     .where('s.id', '=', sessionId)
     .where('s.user_id', '=', userId)
     .where(sessionIsLive)
     .executeTakeFirst()
   if (row === undefined) return undefined
-  const { id, email, full_name, ...held } = row
+  const { id, email, full_name, role_ids, live_seconds, ...held } = row
   const permissions = permissionsOf(policy, held)
-  return { user: { id, email, full_name }, sessionId, roles: held.roles, permissions }
+  // Frozen: many requests share it.
+  const user = Object.freeze({ id, email, full_name })
+  const actor = Object.freeze({ user, sessionId, roles: Object.freeze(held.roles), permissions })
+  return { actor, roleIds: role_ids, liveSeconds: live_seconds }
 }
+
+/** The same, of those who only ask who it is. */
+export async function findActor(
+  db: Kysely<KernelTables>,
+  policy: Policy,
+  claims: AccessClaims,
+): Promise<Actor | undefined> {
+  return (await findSnapshot(db, policy, claims))?.actor
+}
+
+const roleIds = sql<string[]>`array(
+  select mr.role_id from tenantry.member_roles mr
+  where mr.user_id = s.user_id and mr.role_id is not null
+)`.as('role_ids')
+
+const liveSeconds = sql<number>`
+  extract(epoch from least(s.idle_expires_at, s.expires_at) - now())::float8
+`.as('live_seconds')

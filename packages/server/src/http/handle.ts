@@ -82,8 +82,8 @@ export async function handleRoute(deps: HandleDeps, ready: ReadyRequest): Promis
   })
 }
 
-// The rights that let a request in may be gone by the time its body has arrived. A write looks
-// again, in the transaction that it writes in.
+// What memory says may be a second old. A write asks the database, in the transaction that it writes
+// in.
 async function presentActor(
   { policy }: HandleDeps,
   db: Kysely<KernelTables>,

@@ -27,6 +27,8 @@ export interface Route {
   readonly audit?: string
   /** Replaces the usual words of a 403. */
   readonly denial: string
+  /** It takes rights away: its reply waits until this process has heard of it too. */
+  readonly revokes: boolean
   readonly handle: (ctx: never, input: never) => unknown
 }
 
@@ -66,6 +68,7 @@ export interface RouteOptions<
   errors?: readonly number[]
   audit?: string
   denial?: string
+  revokes?: boolean
   handle(
     ctx: ContextOf<A, Database>,
     input: Input<P, Q, B>,
@@ -123,6 +126,7 @@ function builder<Access extends string, Database>(method: Method): Builder<Acces
       status: options.status ?? (options.reply === undefined ? 204 : 200),
       errors: options.errors ?? [],
       denial: options.denial ?? defaultDenial(options.access),
+      revokes: options.revokes ?? false,
       ...(audit === undefined ? {} : { audit }),
     })
   }

@@ -4,37 +4,43 @@ import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { Actor, RequestInfo, Tenant } from '../context.ts'
 import type { ConstraintMeanings } from '../db/database_error.ts'
+import type { Feed } from '../db/feed.ts'
 import type { Doors } from '../db/tenancy.ts'
 import { AppError } from '../errors.ts'
 import type { Policy } from '../policy.ts'
 import type { KeyRing } from '../secrets.ts'
-import type { Tokens } from '../tokens.ts'
+import type { AccessClaims, Tokens } from '../tokens.ts'
 import { byActor } from './audit.ts'
-import { bearerToken, findActor, unauthenticated, verifyToken } from './authenticate.ts'
+import { bearerToken, unauthenticated, verifyToken } from './authenticate.ts'
 import { authorize } from './authorize.ts'
 import { checkRoutes } from './check_routes.ts'
 import { constantHeaders } from './constant_headers.ts'
+import { corsOptions, isPreflight } from './cors.ts'
 import { invalidHost, originOf } from './forwarded.ts'
 import { createFramework, watchEventLoop } from './framework.ts'
 import { type Handled, handleRoute, type SignedIn } from './handle.ts'
-import { canonicalHost, claimOf } from './host.ts'
+import { canonicalHost, claimOf, type HostClaim } from './host.ts'
 import { readInput } from './input.ts'
 import { assertWithinLimits } from './limits.ts'
+import type { Lookups } from './lookups.ts'
 import type { Page } from './page.ts'
 import { problemHeaders, problemOf, publicError } from './problem.ts'
 import type { Refusals } from './refusals.ts'
 import { etagOf, hasEtag, locationOf, serializerOf } from './reply.ts'
 import { acceptableRequestId, newRequestId } from './request_id.ts'
+import type { Answer } from './revocable_cache.ts'
 import type { Route } from './route.ts'
 import { createRouteIndex, noSuchRoute } from './route_index.ts'
-import { resolveTenant } from './tenant.ts'
-import type { TenantLimits, Waiting } from './tenant_limits.ts'
+import { type FoundTenant, openTenant } from './tenant.ts'
+import type { TenantLimits } from './tenant_limits.ts'
 
 /** What the pipeline needs; made once, in createApp. */
 export interface ServerDeps {
   config: Config
   log: Logger
   doors: Doors
+  feed: Pick<Feed, 'catchUp'>
+  lookups: Lookups
   policy: Policy
   tokens: Tokens
   keys: KeyRing
@@ -53,7 +59,10 @@ interface State {
   startedAt: number
   info: RequestInfo
   host: string
+  claim?: HostClaim
+  found?: Answer<FoundTenant | undefined>
   tenant?: Tenant
+  standing?: Answer<Actor | undefined>
   signedIn?: SignedIn
 }
 
@@ -85,11 +94,10 @@ export async function createServer(deps: ServerDeps): Promise<HttpServer> {
     readOrigin(deps, request, reply, state)
     const tenant = await tenantOf(deps, state)
     deps.limits.spend(tenant, state.info, route)
-    if (isPreflight(deps.config, request)) return reply.status(204).send()
+    if (isPreflight(deps.config, request.raw)) return reply.status(204).send()
     if (route === undefined) throw noSuchRoute(index, request.url)
     if (route.access === 'public') return
-    const turn = { tenant, route, client: reply.raw }
-    const { actor } = await signIn(deps, request, turn, state)
+    const { actor } = await signIn(deps, request, tenant, state)
     admit(deps, route, actor, tenant, state)
   })
   // Here the framework reads the body, for those who may send one; the route's handler follows.
@@ -122,33 +130,54 @@ function readOrigin(deps: ServerDeps, request: FastifyRequest, reply: FastifyRep
 }
 
 async function tenantOf(deps: ServerDeps, state: State): Promise<Tenant> {
+  state.claim ??= readClaim(deps, state)
+  state.found = await deps.lookups.tenant(state.claim, state.found)
+  state.tenant = openTenant(state.found.value)
+  return state.tenant
+}
+
+function readClaim(deps: ServerDeps, state: State): HostClaim {
   const host = canonicalHost(state.host)
   if (host === undefined) throw invalidHost()
-  state.tenant = await resolveTenant(
-    deps.doors,
-    claimOf(host, deps.config),
-    deps.config.PUBLIC_ORIGIN,
-  )
-  return state.tenant
+  return claimOf(host, deps.config)
 }
 
 async function signIn(
   deps: ServerDeps,
   request: FastifyRequest,
-  turn: Waiting,
+  tenant: Tenant,
   state: State,
 ): Promise<SignedIn> {
-  const { tenant } = turn
+  const { verifyAccess } = deps.lookups
+  const { belongTo } = deps.tokens
   const token = bearerToken(request.raw.rawHeaders)
-  const claims = await verifyToken(deps.tokens, token, tenant, () =>
+  const claims = await verifyToken({ verifyAccess, belongTo }, token, tenant, () =>
     deps.refusals.note(tenant.id, state.info, { action: 'token.foreign' }),
   )
-  const actor = await deps.limits.inTurn(turn, () =>
-    deps.doors.inTenant(tenant.id, (db) => findActor(db, deps.policy, claims)),
-  )
+  return recognise(deps, claims, tenant, state)
+}
+
+async function recognise(
+  deps: ServerDeps,
+  claims: AccessClaims,
+  tenant: Tenant,
+  state: State,
+): Promise<SignedIn> {
+  state.standing = await deps.lookups.actor(tenant, claims, state.standing)
+  const actor = state.standing.value
   if (actor === undefined) throw unauthenticated()
   state.signedIn = { actor, claims }
   return state.signedIn
+}
+
+// What let a request in may be gone by the time its body has arrived, or its answer been read. Costs
+// nothing where nothing was announced. Throws what the request would be told if it came now.
+async function assertStillLetIn(deps: ServerDeps, route: Route, state: State): Promise<Tenant> {
+  const tenant = await tenantOf(deps, state)
+  if (state.signedIn === undefined) return tenant
+  const { actor } = await recognise(deps, state.signedIn.claims, tenant, state)
+  admit(deps, route, actor, tenant, state)
+  return tenant
 }
 
 function admit(deps: ServerDeps, route: Route, actor: Actor, tenant: Tenant, state: State): void {
@@ -179,8 +208,9 @@ function addRoute(
     config: { route },
     ...(route.bodyLimit === undefined ? {} : { bodyLimit: route.bodyLimit }),
     async handler(request, reply) {
-      const { tenant, signedIn, info } = stateOf(request)
-      if (tenant === undefined) throw new Error('a route ran before its tenant was known')
+      const state = stateOf(request)
+      const tenant = await assertStillLetIn(deps, route, state)
+      const { signedIn, info } = state
       assertMediaType(route, request)
       const query = request.query as Record<string, unknown>
       const input = readInput(route, { params: request.params, query, body: request.body })
@@ -188,6 +218,8 @@ function addRoute(
       const ready = { route, ...serializers, tenant, signedIn, info, ifMatch, input }
       const turn = { tenant, route, client: reply.raw }
       const handled = await deps.limits.inTurn(turn, () => handleRoute(deps, ready))
+      if (route.method === 'GET') await assertStillLetIn(deps, route, state)
+      if (route.revokes) await deps.feed.catchUp()
       return sendReply(reply, route, request.url, handled)
     },
   })
@@ -236,36 +268,6 @@ function assertMediaType(route: Route, request: FastifyRequest): void {
 function servedBy(request: FastifyRequest): { page?: Page; route?: Route } {
   // Set by addRoute and addPage; the framework's own type for it is open.
   return request.routeOptions.config as { page?: Page; route?: Route }
-}
-
-function corsOptions(config: Config) {
-  return {
-    origin: config.CORS_ORIGINS,
-    credentials: false,
-    maxAge: 600,
-    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    exposedHeaders: [
-      'etag',
-      'location',
-      'ratelimit',
-      'ratelimit-policy',
-      'retry-after',
-      'x-request-id',
-    ],
-    // Answered by us, where the tenant is known; what is no preflight is a 405 like any other.
-    preflightContinue: true,
-    strictPreflight: false,
-  }
-}
-
-// CORS-preflight request: the Fetch standard, 3.3.2.
-function isPreflight({ CORS_ORIGINS }: Config, { method, headers }: FastifyRequest): boolean {
-  return (
-    CORS_ORIGINS.length > 0 &&
-    method === 'OPTIONS' &&
-    headers.origin !== undefined &&
-    headers['access-control-request-method'] !== undefined
-  )
 }
 
 function sendProblem(deps: ServerDeps, thrown: unknown, reply: FastifyReply, state: State) {

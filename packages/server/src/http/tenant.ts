@@ -4,30 +4,34 @@ import type { Doors } from '../db/tenancy.ts'
 import { AppError } from '../errors.ts'
 import type { HostClaim } from './host.ts'
 
-/**
- * The tenant a host claims, read from the database by one statement. Throws 404 where there is
- * none and 403 where it is suspended; a tenant being deleted is none.
- */
-export async function resolveTenant(
+/** A tenant that may be asked for, and whether it is open to anybody. */
+export interface FoundTenant {
+  tenant: Tenant
+  suspended: boolean
+}
+
+/** What there is behind a claim, read by one statement; a tenant being deleted is nothing. */
+export async function findTenant(
   doors: Doors,
   claim: HostClaim,
   publicOrigin: string,
-): Promise<Tenant> {
-  const found = await findTenant(doors, claim)
-  if (found === undefined) throw new AppError('not_found', 'tenant.not_found', 'Tenant not found')
-  if (found.status === 'suspended') {
-    throw new AppError('forbidden', 'tenant.suspended', 'Tenant suspended')
-  }
-  const { id, name, subdomain, domain, rate, concurrency } = found
+): Promise<FoundTenant | undefined> {
+  const found = await tenantRow(doors, claim)
+  if (found === undefined) return undefined
+  const { id, name, subdomain, domain, status, rate, concurrency } = found
   const issuer = publicOrigin.replaceAll('{tenant}', subdomain)
-  return {
-    id,
-    name,
-    subdomain,
-    issuer,
-    origin: domain === null ? issuer : onDomain(issuer, domain),
-    limits: { rate, concurrency },
-  }
+  const origin = domain === null ? issuer : onDomain(issuer, domain)
+  // Frozen: many requests share it.
+  const limits = Object.freeze({ rate, concurrency })
+  const tenant = Object.freeze({ id, name, subdomain, issuer, origin, limits })
+  return { tenant, suspended: status === 'suspended' }
+}
+
+/** The tenant, if it is there and open. Throws 404 where it is not there and 403 where it is suspended. */
+export function openTenant(found: FoundTenant | undefined): Tenant {
+  if (found === undefined) throw new AppError('not_found', 'tenant.not_found', 'Tenant not found')
+  if (found.suspended) throw new AppError('forbidden', 'tenant.suspended', 'Tenant suspended')
+  return found.tenant
 }
 
 // Same scheme and port as the subdomain's origin, the tenant's own name.
@@ -42,7 +46,7 @@ const firstDomain = sql<string | null>`(
   select d.name from tenantry.domains d where d.tenant_id = t.id order by d.created_at, d.name limit 1
 )`
 
-function findTenant(doors: Doors, claim: HostClaim) {
+function tenantRow(doors: Doors, claim: HostClaim) {
   if (claim.kind === 'nobody') return undefined
   return doors.asIdentity((db) => {
     const tenants = db

@@ -8,6 +8,7 @@ import { pino } from 'pino'
 import { inject } from 'vitest'
 import { createApp, type RunningApp } from '../app.ts'
 import { type Config, loadConfig } from '../config.ts'
+import { createFeed, type Feed } from '../db/feed.ts'
 import { openDoors } from '../db/open_doors.ts'
 import type { OperatorDoors } from '../db/tenancy.ts'
 import type { App } from '../define_app.ts'
@@ -26,6 +27,7 @@ export interface TestApp {
   config: Config
   running: RunningApp
   doors: OperatorDoors
+  feed: Feed
   /** Everything the app logged, one line each. */
   logLines: string[]
   makeTenant(options?: { name?: string }): Promise<TestTenant>
@@ -66,6 +68,11 @@ export async function startTestApp(
   const logLines: string[] = []
   const log = pino({ level: config.LOG_LEVEL }, { write: (line) => logLines.push(line) })
   const opened = openDoors(config, (err) => log.warn({ err }, 'idle connection lost'))
+  const feed = createFeed({
+    url: config.DB_LISTEN_URL ?? inject('tenantryDatabase').app,
+    doors: opened.doors,
+    onError: (err) => log.warn({ err }, 'changes of rights are not heard of; trying again'),
+  })
   const passwords = createPasswords()
   const dataDir = await mkdtemp(join(tmpdir(), 'tenantry-test-app-'))
   const mail = createMail({
@@ -80,11 +87,14 @@ export async function startTestApp(
     config,
     secret: config.SECRET_KEY ?? SECRET,
     doors: opened.doors,
+    feed,
     log,
     passwords,
     mail,
   })
+  feed.start()
   await running.server.listen({ port: 0, host: '127.0.0.1' })
+  await isHeard(feed)
   const { port } = running.server.server.address() as AddressInfo
   const sendTo = (host: string, request: TestRequest) =>
     send(port, { ...request, headers: { host, ...request.headers } })
@@ -93,6 +103,7 @@ export async function startTestApp(
     config,
     running,
     doors: opened.doors,
+    feed,
     logLines,
     makeTenant: (options) => makeTenant(opened.doors, passwords, sendTo, options),
     statementsOf: recordStatements(opened.pools),
@@ -100,10 +111,18 @@ export async function startTestApp(
     mailsTo: (email, count = 1) => mailsTo(mail, email, count),
     async close() {
       await running.close()
+      await feed.stop()
       await opened.close()
       await rm(dataDir, { recursive: true, force: true })
     },
   }
+}
+
+// What a test says of statements is said of a server that has been up for a moment. One whose feed
+// is broken on purpose is only slower.
+async function isHeard(feed: Feed): Promise<void> {
+  const deadline = Date.now() + 5_000
+  while (!feed.isFresh() && Date.now() < deadline) await setTimeout(5)
 }
 
 function testConfig(settings: Record<string, string>): Config {

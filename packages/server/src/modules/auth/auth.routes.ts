@@ -56,6 +56,7 @@ function sessionRoutes(deps: ResetDeps): Route[] {
     post('/api/auth/logout', {
       access: 'public',
       summary: 'End the session of a refresh token',
+      revokes: true,
       body: RefreshToken,
       errors: [401],
       handle: (ctx, { body }) => logOut(deps, ctx, body.refresh_token),
@@ -78,6 +79,7 @@ function passwordRoutes(deps: ResetDeps): Route[] {
     post('/api/auth/reset-password', {
       access: 'public',
       summary: 'Set a new password with a reset token',
+      revokes: true,
       body: NewPassword,
       reply: Message,
       handle: async (ctx, { body }) => {

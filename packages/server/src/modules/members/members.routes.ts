@@ -27,6 +27,7 @@ export function memberRoutes(rules: Rules): Route[] {
     patch('/api/members/:user_id', {
       access: 'members:update',
       summary: 'Change the roles of a member, or switch the membership on or off',
+      revokes: true,
       params: MemberPath,
       body: MemberChanges,
       reply: Member,
@@ -35,6 +36,7 @@ export function memberRoutes(rules: Rules): Route[] {
     del('/api/members/:user_id', {
       access: 'members:delete',
       summary: 'End a membership',
+      revokes: true,
       params: MemberPath,
       handle: (ctx, { params }) => removeMember(ctx, rules, params.user_id),
     }),

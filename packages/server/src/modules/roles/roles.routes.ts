@@ -41,6 +41,7 @@ export function roleRoutes(rules: Rules): Route[] {
     post('/api/roles', {
       access: 'roles:create',
       summary: 'Create a custom role',
+      revokes: true,
       body: NewRole,
       reply: Role,
       status: 201,
@@ -50,6 +51,7 @@ export function roleRoutes(rules: Rules): Route[] {
     patch('/api/roles/:role_id', {
       access: 'roles:update',
       summary: 'Change a custom role',
+      revokes: true,
       params: RolePath,
       body: RoleChanges,
       reply: Role,
@@ -58,6 +60,7 @@ export function roleRoutes(rules: Rules): Route[] {
     del('/api/roles/:role_id', {
       access: 'roles:delete',
       summary: 'Delete a custom role that nobody has',
+      revokes: true,
       params: RolePath,
       errors: [409],
       handle: (ctx, { params }) => deleteRole(ctx, rules, params.role_id),

@@ -35,6 +35,7 @@ export function sessionRoutes(rules: Rules): Route[] {
     del('/api/sessions/:session_id', {
       access: 'member',
       summary: 'End one of your own sessions',
+      revokes: true,
       audit: 'sessions.delete',
       params: SessionPath,
       handle: (ctx, { params }) => endOwnSession(ctx, params.session_id),
@@ -50,6 +51,7 @@ export function sessionRoutes(rules: Rules): Route[] {
     del('/api/members/:user_id/sessions', {
       access: 'sessions:delete',
       summary: "End all of a member's sessions",
+      revokes: true,
       params: MemberPath,
       handle: (ctx, { params }) => endSessionsOf(ctx, rules, params.user_id),
     }),

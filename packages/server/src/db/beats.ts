@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto'
+
+/** The channel of announcements and beats, in each database one. */
+export const CHANNEL = 'tenantry'
+
+const BEAT_MS = 250
+// Beats that do not return in this time never will on this connection.
+const SILENCE_MS = 3_000
+// A server that has stopped answering is not sent more and more.
+const MAX_UNANSWERED = 200
+
+/** A moment on both clocks: the monotonic one stands still while the whole machine is paused. */
+export interface Moment {
+  monotonic: number
+  wall: number
+}
+
+/** Milliseconds since then, by the clock that says more. */
+export function since({ monotonic, wall }: Moment): number {
+  return Math.max(performance.now() - monotonic, Date.now() - wall)
+}
+
+/** Sends a payload on CHANNEL; resolves when it is committed. */
+type Notify = (payload: string) => Promise<unknown>
+
+/**
+ * What a process tells itself by way of the database. The queue of notifications is ordered: with a
+ * beat has arrived all that was committed before it was sent.
+ */
+export class Beats {
+  readonly #id = randomUUID()
+  readonly #notify: Notify
+  readonly #onReturn: (sentAt: Moment) => void
+  readonly #sent = new Map<number, Moment>()
+  readonly #waiting = new Map<number, () => void>()
+  #count = 0
+  #lastHeard = performance.now()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(notify: Notify, onReturn: (sentAt: Moment) => void) {
+    this.#notify = notify
+    this.#onReturn = onReturn
+  }
+
+  /** Beats until `stop`. Rejects where beats cannot be sent, or do not return. */
+  keepOn(): Promise<never> {
+    this.#lastHeard = performance.now()
+    return new Promise((_, reject) => {
+      const beat = () => {
+        if (performance.now() - this.#lastHeard > SILENCE_MS) reject(new Error('no beat returns'))
+        this.#send().catch(reject)
+      }
+      this.#timer = setInterval(beat, BEAT_MS)
+      beat()
+    })
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+
+  /** Sends a beat, by `notify` if given; tells whether it returned in time. */
+  async returns(withinMs: number, notify = this.#notify): Promise<boolean> {
+    const beat = ++this.#count
+    const heard = new Promise<boolean>((resolve) => this.#waiting.set(beat, () => resolve(true)))
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), withinMs)
+    })
+    const sent = this.#send(beat, notify).then(() => heard)
+    sent.catch(() => {})
+    try {
+      return await Promise.race([sent, late])
+    } finally {
+      clearTimeout(timer)
+      this.#waiting.delete(beat)
+    }
+  }
+
+  /** Takes what arrived on the channel; tells whether it was a beat, of whichever process. */
+  hear(payload: string): boolean {
+    const [kind, id, number] = payload.split(':')
+    if (kind !== 'beat') return false
+    if (id === this.#id) this.#returned(Number(number))
+    return true
+  }
+
+  async #send(beat = ++this.#count, notify = this.#notify): Promise<void> {
+    if (this.#sent.size >= MAX_UNANSWERED) return
+    this.#sent.set(beat, { monotonic: performance.now(), wall: Date.now() })
+    await notify(`beat:${this.#id}:${beat}`)
+  }
+
+  #returned(beat: number): void {
+    this.#lastHeard = performance.now()
+    const sentAt = this.#sent.get(beat)
+    if (sentAt !== undefined) this.#onReturn(sentAt)
+    this.#sent.delete(beat)
+    this.#waiting.get(beat)?.()
+  }
+}

@@ -1,0 +1,144 @@
+import { LRUCache } from 'lru-cache'
+import type { Config } from '../config.ts'
+import type { Actor, Tenant } from '../context.ts'
+import type { Feed } from '../db/feed.ts'
+import type { Doors } from '../db/tenancy.ts'
+import type { Policy } from '../policy.ts'
+import { type AccessClaims, hasExpired, type Tokens } from '../tokens.ts'
+import { findSnapshot } from './authenticate.ts'
+import type { HostClaim } from './host.ts'
+import { type Answer, DirectReads, type Loaded, RevocableCache } from './revocable_cache.ts'
+import { type FoundTenant, findTenant } from './tenant.ts'
+
+export interface LookupDeps {
+  config: Config
+  doors: Doors
+  feed: Feed
+  policy: Policy
+  tokens: Tokens
+}
+
+/** What each request asks, answered from memory while that is as good as asking the database. */
+export interface Lookups {
+  /** Whose host it is. `had` is what this request was told before, if it was. */
+  tenant(
+    claim: HostClaim,
+    had?: Answer<FoundTenant | undefined>,
+  ): Promise<Answer<FoundTenant | undefined>>
+  /** Who claims speak for, and what they may do; undefined where the session is over. */
+  actor(
+    tenant: Tenant,
+    claims: AccessClaims,
+    had?: Answer<Actor | undefined>,
+  ): Promise<Answer<Actor | undefined>>
+  verifyAccess: Tokens['verifyAccess']
+  figures(): LookupFigures
+}
+
+interface CacheFigures {
+  size: number
+  hits: number
+  misses: number
+}
+
+/** How the caches do, for those who watch. */
+export interface LookupFigures {
+  /** Age of the last beat that returned, in milliseconds; null before the first. */
+  feedAgeMs: number | null
+  fresh: boolean
+  tenants: CacheFigures
+  actors: CacheFigures
+  tokens: CacheFigures
+}
+
+const MAX_TENANTS = 50_000
+const MAX_SESSIONS = 100_000
+// Above the wait for a connection: where that is what failed, its own error says so.
+const READ_MARGIN_MS = 100
+
+export function createLookups({ config, doors, feed, policy, tokens }: LookupDeps): Lookups {
+  const directReads = new DirectReads(config.DIRECT_READS_MAX)
+  const waitMs = config.DB_WAIT_MS + READ_MARGIN_MS
+  const cache = <V>(max: number) => new RevocableCache<V>({ max, feed, directReads, waitMs })
+  const tenants = cache<FoundTenant | undefined>(MAX_TENANTS)
+  const actors = cache<Actor | undefined>(MAX_SESSIONS)
+  const verified = createTokenCache(tokens)
+  return {
+    tenant: (claim, had) =>
+      tenants.get(keyOf(claim), () => readTenant(doors, claim, config.PUBLIC_ORIGIN), had),
+    actor: (tenant, claims, had) =>
+      actors.get(
+        `${tenant.id} ${claims.sessionId} ${claims.userId}`,
+        () => readActor(doors, policy, tenant.id, claims),
+        had,
+      ),
+    verifyAccess: verified.verifyAccess,
+    figures: () => ({
+      feedAgeMs: Number.isFinite(feed.age()) ? feed.age() : null,
+      fresh: feed.isFresh(),
+      tenants: figuresOf(tenants),
+      actors: figuresOf(actors),
+      tokens: verified.figures(),
+    }),
+  }
+}
+
+function keyOf(claim: HostClaim): string {
+  if (claim.kind === 'subdomain') return `subdomain ${claim.subdomain}`
+  return claim.kind === 'domain' ? `domain ${claim.domain}` : 'nobody'
+}
+
+async function readTenant(
+  doors: Doors,
+  claim: HostClaim,
+  publicOrigin: string,
+): Promise<Loaded<FoundTenant | undefined>> {
+  const value = await findTenant(doors, claim, publicOrigin)
+  return { value, dependsOn: [value === undefined ? 'hosts' : `tenant:${value.tenant.id}`] }
+}
+
+async function readActor(
+  doors: Doors,
+  policy: Policy,
+  tenantId: string,
+  claims: AccessClaims,
+): Promise<Loaded<Actor | undefined>> {
+  const found = await doors.inTenant(tenantId, (db) => findSnapshot(db, policy, claims))
+  const dependsOn = [
+    `session:${claims.sessionId}`,
+    `user:${claims.userId}`,
+    `tenant:${tenantId}`,
+    ...(found?.roleIds ?? []).map((it) => `role:${it}`),
+  ]
+  // Nobody announces that a session or a member is new.
+  if (found === undefined) return { value: undefined, dependsOn, cacheable: false }
+  return { value: found.actor, dependsOn, holdsMs: found.liveSeconds * 1_000 }
+}
+
+// The key is the whole token, and only what was verified is kept: whatever else is sent costs its
+// own verification, and no room.
+function createTokenCache(tokens: Tokens) {
+  const verified = new LRUCache<string, AccessClaims>({ max: MAX_SESSIONS })
+  const counts = { hits: 0, misses: 0 }
+  return {
+    figures: () => ({ size: verified.size, ...counts }),
+    async verifyAccess(token: string) {
+      const known = verified.get(token)
+      if (known !== undefined) {
+        counts.hits++
+        return hasExpired(known) ? ('expired' as const) : known
+      }
+      counts.misses++
+      const claims = await tokens.verifyAccess(token)
+      if (claims !== undefined && claims !== 'expired') verified.set(token, claims)
+      return claims
+    },
+  }
+}
+
+function figuresOf({
+  size,
+  counts,
+}: Pick<RevocableCache<unknown>, 'size' | 'counts'>): CacheFigures {
+  return { size, ...counts }
+}

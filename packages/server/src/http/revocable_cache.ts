@@ -1,0 +1,139 @@
+import { LRUCache } from 'lru-cache'
+import { type Feed, MAX_AGE_MS } from '../db/feed.ts'
+import { unavailable } from '../errors.ts'
+
+/** What was read, and what it was made of. */
+export interface Loaded<V> {
+  value: V
+  /** The announcements after which it must be read again. */
+  dependsOn: readonly string[]
+  /** For how long it holds even if nothing is announced, from when it was asked for; for ever unless said. */
+  holdsMs?: number
+  /** False for what nobody announces the end of. */
+  cacheable?: boolean
+}
+
+/** A value as it was at some time since `readAt`. */
+export interface Answer<V> extends Loaded<V> {
+  readonly readAt: number
+  /** Nothing it depends on was announced up to here. */
+  position: number
+}
+
+export interface RevocableCacheSettings {
+  max: number
+  feed: Feed
+  directReads: DirectReads
+  /** How long anybody waits for a read, in milliseconds, before they are told 503. */
+  waitMs: number
+}
+
+const MAX_TRIES = 3
+
+/**
+ * Answers that somebody may revoke at any time. One is used while the feed is fresh and nothing it
+ * depends on was announced since its reading began; whether that is so is asked at each use, so an
+ * old answer that is written back too late is never served.
+ */
+export class RevocableCache<V> {
+  readonly #answers: LRUCache<string, Answer<V>>
+  readonly #reading = new Map<string, Promise<Answer<V>>>()
+  readonly #settings: RevocableCacheSettings
+  readonly counts = { hits: 0, misses: 0 }
+
+  constructor(settings: RevocableCacheSettings) {
+    this.#settings = settings
+    this.#answers = new LRUCache({ max: settings.max })
+  }
+
+  get size(): number {
+    return this.#answers.size
+  }
+
+  /**
+   * The answer for `key`, by one `read` however many ask at once; `had` itself, while it holds.
+   * Throws 503.
+   */
+  async get(
+    key: string,
+    read: () => Promise<Loaded<V>>,
+    had?: Answer<V> | undefined,
+  ): Promise<Answer<V>> {
+    if (had !== undefined && this.#holds(had)) return had
+    const { feed, directReads } = this.#settings
+    if (!feed.isFresh()) return directReads.run(() => this.#read(read))
+    const known = this.#answers.get(key)
+    if (known !== undefined && this.#holds(known)) {
+      this.counts.hits++
+      return known
+    }
+    this.counts.misses++
+    return this.#reading.get(key) ?? this.#readOnce(key, read)
+  }
+
+  // Without a feed, for as long as anything may be out of date.
+  #holds(answer: Answer<V>): boolean {
+    const { feed } = this.#settings
+    const age = performance.now() - answer.readAt
+    if (answer.holdsMs !== undefined && age >= answer.holdsMs) return false
+    if (feed.announcements.changedSince(answer.position, answer.dependsOn)) return false
+    answer.position = feed.announcements.position
+    return age <= MAX_AGE_MS || feed.isFresh()
+  }
+
+  #readOnce(key: string, read: () => Promise<Loaded<V>>): Promise<Answer<V>> {
+    const reading = this.#read(read)
+      .then((answer) => {
+        if (answer.cacheable !== false) this.#answers.set(key, answer)
+        return answer
+      })
+      .finally(() => this.#reading.delete(key))
+    this.#reading.set(key, reading)
+    return reading
+  }
+
+  // What was announced while it was read may or may not be in it.
+  async #read(read: () => Promise<Loaded<V>>): Promise<Answer<V>> {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const begun = {
+        readAt: performance.now(),
+        position: this.#settings.feed.announcements.position,
+      }
+      const answer = { ...(await within(this.#settings.waitMs, read())), ...begun }
+      if (this.#holds(answer)) return answer
+    }
+    throw unavailable('server.rights_changing', 'The server is busy; try again')
+  }
+}
+
+/** Reads without a cache: so many at once, and no more. */
+export class DirectReads {
+  readonly #max: number
+  #running = 0
+
+  constructor(max: number) {
+    this.#max = max
+  }
+
+  async run<T>(read: () => Promise<T>): Promise<T> {
+    if (this.#running >= this.#max) {
+      throw unavailable('server.no_feed', 'The server is busy; try again')
+    }
+    this.#running++
+    try {
+      return await read()
+    } finally {
+      this.#running--
+    }
+  }
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(unavailable('database.unavailable', 'The database is not available'))
+    }, ms)
+  })
+  return Promise.race([work, late]).finally(() => clearTimeout(timer))
+}

@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { app } from '../../../starter/src/app.ts'
+import { keyRing } from '../src/secrets.ts'
+import { startTestApp, type TestApp, type TestTenant } from '../src/testing.ts'
+import { createTokens } from '../src/tokens.ts'
+import { inhabit, runByHand } from './revocation_attempts.ts'
+
+let api: TestApp
+beforeAll(async () => {
+  api = await startTestApp(app)
+})
+afterAll(() => api.close())
+
+function ask({ host }: TestTenant, token: string) {
+  const headers = { host, authorization: `Bearer ${token}` }
+  return api.send(host, { path: '/api/tenant/tenant-data', headers })
+}
+
+async function remembered(tenant: TestTenant, token: string): Promise<void> {
+  const { hits } = api.running.figures().tokens
+  await expect
+    .poll(async () => {
+      expect((await ask(tenant, token)).status).toBe(200)
+      return api.running.figures().tokens.hits
+    })
+    .toBeGreaterThan(hits)
+}
+
+test('a request whose handler asks nothing asks the database nothing', async () => {
+  const { tenant, user } = await inhabit(await api.makeTenant())
+  await remembered(tenant, user.accessToken)
+  const pools = () => api.statementsOf(() => ask(tenant, user.accessToken))
+  await expect.poll(pools).toEqual([])
+})
+
+test('a token that expires while it is remembered is refused (JWT-6)', async () => {
+  const { tenant, user } = await inhabit(await api.makeTenant())
+  const ring = keyRing(api.config.SECRET_KEY ?? '', undefined)
+  const tokens = createTokens(ring, { algorithm: 'HS256', accessMinutes: 1 / 60 })
+  const issuer = `https://${tenant.host}`
+  const { id, subdomain } = tenant
+  const limits = { rate: null, concurrency: null }
+  const [, payload = ''] = user.accessToken.split('.')
+  const { sid: sessionId } = JSON.parse(Buffer.from(payload, 'base64url').toString())
+  const token = await tokens.issueAccess(
+    { id, subdomain, name: '', origin: issuer, issuer, limits },
+    { userId: user.id, sessionId, roles: [], jti: 'short' },
+  )
+  await remembered(tenant, token)
+  // A second of life, five of leeway, and whole seconds are compared.
+  await expect.poll(async () => (await ask(tenant, token)).status, { timeout: 9_000 }).toBe(401)
+  expect((await ask(tenant, user.accessToken)).status).toBe(200)
+})
+
+test('a token that differs from a remembered one in any character is another (JWT-6)', async () => {
+  const { tenant, user } = await inhabit(await api.makeTenant())
+  const token = user.accessToken
+  await remembered(tenant, token)
+  for (const at of [0, 10, token.indexOf('.') + 5, token.length - 5, token.length - 1]) {
+    const other = token[at] === 'A' ? 'B' : 'A'
+    const forged = token.slice(0, at) + other + token.slice(at + 1)
+    expect((await ask(tenant, forged)).status).toBe(401)
+  }
+})
+
+test('a remembered token is good on its own host only (TEN-5)', async () => {
+  const [here, elsewhere] = [await inhabit(await api.makeTenant()), await api.makeTenant()]
+  await remembered(here.tenant, here.user.accessToken)
+  expect((await ask(elsewhere, here.user.accessToken)).status).toBe(401)
+})
+
+test('a remembered session ends when its time is up, unannounced (SESS-6)', async () => {
+  const { tenant, user } = await inhabit(await api.makeTenant())
+  await runByHand(
+    "update tenantry.sessions set idle_expires_at = now() + interval '2 seconds' where tenant_id = $1",
+    tenant.id,
+  )
+  await remembered(tenant, user.accessToken)
+  const status = async () => (await ask(tenant, user.accessToken)).status
+  await expect.poll(status, { timeout: 5_000 }).toBe(401)
+})
