@@ -6,7 +6,7 @@ import { Beats, CHANNEL, type Moment, since } from './beats.ts'
 import type { Doors } from './tenancy.ts'
 
 export interface FeedSettings {
-  /** A direct DSN: behind a pooler in transaction mode no beat returns, and nothing is cached. */
+  /** A direct DSN: behind a pooler in transaction mode it is never believed, and nothing is cached. */
   url: string
   /** What requests read through: the feed must hear what is committed there. */
   doors: Pick<Doors, 'asIdentity'>
@@ -133,7 +133,8 @@ function notifier(client: pg.Client) {
   }
 }
 
-// By the requests' own door: a connection to another database would beat, and hear of nothing.
+// By the requests' own door, and while the connection is idle: to another database it would beat, and
+// hear of nothing; through a pooler in transaction mode it would hear only what its own queries bring.
 async function proveListening(
   client: pg.Client,
   beats: Beats,
