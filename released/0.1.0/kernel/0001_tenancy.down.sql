@@ -1,4 +1,4 @@
-drop function tenantry.announce_changes(regclass);
+drop function tenantry.announce_changes(regclass, text, name, name[], boolean, name, text);
 drop function tenantry.make_tenant_table(regclass);
 drop function tenantry.set_tenant(uuid);
 alter default privileges grant execute on functions to public;

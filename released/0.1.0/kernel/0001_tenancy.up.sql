@@ -68,11 +68,81 @@ begin
 end
 $$;
 
--- Marks a control-plane table whose rows a cached answer may depend on. Nothing is cached yet, so
--- there is nobody to tell: the marks are what the announcements will be attached to.
-create function tenantry.announce_changes(relation regclass) returns void
+-- Makes a control-plane table announce, on the channel "tenantry", what a cached answer may depend
+-- on: `kind:id` with the id in `id_column`. Over 100 ids of one statement become `tenant:id`, over
+-- 100 tenants `*`. The rules that keep revocation live:
+--   * Ids only: whoever may LISTEN learns no name.
+--   * ENABLE ALWAYS: session_replication_role = replica does not silence them. TRUNCATE is `*`.
+--   * The functions run as who changed the rows, under FORCED row-level security, and therefore
+--     read transition tables only.
+--   * NOTIFY takes a lock of the whole cluster at COMMIT: what cannot alter a cached answer is not
+--     announced. An update is announced where one of `watched`, which holds the primary key,
+--     changed; an insert where `inserts`; `falling` where it became less; a delete unless `over`.
+--   * `hosts` goes with each new name of a tenant: cached answers that a host is nobody's.
+create function tenantry.announce_changes(
+  relation regclass, kind text, id_column name, watched name[],
+  inserts boolean default false, falling name default null, over text default 'false'
+) returns void
 language plpgsql set search_path = pg_catalog as $$
+declare
+  short_name text := (select relname from pg_class where oid = relation);
+  has_tenant boolean := exists (
+    select from pg_attribute where attrelid = relation and attname = 'tenant_id');
+  function_name text := format('tenantry.%I', 'announce_' || short_name);
+  columns text := (select string_agg(quote_ident(it), ', ' order by at)
+    from unnest(watched) with ordinality w(it, at));
+  id text := quote_ident(id_column);
+  wider text := case when has_tenant and kind <> 'tenant' then $q$'tenant:' || tenant_id$q$ else $q$'*'$q$ end;
+  fallen text := case when falling is null then '' else format(
+    'union all select %1$s from (select n.* from new_rows n join old_rows o using (tenant_id, id)
+       where n.%2$I < o.%2$I) less', columns, falling) end;
+  event record;
 begin
-  execute format('comment on table %s is %L', relation, 'announces its changes');
+  execute format($ddl$
+    create function %1$s() returns trigger language plpgsql set search_path = pg_catalog as $body$
+    declare
+      keys text[];
+      wider text[];
+    begin
+      if tg_op = 'TRUNCATE' then
+        keys := '{*}';
+      elsif tg_op = 'INSERT' then
+        keys := array(select distinct %3$L || %2$s from new_rows limit 101);
+        wider := array(select distinct %4$s from new_rows limit 101);
+      elsif tg_op = 'DELETE' then
+        keys := array(select distinct %3$L || %2$s from old_rows where not (%6$s) limit 101);
+        wider := array(select distinct %4$s from old_rows where not (%6$s) limit 101);
+      else
+        with changed as (
+          (select %5$s from old_rows except select %5$s from new_rows)
+          union all (select %5$s from new_rows except select %5$s from old_rows)
+          %7$s
+        )
+        select array(select distinct %3$L || %2$s from changed limit 101),
+          array(select distinct %4$s from changed limit 101)
+        into keys, wider;
+      end if;
+      if cardinality(keys) > 100 then keys := wider; end if;
+      if cardinality(keys) > 100 then keys := '{*}'; end if;
+      if cardinality(keys) > 0 and %8$L and tg_op <> 'DELETE' then keys := keys || 'hosts'::text; end if;
+      perform pg_notify('tenantry', it) from unnest(keys) it;
+      return null;
+    end
+    $body$
+    $ddl$, function_name, id, kind || ':', wider, columns, over, fallen, kind = 'tenant');
+
+  for event in
+    select * from (values
+      ('insert', 'referencing new table as new_rows', inserts),
+      ('update', 'referencing old table as old_rows new table as new_rows', true),
+      ('delete', 'referencing old table as old_rows', true),
+      ('truncate', '', true)) e(name, tables, wanted)
+    where wanted
+  loop
+    execute format(
+      'create trigger announce_%1$s after %1$s on %2$s %3$s for each statement execute function %4$s()',
+      event.name, relation, event.tables, function_name);
+    execute format('alter table %s enable always trigger announce_%s', relation, event.name);
+  end loop;
 end
 $$;

@@ -96,4 +96,8 @@ end
 $$;
 grant execute on function tenantry.take_attempts(jsonb) to tenantry_identity;
 
-select tenantry.announce_changes('tenantry.sessions');
+-- Neither a sign-in nor a rotation is news: a new session is in no cache, and a cached one lives no
+-- longer than it would have. So is the removal of one that is over: its end was announced, or dated.
+select tenantry.announce_changes('tenantry.sessions', 'session', 'id',
+  array['tenant_id', 'id', 'user_id', 'credentials_from', 'revoked_at', 'expires_at'],
+  falling => 'idle_expires_at', over => 'revoked_at is not null or expires_at < now()');
