@@ -61,7 +61,10 @@ export class RevocableCache<V> {
   ): Promise<Answer<V>> {
     if (had !== undefined && this.#holds(had)) return had
     const { feed, directReads } = this.#settings
-    if (!feed.isFresh()) return directReads.run(() => this.#read(read))
+    if (!feed.isFresh()) {
+      this.counts.misses++
+      return directReads.run(() => this.#read(read))
+    }
     const known = this.#answers.get(key)
     if (known !== undefined && this.#holds(known)) {
       this.counts.hits++
