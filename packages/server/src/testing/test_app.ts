@@ -68,6 +68,8 @@ export async function startTestApp(
   const logLines: string[] = []
   const log = pino({ level: config.LOG_LEVEL }, { write: (line) => logLines.push(line) })
   const opened = openDoors(config, (err) => log.warn({ err }, 'idle connection lost'))
+  // Before anything connects: it sees the connections that are opened from here on.
+  const statementsOf = recordStatements(opened.pools)
   const feed = createFeed({
     url: config.DB_LISTEN_URL ?? inject('tenantryDatabase').app,
     doors: opened.doors,
@@ -106,7 +108,7 @@ export async function startTestApp(
     feed,
     logLines,
     makeTenant: (options) => makeTenant(opened.doors, passwords, sendTo, options),
-    statementsOf: recordStatements(opened.pools),
+    statementsOf,
     send: sendTo,
     mailsTo: (email, count = 1) => mailsTo(mail, email, count),
     async close() {
