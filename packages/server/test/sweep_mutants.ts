@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import pg from 'pg'
 import { z } from 'zod'
 import { del, get, patch, post } from '../../../starter/src/policy.ts'
 import { withClient } from '../src/db/setup.ts'
@@ -22,6 +23,19 @@ async function onlyOne(id: string): Promise<{ name: string }> {
   const [found] = await everyones('id', id)
   if (found === undefined) throw new AppError('not_found', 'resource.none', 'There is none')
   return found
+}
+
+let pool: pg.Pool | undefined
+
+// As an app might that has always had a pool.
+async function pooled(): Promise<{ name: string }[]> {
+  pool ??= new pg.Pool({
+    connectionString: sharedDatabase().admin,
+    application_name: 'reports',
+    allowExitOnIdle: true,
+  })
+  const { rows } = await pool.query('select name from projects limit 1')
+  return rows
 }
 
 const reads = { access: 'projects:read', summary: 'A mutant' } as const
@@ -58,6 +72,11 @@ export const mutants = {
     handle: async (_, { query }) => ({
       items: query.tenant_id === undefined ? [] : await everyones('tenant_id', query.tenant_id),
     }),
+  }),
+  pooled: get('/api/pooled', {
+    ...reads,
+    reply: Rows,
+    handle: async () => ({ items: await pooled() }),
   }),
   remembering: get('/api/cached', {
     ...reads,

@@ -7,6 +7,7 @@ import { auditFaults } from '../src/testing/sweeps/audit.ts'
 import { unexcepted } from '../src/testing/sweeps/exceptions.ts'
 import { isolationFaults } from '../src/testing/sweeps/isolation.ts'
 import { lifecycleFaults } from '../src/testing/sweeps/lifecycle.ts'
+import { ownConnectionFaults } from '../src/testing/sweeps/own_connections.ts'
 import { replyFaults } from '../src/testing/sweeps/replies.ts'
 import { lintFaults, schemaRecord, tenantlessFaults } from '../src/testing/sweeps/schema.ts'
 import { secretFaults } from '../src/testing/sweeps/secrets.ts'
@@ -103,6 +104,22 @@ test('the statements sweep shows a route that asks once for each row', async () 
   // The list, and one for each member: those of a role, and the spare.
   const members = Object.keys(world.a.users).length + 1
   expect(table).toContain(`| GET /api/slow | ${1 + members} |`)
+})
+
+describe('the connections sweep finds a route that asks past the doors', () => {
+  test('over a connection that it opens', async () => {
+    expect(await faultsOf(ownConnectionFaults, mutants.quiet)).toMatch(
+      /^PATCH \S+: asks PostgreSQL over a connection of its own \(application_name \(none\)\); ask through ctx\.db$/,
+    )
+  })
+
+  test('over one that was open before', async () => {
+    for (const _ of ['opened', 'open']) {
+      expect(await faultsOf(ownConnectionFaults, mutants.pooled)).toContain(
+        '(application_name reports)',
+      )
+    }
+  })
 })
 
 describe('the replies sweep finds a reply', () => {

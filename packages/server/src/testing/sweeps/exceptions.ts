@@ -5,6 +5,7 @@ const checks = [
   'audit',
   'secrets',
   'lifecycle',
+  'connections',
   'plans',
   'lint',
   'tenantless',

@@ -7,6 +7,7 @@ import { type Check, unexcepted } from './exceptions.ts'
 import { inFilledWorld } from './filled_database.ts'
 import { isolationFaults } from './isolation.ts'
 import { lifecycleFaults } from './lifecycle.ts'
+import { ownConnectionFaults } from './own_connections.ts'
 import { planFaults } from './plans.ts'
 import { replyFaults } from './replies.ts'
 import { lintFaults, schemaRecord, tenantlessFaults } from './schema.ts'
@@ -56,6 +57,9 @@ export function sweep(app: App, options: SweepOptions & { records: URL }): void 
     })
     test('keeps secrets out of logs, rows, mails and replies (AUD-1)', async () => {
       expect(rest('secrets', await inWorld(secretFaults))).toEqual([])
+    })
+    test('asks the database through the doors alone (POOL-1)', async () => {
+      expect(rest('connections', await inWorld(ownConnectionFaults))).toEqual([])
     })
     const scale = { tenants: 200, rows: options.planRows ?? 500 }
     const at = `${scale.tenants} tenants x ${scale.rows} rows`
