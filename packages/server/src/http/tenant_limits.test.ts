@@ -146,9 +146,14 @@ async function endAsTheyStart(slow: Slow, count: number) {
 test('places are given out in turn: who asks for one is not behind who asks for many (DOS-4)', async () => {
   const slow = await startSlow({ DB_POOL_MAX: '1', TENANT_CONCURRENCY: '1', TENANT_QUEUE: '50' })
   const [a, b] = [await inhabited(slow), await inhabited(slow)]
+  // Known to the server: the order is that of the line, and not that of look-ups.
+  await Promise.all([a, b].map(({ tenant, user }) => tenant.send({ path: '/api/auth/me', user })))
+  let arrived = 0
+  slow.api.running.server.server.on('request', () => arrived++)
   const flood = many(20, () => ask(a))
-  await until(slow.started, 1)
+  await until(() => arrived, 20)
   const one = ask(b)
+  await until(() => arrived, 21)
   const order: string[] = []
   for (let left = 21; left > 0; left--) {
     await until(() => slow.held.length, 1)

@@ -98,16 +98,17 @@ export async function startTestApp(
   await running.server.listen({ port: 0, host: '127.0.0.1' })
   await isHeard(feed)
   const { port } = running.server.server.address() as AddressInfo
+  const doors = heardBy(feed, opened.doors)
   const sendTo = (host: string, request: TestRequest) =>
     send(port, { ...request, headers: { host, ...request.headers } })
   return {
     port,
     config,
     running,
-    doors: opened.doors,
+    doors,
     feed,
     logLines,
-    makeTenant: (options) => makeTenant(opened.doors, passwords, sendTo, options),
+    makeTenant: (options) => makeTenant(doors, passwords, sendTo, options),
     statementsOf,
     send: sendTo,
     mailsTo: (email, count = 1) => mailsTo(mail, email, count),
@@ -116,6 +117,18 @@ export async function startTestApp(
       await feed.stop()
       await opened.close()
       await rm(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+// A test asks the app at once for what it has just written past it.
+function heardBy(feed: Feed, doors: OperatorDoors): OperatorDoors {
+  return {
+    ...doors,
+    async acrossTenants(reason, work) {
+      const result = await doors.acrossTenants(reason, work)
+      await feed.catchUp()
+      return result
     },
   }
 }
