@@ -84,6 +84,33 @@ test('of 50 look-ups in flight while a domain moves, none resolves to the old te
   expect(proxy.sent.filter(isLookup).length).toBe(2)
 })
 
+test('rights in the tenant that a host leaves open nothing in the one it goes to (TEN-9)', async () => {
+  const { proxy, node } = await startReadingThroughProxy()
+  const [from, to] = [
+    await inhabit(await node.makeTenant()),
+    await inhabit(await node.makeTenant()),
+  ]
+  const host = `${from.tenant.subdomain}.example.net`
+  const domain = (sql: string, tenant: TestTenant) =>
+    asRole('platform', (client) => client.query(sql, [host, tenant.id]))
+  await domain(
+    'insert into tenantry.domains (name, tenant_id, verified_at) values ($1, $2, now())',
+    from.tenant,
+  )
+  await node.feed.catchUp()
+  expect((await node.send(host, { path: '/' })).status).toBe(200)
+  const { position } = node.feed.announcements
+  proxy.sent.length = 0
+  proxy.set('hold')
+  // Whose host it is has been answered; what this user may do there is being read.
+  const reply = ask(node, host, from.user)
+  await proxy.until((sent) => sent.some((it) => it.includes('"tenantry"."sessions"')))
+  await domain('update tenantry.domains set tenant_id = $2 where name = $1', to.tenant)
+  await announced(node, `tenant:${from.tenant.id}`, position)
+  proxy.set('pass')
+  expect((await reply).status).toBe(401)
+})
+
 test('a slow look-up of rights that were revoked meanwhile serves nobody who waits for it', async () => {
   const { proxy, node } = await startReadingThroughProxy()
   const { tenant, user } = await inhabit(await node.makeTenant())

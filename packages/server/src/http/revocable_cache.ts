@@ -15,6 +15,8 @@ export interface Loaded<V> {
 
 /** A value as it was at some time since `readAt`. */
 export interface Answer<V> extends Loaded<V> {
+  /** What it is the answer to: it says nothing of anything else. */
+  readonly key: string
   readonly readAt: number
   /** Nothing it depends on was announced up to here. */
   position: number
@@ -51,19 +53,19 @@ export class RevocableCache<V> {
   }
 
   /**
-   * The answer for `key`, by one `read` however many ask at once; `had` itself, while it holds.
-   * Throws 503.
+   * The answer for `key`, by one `read` however many ask at once; `had` itself, while it holds and
+   * where it was for that key. Throws 503.
    */
   async get(
     key: string,
     read: () => Promise<Loaded<V>>,
     had?: Answer<V> | undefined,
   ): Promise<Answer<V>> {
-    if (had !== undefined && this.#holds(had)) return had
+    if (had?.key === key && this.#holds(had)) return had
     const { feed, directReads } = this.#settings
     if (!feed.isFresh()) {
       this.counts.misses++
-      return directReads.run(() => this.#read(read))
+      return directReads.run(() => this.#read(key, read))
     }
     const known = this.#answers.get(key)
     if (known !== undefined && this.#holds(known)) {
@@ -85,7 +87,7 @@ export class RevocableCache<V> {
   }
 
   #readOnce(key: string, read: () => Promise<Loaded<V>>): Promise<Answer<V>> {
-    const reading = this.#read(read)
+    const reading = this.#read(key, read)
       .then((answer) => {
         if (answer.cacheable !== false) this.#answers.set(key, answer)
         return answer
@@ -96,9 +98,10 @@ export class RevocableCache<V> {
   }
 
   // What was announced while it was read may or may not be in it.
-  async #read(read: () => Promise<Loaded<V>>): Promise<Answer<V>> {
+  async #read(key: string, read: () => Promise<Loaded<V>>): Promise<Answer<V>> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const begun = {
+        key,
         readAt: performance.now(),
         position: this.#settings.feed.announcements.position,
       }
