@@ -142,7 +142,7 @@ export const settings = {
   TENANT_RATE: {
     fallback: '200',
     meaning:
-      'requests per second that a node takes for one tenant, in bursts of twice as many; `tenantry tenant limit` sets another for one tenant',
+      'requests per second that a node takes for one tenant from those who are signed in, and as many again from all others, in bursts of twice as many; `tenantry tenant limit` sets another for one tenant',
     parse: integer(1, 1_000_000),
   },
   TENANT_CONCURRENCY: {
@@ -158,7 +158,7 @@ export const settings = {
   PUBLIC_RATE: {
     fallback: '20',
     meaning:
-      'requests per second that a node takes from one address (IPv6: per /64) to routes that need no sign-in, refreshing included, in bursts of twice as many',
+      'requests per second without a good access token, refreshing included, that a node takes from one address (IPv6: per /64), in bursts of twice as many',
     parse: integer(1, 1_000_000),
   },
   SMTP_URL: {

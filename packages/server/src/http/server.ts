@@ -6,7 +6,6 @@ import type { Actor, RequestInfo, Tenant } from '../context.ts'
 import type { ConstraintMeanings } from '../db/database_error.ts'
 import type { Feed } from '../db/feed.ts'
 import type { Doors } from '../db/tenancy.ts'
-import { AppError } from '../errors.ts'
 import type { Policy } from '../policy.ts'
 import type { KeyRing } from '../secrets.ts'
 import type { AccessClaims, Tokens } from '../tokens.ts'
@@ -20,7 +19,7 @@ import { invalidHost, originOf } from './forwarded.ts'
 import { createFramework, watchEventLoop } from './framework.ts'
 import { type Handled, handleRoute, type SignedIn } from './handle.ts'
 import { canonicalHost, claimOf, type HostClaim } from './host.ts'
-import { readInput } from './input.ts'
+import { assertMediaType, readInput } from './input.ts'
 import { assertWithinLimits } from './limits.ts'
 import type { Lookups } from './lookups.ts'
 import type { Page } from './page.ts'
@@ -93,10 +92,11 @@ export async function createServer(deps: ServerDeps): Promise<HttpServer> {
     const state = stateOf(request)
     readOrigin(deps, request, reply, state)
     const tenant = await tenantOf(deps, state)
-    deps.limits.spend(tenant, state.info, route)
     if (isPreflight(deps.config, request.raw)) return reply.status(204).send()
+    const needsNobody = route === undefined || route.access === 'public'
+    if (needsNobody) deps.limits.spendAsStranger(tenant, state.info)
     if (route === undefined) throw noSuchRoute(index, request.url)
-    if (route.access === 'public') return
+    if (needsNobody) return
     const { actor } = await signIn(deps, request, tenant, state)
     admit(deps, route, actor, tenant, state)
   })
@@ -148,13 +148,25 @@ async function signIn(
   tenant: Tenant,
   state: State,
 ): Promise<SignedIn> {
-  const { verifyAccess } = deps.lookups
-  const { belongTo } = deps.tokens
-  const token = bearerToken(request.raw.rawHeaders)
-  const claims = await verifyToken({ verifyAccess, belongTo }, token, tenant, () =>
-    deps.refusals.note(tenant.id, state.info, { action: 'token.foreign' }),
-  )
+  const claims = await claimsIn(deps, request, tenant, state).catch((error: unknown) => {
+    deps.limits.spendAsStranger(tenant, state.info)
+    throw error
+  })
+  // Not before: whoever sends no token of ours must not use up what those have who do.
+  deps.limits.spend(tenant)
   return recognise(deps, claims, tenant, state)
+}
+
+async function claimsIn(
+  { lookups: { verifyAccess }, tokens: { belongTo }, refusals }: ServerDeps,
+  request: FastifyRequest,
+  tenant: Tenant,
+  { info }: State,
+): Promise<AccessClaims> {
+  const token = bearerToken(request.raw.rawHeaders)
+  return verifyToken({ verifyAccess, belongTo }, token, tenant, () =>
+    refusals.note(tenant.id, info, { action: 'token.foreign' }),
+  )
 }
 
 async function recognise(
@@ -211,7 +223,7 @@ function addRoute(
       const state = stateOf(request)
       const tenant = await assertStillLetIn(deps, route, state)
       const { signedIn, info } = state
-      assertMediaType(route, request)
+      assertMediaType(route, request.body, request.headers['content-type'])
       const query = request.query as Record<string, unknown>
       const input = readInput(route, { params: request.params, query, body: request.body })
       const ifMatch = request.headers['if-match']
@@ -253,16 +265,6 @@ function addPage(app: FastifyInstance, page: Page): void {
         .send(answer.body)
     },
   })
-}
-
-// The parsers know every media type some route takes; this route takes one (ASVS 4.1.1).
-function assertMediaType(route: Route, request: FastifyRequest): void {
-  if (route.body === undefined || request.body === undefined) return
-  const wanted = route.media === 'form' ? 'application/x-www-form-urlencoded' : 'application/json'
-  const given = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
-  if (given !== wanted) {
-    throw new AppError('unsupported', 'request.media_type', `Send the body as ${wanted}`)
-  }
 }
 
 function servedBy(request: FastifyRequest): { page?: Page; route?: Route } {

@@ -249,6 +249,7 @@ test("a tenant past its rate is told 429 and when to come back, others are not; 
 
   const limits = { rate: 100_000, concurrency: 1 }
   await api.doors.acrossTenants('test', (db) => limitTenant(db, a.subdomain, limits))
+  await api.feed.catchUp()
   for (let time = 0; time < 10; time++) expect((await a.send({ path: '/' })).status).toBe(200)
 })
 

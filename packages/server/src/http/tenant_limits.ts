@@ -15,11 +15,13 @@ export interface Waiting {
 
 /** Keeps one tenant's flood that tenant's own trouble. Counted at this node, in memory. */
 export interface TenantLimits {
+  /** Takes a request from the budget of all who come signed in to a tenant. Throws 429 when it is empty. */
+  spend(tenant: Tenant): void
   /**
-   * Takes a request from the budget of its tenant and, where the route is public, of its address.
-   * Throws 429 when one is empty.
+   * Takes a request of nobody we know from the budgets of its address and of all strangers at this
+   * tenant: theirs is not its members'. Throws 429 when one is empty.
    */
-  spend(tenant: Tenant, info: RequestInfo, route: Route | undefined): void
+  spendAsStranger(tenant: Tenant, info: RequestInfo): void
   /**
    * Does work that may need the database when the tenant's turn comes; the place is free again when
    * the work is done. Throws 503 when too many wait already, or for too long.
@@ -28,18 +30,22 @@ export interface TenantLimits {
 }
 
 export function createTenantLimits(config: Config): TenantLimits {
-  if (config.RATE_LIMIT === 'off') return { spend() {}, inTurn: (_, work) => work() }
-  const ofTenant = createRequestRate('tenant')
+  if (config.RATE_LIMIT === 'off') return unlimited
+  const ofTenant = { members: createRequestRate('tenant'), strangers: createRequestRate('tenant') }
   const ofAddress = createRequestRate('public address')
   // A sign-in waits long for its hash and holds no connection meanwhile: who is signed in already
   // must not stand behind it.
   const lanes = { public: queueOf(config), signedIn: queueOf(config) }
   const usual = config.TENANT_CONCURRENCY ?? Math.ceil(config.DB_POOL_MAX / 2)
+  const rateOf = ({ limits }: Tenant) => limits.rate ?? config.TENANT_RATE
   return {
-    spend(tenant, info, route) {
-      ofTenant.spend(tenant.id, tenant.limits.rate ?? config.TENANT_RATE)
-      if (route?.access !== 'public') return
+    spend(tenant) {
+      ofTenant.members.spend(tenant.id, rateOf(tenant))
+    },
+    spendAsStranger(tenant, info) {
+      // Its own first: what one address is refused is nobody else's loss.
       ofAddress.spend(addressSubject(info.address), config.PUBLIC_RATE)
+      ofTenant.strangers.spend(tenant.id, rateOf(tenant))
     },
     inTurn({ tenant, route, client }, work) {
       const lane = route.access === 'public' ? lanes.public : lanes.signedIn
@@ -47,6 +53,12 @@ export function createTenantLimits(config: Config): TenantLimits {
       return lane.inTurn({ key: tenant.id, atOnce, client }, work)
     },
   }
+}
+
+const unlimited: TenantLimits = {
+  spend() {},
+  spendAsStranger() {},
+  inTurn: (_, work) => work(),
 }
 
 // As many at work as there are connections: who has a place finds one free, so that nobody waits
