@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { app } from '../../../starter/src/app.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../src/testing.ts'
-import { asRole, onMigratedDatabase, sharedDatabase } from './databases.ts'
+import { asAdmin, asRole, onMigratedDatabase, sharedDatabase } from './databases.ts'
 import { inhabit, runByHand, type Scene, untilRefused } from './revocation_attempts.ts'
 import { startWireProxy } from './wire_proxy.ts'
 
@@ -163,6 +163,30 @@ test.each([
     expect(reply.statusCode).toBe(status)
   },
 )
+
+test('a write whose tenant was suspended while it waited its turn is refused (TEN-8)', async () => {
+  const node = await startNode({ TENANT_CONCURRENCY: '1', DB_WAIT_MS: '20000' })
+  const tenant = await node.makeTenant()
+  const user = await tenant.makeUser({ roles: ['admin_tenant'] })
+  const write = (name: string) =>
+    tenant.send({ method: 'POST', path: '/api/projects', user, body: { name } })
+  const { position } = node.feed.announcements
+  const replies = await asAdmin(async (client) => {
+    await client.query('begin')
+    await client.query('insert into projects (tenant_id, id, name) values ($1, $1, $2)', [
+      tenant.id,
+      'held',
+    ])
+    const [first, second] = [write('held'), write('waiting')]
+    await expect.poll(() => node.running.figures().actors.misses).toBeGreaterThan(0)
+    await sleep(200)
+    await runByHand("update tenantry.tenants set status = 'suspended' where id = $1", tenant.id)
+    await announced(node, `tenant:${tenant.id}`, position)
+    await client.query('rollback')
+    return Promise.all([first, second])
+  })
+  expect(replies.map((it) => it.status)).toEqual([201, 403])
+})
 
 /** Revokes while the feed fails in some way; whoever was served is refused within the second. */
 async function revokeUnheard(node: TestApp, scene: Scene, fail: () => void): Promise<void> {

@@ -7,6 +7,7 @@ import { AppError, unavailable } from '../errors.ts'
 import { constantHeaders } from './constant_headers.ts'
 import { parseJson } from './json.ts'
 import { type Limits, limits as usualLimits } from './limits.ts'
+import type { Page } from './page.ts'
 import { problemHeaders, problemOf, publicError } from './problem.ts'
 import { newRequestId } from './request_id.ts'
 
@@ -60,6 +61,23 @@ export async function watchEventLoop(app: FastifyInstance, maxDelayMs: number): 
     pressureHandler(request: FastifyRequest) {
       if (request.routeOptions.url?.startsWith('/health/')) return
       throw unavailable('server.busy', 'The server is busy; try again')
+    },
+  })
+}
+
+/** Serves a page. */
+export function addPage(app: FastifyInstance, page: Page): void {
+  app.route({
+    method: page.method ?? 'GET',
+    url: page.path,
+    config: { page },
+    async handler({ headers, url }, reply) {
+      const query = new URLSearchParams(url.split('?', 2)[1])
+      const answer = await page.respond({ headers, query })
+      return reply
+        .status(answer.status ?? 200)
+        .headers({ ...answer.headers, 'content-type': answer.type })
+        .send(answer.body)
     },
   })
 }

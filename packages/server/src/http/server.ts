@@ -16,7 +16,7 @@ import { checkRoutes } from './check_routes.ts'
 import { constantHeaders } from './constant_headers.ts'
 import { corsOptions, isPreflight } from './cors.ts'
 import { invalidHost, originOf } from './forwarded.ts'
-import { createFramework, watchEventLoop } from './framework.ts'
+import { addPage, createFramework, watchEventLoop } from './framework.ts'
 import { type Handled, handleRoute, type SignedIn } from './handle.ts'
 import { canonicalHost, claimOf, type HostClaim } from './host.ts'
 import { assertMediaType, readInput } from './input.ts'
@@ -222,14 +222,17 @@ function addRoute(
     async handler(request, reply) {
       const state = stateOf(request)
       const tenant = await assertStillLetIn(deps, route, state)
-      const { signedIn, info } = state
       assertMediaType(route, request.body, request.headers['content-type'])
       const query = request.query as Record<string, unknown>
       const input = readInput(route, { params: request.params, query, body: request.body })
       const ifMatch = request.headers['if-match']
-      const ready = { route, ...serializers, tenant, signedIn, info, ifMatch, input }
       const turn = { tenant, route, client: reply.raw }
-      const handled = await deps.limits.inTurn(turn, () => handleRoute(deps, ready))
+      const handled = await deps.limits.inTurn(turn, async () => {
+        // The turn may have been long in coming.
+        const tenant = await assertStillLetIn(deps, route, state)
+        const { signedIn, info } = state
+        return handleRoute(deps, { route, ...serializers, tenant, signedIn, info, ifMatch, input })
+      })
       if (route.method === 'GET') await assertStillLetIn(deps, route, state)
       if (route.revokes) await deps.feed.catchUp()
       return sendReply(reply, route, request.url, handled)
@@ -249,22 +252,6 @@ function sendReply(
   if (location !== undefined) reply.header('location', location)
   if (hasEtag(route)) reply.header('etag', etagOf(payload))
   return reply.header('content-type', 'application/json; charset=utf-8').send(payload)
-}
-
-function addPage(app: FastifyInstance, page: Page): void {
-  app.route({
-    method: page.method ?? 'GET',
-    url: page.path,
-    config: { page },
-    async handler({ headers, url }, reply) {
-      const query = new URLSearchParams(url.split('?', 2)[1])
-      const answer = await page.respond({ headers, query })
-      return reply
-        .status(answer.status ?? 200)
-        .headers({ ...answer.headers, 'content-type': answer.type })
-        .send(answer.body)
-    },
-  })
 }
 
 function servedBy(request: FastifyRequest): { page?: Page; route?: Route } {
