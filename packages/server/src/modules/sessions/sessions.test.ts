@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../../../../starter/src/app.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../testing.ts'
@@ -55,6 +56,28 @@ describe('sessions', () => {
     ])
     const unknown = '/api/members/01890000-0000-7000-8000-000000000000/sessions'
     expect((await tenant.send({ path: unknown, user: admin })).status).toBe(404)
+  })
+
+  test('are a thousand at most: the oldest ends, so that all can be ended at once (SESS-9)', async () => {
+    const tenant = await api.makeTenant()
+    const user = await tenant.makeUser()
+    const second = await signInAgain(tenant, user)
+    await api.doors.inTenant(tenant.id, (db) =>
+      sql`
+        insert into tenantry.sessions
+          (id, user_id, idle_expires_at, expires_at, credentials_from, created_at)
+        select (lpad(to_hex(n), 8, '0') || '-0000-7000-8000-000000000000')::uuid,
+          user_id, idle_expires_at, expires_at, credentials_from, created_at
+        from (select * from tenantry.sessions limit 1) one, generate_series(1, 2998) n`.execute(db),
+    )
+    const third = await signInAgain(tenant, user)
+    const kept = await api.doors.inTenant(tenant.id, (db) =>
+      db.selectFrom('tenantry.sessions').select('id').execute(),
+    )
+    expect(kept).toHaveLength(1_000)
+    for (const token of [user.accessToken, second, third]) {
+      expect(await statusOf(tenant, token)).toBe(200)
+    }
   })
 
   test('of somebody who may do more are not ended by who may do less (AUTHZ-3)', async () => {

@@ -14,6 +14,9 @@ export interface SessionTimes {
   maxSeconds: number
 }
 
+/** Of one member in one tenant, those that are over included; with one more the oldest is gone. */
+const MAX_SESSIONS = 1_000
+
 export interface NewSession {
   userId: string
   /** users.sessions_valid_from as the credential check saw it, in PostgreSQL's own text. */
@@ -32,7 +35,8 @@ export interface OpenedSession {
 }
 
 /**
- * Opens a session for a member, in the tenant's transaction. Undefined where the user is no active
+ * Opens a session for a member, in the tenant's transaction, and removes what is beyond the most that
+ * one may have. Undefined where the user is no active
  * member of this tenant.
  */
 export async function openSession(
@@ -49,7 +53,7 @@ export async function openSession(
     .forShare('m')
     .executeTakeFirst()
   if (member === undefined) return undefined
-  await removeExpired(db, session.userId)
+  await removeSurplus(db, session.userId)
   const id = newId()
   const { idle_expires_at, created_at } = await insertSession(db, request, id, session)
   if (session.refreshHash !== undefined) {
@@ -67,16 +71,17 @@ export async function openSession(
 }
 
 // Each sign-in clears up behind the ones before it, so that nothing has to sweep all tenants. Until
-// then their tokens are kept, to know a stolen one. Two at once leave each other what they hold.
-async function removeExpired(db: Kysely<KernelTables>, userId: string): Promise<void> {
+// then their tokens are kept, to know a stolen one. Two at once leave each other what they hold. All
+// sessions of a member are ended by one statement, which somebody with a million would make too long.
+async function removeSurplus(db: Kysely<KernelTables>, userId: string): Promise<void> {
+  const sessions = db.selectFrom('tenantry.sessions').select('id').where('user_id', '=', userId)
+  // Ids sort by time.
+  const oldest = sessions.orderBy('id', 'desc').offset(MAX_SESSIONS - 1)
   await db
     .deleteFrom('tenantry.sessions')
-    .where('id', 'in', (it) =>
-      it
-        .selectFrom('tenantry.sessions')
-        .select('id')
-        .where('user_id', '=', userId)
-        .where('expires_at', '<', sql<string>`now()`)
+    .where('id', 'in', () =>
+      sessions
+        .where((it) => it.or([it('expires_at', '<', sql<string>`now()`), it('id', 'in', oldest)]))
         .forUpdate()
         .skipLocked(),
     )
