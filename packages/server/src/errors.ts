@@ -32,6 +32,8 @@ export interface ErrorExtras {
   headers?: Record<string, string>
   /** Seconds until it is worth trying again; sent as Retry-After. */
   retryAfter?: number
+  /** Rights were taken away before it was thrown: its reply waits until this process has heard of it. */
+  revoked?: boolean
 }
 
 /**

@@ -216,6 +216,23 @@ test.each(['freeze', 'hold', 'refuse'] as const)(
   },
 )
 
+test.each(['logout', 'refresh'])(
+  'whoever ends a session by /api/auth/%s is refused here from that reply on, heard or not (SESS-3)',
+  async (deed) => {
+    const { proxy, node } = await startListeningThroughProxy()
+    const { tenant, user } = await inhabit(await node.makeTenant())
+    const send = (deed: string, refresh_token: string) =>
+      tenant.send({ method: 'POST', path: `/api/auth/${deed}`, body: { refresh_token } })
+    // Used, and its successor too: again it is a stolen one.
+    const next = await send('refresh', user.refreshToken)
+    expect((await send('refresh', next.json.refresh_token)).status).toBe(200)
+    expect((await ask(node, tenant.host, user)).status).toBe(200)
+    proxy.set('hold')
+    expect((await send(deed, user.refreshToken)).status).toBe(deed === 'logout' ? 204 : 401)
+    expect((await ask(node, tenant.host, user)).status).toBe(401)
+  },
+)
+
 test('what was revoked while the connection was being made again is not remembered', async () => {
   const { proxy, node } = await startListeningThroughProxy()
   const scene = await inhabit(await node.makeTenant())

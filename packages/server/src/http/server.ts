@@ -32,6 +32,7 @@ import type { Route } from './route.ts'
 import { createRouteIndex, noSuchRoute } from './route_index.ts'
 import { type FoundTenant, openTenant } from './tenant.ts'
 import type { TenantLimits } from './tenant_limits.ts'
+import { untilHeard } from './until_heard.ts'
 
 /** What the pipeline needs; made once, in createApp. */
 export interface ServerDeps {
@@ -227,14 +228,15 @@ function addRoute(
       const input = readInput(route, { params: request.params, query, body: request.body })
       const ifMatch = request.headers['if-match']
       const turn = { tenant, route, client: reply.raw }
-      const handled = await deps.limits.inTurn(turn, async () => {
-        // The turn may have been long in coming.
-        const tenant = await assertStillLetIn(deps, route, state)
-        const { signedIn, info } = state
-        return handleRoute(deps, { route, ...serializers, tenant, signedIn, info, ifMatch, input })
-      })
+      const inTurn = () =>
+        deps.limits.inTurn(turn, async () => {
+          // The turn may have been long in coming.
+          const tenant = await assertStillLetIn(deps, route, state)
+          const { signedIn, info } = state
+          return handleRoute(deps, { route, ...serializers, tenant, signedIn, info, ifMatch, input })
+        })
+      const handled = await untilHeard(deps.feed, route, inTurn)
       if (route.method === 'GET') await assertStillLetIn(deps, route, state)
-      if (route.revokes) await deps.feed.catchUp()
       return sendReply(reply, route, request.url, handled)
     },
   })

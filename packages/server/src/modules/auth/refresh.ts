@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { PublicContext } from '../../context.ts'
 import type { KernelTables } from '../../db/tables.ts'
-import { AppError } from '../../errors.ts'
+import { AppError, type ErrorExtras } from '../../errors.ts'
 import { recordAudit } from '../../http/audit.ts'
 import { challenge, unauthenticated } from '../../http/authenticate.ts'
 import { hashSecret } from '../../secrets.ts'
@@ -31,6 +31,8 @@ export async function refresh(deps: AuthDeps, ctx: PublicContext, token: string)
       (await repeat(deps, ctx, db, hashes)),
   )
   if (successor === undefined) throw expired()
+  // Thrown out here: the session's end must be committed.
+  if (successor === 'reused') throw expired({ revoked: true })
   return { jti, ...successor }
 }
 
@@ -54,12 +56,12 @@ async function repeat(
   ctx: PublicContext,
   db: Kysely<KernelTables>,
   hashes: TokenHashes,
-): Promise<Successor | undefined> {
+): Promise<Successor | 'reused' | undefined> {
   const used = await findUsedToken(db, hashes, config.REFRESH_REUSE_GRACE_SECONDS)
   if (used === undefined || used.retry) return used
   await revokeSession(db, used.session_id, 'refresh_reuse')
   await auditSession(db, ctx, 'refresh.reuse', used.session_id, used.user_id)
-  return undefined
+  return 'reused'
 }
 
 async function verifyRefresh(
@@ -92,7 +94,7 @@ function invalidToken(): AppError {
   return new AppError('unauthenticated', 'token.invalid', 'Invalid token', { headers: challenge })
 }
 
-function expired(): AppError {
+function expired(extras: Pick<ErrorExtras, 'revoked'> = {}): AppError {
   const words = 'Token revoked or expired'
-  return new AppError('unauthenticated', 'token.expired', words, { headers: challenge })
+  return new AppError('unauthenticated', 'token.expired', words, { headers: challenge, ...extras })
 }
