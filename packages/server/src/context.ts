@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import type { Patience } from './patience.ts'
 
 /** The tenant a request's host belongs to. */
 export interface Tenant {
@@ -38,6 +39,8 @@ export interface AuditNote {
 export interface PublicContext {
   tenant: Tenant
   request: RequestInfo
+  /** How much longer it waits for the database. */
+  patience: Patience
 }
 
 /** What the handler of a signed-in request may touch. */

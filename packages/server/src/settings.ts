@@ -185,7 +185,7 @@ export const settings = {
   DB_WAIT_MS: {
     fallback: '900',
     meaning:
-      "how long a request waits for its tenant's turn, and for a connection, before it is told 503",
+      "how long a request waits in all for look-ups, its tenant's turn, a connection and the database's first answer, before it is told 503",
     parse: integer(10, 60_000),
   },
   DB_QUERY_TIMEOUT_MS: {

@@ -5,7 +5,7 @@ import { startTestApp, type TestReply } from '../src/testing.ts'
 import { sharedDatabase } from './databases.ts'
 import { startWireProxy } from './wire_proxy.ts'
 
-async function startBehindProxy() {
+async function startBehindProxy(settings: Record<string, string> = {}) {
   const { app: url, identity, platform } = sharedDatabase()
   const proxy = await startWireProxy(url)
   const api = await startTestApp(app, {
@@ -14,6 +14,7 @@ async function startBehindProxy() {
     DB_PLATFORM_URL: proxy.through(platform),
     DB_LISTEN_URL: proxy.through(url),
     DB_WAIT_MS: '1000',
+    ...settings,
   })
   onTestFinished(async () => {
     proxy.set('pass')
@@ -36,7 +37,7 @@ async function startBehindProxy() {
     )
     return { slowest: performance.now() - startedAt, replies }
   }
-  return { proxy, api, me, members, askAll }
+  return { proxy, api, tenant, user, me, members, askAll }
 }
 
 const unavailable = { status: 503, headers: { 'retry-after': '1' } }
@@ -72,6 +73,39 @@ test.each(['refuse', 'freeze'] as const)(
 )
 
 const problemFields = ['code', 'detail', 'instance', 'status', 'title', 'type']
+
+test('in a freeze the wait for a turn is part of the one wait, whatever a request needs (POOL-4)', async () => {
+  const one = { DB_POOL_MAX: '1', DB_IDENTITY_POOL_MAX: '1', TENANT_CONCURRENCY: '1' }
+  const behind = await startBehindProxy({ ...one, DB_WAIT_MS: '4000' })
+  const { proxy, api, tenant, user, me, members } = behind
+  const [stranger, elsewhere] = [await tenant.makeUser(), await api.makeTenant()]
+  const post = (path: string, body: unknown) => () => tenant.send({ method: 'POST', path, body })
+  const { email, password, refreshToken } = user
+  const kinds = {
+    'remembered, a read': members,
+    'remembered, a write': () =>
+      tenant.send({ method: 'POST', path: '/api/projects', body: { name: 'n' }, user }),
+    'a session not remembered': () => tenant.send({ path: '/api/members', user: stranger }),
+    'a host not remembered': () => elsewhere.send({ path: '/api/members' }),
+    'a sign-in': post('/api/auth/login', { email, password }),
+    'a refresh': post('/api/auth/refresh', { refresh_token: refreshToken }),
+  }
+  expect([(await me()).status, (await members()).status]).toEqual([200, 200])
+  proxy.set('freeze')
+  const frozenAt = performance.now()
+  // One after another through the one place there is, each lane its own.
+  const asked = Object.entries(kinds).flatMap(([kind, ask]) =>
+    Array.from({ length: 3 }, async () => ({ kind, ...(await ask()) })),
+  )
+  for (const reply of await Promise.all(asked)) expect(reply).toMatchObject(unavailable)
+  // One wait, a tenth, and room for a busy machine: a turn and then a connection would be two.
+  expect(performance.now() - frozenAt).toBeLessThan(7_000)
+
+  proxy.set('pass')
+  for (const ask of Object.values(kinds)) {
+    await expect.poll(async () => (await ask()).status, { timeout: 20_000 }).not.toBe(503)
+  }
+})
 
 test('a request in flight when the connection breaks is a 503, and the next one is served', async () => {
   const { proxy, api, members } = await startBehindProxy()

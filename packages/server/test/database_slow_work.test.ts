@@ -85,13 +85,18 @@ function createWatch() {
     }
   }
 
+  function watchedDoors(doors: Doors): Doors {
+    return {
+      inTenant: (tenantId, work) => doors.inTenant(tenantId, inside(work)),
+      asIdentity: (work, tenantId) => doors.asIdentity(inside(work), tenantId),
+      within: (patience) => watchedDoors(doors.within(patience)),
+    }
+  }
+
   return {
     seen,
     note,
-    doors: (doors: Doors): Doors => ({
-      inTenant: (tenantId, work) => doors.inTenant(tenantId, inside(work)),
-      asIdentity: (work, tenantId) => doors.asIdentity(inside(work), tenantId),
-    }),
+    doors: watchedDoors,
     passwords: ({ hash, check }: Passwords): Passwords => ({
       hash(password) {
         note('hash')

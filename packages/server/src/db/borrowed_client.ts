@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { unavailable } from '../errors.ts'
+import { type Patience, within } from '../patience.ts'
 import { publicDatabaseError, spoilsConnection } from './database_error.ts'
 import type { Statement } from './dialect.ts'
 
@@ -55,11 +56,17 @@ export class BorrowedClient {
   }
 }
 
-/** Waits for a connection as long as the pool's settings say. Throws 503. */
-export async function borrow(pool: pg.Pool): Promise<BorrowedClient> {
+/** Waits for a connection as long as there is patience. Throws 503. */
+export async function borrow(pool: pg.Pool, patience: Patience): Promise<BorrowedClient> {
+  const connecting = pool.connect()
   try {
-    return new BorrowedClient(await pool.connect())
+    return new BorrowedClient(await patience.spend((ms) => within(ms, connecting)))
   } catch (error) {
+    // It may still come, to nobody.
+    connecting.then(
+      (client) => client.release(),
+      () => {},
+    )
     throw unavailable('database.unavailable', 'The database is not available', error)
   }
 }

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type pg from 'pg'
 import { newId } from '../ids.ts'
+import { Patience } from '../patience.ts'
 import { boundKysely, type Statement } from './dialect.ts'
 import { retryLost } from './retry.ts'
 import type { KernelTables } from './tables.ts'
@@ -29,6 +30,8 @@ export interface Doors {
    * each statement stands alone; with one they share a transaction.
    */
   asIdentity<T>(work: (db: Kysely<KernelTables>) => Promise<T>, tenantId?: string): Promise<T>
+  /** The same doors for one request, whose waits are taken off its patience. */
+  within(patience: Patience): Doors
 }
 
 /** The doors of the command line: what serves requests is given `Doors` and knows no more. */
@@ -39,38 +42,56 @@ export interface OperatorDoors extends Doors {
 
 // An operator's work over all tenants may take its time; no request waits for it.
 const OPERATORS_MAX_MS = 3_600_000
+const DEFAULT_WAIT_MS = 5_000
 
 /** Opens the doors over the given pools. `named` switches prepared statement names. */
 export function createDoors(pools: DoorPools, named: boolean): OperatorDoors {
   return {
-    // Retried here and nowhere else: only the door knows that all of the work was taken back, and
-    // every unit of work passes through one. What is effect outside of the database is not in it.
-    inTenant: (tenantId, work) =>
-      retryLost(() => transact(pools.app, [setTenant(tenantId, named)], work, named)),
-    asIdentity: (work, tenantId) =>
-      tenantId === undefined
-        ? work(
-            boundKysely((statement) => retryLost(() => runAlone(pools.identity, statement)), named),
-          )
-        : retryLost(() => transact(pools.identity, [setTenant(tenantId, named)], work, named)),
+    ...requestDoors(pools, named, patienceOf),
     async acrossTenants(reason, work) {
-      if (pools.platform === undefined) throw new Error('this process has no platform door')
+      const { platform } = pools
+      if (platform === undefined) throw new Error('this process has no platform door')
       // Before the work and on its own: who read everything and then failed has read everything.
-      await runAlone(pools.platform, logReason(reason))
+      await runAlone(platform, logReason(reason), patienceOf(platform))
       // Once: it may take an hour and say things on its way, and an operator can start it again.
-      return transact(pools.platform, [], work, named, OPERATORS_MAX_MS)
+      const opening = new LazyTransaction(platform, [], patienceOf(platform), OPERATORS_MAX_MS)
+      return transact(opening, work, named)
     },
   }
 }
 
+// Retried here and nowhere else: only the door knows that all of the work was taken back, and every
+// unit of work passes through one. What is effect outside of the database is not in it.
+function requestDoors(
+  pools: DoorPools,
+  named: boolean,
+  patience: (pool: pg.Pool) => Patience,
+): Doors {
+  const forTenant = (pool: pg.Pool, tenantId: string) =>
+    new LazyTransaction(pool, [setTenant(tenantId, named)], patience(pool))
+  const alone = (statement: Statement) =>
+    retryLost(() => runAlone(pools.identity, statement, patience(pools.identity)))
+  return {
+    inTenant: (tenantId, work) =>
+      retryLost(() => transact(forTenant(pools.app, tenantId), work, named)),
+    asIdentity: (work, tenantId) =>
+      tenantId === undefined
+        ? work(boundKysely(alone, named))
+        : retryLost(() => transact(forTenant(pools.identity, tenantId), work, named)),
+    within: (shared) => requestDoors(pools, named, () => shared),
+  }
+}
+
+// Of work that belongs to no request: each unit of it waits as long as its pool says.
+function patienceOf({ options }: pg.Pool): Patience {
+  return new Patience(options.connectionTimeoutMillis ?? DEFAULT_WAIT_MS)
+}
+
 async function transact<T, Database>(
-  pool: pg.Pool,
-  setup: Statement[],
+  transaction: LazyTransaction,
   work: (db: Kysely<Database>) => Promise<T>,
   named: boolean,
-  maxMs?: number,
 ): Promise<T> {
-  const transaction = new LazyTransaction(pool, setup, maxMs)
   const db = boundKysely<Database>((statement) => transaction.run(statement), named)
   let result: T
   try {

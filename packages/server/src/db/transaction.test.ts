@@ -6,6 +6,7 @@ import { asRole, sharedDatabase } from '../../test/databases.ts'
 import { openTestDoors } from '../../test/doors_for_test.ts'
 import { insertSample, type Sample } from '../../test/sample_rows.ts'
 import { startWireProxy } from '../../test/wire_proxy.ts'
+import { Patience } from '../patience.ts'
 import type { KernelTables } from './tables.ts'
 import { LazyTransaction } from './transaction.ts'
 
@@ -231,7 +232,7 @@ describe('a transaction', () => {
 
   test('lasts no longer than a request may (POOL-4)', async () => {
     const { pools } = openTestDoors()
-    const transaction = new LazyTransaction(pools.app, [], 20)
+    const transaction = new LazyTransaction(pools.app, [], new Patience(5_000), 20)
     await transaction.run({ text: 'select 1' })
     await sleep(40)
     await expect(transaction.run({ text: 'select 1' })).rejects.toMatchObject({

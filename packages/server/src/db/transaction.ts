@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { unavailable } from '../errors.ts'
+import type { Patience } from '../patience.ts'
 import { type BorrowedClient, borrow } from './borrowed_client.ts'
 import type { Statement } from './dialect.ts'
 
@@ -20,14 +21,16 @@ interface Opened {
 export class LazyTransaction {
   readonly #pool: pg.Pool
   readonly #setup: Statement[]
+  readonly #patience: Patience
   readonly #maxMs: number
   #openedAt = 0
   #opening: Promise<Opened> | undefined
   #finished = false
 
-  constructor(pool: pg.Pool, setup: Statement[], maxMs = MAX_TRANSACTION_MS) {
+  constructor(pool: pg.Pool, setup: Statement[], patience: Patience, maxMs = MAX_TRANSACTION_MS) {
     this.#pool = pool
     this.#setup = setup
+    this.#patience = patience
     this.#maxMs = maxMs
   }
 
@@ -62,27 +65,30 @@ export class LazyTransaction {
   // All of it is sent before this resolves: a second query queues behind, it cannot run before the
   // tenant is set.
   async #open(statement: Statement): Promise<Opened> {
-    const client = await borrow(this.#pool)
-    const begin = { text: 'BEGIN', ...promptly(this.#pool) }
+    const client = await borrow(this.#pool, this.#patience)
+    const begin = { text: 'BEGIN', ...promptly(this.#patience) }
     return { client, first: client.runBatch([begin, ...this.#setup, statement]) }
   }
 }
 
 /** Runs one statement on its own: no transaction, no tenant. */
-export async function runAlone(pool: pg.Pool, statement: Statement): Promise<pg.QueryResult> {
-  const client = await borrow(pool)
+export async function runAlone(
+  pool: pg.Pool,
+  statement: Statement,
+  patience: Patience,
+): Promise<pg.QueryResult> {
+  const client = await borrow(pool, patience)
   try {
-    return await client.runBatch([{ text: '', ...promptly(pool) }, statement])
+    return await client.runBatch([{ text: '', ...promptly(patience) }, statement])
   } finally {
     client.giveBack()
   }
 }
 
 // What takes the server no time tells a slow statement from a server that does not answer at all:
-// its reply may take no longer than a connection may.
-function promptly(pool: pg.Pool): Pick<Statement, 'query_timeout'> {
-  const { connectionTimeoutMillis } = pool.options
-  return connectionTimeoutMillis === undefined ? {} : { query_timeout: connectionTimeoutMillis }
+// its reply may take no longer than what is left of the wait for a connection.
+function promptly({ leftMs }: Patience): Pick<Statement, 'query_timeout'> {
+  return { query_timeout: leftMs }
 }
 
 async function commit(client: BorrowedClient): Promise<void> {

@@ -2,9 +2,12 @@ import { EventEmitter } from 'node:events'
 import fc from 'fast-check'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { AppError } from '../errors.ts'
+import { Patience } from '../patience.ts'
 import { FairQueue, type QueueLimits } from './fair_queue.ts'
 
-const roomy: QueueLimits = { atOnce: 2, waiting: 100, waitMs: 60_000, hungMs: 60_000 }
+const roomy: QueueLimits = { atOnce: 2, waiting: 100, hungMs: 60_000 }
+
+const patient = () => new Patience(60_000)
 
 class TestClient extends EventEmitter {
   destroyed = false
@@ -15,13 +18,19 @@ class TestClient extends EventEmitter {
 }
 
 /** Work that ends when it is told to, and what became of it. */
-function ask(queue: FairQueue, key: string, atOnce: number, onStart: () => void = () => {}) {
+function ask(
+  queue: FairQueue,
+  key: string,
+  atOnce: number,
+  onStart: () => void = () => {},
+  patience = patient(),
+) {
   const client = new TestClient()
   const { promise, resolve, reject } = promiseWith()
   let started = false
   let outcome = 'open'
   const done = queue
-    .inTurn({ key, atOnce, client }, () => {
+    .inTurn({ key, atOnce, client, patience }, () => {
       started = true
       onStart()
       return promise
@@ -132,9 +141,9 @@ test('places go round and round over all who wait, however many of one wait (DOS
 })
 
 test('who has waited too long is told so, and is not let in later (DOS-4)', async () => {
-  const queue = new FairQueue({ ...roomy, atOnce: 1, waitMs: 5 })
+  const queue = new FairQueue({ ...roomy, atOnce: 1 })
   const first = ask(queue, 'a', 1)
-  const late = ask(queue, 'a', 1)
+  const late = ask(queue, 'a', 1, () => {}, new Patience(5))
   expect(await late.done).toBe('tenant.busy')
   first.finish()
   await settled()
@@ -200,6 +209,6 @@ test('who has left before asking is not let in (DOS-4)', async () => {
   const queue = new FairQueue(roomy)
   const client = new TestClient()
   client.leave()
-  const work = () => Promise.resolve()
-  await expect(queue.inTurn({ key: 'a', atOnce: 1, client }, work)).rejects.toThrow('left')
+  const turn = { key: 'a', atOnce: 1, client, patience: patient() }
+  await expect(queue.inTurn(turn, () => Promise.resolve())).rejects.toThrow('left')
 })

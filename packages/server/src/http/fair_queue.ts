@@ -1,4 +1,5 @@
 import { AppError, unavailable } from '../errors.ts'
+import type { Patience } from '../patience.ts'
 
 /** How much of the work of many is done at once. */
 export interface QueueLimits {
@@ -6,17 +7,16 @@ export interface QueueLimits {
   atOnce: number
   /** How many of one key may wait. */
   waiting: number
-  /** How long one waits, in milliseconds. */
-  waitMs: number
   /** Work that takes longer, in milliseconds, no longer counts: it hangs, and nobody waits for it. */
   hungMs: number
 }
 
-/** One piece of work: whose it is, how many of theirs may be done at once, who waits for it. */
+/** One piece of work: whose it is, how many of theirs may be done at once, who waits and how long. */
 export interface Turn {
   key: string
   atOnce: number
   client: Client
+  patience: Patience
 }
 
 /** Who waits for an answer: a ServerResponse, which closes with its connection. */
@@ -64,7 +64,7 @@ export class FairQueue {
    * client that leaves while waiting has no turn.
    */
   async inTurn<T>(turn: Turn, work: () => Promise<T>): Promise<T> {
-    const place = this.#enter(turn) ?? (await this.#wait(turn))
+    const place = this.#enter(turn) ?? (await turn.patience.spend((ms) => this.#wait(turn, ms)))
     try {
       return await work()
     } finally {
@@ -80,7 +80,7 @@ export class FairQueue {
     return free ? this.#occupy(line) : undefined
   }
 
-  #wait(turn: Turn): Promise<Place> {
+  async #wait(turn: Turn, ms: number): Promise<Place> {
     const line = this.#lineOf(turn)
     if (line.waiting.size >= this.#limits.waiting) {
       this.#review(line)
@@ -102,7 +102,7 @@ export class FairQueue {
         reject(error)
       }
       const onClose = () => refuse(cutOff())
-      const timer = setTimeout(() => refuse(busy()), this.#limits.waitMs)
+      const timer = setTimeout(() => refuse(busy()), ms)
       turn.client.once('close', onClose)
       line.waiting.add(start)
       this.#review(line)

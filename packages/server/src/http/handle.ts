@@ -9,6 +9,7 @@ import type {
 } from '../context.ts'
 import type { KernelTables } from '../db/tables.ts'
 import type { Doors } from '../db/tenancy.ts'
+import type { Patience } from '../patience.ts'
 import type { Policy } from '../policy.ts'
 import type { KeyRing } from '../secrets.ts'
 import type { AccessClaims } from '../tokens.ts'
@@ -51,17 +52,18 @@ export interface ReadyRequest {
   /** Absent on public routes. */
   signedIn: SignedIn | undefined
   info: RequestInfo
+  patience: Patience
   ifMatch: string | undefined
   input: unknown
 }
 
 /** Runs a route. Signed-in routes run in their tenant's transaction, together with their audit row. */
 export async function handleRoute(deps: HandleDeps, ready: ReadyRequest): Promise<Handled> {
-  const { route, tenant, info, signedIn } = ready
+  const { route, tenant, info, patience, signedIn } = ready
   if (signedIn === undefined) {
-    return serialized(ready, await call(route, { tenant, request: info }, ready.input))
+    return serialized(ready, await call(route, { tenant, request: info, patience }, ready.input))
   }
-  return deps.doors.inTenant(tenant.id, async (db) => {
+  return deps.doors.within(patience).inTenant(tenant.id, async (db) => {
     const actor = await presentActor(deps, db, route, signedIn)
     const note: AuditNote = {}
     const ifMatch = new IfMatch(ready)
@@ -69,6 +71,7 @@ export async function handleRoute(deps: HandleDeps, ready: ReadyRequest): Promis
       tenant,
       actor,
       request: info,
+      patience,
       db,
       audit: (added) => Object.assign(note, added),
       cursors: cursorsFor(deps.keys, tenant.id, route.path),

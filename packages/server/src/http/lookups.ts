@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import type { Actor, Tenant } from '../context.ts'
 import type { Feed } from '../db/feed.ts'
 import type { Doors } from '../db/tenancy.ts'
+import type { Patience } from '../patience.ts'
 import type { Policy } from '../policy.ts'
 import { type AccessClaims, hasExpired, type Tokens } from '../tokens.ts'
 import { findSnapshot } from './authenticate.ts'
@@ -23,12 +24,14 @@ export interface Lookups {
   /** Whose host it is. `had` is what this request was told before, if it was. */
   tenant(
     claim: HostClaim,
+    patience: Patience,
     had?: Answer<FoundTenant | undefined>,
   ): Promise<Answer<FoundTenant | undefined>>
   /** Who claims speak for, and what they may do; undefined where the session is over. */
   actor(
     tenant: Tenant,
     claims: AccessClaims,
+    patience: Patience,
     had?: Answer<Actor | undefined>,
   ): Promise<Answer<Actor | undefined>>
   verifyAccess: Tokens['verifyAccess']
@@ -53,23 +56,27 @@ export interface LookupFigures {
 
 const MAX_TENANTS = 50_000
 const MAX_SESSIONS = 100_000
-// Above the wait for a connection: where that is what failed, its own error says so.
-const READ_MARGIN_MS = 100
 
 export function createLookups({ config, doors, feed, policy, tokens }: LookupDeps): Lookups {
   const directReads = new DirectReads(config.DIRECT_READS_MAX)
-  const waitMs = config.DB_WAIT_MS + READ_MARGIN_MS
-  const cache = <V>(max: number) => new RevocableCache<V>({ max, feed, directReads, waitMs })
+  const readMs = config.DB_WAIT_MS
+  const cache = <V>(max: number) => new RevocableCache<V>({ max, feed, directReads, readMs })
   const tenants = cache<FoundTenant | undefined>(MAX_TENANTS)
   const actors = cache<Actor | undefined>(MAX_SESSIONS)
   const verified = createTokenCache(tokens)
   return {
-    tenant: (claim, had) =>
-      tenants.get(keyOf(claim), () => readTenant(doors, claim, config.PUBLIC_ORIGIN), had),
-    actor: (tenant, claims, had) =>
+    tenant: (claim, patience, had) =>
+      tenants.get(
+        keyOf(claim),
+        () => readTenant(doors, claim, config.PUBLIC_ORIGIN),
+        patience,
+        had,
+      ),
+    actor: (tenant, claims, patience, had) =>
       actors.get(
         `${tenant.id} ${claims.sessionId} ${claims.userId}`,
         () => readActor(doors, policy, tenant.id, claims),
+        patience,
         had,
       ),
     verifyAccess: verified.verifyAccess,

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { type Feed, MAX_AGE_MS } from '../db/feed.ts'
 import { unavailable } from '../errors.ts'
+import { type Patience, within } from '../patience.ts'
 
 /** What was read, and what it was made of. */
 export interface Loaded<V> {
@@ -26,11 +27,13 @@ export interface RevocableCacheSettings {
   max: number
   feed: Feed
   directReads: DirectReads
-  /** How long anybody waits for a read, in milliseconds, before they are told 503. */
-  waitMs: number
+  /** How long one read may take with all its tries, in milliseconds, before nobody joins it any more. */
+  readMs: number
 }
 
 const MAX_TRIES = 3
+// Beyond the wait for a connection: where that is what failed, its own error says so.
+const MARGIN_MS = 100
 
 /**
  * Answers that somebody may revoke at any time. One is used while the feed is fresh and nothing it
@@ -54,25 +57,27 @@ export class RevocableCache<V> {
 
   /**
    * The answer for `key`, by one `read` however many ask at once; `had` itself, while it holds and
-   * where it was for that key. Throws 503.
+   * where it was for that key. Throws 503, also where it takes longer than there is patience.
    */
   async get(
     key: string,
     read: () => Promise<Loaded<V>>,
+    patience: Patience,
     had?: Answer<V> | undefined,
   ): Promise<Answer<V>> {
     if (had?.key === key && this.#holds(had)) return had
-    const { feed, directReads } = this.#settings
-    if (!feed.isFresh()) {
-      this.counts.misses++
-      return directReads.run(() => this.#read(key, read))
-    }
-    const known = this.#answers.get(key)
+    const known = this.#settings.feed.isFresh() ? this.#answers.get(key) : undefined
     if (known !== undefined && this.#holds(known)) {
       this.counts.hits++
       return known
     }
     this.counts.misses++
+    return patience.spend((ms) => within(ms + MARGIN_MS, this.#ask(key, read)))
+  }
+
+  #ask(key: string, read: () => Promise<Loaded<V>>): Promise<Answer<V>> {
+    const { feed, directReads } = this.#settings
+    if (!feed.isFresh()) return directReads.run(() => this.#read(key, read))
     return this.#reading.get(key) ?? this.#readOnce(key, read)
   }
 
@@ -99,13 +104,14 @@ export class RevocableCache<V> {
 
   // What was announced while it was read may or may not be in it.
   async #read(key: string, read: () => Promise<Loaded<V>>): Promise<Answer<V>> {
+    const deadline = performance.now() + this.#settings.readMs + MARGIN_MS
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const begun = {
         key,
         readAt: performance.now(),
         position: this.#settings.feed.announcements.position,
       }
-      const answer = { ...(await within(this.#settings.waitMs, read())), ...begun }
+      const answer = { ...(await within(deadline - performance.now(), read())), ...begun }
       if (this.#holds(answer)) return answer
     }
     throw unavailable('server.rights_changing', 'The server is busy; try again')
@@ -132,14 +138,4 @@ export class DirectReads {
       this.#running--
     }
   }
-}
-
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(unavailable('database.unavailable', 'The database is not available'))
-    }, ms)
-  })
-  return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }

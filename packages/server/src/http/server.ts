@@ -6,6 +6,7 @@ import type { Actor, RequestInfo, Tenant } from '../context.ts'
 import type { ConstraintMeanings } from '../db/database_error.ts'
 import type { Feed } from '../db/feed.ts'
 import type { Doors } from '../db/tenancy.ts'
+import { Patience } from '../patience.ts'
 import type { Policy } from '../policy.ts'
 import type { KeyRing } from '../secrets.ts'
 import type { AccessClaims, Tokens } from '../tokens.ts'
@@ -57,6 +58,7 @@ export type HttpServer = FastifyInstance
 /** What is known of a request so far; each step of the pipeline adds to it. */
 interface State {
   startedAt: number
+  patience: Patience
   info: RequestInfo
   host: string
   claim?: HostClaim
@@ -75,12 +77,12 @@ export async function createServer(deps: ServerDeps): Promise<HttpServer> {
   const app = await createFramework()
   const index = createRouteIndex([...deps.routes, ...deps.pages])
   const states = new WeakMap<FastifyRequest, State>()
-  const stateOf = (request: FastifyRequest) => states.get(request) ?? newState()
+  const stateOf = (request: FastifyRequest) => states.get(request) ?? newState(deps.config)
 
   // First of all: a route keeps the error handler that stands when it is added.
   app.setErrorHandler((error, request, reply) => sendProblem(deps, error, reply, stateOf(request)))
   app.addHook('onRequest', async (request, reply) => {
-    const state = newState(request.headers['user-agent'])
+    const state = newState(deps.config, request.headers['user-agent'])
     states.set(request, state)
     reply.headers({ ...constantHeaders, 'x-request-id': state.info.id })
     assertWithinLimits(request.raw)
@@ -114,9 +116,9 @@ export async function createServer(deps: ServerDeps): Promise<HttpServer> {
   return app
 }
 
-function newState(userAgent = ''): State {
+function newState({ DB_WAIT_MS }: Config, userAgent = ''): State {
   const info = { id: newRequestId(), address: '', userAgent: userAgent.slice(0, 512) }
-  return { startedAt: performance.now(), info, host: '' }
+  return { startedAt: performance.now(), patience: new Patience(DB_WAIT_MS), info, host: '' }
 }
 
 function readOrigin(deps: ServerDeps, request: FastifyRequest, reply: FastifyReply, state: State) {
@@ -132,7 +134,7 @@ function readOrigin(deps: ServerDeps, request: FastifyRequest, reply: FastifyRep
 
 async function tenantOf(deps: ServerDeps, state: State): Promise<Tenant> {
   state.claim ??= readClaim(deps, state)
-  state.found = await deps.lookups.tenant(state.claim, state.found)
+  state.found = await deps.lookups.tenant(state.claim, state.patience, state.found)
   state.tenant = openTenant(state.found.value)
   return state.tenant
 }
@@ -176,7 +178,7 @@ async function recognise(
   tenant: Tenant,
   state: State,
 ): Promise<SignedIn> {
-  state.standing = await deps.lookups.actor(tenant, claims, state.standing)
+  state.standing = await deps.lookups.actor(tenant, claims, state.patience, state.standing)
   const actor = state.standing.value
   if (actor === undefined) throw unauthenticated()
   state.signedIn = { actor, claims }
@@ -227,13 +229,20 @@ function addRoute(
       const query = request.query as Record<string, unknown>
       const input = readInput(route, { params: request.params, query, body: request.body })
       const ifMatch = request.headers['if-match']
-      const turn = { tenant, route, client: reply.raw }
+      const asked = {
+        route,
+        ...serializers,
+        info: state.info,
+        patience: state.patience,
+        ifMatch,
+        input,
+      }
+      const turn = { tenant, route, client: reply.raw, patience: state.patience }
       const inTurn = () =>
         deps.limits.inTurn(turn, async () => {
           // The turn may have been long in coming.
           const tenant = await assertStillLetIn(deps, route, state)
-          const { signedIn, info } = state
-          return handleRoute(deps, { route, ...serializers, tenant, signedIn, info, ifMatch, input })
+          return handleRoute(deps, { ...asked, tenant, signedIn: state.signedIn })
         })
       const handled = await untilHeard(deps.feed, route, inTurn)
       if (route.method === 'GET') await assertStillLetIn(deps, route, state)

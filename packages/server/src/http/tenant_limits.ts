@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts'
 import type { RequestInfo, Tenant } from '../context.ts'
+import type { Patience } from '../patience.ts'
 import { addressSubject } from './address.ts'
 import { type Client, FairQueue } from './fair_queue.ts'
 import { limits } from './limits.ts'
@@ -11,6 +12,7 @@ export interface Waiting {
   tenant: Tenant
   route: Route
   client: Client
+  patience: Patience
 }
 
 /** Keeps one tenant's flood that tenant's own trouble. Counted at this node, in memory. */
@@ -47,10 +49,10 @@ export function createTenantLimits(config: Config): TenantLimits {
       ofAddress.spend(addressSubject(info.address), config.PUBLIC_RATE)
       ofTenant.strangers.spend(tenant.id, rateOf(tenant))
     },
-    inTurn({ tenant, route, client }, work) {
+    inTurn({ tenant, route, ...waiting }, work) {
       const lane = route.access === 'public' ? lanes.public : lanes.signedIn
       const atOnce = tenant.limits.concurrency ?? usual
-      return lane.inTurn({ key: tenant.id, atOnce, client }, work)
+      return lane.inTurn({ key: tenant.id, atOnce, ...waiting }, work)
     },
   }
 }
@@ -63,11 +65,10 @@ const unlimited: TenantLimits = {
 
 // As many at work as there are connections: who has a place finds one free, so that nobody waits
 // twice, and the order is the queue's.
-function queueOf({ DB_POOL_MAX, DB_WAIT_MS, TENANT_QUEUE }: Config) {
+function queueOf({ DB_POOL_MAX, TENANT_QUEUE }: Config) {
   return new FairQueue({
     atOnce: DB_POOL_MAX,
     waiting: TENANT_QUEUE,
-    waitMs: DB_WAIT_MS,
     // The silence after which a connection is closed: an answer would reach nobody.
     hungMs: limits.silenceMs,
   })

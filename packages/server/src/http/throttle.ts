@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Doors } from '../db/tenancy.ts'
+import type { Patience } from '../patience.ts'
 import type { KeyRing } from '../secrets.ts'
 import { tooMany } from './too_many.ts'
 
@@ -36,7 +37,7 @@ export interface Throttle {
    * Takes one attempt from each budget, before the work is done: from all or from none, so that who
    * has used up one does not go on emptying the others. Throws 429 when one is empty.
    */
-  reserve(budgets: Budget[], instead?: Instead): Promise<Attempt>
+  reserve(patience: Patience, budgets: Budget[], instead?: Instead): Promise<Attempt>
   /** The same for work that nobody waits for: undefined when one is empty. */
   tryReserve(budgets: Budget[]): Promise<Attempt | undefined>
   /** Remembers a mark from now on, for its window. */
@@ -62,8 +63,9 @@ export function createThrottle(doors: Doors, keys: KeyRing, enabled: boolean): T
     giveBack: () => give(doors, budgets.map(keyOf)),
   })
   return {
-    async reserve(budgets, instead) {
-      const { marked, empty, seconds } = await take(doors, keyOf, budgets, instead)
+    async reserve(patience, budgets, instead) {
+      const own = doors.within(patience)
+      const { marked, empty, seconds } = await take(own, keyOf, budgets, instead)
       const asked = marked && instead !== undefined ? instead.budgets : budgets
       const refusing = empty === null ? undefined : asked[empty]
       if (refusing !== undefined) throw tooMany(refusing, seconds)

@@ -24,7 +24,8 @@ export async function refresh(deps: AuthDeps, ctx: PublicContext, token: string)
   const claims = await verifyRefresh(deps, ctx, token)
   const jti = deps.tokens.successorOf(claims)
   const hashes = { parent: hashSecret(claims.jti), next: hashSecret(jti) }
-  const successor = await deps.doors.inTenant(
+  const doors = deps.doors.within(ctx.patience)
+  const successor = await doors.inTenant(
     ctx.tenant.id,
     async (db) =>
       (await rotateToken(db, hashes, deps.config.REFRESH_TOKEN_EXPIRE_DAYS)) ??
@@ -39,7 +40,8 @@ export async function refresh(deps: AuthDeps, ctx: PublicContext, token: string)
 /** Ends the session of a refresh token, access tokens included. Throws 401 for what is no token. */
 export async function logOut(deps: AuthDeps, ctx: PublicContext, token: string): Promise<void> {
   const claims = await verifyRefresh(deps, ctx, token)
-  const known = await deps.doors.inTenant(ctx.tenant.id, async (db) => {
+  const doors = deps.doors.within(ctx.patience)
+  const known = await doors.inTenant(ctx.tenant.id, async (db) => {
     const row = await findSessionOf(db, hashSecret(claims.jti))
     if (row === undefined) return false
     if (await revokeSession(db, row.id, 'logout')) {

@@ -31,7 +31,7 @@ export async function requestReset(deps: ResetDeps, ctx: PublicContext, email: s
     throw unprocessable([{ pointer: '/email', message: 'must be an e-mail address' }])
   }
   deps.background.assertRoom()
-  await deps.throttle.reserve([resetBudget(ctx)])
+  await deps.throttle.reserve(ctx.patience, [resetBudget(ctx)])
   deps.background.run('password reset', () => sendResetMail(deps, ctx, key))
 }
 
@@ -46,12 +46,12 @@ export async function resetPassword(
   password: string,
 ): Promise<void> {
   const hash = hashSecret(token)
-  const { doors, passwords } = deps
+  const doors = deps.doors.within(ctx.patience)
   const holder = await doors.asIdentity((db) => findHolder(db, hash), ctx.tenant.id)
   if (holder === undefined) throw invalidToken()
   const { name: tenantName, subdomain } = ctx.tenant
   assertAcceptablePassword(password, { ...holder, tenantName, subdomain })
-  const password_hash = await passwords.hash(password)
+  const password_hash = await deps.passwords.hash(password)
   const changed = await doors.asIdentity(
     (db) => consume(db, ctx.request, hash, password_hash),
     ctx.tenant.id,

@@ -50,7 +50,7 @@ export async function signIn(
 async function reserve(deps: AuthDeps, ctx: PublicContext, key: string): Promise<Attempt> {
   const { budgets, instead } = signInBudgets(deps.config, ctx, key)
   try {
-    return await deps.throttle.reserve(budgets, instead)
+    return await deps.throttle.reserve(ctx.patience, budgets, instead)
   } catch (error) {
     if (error instanceof AppError && error.kind === 'rate_limited') {
       deps.refusals.note(ctx.tenant.id, ctx.request, { action: 'auth.throttled' })
@@ -65,7 +65,8 @@ async function authenticate(
   key: string,
   password: string,
 ): Promise<Credentials> {
-  const user = await deps.doors.asIdentity((db) => findCredentials(db, key))
+  const doors = deps.doors.within(ctx.patience)
+  const user = await doors.asIdentity((db) => findCredentials(db, key))
   const check = await deps.passwords.check(password, user?.password_hash)
   if (user === undefined || !check.valid) {
     deps.refusals.note(ctx.tenant.id, ctx.request, refusal('credentials', user?.id))
@@ -87,7 +88,8 @@ async function openMemberSession(
   wants: 'access' | 'refresh',
 ) {
   const jti = randomSecret()
-  const opened = await deps.doors.inTenant(ctx.tenant.id, async (db) => {
+  const doors = deps.doors.within(ctx.patience)
+  const opened = await doors.inTenant(ctx.tenant.id, async (db) => {
     const session = await openSession(db, ctx.request, {
       userId: user.id,
       credentialsFrom: user.credentials_from,

@@ -1,0 +1,42 @@
+import { unavailable } from './errors.ts'
+
+/**
+ * How much longer one request waits for others: for a look-up, for its tenant's turn, for a connection,
+ * for the first answer of the database. What one wait used up the next does not have; the request's own
+ * work, however slow, takes nothing off.
+ */
+export class Patience {
+  #leftMs: number
+  readonly #lastMs: number
+
+  constructor(ms: number) {
+    this.#leftMs = ms
+    this.#lastMs = ms / 10
+  }
+
+  /** A tenth of all at least: whoever got a turn at the last moment must have a chance to use it. */
+  get leftMs(): number {
+    return Math.max(this.#leftMs, this.#lastMs)
+  }
+
+  /** Waits the way `wait` does, which is told for how long; that time is used up. */
+  async spend<T>(wait: (leftMs: number) => Promise<T>): Promise<T> {
+    const startedAt = performance.now()
+    try {
+      return await wait(this.leftMs)
+    } finally {
+      this.#leftMs -= performance.now() - startedAt
+    }
+  }
+}
+
+/** What `work` gives, if it gives it in time. Throws 503 where it does not: the work goes on. */
+export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(unavailable('database.unavailable', 'The database is not available'))
+    }, ms)
+  })
+  return Promise.race([work, late]).finally(() => clearTimeout(timer))
+}
