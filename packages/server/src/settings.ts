@@ -158,7 +158,7 @@ export const settings = {
   PUBLIC_RATE: {
     fallback: '20',
     meaning:
-      'requests per second without a good access token, refreshing included, that a node takes from one address (IPv6: per /64), in bursts of twice as many',
+      'requests per second without a good access token, refreshing included, and to hosts that nobody has, that a node takes from one address (IPv6: per /64), in bursts of twice as many',
     parse: integer(1, 1_000_000),
   },
   SMTP_URL: {

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Config } from '../config.ts'
-import type { Actor, Tenant } from '../context.ts'
+import type { Actor, RequestInfo, Tenant } from '../context.ts'
 import type { Feed } from '../db/feed.ts'
 import type { Doors } from '../db/tenancy.ts'
 import type { Patience } from '../patience.ts'
@@ -8,6 +8,7 @@ import type { Policy } from '../policy.ts'
 import { type AccessClaims, hasExpired, type Tokens } from '../tokens.ts'
 import { findSnapshot } from './authenticate.ts'
 import type { HostClaim } from './host.ts'
+import { createHostGate } from './host_gate.ts'
 import { type Answer, DirectReads, type Loaded, RevocableCache } from './revocable_cache.ts'
 import { type FoundTenant, findTenant } from './tenant.ts'
 
@@ -19,12 +20,18 @@ export interface LookupDeps {
   tokens: Tokens
 }
 
+/** Where a request came from, and how much longer it waits. */
+export interface Asker {
+  info: Pick<RequestInfo, 'address'>
+  patience: Patience
+}
+
 /** What each request asks, answered from memory while that is as good as asking the database. */
 export interface Lookups {
   /** Whose host it is. `had` is what this request was told before, if it was. */
   tenant(
     claim: HostClaim,
-    patience: Patience,
+    asker: Asker,
     had?: Answer<FoundTenant | undefined>,
   ): Promise<Answer<FoundTenant | undefined>>
   /** Who claims speak for, and what they may do; undefined where the session is over. */
@@ -50,28 +57,33 @@ export interface LookupFigures {
   feedAgeMs: number | null
   fresh: boolean
   tenants: CacheFigures
+  /** How many hosts are remembered to be nobody's. */
+  unknownHosts: number
   actors: CacheFigures
   tokens: CacheFigures
 }
 
 const MAX_TENANTS = 50_000
+const MAX_UNKNOWN_HOSTS = 5_000
 const MAX_SESSIONS = 100_000
 
 export function createLookups({ config, doors, feed, policy, tokens }: LookupDeps): Lookups {
   const directReads = new DirectReads(config.DIRECT_READS_MAX)
   const readMs = config.DB_WAIT_MS
-  const cache = <V>(max: number) => new RevocableCache<V>({ max, feed, directReads, readMs })
-  const tenants = cache<FoundTenant | undefined>(MAX_TENANTS)
-  const actors = cache<Actor | undefined>(MAX_SESSIONS)
+  const shared = { feed, directReads, readMs }
+  const tenants = new RevocableCache<FoundTenant | undefined>({
+    ...shared,
+    max: MAX_TENANTS,
+    maxNothing: MAX_UNKNOWN_HOSTS,
+  })
+  const actors = new RevocableCache<Actor | undefined>({ ...shared, max: MAX_SESSIONS })
+  const gate = createHostGate(config)
+  const find = (claim: HostClaim, address: string) =>
+    gate.ask(address, () => findTenant(doors, claim, config.PUBLIC_ORIGIN))
   const verified = createTokenCache(tokens)
   return {
-    tenant: (claim, patience, had) =>
-      tenants.get(
-        keyOf(claim),
-        () => readTenant(doors, claim, config.PUBLIC_ORIGIN),
-        patience,
-        had,
-      ),
+    tenant: (claim, { info, patience }, had) =>
+      tenants.get(keyOf(claim), () => readTenant(claim, info.address, find), patience, had),
     actor: (tenant, claims, patience, had) =>
       actors.get(
         `${tenant.id} ${claims.sessionId} ${claims.userId}`,
@@ -84,6 +96,7 @@ export function createLookups({ config, doors, feed, policy, tokens }: LookupDep
       feedAgeMs: Number.isFinite(feed.age()) ? feed.age() : null,
       fresh: feed.isFresh(),
       tenants: figuresOf(tenants),
+      unknownHosts: tenants.nothingSize,
       actors: figuresOf(actors),
       tokens: verified.figures(),
     }),
@@ -96,11 +109,11 @@ function keyOf(claim: HostClaim): string {
 }
 
 async function readTenant(
-  doors: Doors,
   claim: HostClaim,
-  publicOrigin: string,
+  address: string,
+  find: (claim: HostClaim, address: string) => Promise<FoundTenant | undefined>,
 ): Promise<Loaded<FoundTenant | undefined>> {
-  const value = await findTenant(doors, claim, publicOrigin)
+  const value = claim.kind === 'nobody' ? undefined : await find(claim, address)
   return { value, dependsOn: [value === undefined ? 'hosts' : `tenant:${value.tenant.id}`] }
 }
 

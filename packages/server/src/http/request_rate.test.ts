@@ -77,3 +77,14 @@ test('where there is no room for all, who came last is remembered (DOS-4)', () =
   for (const subject of ['a', 'b', 'a', 'c']) rate.spend(subject, 1)
   expect(refusal(rate, 'a', 1)?.status).toBe(429)
 })
+
+test('what is given back can be spent again, and no more than that (DOS-4)', () => {
+  const rate = createRequestRate('test')
+  rate.giveBack('a', 1)
+  for (let at = 0; at < 10; at++) {
+    expect(refusal(rate, 'a', 1)).toBeUndefined()
+    rate.giveBack('a', 1)
+  }
+  expect([refusal(rate, 'a', 1), refusal(rate, 'a', 1)]).toEqual([undefined, undefined])
+  expect(refusal(rate, 'a', 1)?.status).toBe(429)
+})

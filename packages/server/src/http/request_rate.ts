@@ -10,6 +10,8 @@ export interface RequestRate {
   readonly size: number
   /** Takes one request from the subject's budget. Throws 429 when it is empty. */
   spend(subject: string, perSecond: number): void
+  /** Puts one back that turned out to cost nothing. */
+  giveBack(subject: string, perSecond: number): void
 }
 
 /**
@@ -41,6 +43,10 @@ export function createRequestRate(name: string, maxBuckets = MAX_BUCKETS): Reque
       fullAt.delete(subject)
       forgetFull(now)
       fullAt.set(subject, next)
+    },
+    giveBack(subject, perSecond) {
+      const at = fullAt.get(subject)
+      if (at !== undefined) fullAt.set(subject, at - 1_000 / perSecond)
     },
   }
 }

@@ -25,6 +25,8 @@ export interface Answer<V> extends Loaded<V> {
 
 export interface RevocableCacheSettings {
   max: number
+  /** Room of their own for answers that there is nothing: they are what anybody can make many of. */
+  maxNothing?: number
   feed: Feed
   directReads: DirectReads
   /** How long one read may take with all its tries, in milliseconds, before nobody joins it any more. */
@@ -41,18 +43,26 @@ const MARGIN_MS = 100
  * old answer that is written back too late is never served.
  */
 export class RevocableCache<V> {
-  readonly #answers: LRUCache<string, Answer<V>>
+  readonly #something: LRUCache<string, Answer<V>>
+  readonly #nothing: LRUCache<string, Answer<V>>
   readonly #reading = new Map<string, Promise<Answer<V>>>()
   readonly #settings: RevocableCacheSettings
   readonly counts = { hits: 0, misses: 0 }
 
   constructor(settings: RevocableCacheSettings) {
     this.#settings = settings
-    this.#answers = new LRUCache({ max: settings.max })
+    this.#something = new LRUCache({ max: settings.max })
+    this.#nothing = new LRUCache({ max: settings.maxNothing ?? 1 })
   }
 
+  /** How many answers are remembered. */
   get size(): number {
-    return this.#answers.size
+    return this.#something.size
+  }
+
+  /** How many answers that there is nothing. */
+  get nothingSize(): number {
+    return this.#nothing.size
   }
 
   /**
@@ -66,7 +76,7 @@ export class RevocableCache<V> {
     had?: Answer<V> | undefined,
   ): Promise<Answer<V>> {
     if (had?.key === key && this.#holds(had)) return had
-    const known = this.#settings.feed.isFresh() ? this.#answers.get(key) : undefined
+    const known = this.#settings.feed.isFresh() ? this.#known(key) : undefined
     if (known !== undefined && this.#holds(known)) {
       this.counts.hits++
       return known
@@ -94,12 +104,25 @@ export class RevocableCache<V> {
   #readOnce(key: string, read: () => Promise<Loaded<V>>): Promise<Answer<V>> {
     const reading = this.#read(key, read)
       .then((answer) => {
-        if (answer.cacheable !== false) this.#answers.set(key, answer)
+        if (answer.cacheable !== false) this.#remember(key, answer)
         return answer
       })
       .finally(() => this.#reading.delete(key))
     this.#reading.set(key, reading)
     return reading
+  }
+
+  #known(key: string): Answer<V> | undefined {
+    return this.#something.get(key) ?? this.#nothing.get(key)
+  }
+
+  #remember(key: string, answer: Answer<V>): void {
+    const isNothing = answer.value === undefined
+    const [room, other] = isNothing
+      ? [this.#nothing, this.#something]
+      : [this.#something, this.#nothing]
+    other.delete(key)
+    room.set(key, answer)
   }
 
   // What was announced while it was read may or may not be in it.

@@ -134,7 +134,7 @@ function readOrigin(deps: ServerDeps, request: FastifyRequest, reply: FastifyRep
 
 async function tenantOf(deps: ServerDeps, state: State): Promise<Tenant> {
   state.claim ??= readClaim(deps, state)
-  state.found = await deps.lookups.tenant(state.claim, state.patience, state.found)
+  state.found = await deps.lookups.tenant(state.claim, state, state.found)
   state.tenant = openTenant(state.found.value)
   return state.tenant
 }
