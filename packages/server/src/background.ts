@@ -11,20 +11,28 @@ export interface Background {
   assertRoom(): void
   /** Resolves when everything started so far has ended. */
   drain(): Promise<void>
+  /** For those who watch; `failed` counts what was dropped too, by the name of the work. */
+  figures(): { pending: number; failed: ReadonlyMap<string, number> }
 }
 
 export function createBackground(log: Logger): Background {
   const pending = new Set<Promise<void>>()
+  const failed = new Map<string, number>()
+  const fail = (work: string) => failed.set(work, (failed.get(work) ?? 0) + 1)
   return {
     run(name, work) {
       if (pending.size >= MAX_PENDING) {
+        fail(name)
         log.error({ work: name }, 'background work was dropped: too much is pending')
         return
       }
       // In a later turn: nothing of it may delay, or be measured in, the reply.
       const done = new Promise<void>((resolve) => setImmediate(resolve))
         .then(work)
-        .catch((err: unknown) => log.error({ err, work: name }, 'background work failed'))
+        .catch((err: unknown) => {
+          fail(name)
+          log.error({ err, work: name }, 'background work failed')
+        })
         .finally(() => pending.delete(done))
       pending.add(done)
     },
@@ -35,5 +43,6 @@ export function createBackground(log: Logger): Background {
     async drain() {
       while (pending.size > 0) await Promise.all(pending)
     },
+    figures: () => ({ pending: pending.size, failed }),
   }
 }

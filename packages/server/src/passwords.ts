@@ -31,13 +31,16 @@ export interface Passwords {
    * such user) it does the work of argon2id and says no; a wrong password never costs less. Throws 503 when too many wait already.
    */
   check(password: string, stored: string | null | undefined): Promise<PasswordCheck>
+  /** How the queue does, for those who watch. */
+  figures(): { running: number; waiting: number }
 }
 
 export function createPasswords(): Passwords {
-  const inTurn = boundedQueue(WORKERS, MAX_WAITING)
+  const { inTurn, figures } = boundedQueue(WORKERS, MAX_WAITING)
   return {
     hash: (password) => inTurn(() => hash(password, PARAMETERS)),
     check: (password, stored) => inTurn(() => checkAgainst(password, stored ?? '')),
+    figures,
   }
 }
 
@@ -75,20 +78,23 @@ async function checkPasslib(password: string, stored: string): Promise<boolean> 
 function boundedQueue(workers: number, maxWaiting: number) {
   let running = 0
   const waiting: (() => void)[] = []
-  return async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (running >= workers) {
-      if (waiting.length >= maxWaiting) {
-        throw unavailable('signin.busy', 'Too many sign-ins at once; try again')
+  return {
+    figures: () => ({ running, waiting: waiting.length }),
+    async inTurn<T>(work: () => Promise<T>): Promise<T> {
+      if (running >= workers) {
+        if (waiting.length >= maxWaiting) {
+          throw unavailable('signin.busy', 'Too many sign-ins at once; try again')
+        }
+        await new Promise<void>((resolve) => waiting.push(resolve))
+      } else running++
+      try {
+        return await work()
+      } finally {
+        // The place passes to the next in line; only when nobody waits is it free.
+        const next = waiting.shift()
+        if (next === undefined) running--
+        else next()
       }
-      await new Promise<void>((resolve) => waiting.push(resolve))
-    } else running++
-    try {
-      return await work()
-    } finally {
-      // The place passes to the next in line; only when nobody waits is it free.
-      const next = waiting.shift()
-      if (next === undefined) running--
-      else next()
-    }
+    },
   }
 }

@@ -97,7 +97,8 @@ function createWatch() {
     seen,
     note,
     doors: watchedDoors,
-    passwords: ({ hash, check }: Passwords): Passwords => ({
+    passwords: ({ hash, check, figures }: Passwords): Passwords => ({
+      figures,
       hash(password) {
         note('hash')
         return hash(password)

@@ -21,6 +21,8 @@ export interface Feed {
   stop(): Promise<void>
   /** Has all arrived that was committed until a second ago? To be asked at the moment of use. */
   isFresh(): boolean
+  /** How often its connection was lost or could not be made. */
+  failures(): number
   /** Milliseconds since the last beat that has returned was sent; Infinity before the first. */
   age(): number
   /**
@@ -45,6 +47,7 @@ export function createFeed(settings: FeedSettings): Feed {
   let running: Promise<void> | undefined
   let beats: Beats | undefined
   let lastBeat: Moment | undefined
+  const failed = counted(settings.onError)
   const age = () => (lastBeat === undefined ? Number.POSITIVE_INFINITY : since(lastBeat))
 
   async function beOn(client: pg.Client, current: Beats): Promise<never> {
@@ -79,9 +82,10 @@ export function createFeed(settings: FeedSettings): Feed {
   return {
     announcements,
     age,
+    failures: failed.times,
     isFresh: () => age() <= MAX_AGE_MS,
     start() {
-      running ??= keepTrying(listen, settings.onError, stopped.signal)
+      running ??= keepTrying(listen, failed.tell, stopped.signal)
     },
     async stop() {
       stopped.abort()
@@ -90,6 +94,17 @@ export function createFeed(settings: FeedSettings): Feed {
     async catchUp() {
       const caughtUp = await beats?.returns(CATCH_UP_MS).catch(() => false)
       if (!caughtUp) announcements.add(EVERYTHING)
+    },
+  }
+}
+
+function counted(onError: (error: Error) => void) {
+  let times = 0
+  return {
+    times: () => times,
+    tell(error: Error) {
+      times++
+      onError(error)
     },
   }
 }

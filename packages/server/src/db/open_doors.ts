@@ -5,10 +5,21 @@ import { limits } from './role_settings.ts'
 import type { Role } from './setup.ts'
 import { createDoors, type OperatorDoors } from './tenancy.ts'
 
+/** How the pool of one door does, for those who watch. */
+export interface PoolFigures {
+  door: string
+  max: number
+  inUse: number
+  idle: number
+  /** Callers that wait for a connection. */
+  waiting: number
+}
+
 /** Doors over pools of their own. Close them when done. */
 export interface OpenDoors {
   doors: OperatorDoors
   pools: { app: pg.Pool; identity: pg.Pool; platform?: pg.Pool }
+  figures(): PoolFigures[]
   close(): Promise<void>
 }
 
@@ -37,8 +48,14 @@ export function openDoors(config: CommandConfig, onError: (error: Error) => void
   return {
     doors: createDoors(pools, config.DB_PREPARED === 'on'),
     pools,
+    figures: () => Object.entries(pools).map(([door, it]) => figuresOf(door, it)),
     async close() {
       await Promise.all(Object.values(pools).map((it) => it.end()))
     },
   }
+}
+
+function figuresOf(door: string, pool: pg.Pool): PoolFigures {
+  const { totalCount, idleCount: idle, waitingCount: waiting } = pool
+  return { door, max: pool.options.max, inUse: totalCount - idle, idle, waiting }
 }

@@ -41,6 +41,14 @@ interface Place {
   since: number
 }
 
+/** How a queue does, for those who watch. */
+export interface QueueFigures {
+  running: number
+  waiting: number
+  /** Told 503, since the start. */
+  refused: number
+}
+
 /** Hands out turns, round and round over all who wait; first come, first served within one key. */
 export class FairQueue {
   readonly #limits: QueueLimits
@@ -49,6 +57,7 @@ export class FairQueue {
   readonly #ready = new Set<Line>()
   // Oldest first.
   readonly #places = new Set<Place>()
+  #refused = 0
 
   constructor(limits: QueueLimits) {
     this.#limits = limits
@@ -57,6 +66,12 @@ export class FairQueue {
   /** How many keys have work or wait. */
   get size(): number {
     return this.#lines.size
+  }
+
+  figures(): QueueFigures {
+    let waiting = 0
+    for (const line of this.#lines.values()) waiting += line.waiting.size
+    return { running: this.#places.size, waiting, refused: this.#refused }
   }
 
   /**
@@ -84,7 +99,7 @@ export class FairQueue {
     const line = this.#lineOf(turn)
     if (line.waiting.size >= this.#limits.waiting) {
       this.#review(line)
-      throw busy()
+      throw this.#busy()
     }
     return new Promise((resolve, reject) => {
       const leave = () => {
@@ -102,13 +117,18 @@ export class FairQueue {
         reject(error)
       }
       const onClose = () => refuse(cutOff())
-      const timer = setTimeout(() => refuse(busy()), ms)
+      const timer = setTimeout(() => refuse(this.#busy()), ms)
       turn.client.once('close', onClose)
       line.waiting.add(start)
       this.#review(line)
       // There is a place at once where this line's limit was just raised.
       this.#handOut()
     })
+  }
+
+  #busy(): AppError {
+    this.#refused++
+    return unavailable('tenant.busy', 'Too many requests at once; try again')
   }
 
   #hasRoom(): boolean {
@@ -161,10 +181,6 @@ export class FairQueue {
     else this.#ready.delete(line)
     if (line.running + line.waiting.size === 0) this.#lines.delete(line.key)
   }
-}
-
-function busy(): AppError {
-  return unavailable('tenant.busy', 'Too many requests at once; try again')
 }
 
 // Nobody hears it; it ends the request, and says in the log why.

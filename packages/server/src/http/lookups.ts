@@ -56,6 +56,8 @@ export interface LookupFigures {
   /** Age of the last beat that returned, in milliseconds; null before the first. */
   feedAgeMs: number | null
   fresh: boolean
+  /** How often the feed's connection was lost or could not be made. */
+  feedFailures: number
   tenants: CacheFigures
   /** How many hosts are remembered to be nobody's. */
   unknownHosts: number
@@ -95,6 +97,7 @@ export function createLookups({ config, doors, feed, policy, tokens }: LookupDep
     figures: () => ({
       feedAgeMs: Number.isFinite(feed.age()) ? feed.age() : null,
       fresh: feed.isFresh(),
+      feedFailures: feed.failures(),
       tenants: figuresOf(tenants),
       unknownHosts: tenants.nothingSize,
       actors: figuresOf(actors),

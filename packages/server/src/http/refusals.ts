@@ -18,6 +18,16 @@ export interface Refusals {
   note(tenantId: string, request: RequestInfo, refusal: Refusal): void
   /** Writes what is still being counted; called at shutdown. */
   flush(): Promise<void>
+  figures(): RefusalFigures
+}
+
+/** What became of refusals, for those who watch. */
+export interface RefusalFigures {
+  /** Of the rows that were to be written: those that are, and those that could not be. */
+  written: number
+  failed: number
+  /** Refusals that have no row of their own. */
+  counted: number
 }
 
 interface Window {
@@ -35,6 +45,7 @@ interface Window {
 export function createRefusals(doors: Doors, onError: (error: unknown) => void): Refusals {
   const windows = new Map<string, Window>()
   const writing = new Set<Promise<void>>()
+  const figures = { written: 0, failed: 0, counted: 0 }
 
   function write(tenantId: string, request: RequestInfo, refusal: Refusal): void {
     const done = doors
@@ -42,7 +53,11 @@ export function createRefusals(doors: Doors, onError: (error: unknown) => void):
         const { about, ...entry } = refusal
         await recordAudit(db, request, { ...entry, ...(await memberAs(db, about)) })
       })
-      .catch(onError)
+      .then(() => void figures.written++)
+      .catch((error: unknown) => {
+        figures.failed++
+        onError(error)
+      })
       .finally(() => writing.delete(done))
     writing.add(done)
   }
@@ -67,6 +82,7 @@ export function createRefusals(doors: Doors, onError: (error: unknown) => void):
       const window = windows.get(key)
       if (window !== undefined) {
         window.suppressed++
+        figures.counted++
         return
       }
       const oldest = windows.keys().next().value
@@ -75,12 +91,14 @@ export function createRefusals(doors: Doors, onError: (error: unknown) => void):
       // Too many at once, from everywhere: this one is counted and not told.
       const crowded = writing.size >= MAX_WRITING
       windows.set(key, { tenantId, action, subject, suppressed: crowded ? 1 : 0, timer })
-      if (!crowded) write(tenantId, request, refusal)
+      if (crowded) figures.counted++
+      else write(tenantId, request, refusal)
     },
     async flush() {
       for (const key of [...windows.keys()]) close(key)
       while (writing.size > 0) await Promise.all(writing)
     },
+    figures: () => figures,
   }
 }
 

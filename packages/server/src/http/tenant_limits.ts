@@ -2,7 +2,7 @@ import type { Config } from '../config.ts'
 import type { RequestInfo, Tenant } from '../context.ts'
 import type { Patience } from '../patience.ts'
 import { addressSubject } from './address.ts'
-import { type Client, FairQueue } from './fair_queue.ts'
+import { type Client, FairQueue, type QueueFigures } from './fair_queue.ts'
 import { limits } from './limits.ts'
 import { createRequestRate } from './request_rate.ts'
 import type { Route } from './route.ts'
@@ -29,6 +29,8 @@ export interface TenantLimits {
    * the work is done. Throws 503 when too many wait already, or for too long.
    */
   inTurn<T>(request: Waiting, work: () => Promise<T>): Promise<T>
+  /** By lane; none where there are no limits. */
+  figures(): Record<string, QueueFigures>
 }
 
 export function createTenantLimits(config: Config): TenantLimits {
@@ -54,6 +56,7 @@ export function createTenantLimits(config: Config): TenantLimits {
       const atOnce = tenant.limits.concurrency ?? usual
       return lane.inTurn({ key: tenant.id, atOnce, ...waiting }, work)
     },
+    figures: () => ({ public: lanes.public.figures(), signed_in: lanes.signedIn.figures() }),
   }
 }
 
@@ -61,6 +64,7 @@ const unlimited: TenantLimits = {
   spend() {},
   spendAsStranger() {},
   inTurn: (_, work) => work(),
+  figures: () => ({}),
 }
 
 // As many at work as there are connections: who has a place finds one free, so that nobody waits
