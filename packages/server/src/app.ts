@@ -2,16 +2,19 @@ import type { Logger } from 'pino'
 import { type Background, createBackground } from './background.ts'
 import type { Config } from './config.ts'
 import type { Feed } from './db/feed.ts'
+import type { OpenDoors } from './db/open_doors.ts'
 import type { Doors } from './db/tenancy.ts'
 import type { App } from './define_app.ts'
 import { checkRoutes } from './http/check_routes.ts'
 import { devPages } from './http/dev_pages.ts'
 import { docsPages } from './http/docs_page.ts'
+import { type FinishedRequest, logFinished } from './http/finished.ts'
 import { createHealth } from './http/health.ts'
 import { createLookups, type LookupFigures } from './http/lookups.ts'
 import { type OpenApiDocument, openApiDocument, openApiPage } from './http/openapi.ts'
 import type { Page } from './http/page.ts'
 import { createRefusals } from './http/refusals.ts'
+import { createRequestSpans, type RequestSpans } from './http/request_span.ts'
 import type { Route } from './http/route.ts'
 import { createServer, type HttpServer } from './http/server.ts'
 import { createTenantLimits } from './http/tenant_limits.ts'
@@ -26,6 +29,8 @@ import { sessionRoutes } from './modules/sessions/sessions.routes.ts'
 import { tenantRoutes } from './modules/tenants/tenants.routes.ts'
 import type { Passwords } from './passwords.ts'
 import { keyRing } from './secrets.ts'
+import { appFigures, type Watched } from './telemetry/app_figures.ts'
+import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import { createTokens } from './tokens.ts'
 
 const CLEANING_MS = 60_000
@@ -35,6 +40,8 @@ export interface AppDeps {
   config: Config
   secret: string
   doors: Doors
+  /** The pools behind the doors, where somebody is to watch them. */
+  pools?: Pick<OpenDoors, 'figures'>
   /** Started and stopped by whoever made it. One that never starts: every look-up asks the database. */
   feed: Feed
   log: Logger
@@ -49,6 +56,8 @@ export interface RunningApp {
   document: OpenApiDocument
   /** How the caches do. */
   figures(): LookupFigures
+  /** What Prometheus reads; undefined where METRICS_PORT is not set: then nothing is counted. */
+  metrics: Metrics | undefined
   /** Makes /health/ready say no, and nothing else: the first step of shutting down. */
   drain(): void
   /** Resolves when all that replies did not wait for is done: mails, counted refusals. */
@@ -71,19 +80,13 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
   const cleaning = cleanRegularly(background, throttle)
   const { policy } = app
   const lookups = createLookups({ config, doors, feed, policy, tokens })
-  const routes = routesOf(app, {
-    config,
-    doors,
-    passwords,
-    refusals,
-    throttle,
-    tokens,
-    mail,
-    background,
-    appName: app.name,
-  })
+  const auth = { config, doors, passwords, refusals, throttle, tokens, mail, background }
+  const routes = routesOf(app, { ...auth, appName: app.name })
   const health = createHealth(doors, app.migrations, feed)
   const document = openApiDocument(app, routes, { version: app.version ?? '1.0.0' })
+  const limits = createTenantLimits(config)
+  const metrics = metricsOf(deps, { lookups, passwords, limits, refusals, background })
+  const spans = createRequestSpans(config.TRUST_PROXY)
   const server = await createServer({
     config,
     log,
@@ -94,10 +97,12 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
     tokens,
     keys,
     refusals,
-    limits: createTenantLimits(config),
+    limits,
     routes,
     pages: [...health.pages, openApiPage(document), ...pagesOf(deps)],
     constraints: app.constraints ?? {},
+    spans,
+    onFinished: observers(log, metrics, spans),
   })
   async function settle(): Promise<void> {
     await background.drain()
@@ -108,6 +113,7 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
     routes,
     document,
     figures: lookups.figures,
+    metrics,
     drain: health.drain,
     settle,
     async close() {
@@ -116,6 +122,24 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
       await server.close()
       await settle()
     },
+  }
+}
+
+function metricsOf(
+  { config, pools = { figures: () => [] } }: AppDeps,
+  watched: Omit<Watched, 'pools'>,
+): Metrics | undefined {
+  if (config.METRICS_PORT === undefined) return undefined
+  const figures = appFigures({ pools, ...watched })
+  return createMetrics({ tenants: config.METRICS_TENANTS, figures })
+}
+
+// In this order: the log line names the trace.
+function observers(log: Logger, metrics: Metrics | undefined, spans: RequestSpans | undefined) {
+  return (request: FinishedRequest) => {
+    logFinished(log, request, spans?.traceIdOf(request))
+    metrics?.record(request)
+    spans?.end(request)
   }
 }
 

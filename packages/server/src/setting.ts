@@ -97,6 +97,22 @@ export function smtpUrl(text: string): string {
   return text
 }
 
+export function httpUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username || url.password) {
+    throw new SettingFault('must look like http://localhost:4318, without a user')
+  }
+  return text.replace(/\/+$/, '')
+}
+
+/** What an Authorization header can carry (RFC 6750, 2.1), and too long to be guessed. */
+export function bearerToken(text: string): string {
+  if (!/^[\w\-.~+/]{16,}=*$/.test(text)) {
+    throw new SettingFault('must be 16 or more letters, digits and any of -._~+/')
+  }
+  return text
+}
+
 export function network(text: string): Network {
   try {
     return text.includes('/') ? range(text) : singleAddress(text)

@@ -1,7 +1,9 @@
 import { resolve } from 'node:path'
 import {
   baseDomain,
+  bearerToken,
   databaseUrl,
+  httpUrl,
   integer,
   list,
   network,
@@ -171,6 +173,32 @@ export const settings = {
     fallback: 'info',
     meaning: 'trace, debug, info, warn, error, fatal or silent',
     parse: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+  },
+  METRICS_PORT: {
+    meaning:
+      'port of a listener of its own for Prometheus, at `/metrics`. None: nothing is counted (docs/telemetry.md)',
+    parse: integer(0, 65535),
+  },
+  METRICS_HOST: {
+    fallback: '127.0.0.1',
+    meaning: 'address of that listener',
+    parse: text,
+  },
+  METRICS_TOKEN: {
+    secret: true,
+    meaning:
+      'at least 16 characters that have to be sent there as a bearer token. None: nobody is asked',
+    parse: bearerToken,
+  },
+  METRICS_TENANTS: {
+    fallback: '20',
+    meaning: 'how many tenants, the busiest, have request counts of their own there; 0 for none',
+    parse: integer(0, 1000),
+  },
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    meaning:
+      'where traces are sent, such as http://localhost:4318; needs packages that are installed only for this (docs/telemetry.md). None: nothing is traced',
+    parse: httpUrl,
   },
   DB_POOL_MAX: {
     fallback: '10',

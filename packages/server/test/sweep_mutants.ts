@@ -155,6 +155,17 @@ export const mutants = {
       if (query.refresh_token !== undefined) throw new Error(`cannot use ${query.refresh_token}`)
     },
   }),
+  coded: get('/api/coded', {
+    ...reads,
+    query: z.object({ password: z.string().optional() }),
+    handle: (_, { query }) => {
+      throw new AppError(
+        'conflict',
+        `password.${query.password}`,
+        'The code of this problem is made of its input',
+      )
+    },
+  }),
   note: post('/api/notes', {
     ...writes,
     query: z.object({ access_token: z.string().optional() }),

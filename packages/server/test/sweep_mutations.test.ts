@@ -21,7 +21,7 @@ let world: World
 beforeAll(async () => {
   const routes = [...app.routes, ...Object.values(mutants)]
   const bodies = { 'POST /api/halves': () => ({ name: 'half' }) }
-  world = await createWorld({ ...app, routes }, { bodies })
+  world = await createWorld({ ...app, routes }, { bodies, settings: { METRICS_PORT: '0' } })
 })
 afterAll(() => world.close())
 
@@ -166,9 +166,10 @@ describe('the lifecycle sweep finds', () => {
   })
 })
 
-test('the secrets sweep finds one in a reply, a log line and a row', async () => {
-  const { echo, crash, note } = mutants
-  const faults = await secretFaults({ ...world, routes: [echo, crash, note] })
+test('the secrets sweep finds one in a reply, a log line, a metric and a row', async () => {
+  const { echo, crash, coded, note } = mutants
+  const faults = await secretFaults({ ...world, routes: [echo, crash, coded, note] })
+  expect(faults).toContain('metric tenantry_problems_total: holds a secret or an e-mail')
   expect(faults).toContain('GET /api/echo: its reply repeats a secret')
   expect(faults).toContain('table tenantry.audit_logs: a row holds a secret')
   expect(faults.join('\n')).toMatch(/log line ".*": holds a secret/)

@@ -17,13 +17,14 @@ export async function assertPortFree({ PORT, HOST }: Config): Promise<void> {
   })
 }
 
-/** In plain words, why a server cannot listen. */
-export function listenFault(error: unknown, port: number, host: string): unknown {
+/** In plain words, why a server cannot listen. Its settings are PORT and HOST behind `prefix`. */
+export function listenFault(error: unknown, port: number, host: string, prefix = ''): unknown {
+  const [PORT, HOST] = [`${prefix}PORT`, `${prefix}HOST`]
   const words: Record<string, string> = {
-    EADDRINUSE: `port ${port} is in use: stop the other program or set PORT`,
-    EACCES: `port ${port} needs more rights than this user has: set PORT to 1024 or above`,
-    EADDRNOTAVAIL: `HOST ${host} is no address of this machine: set HOST to one, or to 127.0.0.1`,
-    ENOTFOUND: `HOST ${host} is not known: set HOST to an address, such as 127.0.0.1`,
+    EADDRINUSE: `port ${port} is in use: stop the other program or set ${PORT}`,
+    EACCES: `port ${port} needs more rights than this user has: set ${PORT} to 1024 or above`,
+    EADDRNOTAVAIL: `${HOST} ${host} is no address of this machine: set ${HOST} to one, or to 127.0.0.1`,
+    ENOTFOUND: `${HOST} ${host} is not known: set ${HOST} to an address, such as 127.0.0.1`,
   }
   const plain = words[errorCode(error)]
   return plain === undefined ? error : new OperatorError(plain, { cause: error })

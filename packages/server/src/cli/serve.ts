@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { createApp, type RunningApp } from '../app.ts'
 import type { Config } from '../config.ts'
@@ -14,10 +13,12 @@ import { createMail } from '../mail/mail.ts'
 import { createPasswords } from '../passwords.ts'
 import { banner } from './banner.ts'
 import type { Life } from './life.ts'
+import { exposeMetrics, trace } from './observe.ts'
 import { bringUpToDate } from './open_database.ts'
 import { listenFault } from './port.ts'
 import { secretKey } from './secret_key.ts'
 import { seedWhereEmpty } from './seed_demo.ts'
+import { within } from './within.ts'
 
 export interface Serving {
   app: App
@@ -50,12 +51,14 @@ export async function serve(life: Life, serving: Serving): Promise<void> {
   const passwords = createPasswords()
   if (!config.production) await seedWhereEmpty(config, database, app, opened.doors, passwords)
   life.assertOngoing()
+  await trace(life, serving)
   const feed = startFeed(life, serving, opened)
   const running = await createApp({
     app,
     config,
     secret,
     doors: opened.doors,
+    pools: opened,
     feed,
     log,
     passwords,
@@ -67,6 +70,7 @@ export async function serve(life: Life, serving: Serving): Promise<void> {
       log,
     }),
   })
+  await exposeMetrics(life, running, serving)
   life.atEnd(() => finish(running, life.hurried, serving))
   await listen(running, config)
   announce(serving)
@@ -144,10 +148,4 @@ async function finish(
   clearInterval(sweeper)
   http.closeAllConnections()
   await within(closed, POOLS_PATIENCE_MS)
-}
-
-/** Waits, but not for ever; tells whether the time was up. */
-async function within(work: Promise<void>, ms: number): Promise<boolean> {
-  const late = sleep(ms, true, { ref: false })
-  return Promise.race([work.then(() => false), late])
 }

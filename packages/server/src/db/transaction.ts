@@ -3,6 +3,7 @@ import { unavailable } from '../errors.ts'
 import type { Patience } from '../patience.ts'
 import { type BorrowedClient, borrow } from './borrowed_client.ts'
 import type { Statement } from './dialect.ts'
+import { recorded } from './transaction_span.ts'
 
 /** Longer than any request may take to arrive and be handled; nobody holds locks for longer. */
 const MAX_TRANSACTION_MS = 30_000
@@ -24,6 +25,7 @@ export class LazyTransaction {
   readonly #patience: Patience
   readonly #maxMs: number
   #openedAt = 0
+  #statements = 0
   #opening: Promise<Opened> | undefined
   #finished = false
 
@@ -38,6 +40,7 @@ export class LazyTransaction {
     if (this.#finished) {
       throw new Error('a query came after its transaction had ended: await every query')
     }
+    this.#statements++
     if (this.#opening !== undefined) {
       this.#assertInTime()
       return (await this.#opening).client.run(statement)
@@ -50,10 +53,15 @@ export class LazyTransaction {
   /** Ends with COMMIT when `work` succeeded and ROLLBACK when it did not; nothing if never opened. */
   async finish(outcome: 'commit' | 'rollback'): Promise<void> {
     this.#finished = true
-    if (this.#opening === undefined) return
-    if (outcome === 'commit') return commit((await this.#opening).client)
-    const opened = await this.#opening.catch(() => undefined)
-    if (opened !== undefined) await rollback(opened.client)
+    const opening = this.#opening
+    if (opening === undefined) return
+    const work = {
+      pool: this.#pool,
+      startedAt: this.#openedAt,
+      statements: this.#statements,
+      outcome,
+    }
+    await recorded(work, () => (outcome === 'commit' ? commit(opening) : rollback(opening)))
   }
 
   // Each statement has its limit, and so has the time between two; this is the limit of them all.
@@ -77,12 +85,15 @@ export async function runAlone(
   statement: Statement,
   patience: Patience,
 ): Promise<pg.QueryResult> {
-  const client = await borrow(pool, patience)
-  try {
-    return await client.runBatch([{ text: '', ...promptly(patience) }, statement])
-  } finally {
-    client.giveBack()
-  }
+  const work = { pool, startedAt: performance.now(), statements: 1, outcome: 'commit' } as const
+  return recorded(work, async () => {
+    const client = await borrow(pool, patience)
+    try {
+      return await client.runBatch([{ text: '', ...promptly(patience) }, statement])
+    } finally {
+      client.giveBack()
+    }
+  })
 }
 
 // What takes the server no time tells a slow statement from a server that does not answer at all:
@@ -91,7 +102,8 @@ function promptly({ leftMs }: Patience): Pick<Statement, 'query_timeout'> {
   return { query_timeout: leftMs }
 }
 
-async function commit(client: BorrowedClient): Promise<void> {
+async function commit(opening: Promise<Opened>): Promise<void> {
+  const { client } = await opening
   try {
     const { command } = await client.run({ text: 'COMMIT' })
     // COMMIT of a failed transaction "succeeds" and answers ROLLBACK: nothing was saved.
@@ -102,7 +114,8 @@ async function commit(client: BorrowedClient): Promise<void> {
   throw new Error('the transaction was rolled back: a failed query in it was ignored')
 }
 
-async function rollback(client: BorrowedClient): Promise<void> {
-  await client.run({ text: 'ROLLBACK' }).catch(() => {})
-  client.giveBack()
+async function rollback(opening: Promise<Opened>): Promise<void> {
+  const opened = await opening.catch(() => undefined)
+  await opened?.client.run({ text: 'ROLLBACK' }).catch(() => {})
+  opened?.client.giveBack()
 }

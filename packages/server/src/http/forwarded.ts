@@ -31,6 +31,11 @@ export function originOf(request: IncomingMessage, target: string, trusted: Netw
   }
 }
 
+/** Is a request brought by one of these networks? By its socket, whatever its headers say. */
+export function isTrustedPeer(request: IncomingMessage, trusted: Network[]): boolean {
+  return isTrusted(plainAddress(request.socket.remoteAddress ?? ''), trusted)
+}
+
 /** 400, in the words of the seed. */
 export function invalidHost(): AppError {
   return new AppError('invalid', 'host.invalid', 'Invalid host format')

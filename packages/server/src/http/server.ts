@@ -16,6 +16,7 @@ import { authorize } from './authorize.ts'
 import { checkRoutes } from './check_routes.ts'
 import { constantHeaders } from './constant_headers.ts'
 import { corsOptions, isPreflight } from './cors.ts'
+import type { FinishedRequest } from './finished.ts'
 import { invalidHost, originOf } from './forwarded.ts'
 import { addPage, createFramework, watchEventLoop } from './framework.ts'
 import { type Handled, handleRoute, type SignedIn } from './handle.ts'
@@ -28,6 +29,7 @@ import { problemHeaders, problemOf, publicError } from './problem.ts'
 import type { Refusals } from './refusals.ts'
 import { etagOf, hasEtag, locationOf, serializerOf } from './reply.ts'
 import { acceptableRequestId, newRequestId } from './request_id.ts'
+import type { RequestSpans } from './request_span.ts'
 import type { Answer } from './revocable_cache.ts'
 import type { Route } from './route.ts'
 import { createRouteIndex, noSuchRoute } from './route_index.ts'
@@ -50,6 +52,9 @@ export interface ServerDeps {
   routes: readonly Route[]
   pages: readonly Page[]
   constraints: ConstraintMeanings
+  /** Absent where nothing is traced. */
+  spans: Pick<RequestSpans, 'begin'> | undefined
+  onFinished(request: FinishedRequest): void
 }
 
 /** The server as its owner sees it: it listens and closes. */
@@ -66,6 +71,8 @@ interface State {
   tenant?: Tenant
   standing?: Answer<Actor | undefined>
   signedIn?: SignedIn
+  /** Of the problem it was told. */
+  code?: string
 }
 
 /**
@@ -87,6 +94,8 @@ export async function createServer(deps: ServerDeps): Promise<HttpServer> {
     reply.headers({ ...constantHeaders, 'x-request-id': state.info.id })
     assertWithinLimits(request.raw)
   })
+  const { spans } = deps
+  if (spans) app.addHook('onRequest', ({ raw }, reply, next) => spans.begin(raw, reply.raw, next))
   await watchEventLoop(app, deps.config.EVENT_LOOP_DELAY_MAX_MS)
   if (deps.config.CORS_ORIGINS.length > 0) await app.register(cors, corsOptions(deps.config))
   app.addHook('onRequest', async (request, reply) => {
@@ -111,7 +120,7 @@ export async function createServer(deps: ServerDeps): Promise<HttpServer> {
     throw noSuchRoute(index, request.url)
   })
   app.addHook('onResponse', async (request, reply) => {
-    logRequest(deps.log, request, reply, stateOf(request))
+    deps.onFinished(finished(request, reply, stateOf(request)))
   })
   return app
 }
@@ -272,6 +281,7 @@ function servedBy(request: FastifyRequest): { page?: Page; route?: Route } {
 
 function sendProblem(deps: ServerDeps, thrown: unknown, reply: FastifyReply, state: State) {
   const error = publicError(thrown, deps.constraints)
+  state.code = error.code
   if (error.kind === 'internal' || error.kind === 'unavailable') {
     const level = error.kind === 'internal' ? 'error' : 'warn'
     deps.log[level]({ request_id: state.info.id, err: error.cause ?? error }, error.message)
@@ -282,16 +292,18 @@ function sendProblem(deps: ServerDeps, thrown: unknown, reply: FastifyReply, sta
     .send(JSON.stringify(problemOf(error, state.info.id)))
 }
 
-// The route's pattern and never the query: neither a token nor an id of a person gets here.
-function logRequest(log: Logger, request: FastifyRequest, reply: FastifyReply, state: State): void {
-  log.info({
-    request_id: state.info.id,
+function finished(request: FastifyRequest, reply: FastifyReply, state: State): FinishedRequest {
+  const { startedAt, info, code, tenant, signedIn } = state
+  const { page, route } = servedBy(request)
+  return {
+    raw: request.raw,
     method: request.method,
-    route: servedBy(request).route?.path ?? servedBy(request).page?.path ?? '(none)',
+    served: route ?? page,
     status: reply.statusCode,
-    ms: Math.round((performance.now() - state.startedAt) * 100) / 100,
-    tenant_id: state.tenant?.id,
-    user_id: state.signedIn?.actor.user.id,
-    address: state.info.address,
-  })
+    ms: performance.now() - startedAt,
+    code,
+    info,
+    tenantId: tenant?.id,
+    userId: signedIn?.actor.user.id,
+  }
 }

@@ -89,6 +89,7 @@ export async function startTestApp(
     config,
     secret: config.SECRET_KEY ?? SECRET,
     doors: opened.doors,
+    pools: opened,
     feed,
     log,
     passwords,

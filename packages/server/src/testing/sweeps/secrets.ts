@@ -9,7 +9,8 @@ import { bodyFor, type Inhabited, nameOf, pathIn, type World } from './world.ts'
 /**
  * Calls every route well and badly with passwords and tokens that are known, and looks for them where
  * none may be: in a reply (but for new tokens, in the one that issues them), a log line, a row of any
- * table, a mail (but for a reset token, in its own). Gives where one was found, never the secret.
+ * table, a mail (but for a reset token, in its own), the metrics (no address of a person either).
+ * Gives where one was found, never the secret.
  */
 export async function secretFaults(world: World): Promise<string[]> {
   const watch = watchReplies(secretsOf(world.b))
@@ -26,6 +27,7 @@ export async function secretFaults(world: World): Promise<string[]> {
     ...new Set([
       ...watch.faults,
       ...logFaults(world, secrets),
+      ...(await metricFaults(world, secrets)),
       ...(await mailFaults(world, secrets, resetToken)),
       ...(await rowFaults(secrets)),
     ]),
@@ -110,6 +112,14 @@ function logFaults({ api }: World, secrets: string[]): string[] {
     const { msg, route } = JSON.parse(line)
     return `log line "${msg ?? route}": holds a secret`
   })
+}
+
+async function metricFaults({ api, b }: World, secrets: string[]): Promise<string[]> {
+  const people = [...Object.values(b.users), b.spare].map((it) => it.email)
+  const lines = ((await api.running.metrics?.read()) ?? '').split('\n')
+  return lines
+    .filter((line) => holdsOne(line, [...secrets, ...people]))
+    .map((line) => `metric ${line.split('{', 1)[0]}: holds a secret or an e-mail`)
 }
 
 async function mailFaults({ api, b }: World, secrets: string[], own: string): Promise<string[]> {

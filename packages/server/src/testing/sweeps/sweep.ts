@@ -25,7 +25,7 @@ const PLANS_PATIENCE_MS = 600_000
 export function sweep(app: App, options: SweepOptions & { records: URL }): void {
   const record = (name: string) => fileURLToPath(new URL(name, options.records))
   const inWorld = async <T>(work: (world: World) => Promise<T>): Promise<T> => {
-    const settings = { LOG_LEVEL: 'debug', ...options.settings }
+    const settings = { LOG_LEVEL: 'debug', METRICS_PORT: '0', ...options.settings }
     const world = await createWorld(app, { ...options, settings })
     return work(world).finally(world.close)
   }
@@ -55,7 +55,7 @@ export function sweep(app: App, options: SweepOptions & { records: URL }): void 
     test('lets go of what is deleted, and keeps nothing that was refused (API-3)', async () => {
       expect(rest('lifecycle', await inWorld(lifecycleFaults))).toEqual([])
     })
-    test('keeps secrets out of logs, rows, mails and replies (AUD-1)', async () => {
+    test('keeps secrets out of logs, metrics, rows, mails and replies (AUD-1, OPS-8)', async () => {
       expect(rest('secrets', await inWorld(secretFaults))).toEqual([])
     })
     test('asks the database through the doors alone (POOL-1)', async () => {

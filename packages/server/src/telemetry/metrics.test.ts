@@ -1,0 +1,191 @@
+import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { app } from '../../../../starter/src/app.ts'
+import { startTestApp, type TestApp } from '../testing.ts'
+import { createMetrics } from './metrics.ts'
+
+let api: TestApp
+beforeAll(async () => {
+  api = await startTestApp(app, { METRICS_PORT: '0', METRICS_TENANTS: '2' })
+})
+afterAll(() => api.close())
+
+const read = () => api.running.metrics?.read() ?? ''
+
+/** The value of one series: its name with labels in the order they are written in, or 0. */
+async function numberOf(series: string): Promise<number> {
+  const line = (await read()).split('\n').find((it) => it.startsWith(`${series} `))
+  return Number(line?.slice(series.length + 1) ?? 0)
+}
+
+/** What `work` adds to each of the series. */
+async function addedBy(work: () => Promise<unknown>, series: Record<string, number>) {
+  const before = await Promise.all(Object.keys(series).map(numberOf))
+  await work()
+  const added = async () => {
+    const after = await Promise.all(Object.keys(series).map(numberOf))
+    return Object.fromEntries(
+      Object.keys(series).map((it, at) => [it, (after[at] ?? 0) - (before[at] ?? 0)]),
+    )
+  }
+  // A reply may be read before the server knows that it has left.
+  await expect.poll(added, { timeout: 10_000 }).toEqual(series)
+}
+
+const durations = (method: string, route: string, outcome: string, part = 'count') =>
+  `tenantry_http_request_duration_seconds_${part}{method="${method}",route="${route}",outcome="${outcome}"}`
+
+describe('the metrics', () => {
+  test('count requests by route, method and class of status', async () => {
+    const tenant = await api.makeTenant()
+    const user = await tenant.makeUser({ roles: ['operator'] })
+    const path = `/api/projects/${randomUUID()}`
+    const traffic = async () => {
+      for (let time = 0; time < 3; time++) await tenant.send({ path: '/api/auth/me', user })
+      await tenant.send({ path: '/api/auth/me?access_token=of-nobody' })
+      await tenant.send({ path, user })
+      await tenant.send({ method: 'DELETE', path, user })
+      await tenant.send({ path: '/api/nothing/here', user })
+    }
+    await addedBy(traffic, {
+      [durations('GET', '/api/auth/me', '2xx')]: 3,
+      [durations('GET', '/api/auth/me', '4xx')]: 1,
+      [durations('GET', '/api/projects/:project_id', '4xx')]: 1,
+      [durations('DELETE', '/api/projects/:project_id', '4xx')]: 1,
+      [durations('GET', '(none)', '4xx')]: 1,
+      'tenantry_problems_total{code="credentials.invalid"}': 1,
+      'tenantry_problems_total{code="access.denied"}': 1,
+      'tenantry_problems_total{code="resource.not_found"}': 2,
+    })
+  })
+
+  test('put durations into buckets that add up', async () => {
+    const tenant = await api.makeTenant()
+    await tenant.send({ path: '/' })
+    const text = await read()
+    const bucket =
+      /request_duration_seconds_bucket\{method="GET",route="\/",outcome="2xx",le="([^"]+)"\} (\d+)/g
+    const buckets = [...text.matchAll(bucket)].map(([, le, count]) => [le, Number(count)] as const)
+    const counts = buckets.map(([, count]) => count)
+    expect(buckets.length).toBeGreaterThan(10)
+    expect(counts).toEqual(counts.toSorted((a, b) => a - b))
+    expect(buckets.at(-1)).toEqual(['+Inf', await numberOf(durations('GET', '/', '2xx'))])
+    expect(await numberOf(durations('GET', '/', '2xx', 'sum'))).toBeGreaterThan(0)
+  })
+
+  test('count what was signed in, refused and written of it', async () => {
+    const tenant = await api.makeTenant()
+    const { email, password } = await tenant.makeUser()
+    const login = (body: object) => tenant.send({ method: 'POST', path: '/api/auth/login', body })
+    const traffic = async () => {
+      await login({ email, password })
+      await login({ email, password: 'a wrong one' })
+      await login({ email, password: 'another wrong one' })
+      await api.running.settle()
+    }
+    await addedBy(traffic, {
+      [durations('POST', '/api/auth/login', '2xx')]: 1,
+      [durations('POST', '/api/auth/login', '4xx')]: 2,
+      'tenantry_problems_total{code="credentials.wrong"}': 2,
+      'tenantry_refusals_total{fate="counted"}': 1,
+      // The first refusal, and the one row that counts those after it.
+      'tenantry_refusals_total{fate="written"}': 2,
+    })
+  })
+
+  test('tell how pools, caches, feed and queues do', async () => {
+    const tenant = await api.makeTenant()
+    const user = await tenant.makeUser({ roles: ['operator'] })
+    await tenant.send({ path: '/api/auth/me', user })
+    const hits = 'tenantry_cache_hits_total{cache="actors"}'
+    await addedBy(() => tenant.send({ path: '/api/auth/me', user }), { [hits]: 1 })
+    expect(await numberOf('tenantry_db_connections_max{door="app"}')).toBe(5)
+    expect(await numberOf('tenantry_db_connections{door="app",state="idle"}')).toBeGreaterThan(0)
+    expect(await numberOf('tenantry_cache_entries{cache="tokens"}')).toBeGreaterThan(0)
+    expect(await numberOf('tenantry_feed_fresh')).toBe(1)
+    expect(await numberOf('tenantry_feed_age_seconds')).toBeLessThan(5)
+    const always = ['feed_failures_total', 'queue_running', 'queue_waiting', 'queue_refused_total']
+    const more = ['hashing_running', 'hashing_waiting', 'background_pending', 'info']
+    const text = await read()
+    for (const name of [...always, ...more])
+      expect(text).toMatch(new RegExp(`^tenantry_${name}`, 'm'))
+    expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds \d/m)
+    expect(text).toMatch(/^process_resident_memory_bytes \d/m)
+  })
+
+  test('tell of connections that are in use, and of who waits for one', async () => {
+    let release = () => {}
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const holding = Array.from({ length: 6 }, () =>
+      api.doors.inTenant(randomUUID(), async (db) => {
+        await sql`select 1`.execute(db)
+        await released
+      }),
+    )
+    const figures = async () => [
+      await numberOf('tenantry_db_waiting{door="app"}'),
+      await numberOf('tenantry_db_connections{door="app",state="in_use"}'),
+    ]
+    await expect.poll(figures, { timeout: 10_000 }).toEqual([1, 5])
+    release()
+    await Promise.all(holding)
+    await expect.poll(figures, { timeout: 10_000 }).toEqual([0, 0])
+  })
+
+  test('name as many tenants as they may, and the rest together (OPS-8)', async () => {
+    const tenants = await Promise.all(Array.from({ length: 6 }, () => api.makeTenant()))
+    for (const tenant of tenants) await tenant.send({ path: '/' })
+    const text = await read()
+    const named = [
+      ...text.matchAll(/^tenantry_tenant_requests_total\{tenant_id="([^"]+)",outcome="2xx"\}/gm),
+    ]
+    const ids = named.map(([, id]) => id)
+    expect(ids).toHaveLength(3)
+    expect(ids).toContain('other')
+    expect(
+      await numberOf('tenantry_tenant_requests_total{tenant_id="other",outcome="2xx"}'),
+    ).toBeGreaterThanOrEqual(4)
+    for (const { subdomain } of tenants) expect(text).not.toContain(subdomain)
+  })
+
+  test('are the ones that docs/telemetry.md lists', async () => {
+    const guide = await readFile(new URL('../../../../docs/telemetry.md', import.meta.url), 'utf8')
+    const listed =
+      guide.split('### What to be woken by')[0]?.match(/(?<=`)tenantry_\w+(?=`)/g) ?? []
+    const served = (await read()).match(/(?<=^# TYPE )tenantry_\w+/gm) ?? []
+    expect([...new Set(listed)].sort()).toEqual([...served].sort())
+  })
+
+  test('are not made where nobody asked for them', async () => {
+    const quiet = await startTestApp(app)
+    expect(quiet.running.metrics).toBeUndefined()
+    await quiet.close()
+  })
+})
+
+test('whatever strangers send, the number of series is bounded (OPS-8)', async () => {
+  const metrics = createMetrics({ tenants: 0, figures: [] })
+  const record = (method: string, code: string, tenantId: string) =>
+    metrics.record({
+      raw: {} as never,
+      method,
+      served: undefined,
+      status: 404,
+      ms: 1,
+      code,
+      info: { id: '', address: '', userAgent: '' },
+      tenantId,
+      userId: undefined,
+    })
+  for (let at = 0; at < 2_000; at++) record(`M-${at}`, `code.${at}`, `tenant ${at}`)
+  const text = await metrics.read()
+  const series = text.match(/^tenantry_\w+/gm) ?? []
+  expect(series.length).toBeLessThan(400)
+  expect(text).toContain('tenantry_problems_total{code="other"} 1700')
+  expect(text).toMatch(/_count\{method="other",route="\(none\)",outcome="4xx"\} 2000/)
+  expect(text).not.toContain('tenantry_tenant_requests_total')
+})

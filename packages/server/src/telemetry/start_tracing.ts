@@ -1,0 +1,62 @@
+import { DiagLogLevel, diag } from '@opentelemetry/api'
+import type { Logger } from 'pino'
+import { OperatorError } from '../operator_error.ts'
+
+export interface TracingSettings {
+  /** Where OTLP over HTTP is taken, without the path. */
+  endpoint: string
+  /** What the traces are from, unless OTEL_SERVICE_NAME says otherwise. */
+  service: string
+  version: string
+  log: Logger
+}
+
+const PACKAGES = [
+  '@opentelemetry/sdk-trace-node',
+  '@opentelemetry/exporter-trace-otlp-http',
+  '@opentelemetry/resources',
+]
+
+/**
+ * Registers the OpenTelemetry SDK, which sends what is traced to `endpoint`. Its other settings are
+ * its own variables of the environment (OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS, ...). Gives
+ * what sends the rest and ends it. Throws an OperatorError where its packages are not installed.
+ */
+export async function startTracing(settings: TracingSettings): Promise<() => Promise<void>> {
+  const { NodeTracerProvider, BatchSpanProcessor, OTLPTraceExporter, resourceOf } = await loadSdk()
+  diag.setLogger(diagnostics(settings.log), { logLevel: DiagLogLevel.WARN })
+  const exporter = new OTLPTraceExporter({ url: `${settings.endpoint}/v1/traces` })
+  const provider = new NodeTracerProvider({
+    resource: resourceOf({ 'service.name': settings.service, 'service.version': settings.version }),
+    spanProcessors: [new BatchSpanProcessor(exporter)],
+  })
+  provider.register()
+  return () => provider.shutdown()
+}
+
+// Loaded for those who trace, and for nobody else.
+async function loadSdk() {
+  try {
+    const [sdk, otlp, resources] = await Promise.all([
+      import('@opentelemetry/sdk-trace-node'),
+      import('@opentelemetry/exporter-trace-otlp-http'),
+      import('@opentelemetry/resources'),
+    ])
+    const { resourceFromAttributes, detectResources, envDetector } = resources
+    const resourceOf = (attributes: Record<string, string>) =>
+      resourceFromAttributes(attributes).merge(detectResources({ detectors: [envDetector] }))
+    return { ...sdk, ...otlp, resourceOf }
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error
+    const install = `npm install ${PACKAGES.join(' ')}`
+    const words = `OTEL_EXPORTER_OTLP_ENDPOINT needs packages that are not installed: ${install}`
+    throw new OperatorError(words, { cause: error })
+  }
+}
+
+// A collector that cannot be reached is a line in the log and nothing else.
+function diagnostics(log: Logger) {
+  const warn = (message: string) => log.warn(`traces: ${message}`)
+  const ignore = () => {}
+  return { error: warn, warn, info: ignore, debug: ignore, verbose: ignore }
+}
