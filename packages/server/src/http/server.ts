@@ -1,54 +1,46 @@
 import cors from '@fastify/cors'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
-import type { Config } from '../config.ts'
-import type { Actor, RequestInfo, Tenant } from '../context.ts'
 import type { ConstraintMeanings } from '../db/database_error.ts'
 import type { Feed } from '../db/feed.ts'
 import type { Doors } from '../db/tenancy.ts'
-import { Patience } from '../patience.ts'
 import type { Policy } from '../policy.ts'
 import type { KeyRing } from '../secrets.ts'
-import type { AccessClaims, Tokens } from '../tokens.ts'
-import { byActor } from './audit.ts'
-import { bearerToken, unauthenticated, verifyToken } from './authenticate.ts'
-import { authorize } from './authorize.ts'
+import type { Tokens } from '../tokens.ts'
+import {
+  type AdmissionDeps,
+  admit,
+  assertStillLetIn,
+  newState,
+  type RequestState,
+  readOrigin,
+  signIn,
+  tenantOf,
+} from './admission.ts'
 import { checkRoutes } from './check_routes.ts'
 import { constantHeaders } from './constant_headers.ts'
 import { corsOptions, isPreflight } from './cors.ts'
 import type { FinishedRequest } from './finished.ts'
-import { invalidHost, originOf } from './forwarded.ts'
 import { addPage, createFramework, watchEventLoop } from './framework.ts'
-import { type Handled, handleRoute, type SignedIn } from './handle.ts'
-import { canonicalHost, claimOf, type HostClaim } from './host.ts'
+import { type Handled, handleRoute } from './handle.ts'
 import { assertMediaType, readInput } from './input.ts'
 import { assertWithinLimits } from './limits.ts'
-import type { Lookups } from './lookups.ts'
 import type { Page } from './page.ts'
 import { problemHeaders, problemOf, publicError } from './problem.ts'
-import type { Refusals } from './refusals.ts'
 import { etagOf, hasEtag, locationOf, serializerOf } from './reply.ts'
-import { acceptableRequestId, newRequestId } from './request_id.ts'
 import type { RequestSpans } from './request_span.ts'
-import type { Answer } from './revocable_cache.ts'
 import type { Route } from './route.ts'
 import { createRouteIndex, noSuchRoute } from './route_index.ts'
-import { type FoundTenant, openTenant } from './tenant.ts'
-import type { TenantLimits } from './tenant_limits.ts'
 import { untilHeard } from './until_heard.ts'
 
 /** What the pipeline needs; made once, in createApp. */
-export interface ServerDeps {
-  config: Config
+export interface ServerDeps extends AdmissionDeps {
   log: Logger
   doors: Doors
   feed: Pick<Feed, 'catchUp'>
-  lookups: Lookups
   policy: Policy
   tokens: Tokens
   keys: KeyRing
-  refusals: Refusals
-  limits: TenantLimits
   routes: readonly Route[]
   pages: readonly Page[]
   constraints: ConstraintMeanings
@@ -60,21 +52,6 @@ export interface ServerDeps {
 /** The server as its owner sees it: it listens and closes. */
 export type HttpServer = FastifyInstance
 
-/** What is known of a request so far; each step of the pipeline adds to it. */
-interface State {
-  startedAt: number
-  patience: Patience
-  info: RequestInfo
-  host: string
-  claim?: HostClaim
-  found?: Answer<FoundTenant | undefined>
-  tenant?: Tenant
-  standing?: Answer<Actor | undefined>
-  signedIn?: SignedIn
-  /** Of the problem it was told. */
-  code?: string
-}
-
 /**
  * The HTTP server: every request takes these steps, in this order. Throws where a route is not one
  * the kernel can serve.
@@ -83,7 +60,7 @@ export async function createServer(deps: ServerDeps): Promise<HttpServer> {
   checkRoutes(deps.routes, deps.policy)
   const app = await createFramework()
   const index = createRouteIndex([...deps.routes, ...deps.pages])
-  const states = new WeakMap<FastifyRequest, State>()
+  const states = new WeakMap<FastifyRequest, RequestState>()
   const stateOf = (request: FastifyRequest) => states.get(request) ?? newState(deps.config)
 
   // First of all: a route keeps the error handler that stands when it is added.
@@ -102,15 +79,16 @@ export async function createServer(deps: ServerDeps): Promise<HttpServer> {
     const { page, route } = servedBy(request)
     if (page !== undefined) return
     const state = stateOf(request)
-    readOrigin(deps, request, reply, state)
+    readOrigin(deps, request.raw, request.originalUrl, state)
+    reply.header('x-request-id', state.info.id)
     const tenant = await tenantOf(deps, state)
     if (isPreflight(deps.config, request.raw)) return reply.status(204).send()
     const needsNobody = route === undefined || route.access === 'public'
     if (needsNobody) deps.limits.spendAsStranger(tenant, state.info)
     if (route === undefined) throw noSuchRoute(index, request.url)
     if (needsNobody) return
-    const { actor } = await signIn(deps, request, tenant, state)
-    admit(deps, route, actor, tenant, state)
+    await signIn(deps, request.raw.rawHeaders, tenant, state)
+    admit(deps, route, tenant, state)
   })
   // Here the framework reads the body, for those who may send one; the route's handler follows.
 
@@ -125,100 +103,11 @@ export async function createServer(deps: ServerDeps): Promise<HttpServer> {
   return app
 }
 
-function newState({ DB_WAIT_MS }: Config, userAgent = ''): State {
-  const info = { id: newRequestId(), address: '', userAgent: userAgent.slice(0, 512) }
-  return { startedAt: performance.now(), patience: new Patience(DB_WAIT_MS), info, host: '' }
-}
-
-function readOrigin(deps: ServerDeps, request: FastifyRequest, reply: FastifyReply, state: State) {
-  const origin = originOf(request.raw, request.originalUrl, deps.config.TRUST_PROXY)
-  state.info = { ...state.info, address: origin.address }
-  state.host = origin.host
-  const given = origin.viaProxy ? acceptableRequestId(request.headers['x-request-id']) : undefined
-  if (given !== undefined) {
-    state.info = { ...state.info, id: given }
-    reply.header('x-request-id', given)
-  }
-}
-
-async function tenantOf(deps: ServerDeps, state: State): Promise<Tenant> {
-  state.claim ??= readClaim(deps, state)
-  state.found = await deps.lookups.tenant(state.claim, state, state.found)
-  state.tenant = openTenant(state.found.value)
-  return state.tenant
-}
-
-function readClaim(deps: ServerDeps, state: State): HostClaim {
-  const host = canonicalHost(state.host)
-  if (host === undefined) throw invalidHost()
-  return claimOf(host, deps.config)
-}
-
-async function signIn(
-  deps: ServerDeps,
-  request: FastifyRequest,
-  tenant: Tenant,
-  state: State,
-): Promise<SignedIn> {
-  const claims = await claimsIn(deps, request, tenant, state).catch((error: unknown) => {
-    deps.limits.spendAsStranger(tenant, state.info)
-    throw error
-  })
-  // Not before: whoever sends no token of ours must not use up what those have who do.
-  deps.limits.spend(tenant)
-  return recognise(deps, claims, tenant, state)
-}
-
-async function claimsIn(
-  { lookups: { verifyAccess }, tokens: { belongTo }, refusals }: ServerDeps,
-  request: FastifyRequest,
-  tenant: Tenant,
-  { info }: State,
-): Promise<AccessClaims> {
-  const token = bearerToken(request.raw.rawHeaders)
-  return verifyToken({ verifyAccess, belongTo }, token, tenant, () =>
-    refusals.note(tenant.id, info, { action: 'token.foreign' }),
-  )
-}
-
-async function recognise(
-  deps: ServerDeps,
-  claims: AccessClaims,
-  tenant: Tenant,
-  state: State,
-): Promise<SignedIn> {
-  state.standing = await deps.lookups.actor(tenant, claims, state.patience, state.standing)
-  const actor = state.standing.value
-  if (actor === undefined) throw unauthenticated()
-  state.signedIn = { actor, claims }
-  return state.signedIn
-}
-
-// What let a request in may be gone by the time its body has arrived, or its answer been read. Costs
-// nothing where nothing was announced. Throws what the request would be told if it came now.
-async function assertStillLetIn(deps: ServerDeps, route: Route, state: State): Promise<Tenant> {
-  const tenant = await tenantOf(deps, state)
-  if (state.signedIn === undefined) return tenant
-  const { actor } = await recognise(deps, state.signedIn.claims, tenant, state)
-  admit(deps, route, actor, tenant, state)
-  return tenant
-}
-
-function admit(deps: ServerDeps, route: Route, actor: Actor, tenant: Tenant, state: State): void {
-  try {
-    authorize(route, actor)
-  } catch (error) {
-    const meta = { method: route.method, path: route.path }
-    deps.refusals.note(tenant.id, state.info, { action: 'access.denied', meta, ...byActor(actor) })
-    throw error
-  }
-}
-
 function addRoute(
   app: FastifyInstance,
   deps: ServerDeps,
   route: Route,
-  stateOf: (request: FastifyRequest) => State,
+  stateOf: (request: FastifyRequest) => RequestState,
 ): void {
   const url = route.path
   const read = deps.routes.find((it) => it.method === 'GET' && it.path === url)
@@ -279,7 +168,7 @@ function servedBy(request: FastifyRequest): { page?: Page; route?: Route } {
   return request.routeOptions.config as { page?: Page; route?: Route }
 }
 
-function sendProblem(deps: ServerDeps, thrown: unknown, reply: FastifyReply, state: State) {
+function sendProblem(deps: ServerDeps, thrown: unknown, reply: FastifyReply, state: RequestState) {
   const error = publicError(thrown, deps.constraints)
   state.code = error.code
   if (error.kind === 'internal' || error.kind === 'unavailable') {
@@ -292,7 +181,11 @@ function sendProblem(deps: ServerDeps, thrown: unknown, reply: FastifyReply, sta
     .send(JSON.stringify(problemOf(error, state.info.id)))
 }
 
-function finished(request: FastifyRequest, reply: FastifyReply, state: State): FinishedRequest {
+function finished(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  state: RequestState,
+): FinishedRequest {
   const { startedAt, info, code, tenant, signedIn } = state
   const { page, route } = servedBy(request)
   return {

@@ -1,0 +1,149 @@
+import type { IncomingMessage } from 'node:http'
+import type { Config } from '../config.ts'
+import type { Actor, RequestInfo, Tenant } from '../context.ts'
+import { Patience } from '../patience.ts'
+import type { AccessClaims, Tokens } from '../tokens.ts'
+import { byActor } from './audit.ts'
+import { bearerToken, unauthenticated, verifyToken } from './authenticate.ts'
+import { authorize } from './authorize.ts'
+import { invalidHost, originOf } from './forwarded.ts'
+import type { SignedIn } from './handle.ts'
+import { canonicalHost, claimOf, type HostClaim } from './host.ts'
+import type { Lookups } from './lookups.ts'
+import type { Refusals } from './refusals.ts'
+import { acceptableRequestId, newRequestId } from './request_id.ts'
+import type { Answer } from './revocable_cache.ts'
+import type { Route } from './route.ts'
+import { type FoundTenant, openTenant } from './tenant.ts'
+import type { TenantLimits } from './tenant_limits.ts'
+
+/** What letting a request in needs. */
+export interface AdmissionDeps {
+  config: Config
+  lookups: Lookups
+  tokens: Pick<Tokens, 'belongTo'>
+  refusals: Refusals
+  limits: TenantLimits
+}
+
+/** What is known of a request so far; each step of the pipeline adds to it. */
+export interface RequestState {
+  startedAt: number
+  patience: Patience
+  info: RequestInfo
+  host: string
+  claim?: HostClaim
+  found?: Answer<FoundTenant | undefined>
+  tenant?: Tenant
+  standing?: Answer<Actor | undefined>
+  signedIn?: SignedIn
+  /** Of the problem it was told. */
+  code?: string
+}
+
+export function newState({ DB_WAIT_MS }: Config, userAgent = ''): RequestState {
+  const info = { id: newRequestId(), address: '', userAgent: userAgent.slice(0, 512) }
+  return { startedAt: performance.now(), patience: new Patience(DB_WAIT_MS), info, host: '' }
+}
+
+/** Host, address and, of a proxy that is trusted, the request id. Throws 400 where they contradict each other. */
+export function readOrigin(
+  { config }: Pick<AdmissionDeps, 'config'>,
+  raw: IncomingMessage,
+  url: string,
+  state: RequestState,
+): void {
+  const origin = originOf(raw, url, config.TRUST_PROXY)
+  const given = origin.viaProxy ? acceptableRequestId(raw.headers['x-request-id']) : undefined
+  state.info = { ...state.info, address: origin.address, id: given ?? state.info.id }
+  state.host = origin.host
+}
+
+/** The tenant whose host was asked. Throws 400, 403 where it is suspended, 404. */
+export async function tenantOf(deps: AdmissionDeps, state: RequestState): Promise<Tenant> {
+  state.claim ??= readClaim(deps, state)
+  state.found = await deps.lookups.tenant(state.claim, state, state.found)
+  state.tenant = openTenant(state.found.value)
+  return state.tenant
+}
+
+/** Takes note of who comes with these headers. Throws 401, and 429 where the tenant's budget is empty. */
+export async function signIn(
+  deps: AdmissionDeps,
+  rawHeaders: readonly string[],
+  tenant: Tenant,
+  state: RequestState,
+): Promise<void> {
+  const claims = await claimsIn(deps, rawHeaders, tenant, state).catch((error: unknown) => {
+    deps.limits.spendAsStranger(tenant, state.info)
+    throw error
+  })
+  // Not before: whoever sends no token of ours must not use up what those have who do.
+  deps.limits.spend(tenant)
+  await recognise(deps, claims, tenant, state)
+}
+
+/** Whoever is signed in may use this route. Throws 403, which is noted. */
+export function admit(
+  deps: AdmissionDeps,
+  route: Route,
+  tenant: Tenant,
+  { signedIn, info }: RequestState,
+): void {
+  if (signedIn === undefined) return
+  try {
+    authorize(route, signedIn.actor)
+  } catch (error) {
+    const meta = { method: route.method, path: route.path }
+    const by = byActor(signedIn.actor)
+    deps.refusals.note(tenant.id, info, { action: 'access.denied', meta, ...by })
+    throw error
+  }
+}
+
+/**
+ * Asks again: what let a request in may be gone by the time its body has arrived, its turn has come, or
+ * its answer been read. Costs nothing where nothing was announced. Throws what the request would be
+ * told if it came now.
+ */
+export async function assertStillLetIn(
+  deps: AdmissionDeps,
+  route: Route,
+  state: RequestState,
+): Promise<Tenant> {
+  const tenant = await tenantOf(deps, state)
+  if (state.signedIn === undefined) return tenant
+  await recognise(deps, state.signedIn.claims, tenant, state)
+  admit(deps, route, tenant, state)
+  return tenant
+}
+
+function readClaim({ config }: AdmissionDeps, state: RequestState): HostClaim {
+  const host = canonicalHost(state.host)
+  if (host === undefined) throw invalidHost()
+  return claimOf(host, config)
+}
+
+async function claimsIn(
+  { lookups: { verifyAccess }, tokens: { belongTo }, refusals }: AdmissionDeps,
+  rawHeaders: readonly string[],
+  tenant: Tenant,
+  { info }: RequestState,
+): Promise<AccessClaims> {
+  const token = bearerToken(rawHeaders)
+  return verifyToken({ verifyAccess, belongTo }, token, tenant, () =>
+    refusals.note(tenant.id, info, { action: 'token.foreign' }),
+  )
+}
+
+async function recognise(
+  { lookups }: AdmissionDeps,
+  claims: AccessClaims,
+  tenant: Tenant,
+  state: RequestState,
+): Promise<void> {
+  state.standing = await lookups.actor(tenant, claims, state.patience, state.standing)
+  const actor = state.standing.value
+  if (actor === undefined) throw unauthenticated()
+  state.signedIn = { actor, claims }
+}
