@@ -78,6 +78,28 @@ describe('a server of one’s own', { timeout: 90_000 }, () => {
     expect((await place.run('tenant list', { ...production, ...after })).code).toBe(0)
   })
 
+  test('setup gives the roles the passwords of the DSNs that are set, and prints none of them', async () => {
+    const own = await startServer()
+    const place = newPlace()
+    const DB_ADMIN_URL = withDatabase(own.adminUrl, 'live_db')
+    const environment = { NODE_ENV: 'production', DB_ADMIN_URL, ...dsnsWith(DB_ADMIN_URL, 'first') }
+    // The same again: what a deployment runs each time.
+    for (const migrations of [5, 0]) {
+      const setUp = await place.run('setup', environment)
+      expect(setUp.stderr).toBe(`live_db is ready: ${migrations} migrations applied\n`)
+      expect(parseEnv(setUp.stdout)).toEqual({})
+      expect(setUp.stdout).not.toContain('first')
+    }
+    expect((await place.run('tenant list', environment)).code).toBe(0)
+
+    const other = { ...environment, ...dsnsWith(DB_ADMIN_URL, 'second') }
+    expectOneLine(await place.run('setup', other), 'has another password at', '--reset-passwords')
+    expect((await place.run('tenant list', environment)).code).toBe(0)
+    expect((await place.run('setup --reset-passwords', other)).code).toBe(0)
+    expect((await place.run('tenant list', other)).code).toBe(0)
+    expectOneLine(await place.run('tenant list', environment), 'password authentication failed')
+  })
+
   test('production runs on what setup printed, from first tenant to first sign-in', async () => {
     const own = await startServer()
     const place = newPlace()
@@ -140,6 +162,20 @@ describe('a server of one’s own', { timeout: 90_000 }, () => {
 })
 
 const createAcme = 'tenant create --name "Acme Inc." --subdomain acme --admin-email ann@acme.com'
+
+function dsnsWith(adminUrl: string, password: string): Record<string, string> {
+  const dsn = (role: string) =>
+    Object.assign(new URL(adminUrl), {
+      username: `tenantry_${role}`,
+      password: `${password}-${role}`,
+    }).href
+  return {
+    DB_URL: dsn('app'),
+    DB_IDENTITY_URL: dsn('identity'),
+    DB_OWNER_URL: dsn('owner'),
+    DB_PLATFORM_URL: dsn('platform'),
+  }
+}
 
 interface Place extends Workplace {
   /** Sets `live_db` up for production, and gives the DSNs that were printed. */

@@ -4,8 +4,14 @@ import { type CommandConfig, loadCommandConfig, readEnvironment } from '../confi
 import { histories, migrateUp } from '../db/migrate.ts'
 import { withPasswordLock } from '../db/prepare.ts'
 import { serverOf } from '../db/probe.ts'
-import { keepPasswords, keptPasswords } from '../db/role_passwords.ts'
-import { carryOut, planSetUp, type ServerSetup, type SetUpPlan } from '../db/set_up_server.ts'
+import { keepPasswords, keptPasswords, type RolePasswords } from '../db/role_passwords.ts'
+import {
+  carryOut,
+  planSetUp,
+  type ServerSetup,
+  type SetUpPlan,
+  settingOf,
+} from '../db/set_up_server.ts'
 import { asOwner, type Role, roles, roleUrls } from '../db/setup.ts'
 import { OperatorError } from '../operator_error.ts'
 import { loadApp } from './load_app.ts'
@@ -15,8 +21,9 @@ import { printJson } from './print.ts'
 export function setupCommand(): Command {
   return new Command('setup')
     .description(
-      'Make roles, database and schema with DB_ADMIN_URL, migrate, and print the DSNs. Running it\n' +
-        'again changes no password unless told to.',
+      'Make roles, database and schema with DB_ADMIN_URL, migrate, and print the DSNs. A role whose\n' +
+        'DSN is set gets the password in it, any other a random one. Running it again changes no\n' +
+        'password unless told to.',
     )
     .option('--reset-passwords', 'give the roles new passwords: whoever uses the old ones is out')
     .option('--json', 'print JSON')
@@ -34,17 +41,32 @@ async function setup({ resetPasswords = false, json }: SetupOptions): Promise<vo
   const { DATA_DIR, production } = config
   const { adminUrl, setting } = administrator(config)
   const app = await loadApp(process.cwd())
-  const wanted = { adminUrl, setting, strangers: resetPasswords ? 'reset' : 'leave' } as const
+  const given = givenPasswords(config)
+  const strangers = resetPasswords ? 'reset' : 'leave'
+  const wanted = { adminUrl, setting, given, strangers } as const
   const plan = production
     ? await setUpForProduction(wanted)
     : await withPasswordLock(DATA_DIR, () => setUpForDevelopment(wanted, DATA_DIR))
   const owner = asOwner(plan.adminUrl, plan.database)
   const applied = await migrateUp(owner, histories(fileURLToPath(app.migrations)))
   if (json) printJson({ dsns: dsnsOf(plan), applied })
-  else printDsns(plan, applied)
+  else printDsns(plan, given, applied)
 }
 
-type Wanted = Pick<ServerSetup, 'adminUrl' | 'setting' | 'strangers'>
+type Wanted = Pick<ServerSetup, 'adminUrl' | 'setting' | 'given' | 'strangers'>
+
+/** From the DSNs that are set: whoever keeps the secrets chose them. */
+function givenPasswords(config: CommandConfig): Partial<RolePasswords> {
+  const given: Partial<RolePasswords> = {}
+  for (const role of roleNames) {
+    const dsn = config[settingOf[role]]
+    if (dsn === undefined) continue
+    const { username, password } = new URL(dsn)
+    // Outside production DB_URL may be an administrator's.
+    if (username === roles[role] && password !== '') given[role] = decodeURIComponent(password)
+  }
+  return given
+}
 
 // The passwords go to a secret store, not into a file of whoever ran this.
 async function setUpForProduction(wanted: Wanted): Promise<SetUpPlan> {
@@ -81,24 +103,22 @@ function dsnsOf({ adminUrl, database, known }: SetUpPlan): Record<string, string
 }
 
 // To stdout what goes into an environment file, to stderr what is said about it.
-function printDsns(plan: SetUpPlan, applied: string[]): void {
+function printDsns(plan: SetUpPlan, given: Partial<RolePasswords>, applied: string[]): void {
   const urls = roleUrls(plan.adminUrl, plan.database, plan.known)
-  const line = (role: Role) =>
-    urls[role] === undefined
+  const line = (role: Role) => {
+    // Known to whoever set it, and what is printed may be kept in a log.
+    if (given[role] !== undefined) return `# ${settingOf[role]}: as it is set`
+    return urls[role] === undefined
       ? `# ${settingOf[role]}: ${roles[role]} keeps its password (--reset-passwords gives a new one)`
       : `${settingOf[role]}=${urls[role]}`
+  }
   console.error(`${plan.database} is ready: ${applied.length} migrations applied`)
   console.log(`# the server's\n${line('app')}\n${line('identity')}`)
   console.log(`# for migrations and operators only: keep them from the server`)
   console.log(`${line('owner')}\n${line('platform')}`)
 }
 
-const settingOf: Record<Role, string> = {
-  app: 'DB_URL',
-  identity: 'DB_IDENTITY_URL',
-  owner: 'DB_OWNER_URL',
-  platform: 'DB_PLATFORM_URL',
-}
+const roleNames = ['app', 'identity', 'owner', 'platform'] as const
 
 const examples = `
 Examples:

@@ -28,6 +28,8 @@ export interface ServerSetup {
   setting: string
   /** Passwords of an earlier set-up. */
   kept?: RolePasswords | undefined
+  /** Passwords that the roles' DSNs in the environment name, and so are to work afterwards. */
+  given?: Partial<RolePasswords>
   /** Let the passwords follow from the administrator's own: for development servers. */
   derive: boolean
   /** What to do about roles that exist under a password nobody here knows. */
@@ -44,6 +46,14 @@ export interface SetUpPlan {
   /** Those of them that have to be set. */
   fresh: Partial<RolePasswords>
 }
+
+/** The setting that holds the DSN of a role. */
+export const settingOf = {
+  app: 'DB_URL',
+  identity: 'DB_IDENTITY_URL',
+  owner: 'DB_OWNER_URL',
+  platform: 'DB_PLATFORM_URL',
+} as const satisfies Record<Role, string>
 
 /**
  * Looks at a server and decides how to set it up; changes nothing. Throws an OperatorError where
@@ -108,7 +118,7 @@ type Chosen = Pick<SetUpPlan, 'known' | 'fresh'>
 
 async function choosePasswords(setup: ServerSetup, existing: Role[]): Promise<Chosen> {
   const derived = derivesPasswords(setup) ? derivedPasswords(setup.adminUrl) : undefined
-  const made: RolePasswords = derived ?? setup.kept ?? randomPasswords()
+  const made = { ...(derived ?? setup.kept ?? randomPasswords()), ...setup.given }
   const chosen: Chosen = { known: {}, fresh: {} }
   const strangers: string[] = []
   for (const role of roleNames) {
@@ -116,8 +126,11 @@ async function choosePasswords(setup: ServerSetup, existing: Role[]): Promise<Ch
       chosen.fresh[role] = chosen.known[role] = made[role]
       continue
     }
-    const candidates = [setup.kept?.[role], derived?.[role]].filter((it) => it !== undefined)
+    const candidates = [setup.given?.[role], setup.kept?.[role], derived?.[role]]
     const password = await firstThatWorks(setup.adminUrl, role, candidates)
+    if (setup.given?.[role] !== undefined && setup.given[role] !== password) {
+      throw otherPassword(setup, role)
+    }
     if (password !== undefined) chosen.known[role] = password
     else strangers.push(roles[role])
   }
@@ -132,13 +145,22 @@ function derivesPasswords({ derive, adminUrl }: ServerSetup): boolean {
 async function firstThatWorks(
   adminUrl: string,
   role: Role,
-  candidates: string[],
+  candidates: (string | undefined)[],
 ): Promise<string | undefined> {
   for (const password of candidates) {
+    if (password === undefined) continue
     const { [role]: url } = roleUrls(adminUrl, databaseOf(adminUrl), { [role]: password })
     if (url !== undefined && (await takesPassword(url))) return password
   }
   return undefined
+}
+
+// A stale environment must not take its password from whoever serves with the new one.
+function otherPassword({ adminUrl }: ServerSetup, role: Role): OperatorError {
+  return new OperatorError(
+    `${settingOf[role]}: ${roles[role]} has another password at ${serverOf(adminUrl)}: correct it, ` +
+      'or give the role this one with: tenantry setup --reset-passwords',
+  )
 }
 
 function unknownPasswords({ adminUrl, setting }: ServerSetup, strangers: string[]): OperatorError {
