@@ -15,6 +15,7 @@ const checks: Record<string, string> = {
   greps: 'tsx scripts/greps.ts',
   sizes: 'tsx scripts/measure.ts',
   migrations: 'squawk packages/*/migrations/*.up.sql starter/migrations/*.up.sql',
+  compose: 'dclint --config .dclint.yaml --max-warnings 0 starter/deploy/compose*.yaml',
   lockfile:
     'lockfile-lint --path package-lock.json --type npm --allowed-hosts npm --validate-https --validate-package-names --validate-integrity && tsx scripts/lockfile.ts',
 }

@@ -11,7 +11,9 @@ await rm(template, { recursive: true, force: true })
 await cp(starter, template, {
   recursive: true,
   filter: (path) =>
-    !/^[\\/](node_modules|\.data|\.env|coverage)\b/.test(path.slice(starter.length)),
+    !/[\\/](node_modules|\.data|coverage|(dns)?\.env(?!\.example)[^\\/]*)$/.test(
+      path.slice(starter.length),
+    ),
 })
 await cp(join(import.meta.dirname, '../files'), template, { recursive: true })
 
@@ -27,7 +29,11 @@ await change('tsconfig.json', (text) =>
 await change('vitest.config.ts', (text) =>
   cut(text, /^ *\/\/ Beside the kernel.*\n *resolve: .*\n/m),
 )
-await copyGuide('docs/adding-a-resource.md')
+// Here the workspace is what is built, there the app.
+await change('deploy/compose.yaml', (text) =>
+  cut(cut(text, /\.\.\/(?=\.\.\n)/), /starter\/(?=deploy\/Dockerfile\n)/),
+)
+for (const guide of ['adding-a-resource', 'operating']) await copyGuide(`docs/${guide}.md`)
 
 async function change(name: string, work: (text: string) => string | Promise<string>) {
   const path = join(template, name)
@@ -45,7 +51,7 @@ async function kernelVersion(): Promise<string> {
   return JSON.parse(manifest).version
 }
 
-// The guide speaks of starter/, which is the folder of the new app.
+// The guides speak of starter/, which is the folder of the new app.
 async function copyGuide(path: string): Promise<void> {
   const text = await readFile(join(root, path), 'utf8')
   await mkdir(dirname(join(template, path)), { recursive: true })

@@ -23,3 +23,8 @@ export function titleOf(name: string): string {
     .map((word) => `${word.charAt(0).toUpperCase()}${word.slice(1)}`)
     .join(' ')
 }
+
+/** The name of the app's containers: Compose takes no dots. */
+export function projectOf(name: string): string {
+  return name.replaceAll('.', '-')
+}

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { assertPackageName, titleOf } from './package_name.ts'
+import { assertPackageName, projectOf, titleOf } from './package_name.ts'
 import { ScaffoldError } from './scaffold_error.ts'
 
 export interface ScaffoldOptions {
@@ -48,11 +48,14 @@ function filesOf(template: string, name: string): NewFile[] {
     .map((file) => ({
       // npm takes no .gitignore into a package.
       path: file.slice(template.length + 1).replace(/^gitignore$/, '.gitignore'),
-      content: readFileSync(file, 'utf8').replaceAll('Tenantry Starter', title),
+      content: readFileSync(file, 'utf8')
+        .replaceAll('Tenantry Starter', title)
+        .replaceAll('tenantry-starter', projectOf(name)),
       mode: 0o644,
     }))
   const named = { path: 'package.json', content: json({ name, ...manifest }), mode: 0o644 }
-  return [...copied.filter(({ path }) => path !== named.path), named, environmentFile()]
+  const others = copied.filter(({ path }) => path !== named.path)
+  return [...others, named, environmentFile(), containersEnvironment(template)]
 }
 
 // Readable by its owner alone: every key of the app is derived from it.
@@ -60,6 +63,13 @@ function environmentFile(): NewFile {
   const secret = randomBytes(48).toString('base64')
   const content = `# Every key is derived from it. Never committed; another for each installation.\nSECRET_KEY=${secret}\n`
   return { path: '.env', content, mode: 0o600 }
+}
+
+// The line in .env.example, done here: a secret for each name that has no value.
+function containersEnvironment(template: string): NewFile {
+  const example = readFileSync(join(template, 'deploy/.env.example'), 'utf8')
+  const content = example.replaceAll(/^\w+=$/gm, (it) => it + randomBytes(32).toString('hex'))
+  return { path: join('deploy', '.env'), content, mode: 0o600 }
 }
 
 function assertEmpty(folder: string): void {

@@ -38,6 +38,15 @@ describe('an app made by npm create tenantry', { timeout: 300_000 }, () => {
     expect(strange.map(([path]) => path)).toEqual([])
   })
 
+  test('brings containers of its own name, and secrets for them', () => {
+    expect(read('deploy/compose.yaml')).toMatch(/^name: my-app$/m)
+    expect(read('deploy/compose.yaml')).toContain(
+      'context: ..\n    dockerfile: deploy/Dockerfile\n',
+    )
+    expect(read('deploy/.env')).toMatch(/^(\w+_(KEY|PASSWORD)=[0-9a-f]{64}\n){6}$/m)
+    expect(statSync(join(app.folder, 'deploy/.env')).mode & 0o777).toBe(0o600)
+  })
+
   test('can import the public entries of tenantry, and nothing else', async () => {
     const tried = async (path: string) =>
       app.run(

@@ -18,7 +18,7 @@ import {
   tenantOf,
 } from './admission.ts'
 import { checkRoutes } from './check_routes.ts'
-import { constantHeaders } from './constant_headers.ts'
+import { headersFor } from './constant_headers.ts'
 import { corsOptions, isPreflight } from './cors.ts'
 import type { FinishedRequest } from './finished.ts'
 import { addPage, createFramework, watchEventLoop } from './framework.ts'
@@ -62,13 +62,14 @@ export async function createServer(deps: ServerDeps): Promise<HttpServer> {
   const index = createRouteIndex([...deps.routes, ...deps.pages])
   const states = new WeakMap<FastifyRequest, RequestState>()
   const stateOf = (request: FastifyRequest) => states.get(request) ?? newState(deps.config)
+  const constant = headersFor(deps.config.PUBLIC_ORIGIN)
 
   // First of all: a route keeps the error handler that stands when it is added.
   app.setErrorHandler((error, request, reply) => sendProblem(deps, error, reply, stateOf(request)))
   app.addHook('onRequest', async (request, reply) => {
     const state = newState(deps.config, request.headers['user-agent'])
     states.set(request, state)
-    reply.headers({ ...constantHeaders, 'x-request-id': state.info.id })
+    reply.headers({ ...constant, 'x-request-id': state.info.id })
     assertWithinLimits(request.raw)
   })
   const { spans } = deps

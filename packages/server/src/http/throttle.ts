@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Doors } from '../db/tenancy.ts'
 import type { Patience } from '../patience.ts'
-import type { KeyRing } from '../secrets.ts'
+import type { KeyRing, Keys } from '../secrets.ts'
 import { tooMany } from './too_many.ts'
 
 /** Something that is remembered for a while. Stored only as a keyed hash. */
@@ -52,8 +52,7 @@ const PURGE_ROWS = 1_000
 
 export function createThrottle(doors: Doors, keys: KeyRing, enabled: boolean): Throttle {
   if (!enabled) return unlimited
-  // The oldest generation that is still accepted: during a rotation all nodes count in one place.
-  const { key } = keys.accepted.at(-1) ?? keys.current
+  const { key } = countingKeys(keys)
   // As JSON: what somebody sent as an e-mail must not read like the subject of something else.
   const keyOf = ({ name, subject }: Mark) =>
     createHmac('sha256', key('throttle'))
@@ -81,6 +80,11 @@ export function createThrottle(doors: Doors, keys: KeyRing, enabled: boolean): T
       while ((await removeExpired(doors)) === PURGE_ROWS);
     },
   }
+}
+
+// During a rotation all nodes count in one place, whichever of the two keys signs at each of them.
+function countingKeys({ accepted, current }: KeyRing): Keys {
+  return accepted.reduce((least, it) => (it.kid < least.kid ? it : least), current)
 }
 
 const nothing = async () => {}
