@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import ipaddr from 'ipaddr.js'
 import { afterAll, describe, expect, test } from 'vitest'
 import { canonicalHost, claimOf } from '../src/http/host.ts'
+import { limits } from '../src/http/limits.ts'
 import { weakSecret } from '../src/secrets.ts'
 import type { Setting } from '../src/setting.ts'
 import { settings } from '../src/settings.ts'
@@ -123,6 +124,12 @@ test('TEN-4 the proxy is trusted, and its address is nobody else’s', () => {
   const [config] = live.networks['edge']?.ipam?.config ?? []
   const within = (range = '') => ipaddr.parse(address).match(ipaddr.parseCIDR(range))
   expect([within(config?.subnet), within(config?.ip_range)]).toEqual([true, false])
+})
+
+test('the proxy drops an idle connection before the server does', () => {
+  const name = 'TRAEFIK_SERVERSTRANSPORT_FORWARDINGTIMEOUTS_IDLECONNTIMEOUT'
+  const seconds = Number.parseInt(live.services['proxy']?.environment[name] ?? '', 10)
+  expect(seconds * 1000).toBeLessThan(limits.keepAliveMs)
 })
 
 test('the proxy alone is published, and in development to this machine only', () => {
