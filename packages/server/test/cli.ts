@@ -45,7 +45,7 @@ export function makeWorkplace(app = starter): Workplace {
   write('package.json', JSON.stringify({ type: 'module', tenantry: { app } }))
   const running = new Set<RunningCommand>()
   const launch = (command: string, environment: Record<string, string> = {}) => {
-    const launched = launchIn(folder, command, environment)
+    const launched = launchIn(folder, [bin, ...words(command)], environment)
     running.add(launched)
     launched.process.on('close', () => running.delete(launched))
     return launched
@@ -63,6 +63,17 @@ export function makeWorkplace(app = starter): Workplace {
   }
 }
 
+/** Runs commands in a folder that has an app and its packages, as a container of the image does. */
+export function launchInImage(
+  folder: string,
+  command: readonly string[],
+  environment: Record<string, string>,
+  user?: number,
+): RunningCommand {
+  const entrypoint = join(folder, 'node_modules/tenantry/bin/tenantry.js')
+  return launchIn(folder, [entrypoint, ...command], environment, user)
+}
+
 /** The app of the starter with something more, for a workplace's app.ts. */
 export function appWith(more: string, before = ''): string {
   return `import { app as starter } from '${starter}'\n${before}\nexport const app = { ...starter, ${more} }\n`
@@ -70,15 +81,17 @@ export function appWith(more: string, before = ''): string {
 
 function launchIn(
   folder: string,
-  command: string,
+  args: readonly string[],
   environment: Record<string, string>,
+  user?: number,
 ): RunningCommand {
   // Of our own environment only what a program needs: a developer's DB_URL must not get in.
   const { PATH = '', HOME = '' } = process.env
-  const child = spawn(process.execPath, [bin, ...words(command)], {
+  const child = spawn(process.execPath, args, {
     cwd: folder,
     env: { PATH, HOME, PORT: '0', ...patient, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...(user === undefined ? {} : { uid: user, gid: user }),
   })
   const said = { stdout: '', stderr: '' }
   child.stdout.on('data', (data) => (said.stdout += data))

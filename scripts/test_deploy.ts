@@ -1,0 +1,76 @@
+// What deploys the starter, as near to Docker as a machine without it gets: the image's files made by the
+// Dockerfile's own steps, run by a user who may change none of them, behind Debian's HAProxy.
+// Needs apt (Debian 12) and the npm registry, so it is no part of .ci/run. Usage: npm run test:deploy
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+const root = join(import.meta.dirname, '..')
+const deploy = join(root, 'starter/deploy')
+// And what Debian's haproxy needs beside what every system has.
+const DEBIAN = ['haproxy', 'liblua5.3-0', 'libopentracing-c-wrapper0', 'libopentracing1']
+
+const place = await mkdtemp(join(tmpdir(), 'tenantry-deploy-'))
+// Another user must get through to the image.
+await chmod(place, 0o755)
+try {
+  const [haproxy, image] = await Promise.all([fetchHaproxy(place), makeImage(place)])
+  const env = { ...process.env, TENANTRY_HAPROXY: haproxy, TENANTRY_IMAGE: image }
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs')
+  const args = [vitest, 'run', 'packages/server/test/deployment.test.ts']
+  const [code] = await once(
+    spawn(process.execPath, args, { cwd: root, env, stdio: 'inherit' }),
+    'close',
+  )
+  process.exitCode = code ?? 1
+} finally {
+  await rm(place, { recursive: true, force: true })
+}
+
+async function fetchHaproxy(parent: string): Promise<string> {
+  const folder = join(parent, 'haproxy')
+  await mkdir(folder)
+  await run('apt-get', ['download', ...DEBIAN], { cwd: folder })
+  for (const name of await readdir(folder)) await run('dpkg', ['-x', join(folder, name), folder])
+  const { stdout } = await run('dpkg-architecture', ['-qDEB_HOST_MULTIARCH']).catch(() =>
+    run('gcc', ['-print-multiarch']),
+  )
+  const program = join(folder, 'run')
+  const libraries = join(folder, 'usr/lib', stdout.trim())
+  const line = `LD_LIBRARY_PATH=${libraries} exec ${folder}/usr/sbin/haproxy "$@"`
+  await writeFile(program, `#!/bin/sh\n${line}\n`, { mode: 0o755 })
+  console.log((await run(program, ['-v'])).stdout.split('\n')[0])
+  return program
+}
+
+async function makeImage(parent: string): Promise<string> {
+  const image = join(parent, 'image')
+  for (const path of await contextOfBuild()) {
+    await mkdir(dirname(join(image, path)), { recursive: true })
+    await cp(join(root, path), join(image, path))
+  }
+  const dockerfile = (await readFile(join(deploy, 'Dockerfile'), 'utf8')).replaceAll(/\\\n\s*/g, '')
+  const [, install] = /^RUN .*(npm ci .*)$/m.exec(dockerfile) ?? []
+  if (install === undefined) throw new Error('the Dockerfile installs nothing')
+  await run('sh', ['-c', install], { cwd: image })
+  console.log(`image: ${(await run('du', ['-sh', '--', image])).stdout.split('\t')[0]} in /app`)
+  return image
+}
+
+/** What `docker build` would send: the files of this checkout that are not ignored. */
+async function contextOfBuild(): Promise<string[]> {
+  const { stdout } = await run('git', ['ls-files', '-co', '--exclude-standard'], { cwd: root })
+  const lines = (await readFile(join(deploy, 'Dockerfile.dockerignore'), 'utf8')).split('\n')
+  const ignored = lines.filter((it) => it !== '' && !it.startsWith('#')).map(expressionFor)
+  return stdout.split('\n').filter((path) => path !== '' && !ignored.some((it) => it.test(path)))
+}
+
+function expressionFor(pattern: string): RegExp {
+  const anywhere = pattern.startsWith('**/')
+  const name = pattern.replace('**/', '').replaceAll('.', '\\.').replaceAll('*', '[^/]*')
+  return new RegExp(`${anywhere ? '(^|/)' : '^'}${name}(/|$)`)
+}
