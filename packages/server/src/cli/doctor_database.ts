@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { CommandConfig } from '../config.ts'
 import { assertDoorRoles, assertTablesProtected, type DoorToCheck } from '../db/boot_check.ts'
+import { invalidIndexes } from '../db/concurrent_indexes.ts'
 import { largeObjects } from '../db/large_objects.ts'
 import { findingText, lint } from '../db/lint.ts'
 import { lintRules, serverFloor } from '../db/lint_rules.ts'
@@ -60,6 +61,7 @@ async function inspect(
     await attempt(checks, 'row-level security', () => checkRls(checks, opened, app))
     await attempt(checks, 'role settings', () => checkRights(checks, opened))
     await attempt(checks, 'migrations', () => checkMigrations(checks, config, database, app))
+    await attempt(checks, 'indexes', () => checkIndexes(checks, opened))
     await attempt(checks, 'server version', () => checkVersion(checks, config, database, opened))
   } finally {
     await opened.close()
@@ -137,6 +139,15 @@ async function checkMigrations(
   const willApply = !config.production && !ahead && urls.owner !== undefined
   checks.push({ name, state: willApply ? 'warn' : 'fail', detail: fault })
   if (!ahead) checks.push(...(await upgradeChecks(all, statuses)))
+}
+
+async function checkIndexes(checks: Check[], { pools }: OpenDoors): Promise<void> {
+  for (const { path, table } of await invalidIndexes(pools.app)) {
+    const remedy =
+      'migrate up makes it anew where its migration is pending; else drop or REINDEX it'
+    const detail = `${path} of ${table} is not finished: ${remedy}`
+    checks.push({ name: 'indexes', state: 'warn', detail })
+  }
 }
 
 async function checkVersion(

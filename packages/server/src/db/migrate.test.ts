@@ -137,27 +137,6 @@ test('a data migration is refused under FORCE, and does its work where FORCE is 
   })
 })
 
-test('gives up on a table that is in use, and harms nobody who uses it (OPS-3)', async () => {
-  await onMigratedDatabase(async ({ owner, app }) => {
-    expect((await run(owner, 'show lock_timeout')).rows).toEqual([{ lock_timeout: '3s' }])
-    // As the role's own limit does it, in less time.
-    const impatient = new URL(owner)
-    impatient.searchParams.set('options', '-c lock_timeout=200ms')
-    const all = await historiesWith({ '0002_more.up.sql': 'alter table projects add more int;' })
-    await withClient(app, async (client) => {
-      await client.query('begin')
-      await client.query('select id from projects')
-      await expect(migrateUp(impatient.href, all)).rejects.toThrow(
-        'migration 0002_more.up.sql of the app failed: canceling statement due to lock timeout; ' +
-          'nothing of it was kept: a table that it changes is in use: migrate again when it is less busy',
-      )
-      expect((await client.query('select id from projects')).rowCount).toBe(0)
-      await client.query('commit')
-    })
-    expect(await migrateUp(owner, all)).toEqual(['app 0002_more'])
-  })
-})
-
 test('says where the database stands, to the role that knows least too', async () => {
   await onEmptyDatabase(async ({ owner, identity }) => {
     const all = await historiesWith({})

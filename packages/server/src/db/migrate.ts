@@ -1,10 +1,14 @@
 import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type pg from 'pg'
 import { kernelVersion } from '../kernel_version.ts'
 import { OperatorError } from '../operator_error.ts'
+import { assertRepeatable, dropUnfinished, isConcurrentFile } from './concurrent_indexes.ts'
 import { assertDataMigrations } from './data_migrations.ts'
 import { isDatabaseError } from './database_error.ts'
+import { loadMigrations } from './load_migrations.ts'
 import { withClient } from './setup.ts'
 
 /** One of the two histories: the kernel's comes first, the app's builds on it. */
@@ -21,6 +25,14 @@ export interface MigrationStatus {
   unknown: string[]
 }
 
+/** How often a migration asks for a table that others use, and how long it lets them be in between. */
+export interface Patience {
+  tries: number
+  /** After the first try; twice as long after each other. */
+  pauseMs: number
+}
+
+const PATIENCE: Patience = { tries: 5, pauseMs: 1_000 }
 const MARK = 'migrated by tenantry '
 
 const kernelFolder = fileURLToPath(new URL('../../migrations', import.meta.url))
@@ -35,15 +47,25 @@ export function histories(appFolder: string): History[] {
 
 /**
  * Applies what is pending. Two runs at once wait for each other: the second finds nothing to do.
- * Each migration is its own transaction, so a failed one leaves those before it in place.
+ * Each migration is its own transaction, so a failed one leaves those before it in place. One that
+ * waits too long for a table lets those who stand behind it pass, and asks again.
  */
-export async function migrateUp(ownerUrl: string, all: History[]): Promise<string[]> {
+export async function migrateUp(
+  ownerUrl: string,
+  all: History[],
+  patience = PATIENCE,
+): Promise<string[]> {
   return locked(ownerUrl, async (client) => {
     const done: string[] = []
     for (const history of all) {
       const { pending } = await statusOf(client, history)
+      await assertRepeatable(history.folder, pending)
       await assertDataMigrations(client, history.folder, pending)
-      done.push(...(await run(client, history, 'up')))
+      await patiently(patience, async () => {
+        await dropUnfinished(client, history.folder, pending)
+        await run(client, history, 'up')
+      })
+      done.push(...pending.map((it) => `${history.name} ${it}`))
       // The server compares code and database at start, through the door that knows least.
       await client.query(`grant select on tenantry.${tableOf(history.name)} to tenantry_identity`)
     }
@@ -95,10 +117,30 @@ async function locked<T>(ownerUrl: string, work: (client: pg.Client) => Promise<
   return withClient(ownerUrl, async (client) => {
     // Waiting for the other runner is the point; lock_timeout is for tables.
     await client.query('set lock_timeout = 0')
+    // A runner that was killed must not keep the next one waiting for a statement of its. Where the
+    // server's system cannot see that, it does.
+    await client.query("set client_connection_check_interval = '1s'").catch(() => {})
     await client.query("select pg_advisory_lock(hashtext('tenantry migrate'))")
     await client.query('reset lock_timeout')
     return work(client)
   })
+}
+
+async function patiently(
+  { tries, pauseMs }: Patience,
+  attempt: () => Promise<void>,
+): Promise<void> {
+  for (let tried = 1; ; tried++) {
+    try {
+      return await attempt()
+    } catch (error) {
+      const busy = error instanceof OperatorError && isLockTimeout(error.cause)
+      if (!busy) throw error
+      const { message, cause } = error
+      if (tried === tries) throw new OperatorError(`${message} (asked ${tries} times)`, { cause })
+      await sleep(pauseMs * 2 ** (tried - 1))
+    }
+  }
 }
 
 async function run(
@@ -115,7 +157,7 @@ async function run(
     schema: ['public'],
     migrationsSchema: 'tenantry',
     migrationsTable: tableOf(name),
-    migrationLoaderStrategies: [{ extensions: ['.sql'], loader: 'sql' }],
+    migrationLoaderStrategies: [{ extensions: ['.sql'], loader: loadMigrations }],
     direction,
     ...(count === undefined ? {} : { count }),
     noLock: true,
@@ -148,11 +190,12 @@ async function failure(
   const remedy = isLockTimeout(cause)
     ? 'a table that it changes is in use: migrate again when it is less busy'
     : `correct it in ${history.folder} and migrate again`
-  return new OperatorError(
-    `migration ${name}.${direction}.sql of the ${history.name} failed: ${cause.message}; ` +
-      `nothing of it was kept: ${remedy}`,
-    { cause },
-  )
+  const file = `${name}.${direction}.sql`
+  const left = (await isConcurrentFile(join(history.folder, file)))
+    ? 'what it left is removed when it runs again'
+    : 'nothing of it was kept'
+  const what = `migration ${file} of the ${history.name} failed: ${cause.message}`
+  return new OperatorError(`${what}; ${left}: ${remedy}`, { cause })
 }
 
 async function statusAfterRollback(client: pg.Client, history: History): Promise<MigrationStatus> {
@@ -160,7 +203,7 @@ async function statusAfterRollback(client: pg.Client, history: History): Promise
   return statusOf(client, history)
 }
 
-function isLockTimeout(error: Error): boolean {
+function isLockTimeout(error: unknown): boolean {
   return isDatabaseError(error) && error.code === '55P03'
 }
 
