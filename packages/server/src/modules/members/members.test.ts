@@ -1,3 +1,4 @@
+import { CompiledQuery, sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../../../../starter/src/app.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../testing.ts'
@@ -18,6 +19,28 @@ const patch = (tenant: TestTenant, by: TestUser, who: TestUser, body: unknown, i
   })
 
 describe('members', () => {
+  test('are given roles without reading all the roles there are (DOS-5)', async () => {
+    const tenant = await api.makeTenant()
+    const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
+    const member = await tenant.makeUser()
+    await api.doors.inTenant(tenant.id, (db) =>
+      sql`
+        insert into tenantry.roles (id, name)
+        select gen_random_uuid(), 'role_' || n from generate_series(1, 500) n`.execute(db),
+    )
+    const statements = await api.statementsOf(async () => {
+      const reply = await patch(tenant, admin, member, { roles: ['operator', 'role_7'] })
+      expect([reply.status, reply.json.roles]).toEqual([200, ['operator', 'role_7']])
+    })
+    const reads = statements.filter(({ text }) => /^\s*select/i.test(text))
+    expect(reads.length).toBeGreaterThan(0)
+    for (const { text, values } of reads) {
+      const query = CompiledQuery.raw(text, [...values])
+      const { rows } = await api.doors.inTenant(tenant.id, (db) => db.executeQuery(query))
+      expect(rows.length, text).toBeLessThan(100)
+    }
+  })
+
   test('are listed in pages and shown one by one', async () => {
     const tenant = await api.makeTenant()
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })

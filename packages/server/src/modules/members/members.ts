@@ -63,8 +63,8 @@ async function lockMember(ctx: Context, rules: Rules, userId: string) {
 }
 
 async function setRoles(ctx: Context, rules: Rules, user_id: string, names: readonly string[]) {
-  const custom = await customRoles(ctx)
   const roles = [...new Set(names)]
+  const custom = await customRoles(ctx, roles)
   assertRolesExist(rules, custom, roles)
   assertHolds(ctx, rules, permissionsOf(rules.policy, rolesNamed(rules, custom, roles)))
   await ctx.db.deleteFrom('tenantry.member_roles').where('user_id', '=', user_id).execute()
@@ -87,7 +87,8 @@ interface CustomRole {
   permissions: string[]
 }
 
-async function customRoles({ db }: Context): Promise<Map<string, CustomRole>> {
+async function customRoles({ db }: Context, names: string[]): Promise<Map<string, CustomRole>> {
+  if (names.length === 0) return new Map()
   const rows = await db
     .selectFrom('tenantry.roles as r')
     .select(['r.id', 'r.name'])
@@ -96,6 +97,7 @@ async function customRoles({ db }: Context): Promise<Map<string, CustomRole>> {
         select rp.permission from tenantry.role_permissions rp where rp.role_id = r.id
       )`.as('permissions'),
     )
+    .where('r.name', 'in', names)
     .execute()
   return new Map(rows.map((row) => [row.name, row]))
 }
