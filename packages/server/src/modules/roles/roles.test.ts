@@ -106,6 +106,23 @@ describe('custom roles', () => {
     expect(emptied.status).toBe(403)
   })
 
+  test('can be changed and deleted though they hold what a release has done away with', async () => {
+    const tenant = await api.makeTenant()
+    const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
+    const old = await create(tenant, admin, { name: 'old', permissions: ['projects:read'] })
+    await api.doors.inTenant(tenant.id, (db) =>
+      db
+        .insertInto('tenantry.role_permissions')
+        .values({ role_id: old.json.id, permission: 'widgets:read' })
+        .execute(),
+    )
+    const path = `/api/roles/${old.json.id}`
+    const body = { permissions: ['projects:read'] }
+    const changed = await tenant.send({ method: 'PATCH', path, user: admin, body })
+    expect([changed.status, changed.json.permissions]).toEqual([200, ['projects:read']])
+    expect((await tenant.send({ method: 'DELETE', path, user: admin })).status).toBe(204)
+  })
+
   test('refuse unknown permissions, patterns and the names of system roles', async () => {
     const tenant = await api.makeTenant()
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })

@@ -61,7 +61,7 @@ export async function updateRole(
   await lockRights(ctx, rules)
   const role = await findRole(ctx, id)
   ctx.requireMatch(role)
-  assertHolds(ctx, rules, [...role.permissions, ...(permissions ?? [])])
+  assertHolds(ctx, rules, rules.policy.expand([...role.permissions, ...(permissions ?? [])]))
   await ctx.db
     .updateTable('tenantry.roles')
     .set({ ...(description === undefined ? {} : { description }), updated_at: sql`now()` })
@@ -79,7 +79,7 @@ export async function updateRole(
 export async function deleteRole(ctx: Context, rules: Rules, id: string): Promise<void> {
   await lockRights(ctx, rules)
   const role = await findRole(ctx, id)
-  assertHolds(ctx, rules, role.permissions)
+  assertHolds(ctx, rules, rules.policy.expand(role.permissions))
   await ctx.db.deleteFrom('tenantry.roles').where('id', '=', id).execute()
   ctx.audit({ meta: { name: role.name } })
 }
