@@ -11,6 +11,7 @@ import {
 } from '../modules/tenants/tenants.ts'
 import { OperatorError } from '../operator_error.ts'
 import { type Enrolled, enrol, highestRole, printEnrolled, resetLink } from './enrol.ts'
+import { nameOf, personNameOf } from './names.ts'
 import {
   type Operation,
   type OperatorOptions,
@@ -31,7 +32,7 @@ export function tenantCommand(): Command {
     .requiredOption('--subdomain <label>', 'its label in front of the base domain', subdomainOf)
     .option('--code <CODE>', 'its short code: A-Z, 0-9, _ (default: from the subdomain)', codeOf)
     .option('--admin-email <email>', 'make this person a member who may do everything')
-    .option('--admin-name <name>', "that person's name", '')
+    .option('--admin-name <name>', "that person's name", personNameOf, '')
     .action(create)
   withCommonOptions(tenant.command('list')).description('list every tenant').action(list)
   withCommonOptions(tenant.command('suspend <subdomain>'))
@@ -179,11 +180,6 @@ function subdomainOf(text: string): string {
   const name = canonicalName(text)
   if (name !== undefined && !name.includes('.')) return name
   throw new InvalidArgumentError('It must be one label: letters, digits and hyphens.')
-}
-
-function nameOf(text: string): string {
-  if (text.trim().length > 0 && text.length <= 200) return text.trim()
-  throw new InvalidArgumentError('It must be 1 to 200 characters.')
 }
 
 function codeOf(text: string): string {

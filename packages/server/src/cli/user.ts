@@ -5,6 +5,7 @@ import { findTenantId } from '../modules/tenants/tenants.ts'
 import { findUserId } from '../modules/users/users.ts'
 import { OperatorError } from '../operator_error.ts'
 import { assertRoles, enrol, printEnrolled, resetLink } from './enrol.ts'
+import { personNameOf } from './names.ts'
 import { type OperatorOptions, operate, reasonOf } from './operate.ts'
 import { printJson } from './print.ts'
 import { noTenant } from './tenant.ts'
@@ -16,7 +17,7 @@ export function userCommand(): Command {
     .addHelpText('after', examples)
   withCommonOptions(user.command('create'))
     .description('make somebody a member of a tenant, and a user where they are none yet')
-    .option('--name <name>', 'their name', '')
+    .option('--name <name>', 'their name', personNameOf, '')
     .option('--role <role>', 'a role in the tenant; may be repeated', collect, [])
     .action(create)
   withCommonOptions(user.command('reset-link'))
