@@ -174,6 +174,20 @@ describe('limits (DOS-1)', () => {
     expectProblem((await sendRaw(api.port, announced))[0], 413)
   })
 
+  test('a body of 32 kB where nobody is signed in yet', async () => {
+    const doors = ['login', 'token', 'refresh', 'logout', 'forgot-password', 'reset-password']
+    for (const door of doors) {
+      const path = `/api/auth/${door}`
+      const type = door === 'token' ? 'Content-Type: application/x-www-form-urlencoded' : json
+      const announced = rawRequest(`POST ${path} HTTP/1.1`, host, type, 'Content-Length: 32769')
+      expectProblem((await sendRaw(api.port, announced))[0], 413)
+    }
+    const escaped = (length: number) => '\\u0061'.repeat(length)
+    const longest = `{"token":"${escaped(512)}","new_password":"${escaped(4_096)}"}`
+    const reply = await sendRaw(api.port, post('/api/auth/reset-password', longest))
+    expectProblem(reply[0], 400)
+  })
+
   test('a body is not looked at before its sender is known', async () => {
     const announced = rawRequest(
       'POST /api/projects HTTP/1.1',

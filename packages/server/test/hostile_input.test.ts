@@ -132,7 +132,7 @@ describe('a hostile body is a 400 or 422, and nothing is created (API-7)', () =>
     ['username=a&username=b&password=c', 400],
     ['username=a&password=c&x=1&x=2', 400],
     ['username=a%00&password=c', 400],
-    ['a&'.repeat(100_000), 400],
+    ['a&'.repeat(16_000), 400],
     ['username[]=a&password=b', 422],
     ['', 422],
     ['username=&password=b', 422],
@@ -318,7 +318,8 @@ describe('an error does not repeat what was sent (API-7)', () => {
   })
 
   test('nor of a doubled name', async () => {
-    const form = `${long}=1&${long}=2`
+    const name = long.slice(0, 10_000)
+    const form = `${name}=1&${name}=2`
     const type = 'Content-Type: application/x-www-form-urlencoded'
     const reply = await post('/api/auth/token', form, type)
     expectProblem(reply, 400)

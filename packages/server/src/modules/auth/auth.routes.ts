@@ -21,6 +21,10 @@ import { type SignInInput, signIn } from './sign_in.ts'
 
 const { get, post } = createRoutes<never, never, never>()
 
+// Whoever holds many bodies back, unknown to us, must not hold much of our memory. Enough for the
+// longest password and token with every character escaped.
+const open = { access: 'public', bodyLimit: 32_768 } as const
+
 export function authRoutes(deps: ResetDeps): Route[] {
   return [...sessionRoutes(deps), ...passwordRoutes(deps), me]
 }
@@ -28,7 +32,7 @@ export function authRoutes(deps: ResetDeps): Route[] {
 function sessionRoutes(deps: ResetDeps): Route[] {
   return [
     post('/api/auth/token', {
-      access: 'public',
+      ...open,
       summary: 'Sign in with the OAuth2 password flow',
       media: 'form',
       body: PasswordGrant,
@@ -37,7 +41,7 @@ function sessionRoutes(deps: ResetDeps): Route[] {
       handle: (ctx, { body }) => grantAccess(deps, ctx, { ...body, email: body.username }),
     }),
     post('/api/auth/login', {
-      access: 'public',
+      ...open,
       summary: 'Sign in for an access and a refresh token',
       query: DeprecatedCredentials,
       body: Credentials.optional(),
@@ -46,7 +50,7 @@ function sessionRoutes(deps: ResetDeps): Route[] {
       handle: (ctx, { body, query }) => grantSession(deps, ctx, body ?? fromQuery(query)),
     }),
     post('/api/auth/refresh', {
-      access: 'public',
+      ...open,
       summary: 'Exchange a refresh token for its successor',
       body: RefreshToken,
       reply: TokenPair,
@@ -54,7 +58,7 @@ function sessionRoutes(deps: ResetDeps): Route[] {
       handle: (ctx, { body }) => grantSuccessor(deps, ctx, body.refresh_token),
     }),
     post('/api/auth/logout', {
-      access: 'public',
+      ...open,
       summary: 'End the session of a refresh token',
       revokes: true,
       body: RefreshToken,
@@ -67,7 +71,7 @@ function sessionRoutes(deps: ResetDeps): Route[] {
 function passwordRoutes(deps: ResetDeps): Route[] {
   return [
     post('/api/auth/forgot-password', {
-      access: 'public',
+      ...open,
       summary: 'Ask for a reset link by mail',
       body: ForgottenPassword,
       reply: Message,
@@ -77,7 +81,7 @@ function passwordRoutes(deps: ResetDeps): Route[] {
       },
     }),
     post('/api/auth/reset-password', {
-      access: 'public',
+      ...open,
       summary: 'Set a new password with a reset token',
       revokes: true,
       body: NewPassword,
