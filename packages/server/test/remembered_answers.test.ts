@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { app } from '../../../starter/src/app.ts'
 import { keyRing } from '../src/secrets.ts'
 import { startTestApp, type TestApp, type TestTenant } from '../src/testing.ts'
@@ -67,6 +67,24 @@ test('a remembered token is good on its own host only (TEN-5)', async () => {
   const [here, elsewhere] = [await inhabit(await api.makeTenant()), await api.makeTenant()]
   await remembered(here.tenant, here.user.accessToken)
   expect((await ask(elsewhere, here.user.accessToken)).status).toBe(401)
+})
+
+test('a remembered session ends in time though the machine was paused meanwhile (SESS-6)', async () => {
+  onTestFinished(() => {
+    vi.useRealTimers()
+  })
+  const { tenant, user } = await inhabit(await api.makeTenant())
+  await runByHand(
+    "update tenantry.sessions set idle_expires_at = now() + interval '1 minute' where tenant_id = $1",
+    tenant.id,
+  )
+  await remembered(tenant, user.accessToken)
+  // Of a paused machine's clocks only this one has gone on when it comes back.
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 120_000 })
+  await expect.poll(() => api.feed.isFresh(), { timeout: 10_000 }).toBe(true)
+  const { misses } = api.running.figures().actors
+  await ask(tenant, user.accessToken)
+  expect(api.running.figures().actors.misses).toBeGreaterThan(misses)
 })
 
 test('a remembered session ends when its time is up, unannounced (SESS-6)', async () => {

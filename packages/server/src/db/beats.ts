@@ -15,6 +15,10 @@ export interface Moment {
   wall: number
 }
 
+export function momentNow(): Moment {
+  return { monotonic: performance.now(), wall: Date.now() }
+}
+
 /** Milliseconds since then, by the clock that says more. */
 export function since({ monotonic, wall }: Moment): number {
   return Math.max(performance.now() - monotonic, Date.now() - wall)
@@ -87,7 +91,7 @@ export class Beats {
 
   async #send(beat = ++this.#count, notify = this.#notify): Promise<void> {
     if (this.#sent.size >= MAX_UNANSWERED) return
-    this.#sent.set(beat, { monotonic: performance.now(), wall: Date.now() })
+    this.#sent.set(beat, momentNow())
     await notify(`beat:${this.#id}:${beat}`)
   }
 

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { type Moment, momentNow, since } from '../db/beats.ts'
 import { type Feed, MAX_AGE_MS } from '../db/feed.ts'
 import { unavailable } from '../errors.ts'
 import { type Patience, within } from '../patience.ts'
@@ -18,7 +19,7 @@ export interface Loaded<V> {
 export interface Answer<V> extends Loaded<V> {
   /** What it is the answer to: it says nothing of anything else. */
   readonly key: string
-  readonly readAt: number
+  readonly readAt: Moment
   /** Nothing it depends on was announced up to here. */
   position: number
 }
@@ -94,7 +95,7 @@ export class RevocableCache<V> {
   // Without a feed, for as long as anything may be out of date.
   #holds(answer: Answer<V>): boolean {
     const { feed } = this.#settings
-    const age = performance.now() - answer.readAt
+    const age = since(answer.readAt)
     if (answer.holdsMs !== undefined && age >= answer.holdsMs) return false
     if (feed.announcements.changedSince(answer.position, answer.dependsOn)) return false
     answer.position = feed.announcements.position
@@ -131,7 +132,7 @@ export class RevocableCache<V> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const begun = {
         key,
-        readAt: performance.now(),
+        readAt: momentNow(),
         position: this.#settings.feed.announcements.position,
       }
       const answer = { ...(await within(deadline - performance.now(), read())), ...begun }
