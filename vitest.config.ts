@@ -10,6 +10,8 @@ export default defineConfig({
       'starter/src/**/*.test.ts',
       'scripts/*.test.ts',
     ],
+    // They need a PgBouncer: npm run test:pgbouncer.
+    exclude: ['packages/server/test/pgbouncer/**'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'threads',

@@ -3,7 +3,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { withClient } from '../src/db/setup.ts'
 import { attempt } from './attempt.ts'
-import { asRole, sharedDatabase } from './databases.ts'
+import { asRole, doorUrls, sharedDatabase } from './databases.ts'
 import { insertSample, type Sample } from './sample_rows.ts'
 
 let a: Sample
@@ -16,7 +16,7 @@ beforeAll(async () => {
     await insertSample(client),
   ])
   for (const role of ['app', 'identity', 'platform', 'owner'] as const) {
-    clients[role] = new pg.Client(sharedDatabase()[role])
+    clients[role] = new pg.Client({ ...sharedDatabase(), ...doorUrls() }[role])
     await clients[role].connect()
   }
 })

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { app } from '../../../starter/src/app.ts'
 import type { KernelTables } from '../src/db/tables.ts'
 import { startTestApp, type TestApp, type TestTenant } from '../src/testing.ts'
-import { asRole, sharedDatabase } from './databases.ts'
+import { asRole, doorUrls } from './databases.ts'
 import { openTestDoors } from './doors_for_test.ts'
 import { newSeed, seededRandom } from './random.ts'
 import { insertSample, type Sample } from './sample_rows.ts'
@@ -21,7 +21,7 @@ test(
   async () => {
     const seed = newSeed()
     const random = seededRandom(seed)
-    const { app: url, identity, platform } = sharedDatabase()
+    const { app: url, identity, platform } = doorUrls()
     const proxy = await startWireProxy(url)
     onTestFinished(() => proxy.close())
     const { through } = proxy

@@ -1,14 +1,14 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { attempt } from './attempt.ts'
-import { asRole, sharedDatabase } from './databases.ts'
+import { asRole, doorUrls } from './databases.ts'
 
 const doors = ['app', 'identity', 'platform'] as const
 
 describe.each(doors)('the role of the %s door', (door) => {
   let client: pg.Client
   beforeAll(async () => {
-    client = new pg.Client(sharedDatabase()[door])
+    client = new pg.Client(doorUrls()[door])
     await client.connect()
   })
   afterAll(() => client.end())

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Attempt, attempt } from './attempt.ts'
-import { asRole, sharedDatabase } from './databases.ts'
+import { asRole, doorUrls } from './databases.ts'
 import {
   insertSample,
   insertSql,
@@ -24,7 +24,7 @@ beforeAll(async () => {
     await insertSample(client),
     await insertSample(client),
   ])
-  app = new pg.Client(sharedDatabase().app)
+  app = new pg.Client(doorUrls().app)
   await app.connect()
   rights = await rightsOfApp()
 })

@@ -17,6 +17,28 @@ export function sharedDatabase(): DatabaseUrls {
   return { ...urls, admin: withDatabase(urls.admin, databaseOf(urls.owner)) }
 }
 
+/** The shared database as a server gets to it: by way of a pooler, where the run has one. */
+export function doorUrls(): Pick<RoleUrls, 'app' | 'identity' | 'platform'> {
+  return inject('tenantryDatabase').pooled ?? sharedDatabase()
+}
+
+/** May statements have names? Not through a PgBouncer of before 1.21. */
+export function statementsHaveNames(): boolean {
+  return inject('tenantryDatabase').pooled === undefined
+}
+
+/** The settings of a server process on the shared database. */
+export function serverSettings(): Record<string, string> {
+  const { app, identity } = doorUrls()
+  return {
+    DB_URL: app,
+    DB_IDENTITY_URL: identity,
+    // Whoever only listens needs no right to anything.
+    DB_LISTEN_URL: sharedDatabase().identity,
+    DB_PREPARED: statementsHaveNames() ? 'on' : 'off',
+  }
+}
+
 /** Runs SQL as one of the roles. The platform door's sees all rows; the owner's, the catalog and no row. */
 export function asRole<T>(
   role: keyof RoleUrls,

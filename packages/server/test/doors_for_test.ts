@@ -3,7 +3,7 @@ import { onTestFinished } from 'vitest'
 import { createPool, type PoolSettings } from '../src/db/pool.ts'
 import { limits } from '../src/db/role_settings.ts'
 import { createDoors, type OperatorDoors } from '../src/db/tenancy.ts'
-import { type DatabaseUrls, sharedDatabase } from './databases.ts'
+import { type DatabaseUrls, doorUrls, statementsHaveNames } from './databases.ts'
 
 export interface TestDoors extends OperatorDoors {
   pools: Record<'app' | 'identity' | 'platform', pg.Pool>
@@ -21,8 +21,12 @@ type Overrides = Partial<Omit<PoolSettings, 'url' | 'name' | 'onError'>> & {
 }
 
 /** OperatorDoors with pools of their own, of one connection each; closed when the test has finished. */
-export function openTestDoors({ named = true, urls, ...settings }: Overrides = {}): TestDoors {
-  const { app, identity, platform } = urls ?? sharedDatabase()
+export function openTestDoors({
+  named = statementsHaveNames(),
+  urls,
+  ...settings
+}: Overrides = {}): TestDoors {
+  const { app, identity, platform } = urls ?? doorUrls()
   const lost: Error[] = []
   const pool = (door: 'app' | 'identity' | 'platform', url: string) =>
     createPool({

@@ -5,7 +5,7 @@ import { app } from '../../../starter/src/app.ts'
 import { send } from '../src/testing/http_client.ts'
 import { startTestApp, type TestApp } from '../src/testing.ts'
 import { makeWorkplace, type RunningCommand, type Workplace } from './cli.ts'
-import { sharedDatabase } from './databases.ts'
+import { serverSettings } from './databases.ts'
 import { byHand, inhabit, runByHand, type Scene, untilRefused } from './revocation_attempts.ts'
 
 const SECRET_KEY = randomBytes(48).toString('base64')
@@ -32,13 +32,9 @@ afterAll(async () => {
 }, 60_000)
 
 async function startNode(): Promise<Node> {
-  const { app: DB_URL, identity: DB_IDENTITY_URL } = sharedDatabase()
   const command = place.launch('start', {
     NODE_ENV: 'production',
-    DB_URL,
-    DB_IDENTITY_URL,
-    // Whoever only listens needs no right to anything.
-    DB_LISTEN_URL: DB_IDENTITY_URL,
+    ...serverSettings(),
     SECRET_KEY,
     BASE_DOMAINS: 'app.test',
     PUBLIC_ORIGIN: 'https://{tenant}.app.test',

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { app } from '../../../starter/src/app.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../src/testing.ts'
-import { asAdmin, asRole, onMigratedDatabase, sharedDatabase } from './databases.ts'
+import { asAdmin, asRole, doorUrls, onMigratedDatabase, sharedDatabase } from './databases.ts'
 import { inhabit, runByHand, type Scene, untilRefused } from './revocation_attempts.ts'
 import { startWireProxy } from './wire_proxy.ts'
 
@@ -16,7 +16,7 @@ async function startNode(settings: Record<string, string> = {}): Promise<TestApp
 
 /** A node whose reads, and not its feed, go through a proxy. */
 async function startReadingThroughProxy() {
-  const { app: url, identity } = sharedDatabase()
+  const { app: url, identity } = doorUrls()
   const proxy = await startWireProxy(url)
   const node = await startNode({
     DB_URL: proxy.through(url),

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { asRole, onMigratedDatabase, sharedDatabase } from '../../test/databases.ts'
+import { asRole, doorUrls, onMigratedDatabase } from '../../test/databases.ts'
 import { openTestDoors, type TestDoors } from '../../test/doors_for_test.ts'
 import { insertSample, type Sample } from '../../test/sample_rows.ts'
 import { startWireProxy } from '../../test/wire_proxy.ts'
@@ -121,7 +121,7 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
 })
 
 test('a connection that breaks before COMMIT is answered is a 503: nobody is told that it is saved', async () => {
-  const { app, identity, platform } = sharedDatabase()
+  const { app, identity, platform } = doorUrls()
   const proxy = await startWireProxy(app)
   onTestFinished(() => proxy.close())
   const doors = openTestDoors({ urls: { app: proxy.through(app), identity, platform } })
@@ -170,7 +170,7 @@ test('a transaction that a statement left open ends with its connection', async 
 
 describe('a server that does not answer', () => {
   async function frozen(settings: Parameters<typeof openTestDoors>[0]) {
-    const { app, identity, platform } = sharedDatabase()
+    const { app, identity, platform } = doorUrls()
     const proxy = await startWireProxy(app)
     onTestFinished(() => proxy.close())
     const { through } = proxy

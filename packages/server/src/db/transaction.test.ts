@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { asRole, sharedDatabase } from '../../test/databases.ts'
+import { asRole, doorUrls } from '../../test/databases.ts'
 import { openTestDoors } from '../../test/doors_for_test.ts'
 import { insertSample, type Sample } from '../../test/sample_rows.ts'
 import { startWireProxy } from '../../test/wire_proxy.ts'
@@ -23,7 +23,7 @@ const addRole = (db: Db, name: string) =>
   db.insertInto('tenantry.roles').values({ id: randomUUID(), name }).execute()
 
 async function doorsThroughProxy(settings: Parameters<typeof openTestDoors>[0] = {}) {
-  const { app, identity, platform } = sharedDatabase()
+  const { app, identity, platform } = doorUrls()
   const proxy = await startWireProxy(app)
   onTestFinished(() => proxy.close())
   const { through } = proxy

@@ -6,7 +6,11 @@ import { databaseUrl } from '../setting.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    tenantryDatabase: RoleUrls & { admin: string }
+    tenantryDatabase: RoleUrls & {
+      admin: string
+      /** The doors by way of a pooler, where the tests are to go through one. */
+      pooled?: Pick<RoleUrls, 'app' | 'identity' | 'platform'>
+    }
   }
 }
 

@@ -142,12 +142,14 @@ async function isHeard(feed: Feed): Promise<void> {
 }
 
 function testConfig(settings: Record<string, string>): Config {
-  const database = inject('tenantryDatabase')
+  const { pooled, ...direct } = inject('tenantryDatabase')
+  const doors = pooled ?? direct
   return loadConfig({
     PORT: '0',
-    DB_URL: database.app,
-    DB_IDENTITY_URL: database.identity,
-    DB_PLATFORM_URL: database.platform,
+    DB_URL: doors.app,
+    DB_IDENTITY_URL: doors.identity,
+    DB_PLATFORM_URL: doors.platform,
+    DB_PREPARED: pooled === undefined ? 'on' : 'off',
     BASE_DOMAINS: 'app.test,localhost',
     PUBLIC_ORIGIN: 'https://{tenant}.app.test',
     DEFAULT_DEV_TENANT: 'public',

@@ -1,0 +1,86 @@
+import { expect, inject, onTestFinished, test } from 'vitest'
+import { app } from '../../../../starter/src/app.ts'
+import { startTestApp, type TestApp } from '../../src/testing.ts'
+import { sharedDatabase } from '../databases.ts'
+import { inhabit, runByHand, type Scene } from '../revocation_attempts.ts'
+import { type PgBouncer, startPgBouncer } from './start.ts'
+
+/** A server whose doors go through a PgBouncer of its own, and its feed too where that is asked for. */
+async function startBehind({ pooledFeed = false, settings = {} }: Behind = {}) {
+  const { app: url, identity, platform } = sharedDatabase()
+  const pooler = await startPgBouncer({
+    program: inject('pgbouncer'),
+    users: [url, identity, platform],
+    poolSize: inject('poolSize'),
+  })
+  const api = await startTestApp(app, {
+    DB_URL: pooler.through(url),
+    DB_IDENTITY_URL: pooler.through(identity),
+    DB_PLATFORM_URL: pooler.through(platform),
+    DB_LISTEN_URL: pooledFeed ? pooler.through(url) : url,
+    ...settings,
+  })
+  onTestFinished(async () => {
+    await api.close()
+    await pooler.stop()
+  })
+  return { pooler, api, scene: await inhabit(await api.makeTenant()) }
+}
+
+interface Behind {
+  pooledFeed?: boolean
+  settings?: Record<string, string>
+}
+
+const ask = ({ tenant, user }: Scene, path = '/api/tenant/tenant-data') =>
+  tenant.send({ path, user })
+
+test('where LISTEN goes through it nothing is remembered, and a revoked right is refused at once', async () => {
+  const { api, scene } = await startBehind({ pooledFeed: true })
+  for (let times = 0; times < 3; times++) expect((await ask(scene)).status).toBe(200)
+  expect(api.feed.isFresh()).toBe(false)
+  const { actors, tenants } = api.running.figures()
+  expect([actors.size, tenants.size]).toEqual([0, 0])
+  const ready = await api.send('localhost', { path: '/health/ready' })
+  expect([ready.status, ready.json.announcements]).toEqual([200, 'not heard'])
+  await runByHand(
+    'update tenantry.sessions set revoked_at = now() where tenant_id = $1',
+    scene.tenant.id,
+  )
+  expect((await ask(scene)).status).toBe(401)
+  expect(api.logLines.join()).toContain('DB_LISTEN_URL hears nothing')
+})
+
+/** What asks the database, and what does not, while nobody answers. */
+async function expectUnavailable(api: TestApp, scene: Scene): Promise<void> {
+  const stranger = await api.send(`x-${scene.tenant.host}`, { path: '/' })
+  const { email, password } = scene.user
+  const signIn = { method: 'POST', path: '/api/auth/login', body: { email, password } }
+  for (const reply of [stranger, await scene.tenant.send(signIn)]) {
+    expect([reply.status, reply.headers['retry-after']]).toEqual([503, '1'])
+  }
+  // Announcements are heard on: what is remembered is as good as before.
+  expect((await ask(scene)).status).toBe(200)
+}
+
+const outages: Record<string, [(pooler: PgBouncer) => unknown, (pooler: PgBouncer) => unknown]> = {
+  'is killed and started again': [(it) => it.kill(), (it) => it.start()],
+  'is paused and goes on': [(it) => it.pause(), (it) => it.resume()],
+}
+
+test.each(Object.entries(outages))(
+  'where it %s the database is a 503, and comes back by itself',
+  async (_, [fail, mend]) => {
+    const { pooler, api, scene } = await startBehind({ settings: { DB_WAIT_MS: '1000' } })
+    const admin = await scene.tenant.makeUser({ roles: ['admin_tenant'] })
+    const members = async () =>
+      (await scene.tenant.send({ path: '/api/members', user: admin })).status
+    expect([await members(), (await ask(scene)).status]).toEqual([200, 200])
+    await fail(pooler)
+    await expect.poll(members, { timeout: 10_000 }).toBe(503)
+    await expectUnavailable(api, scene)
+    await mend(pooler)
+    await expect.poll(members, { timeout: 20_000 }).toBe(200)
+    await expect.poll(async () => (await ask(scene)).status, { timeout: 20_000 }).toBe(200)
+  },
+)

@@ -1,0 +1,41 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { TestProject } from 'vitest/node'
+import { openTemporaryDatabase } from '../../src/db/temporary_database.ts'
+import { findProgram, type Program } from './program.ts'
+import { startPgBouncer } from './start.ts'
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** Connections to the server for each role. */
+    poolSize: number
+    pgbouncer: Program
+  }
+}
+
+const migrations = fileURLToPath(new URL('../../../../starter/migrations', import.meta.url))
+
+/** A vitest globalSetup: one migrated database for the run, whose doors go through a PgBouncer. */
+export async function setup({ config, provide }: TestProject): Promise<() => Promise<void>> {
+  const folder = mkdtempSync(join(tmpdir(), 'tenantry-pgbouncer-program-'))
+  const program = findProgram(folder)
+  const { urls, stop } = await openTemporaryDatabase(migrations)
+  const { app, identity, platform } = urls
+  const users = [app, identity, platform]
+  const { poolSize = 1 } = config.provide
+  const pooler = await startPgBouncer({ program, users, poolSize })
+  const through = {
+    app: pooler.through(app),
+    identity: pooler.through(identity),
+    platform: pooler.through(platform),
+  }
+  provide('tenantryDatabase', { ...urls, pooled: through })
+  provide('pgbouncer', program)
+  return async () => {
+    await pooler.stop()
+    await stop()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}

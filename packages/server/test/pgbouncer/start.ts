@@ -1,0 +1,124 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Program } from './program.ts'
+
+/** A PgBouncer that runs, in transaction mode, in front of one server. */
+export interface PgBouncer {
+  /** The same DSN by way of it. */
+  through(url: string): string
+  /** PAUSE and RESUME: what is at work ends, and whatever comes then waits. */
+  pause(): void
+  resume(): void
+  /** It dies at once, with every connection that it has. */
+  kill(): Promise<void>
+  /** Begins again on the same port. */
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface PgBouncerSettings {
+  program: Program
+  /** DSNs of those who may connect, all to the same server. */
+  users: readonly string[]
+  /** Connections to the server for each of them. */
+  poolSize: number
+}
+
+export async function startPgBouncer(settings: PgBouncerSettings): Promise<PgBouncer> {
+  const folder = mkdtempSync(join(tmpdir(), 'tenantry-pgbouncer-'))
+  // As root it becomes nobody, who must be able to read this.
+  chmodSync(folder, 0o755)
+  const port = await freePort()
+  writeConfig(folder, port, settings)
+  let running: ChildProcess | undefined
+  const end = async (signal: NodeJS.Signals) => {
+    if (running === undefined || running.exitCode !== null) return
+    const ended = once(running, 'close')
+    running.kill(signal)
+    await ended
+    running = undefined
+  }
+  const start = async () => {
+    running = launch(folder, settings.program)
+    await listens(port, running)
+  }
+  await start()
+  return {
+    start,
+    kill: () => end('SIGKILL'),
+    pause: () => void running?.kill('SIGUSR1'),
+    resume: () => void running?.kill('SIGUSR2'),
+    through(url) {
+      const changed = new URL(url)
+      changed.hostname = '127.0.0.1'
+      changed.port = String(port)
+      return changed.href
+    },
+    async stop() {
+      await end('SIGKILL')
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function writeConfig(folder: string, port: number, { users, poolSize }: PgBouncerSettings): void {
+  const [first = ''] = users
+  const { hostname, port: serverPort } = new URL(first)
+  const list = users.map((it) => new URL(it)).map((it) => `"${it.username}" "${it.password}"\n`)
+  writeFileSync(join(folder, 'users.txt'), list.join(''))
+  writeFileSync(
+    join(folder, 'pgbouncer.ini'),
+    `[databases]
+* = host=${hostname} port=${serverPort}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = ${port}
+unix_socket_dir =
+auth_type = scram-sha-256
+auth_file = ${join(folder, 'users.txt')}
+pool_mode = transaction
+default_pool_size = ${poolSize}
+max_client_conn = 2000
+`,
+  )
+}
+
+function launch(folder: string, { path, libraries }: Program): ChildProcess {
+  const asNobody = process.getuid?.() === 0 ? ['-u', 'nobody'] : []
+  return spawn(path, ['-q', ...asNobody, join(folder, 'pgbouncer.ini')], {
+    env: { LD_LIBRARY_PATH: libraries },
+    stdio: 'ignore',
+  })
+}
+
+async function listens(port: number, running: ChildProcess): Promise<void> {
+  while (running.exitCode === null) {
+    const socket = connect({ port, host: '127.0.0.1' })
+    const connected = await Promise.race([
+      once(socket, 'connect').then(
+        () => true,
+        () => false,
+      ),
+      sleep(1_000, false),
+    ])
+    socket.destroy()
+    if (connected) return
+    await sleep(20)
+  }
+  throw new Error(`PgBouncer ended with ${running.exitCode} instead of listening on ${port}`)
+}
+
+// It takes no "any port"; that somebody else takes it first is possible, and says so.
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
