@@ -77,13 +77,8 @@ export async function startTestApp(
   })
   const passwords = createPasswords()
   const dataDir = await mkdtemp(join(tmpdir(), 'tenantry-test-app-'))
-  const mail = createMail({
-    smtpUrl: config.SMTP_URL,
-    from: config.MAIL_FROM,
-    dataDir,
-    production: false,
-    log,
-  })
+  const { SMTP_URL: smtpUrl, MAIL_FROM: from } = config
+  const mail = createMail({ smtpUrl, from, dataDir, production: false, log })
   const running = await createApp({
     app,
     config,
