@@ -6,22 +6,28 @@ import base from './vitest.config.ts'
 const server = 'packages/server'
 const near = [
   `${server}/test/pgbouncer/*.test.ts`,
-  `${server}/test/{database_,revocation,remembered_,interleaving,two_processes,lock_order}*.test.ts`,
-  `${server}/src/db/{transaction,borrowed_client,dialect}.test.ts`,
+  `${server}/test/{database_,revocation,remembered_,interleaving,two_processes}*.test.ts`,
+  `${server}/src/db/{transaction,borrowed_client}.test.ts`,
   `${server}/src/modules/**/*.test.ts`,
   'starter/src/**/*.test.ts',
 ]
 
-const projectOf = (poolSize: number) => ({
+// They wait for each other, each on a connection.
+const needsTwo = `${server}/test/lock_order.test.ts`
+
+const projectOf = (poolSize: number, include: string[]) => ({
   resolve: { tsconfigPaths: true },
   test: {
     ...base.test,
     name: `PgBouncer, ${poolSize} a role`,
     globalSetup: [`./${server}/test/pgbouncer/setup.ts`],
     provide: { poolSize },
-    include: near,
+    include,
     exclude: [],
   },
 })
 
-export default defineConfig({ test: { projects: [projectOf(1), projectOf(2)], maxWorkers: 3 } })
+// One file after another: they share the few connections.
+export default defineConfig({
+  test: { projects: [projectOf(1, near), projectOf(2, [...near, needsTwo])], maxWorkers: 1 },
+})

@@ -1,8 +1,8 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { OperatorDoors } from './db/tenancy.ts'
 import { addMember } from './modules/members/members.ts'
 import { createTenant, findTenantId, type NewTenant } from './modules/tenants/tenants.ts'
-import { createUser, findUserId } from './modules/users/users.ts'
+import { ensureUser } from './modules/users/users.ts'
 import type { Passwords } from './passwords.ts'
 
 /** Demo data of an app: for development and tests, refused in production. */
@@ -41,14 +41,15 @@ async function seedTenant(
 ): Promise<string> {
   const hashes = await Promise.all(tenant.members.map((it) => passwords.hash(it.password)))
   return doors.acrossTenants('demo data', async (db) => {
+    // One at a time: servers that start together on an empty database all write it.
+    await sql`select pg_advisory_xact_lock(hashtext('tenantry demo data'))`.execute(db)
     const { name, subdomain, code } = tenant
     const found = await findTenantId(db, subdomain)
     const tenant_id = found ?? (await createTenant(db, { name, subdomain, code }))
     for (const [at, { email, full_name, roles }] of tenant.members.entries()) {
       const password_hash = hashes[at] ?? null
-      const known = await findUserId(db, email)
-      const user_id = known ?? (await createUser(db, { email, full_name, password_hash }))
-      await addMember(db, { tenant_id, user_id, roles })
+      const { id } = await ensureUser(db, { email, full_name, password_hash })
+      await addMember(db, { tenant_id, user_id: id, roles })
     }
     return tenant_id
   })

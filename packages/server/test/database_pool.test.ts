@@ -8,7 +8,7 @@ import { get, post } from '../../../starter/src/policy.ts'
 import type { Doors } from '../src/db/tenancy.ts'
 import { defineApp } from '../src/define_app.ts'
 import { startTestApp, type TestApp, type TestReply } from '../src/testing.ts'
-import { asRole } from './databases.ts'
+import { asRole, isPooled } from './databases.ts'
 
 /** An app with one route more, which does `work` in its tenant's transaction. */
 async function startLab(
@@ -125,37 +125,41 @@ test('a statement past its limit is a 503, and the server is not left at work (P
   expect(running.rowCount).toBe(0)
 })
 
-test('backends that end while idle cost no request anything (POOL-5)', async () => {
-  const api = await startLab({ DB_POOL_MAX: '2', DB_IDENTITY_POOL_MAX: '2' })
-  const { tenant, user } = await memberOf(api)
-  const { inTenant, asIdentity } = api.doors
-  const open = {
-    app: (work: Work) => inTenant(tenant.id, work),
-    identity: (work: Work) => asIdentity(work, tenant.id),
-  }
-  let ended = 0
-  for (const door of ['app', 'identity'] as const) {
-    const pids = new Set<number>()
-    const remember: Work = async (db) => {
-      const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db)
-      for (const { pid } of rows) pids.add(pid)
+// Behind a pooler a backend's end is not seen before its connection is used.
+test.skipIf(isPooled())(
+  'backends that end while idle cost no request anything (POOL-5)',
+  async () => {
+    const api = await startLab({ DB_POOL_MAX: '2', DB_IDENTITY_POOL_MAX: '2' })
+    const { tenant, user } = await memberOf(api)
+    const { inTenant, asIdentity } = api.doors
+    const open = {
+      app: (work: Work) => inTenant(tenant.id, work),
+      identity: (work: Work) => asIdentity(work, tenant.id),
     }
-    const release = await hold(open[door], 1)
-    await open[door](remember)
-    await release()
-    await open[door](remember)
-    expect(pids.size).toBe(2)
-    const kill = 'select pg_terminate_backend(pid) from unnest($1::int[]) pid'
-    await asRole(door, (it) => it.query(kill, [[...pids]]))
-    ended += pids.size
-  }
-  const lost = () => api.logLines.filter((it) => it.includes('idle connection lost')).length
-  await expect.poll(lost, { timeout: 5_000 }).toBe(ended)
-  const replies = await Promise.all(
-    Array.from({ length: 6 }, () => tenant.send({ path: '/api/auth/me', user })),
-  )
-  expect(replies.map((it) => it.status)).toEqual(Array(6).fill(200))
-})
+    let ended = 0
+    for (const door of ['app', 'identity'] as const) {
+      const pids = new Set<number>()
+      const remember: Work = async (db) => {
+        const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db)
+        for (const { pid } of rows) pids.add(pid)
+      }
+      const release = await hold(open[door], 1)
+      await open[door](remember)
+      await release()
+      await open[door](remember)
+      expect(pids.size).toBe(2)
+      const kill = 'select pg_terminate_backend(pid) from unnest($1::int[]) pid'
+      await asRole(door, (it) => it.query(kill, [[...pids]]))
+      ended += pids.size
+    }
+    const lost = () => api.logLines.filter((it) => it.includes('idle connection lost')).length
+    await expect.poll(lost, { timeout: 5_000 }).toBe(ended)
+    const replies = await Promise.all(
+      Array.from({ length: 6 }, () => tenant.send({ path: '/api/auth/me', user })),
+    )
+    expect(replies.map((it) => it.status)).toEqual(Array(6).fill(200))
+  },
+)
 
 test('two requests that wait for each other are both done, one after the other and each once (POOL-6)', async () => {
   const ids = [randomUUID(), randomUUID()]

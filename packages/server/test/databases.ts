@@ -22,9 +22,9 @@ export function doorUrls(): Pick<RoleUrls, 'app' | 'identity' | 'platform'> {
   return inject('tenantryDatabase').pooled ?? sharedDatabase()
 }
 
-/** May statements have names? Not through a PgBouncer of before 1.21. */
-export function statementsHaveNames(): boolean {
-  return inject('tenantryDatabase').pooled === undefined
+/** Do the doors go through a pooler? To one of before PgBouncer 1.21 no statement may have a name. */
+export function isPooled(): boolean {
+  return inject('tenantryDatabase').pooled !== undefined
 }
 
 /** The settings of a server process on the shared database. */
@@ -35,7 +35,7 @@ export function serverSettings(): Record<string, string> {
     DB_IDENTITY_URL: identity,
     // Whoever only listens needs no right to anything.
     DB_LISTEN_URL: sharedDatabase().identity,
-    DB_PREPARED: statementsHaveNames() ? 'on' : 'off',
+    DB_PREPARED: isPooled() ? 'off' : 'on',
   }
 }
 

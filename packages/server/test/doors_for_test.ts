@@ -3,7 +3,7 @@ import { onTestFinished } from 'vitest'
 import { createPool, type PoolSettings } from '../src/db/pool.ts'
 import { limits } from '../src/db/role_settings.ts'
 import { createDoors, type OperatorDoors } from '../src/db/tenancy.ts'
-import { type DatabaseUrls, doorUrls, statementsHaveNames } from './databases.ts'
+import { type DatabaseUrls, doorUrls, isPooled } from './databases.ts'
 
 export interface TestDoors extends OperatorDoors {
   pools: Record<'app' | 'identity' | 'platform', pg.Pool>
@@ -22,7 +22,7 @@ type Overrides = Partial<Omit<PoolSettings, 'url' | 'name' | 'onError'>> & {
 
 /** OperatorDoors with pools of their own, of one connection each; closed when the test has finished. */
 export function openTestDoors({
-  named = statementsHaveNames(),
+  named = !isPooled(),
   urls,
   ...settings
 }: Overrides = {}): TestDoors {

@@ -4,7 +4,7 @@ import type { App } from '../define_app.ts'
 import { findTenant, openTenant } from '../http/tenant.ts'
 import { createResetLink } from '../modules/auth/reset_links.ts'
 import { addMember } from '../modules/members/members.ts'
-import { createUser, findUserId } from '../modules/users/users.ts'
+import { ensureUser } from '../modules/users/users.ts'
 import { OperatorError } from '../operator_error.ts'
 import { type Operation, operatorRequest, recordOperation } from './operate.ts'
 
@@ -29,12 +29,11 @@ export async function enrol(
   tenant_id: string,
   { email, full_name, roles }: Person,
 ): Promise<Enrolled> {
-  const known = await findUserId(db, email)
-  const id = known ?? (await createUser(db, { email, full_name, password_hash: null }))
+  const { id, created } = await ensureUser(db, { email, full_name, password_hash: null })
   await addMember(db, { tenant_id, user_id: id, roles })
   const about = { entity: 'members', entity_id: id }
   await recordOperation(db, { action: 'members.create', tenant_id, meta: { roles }, ...about })
-  return { id, email, roles, created: known === undefined }
+  return { id, email, roles, created }
 }
 
 /** Throws an OperatorError where a role is neither one of the app's nor one of this tenant's. */

@@ -7,6 +7,7 @@ import { serverOf } from '../db/probe.ts'
 import { keepPasswords, keptPasswords, type RolePasswords } from '../db/role_passwords.ts'
 import {
   carryOut,
+  oneSetUpAtATime,
   planSetUp,
   type ServerSetup,
   type SetUpPlan,
@@ -44,9 +45,11 @@ async function setup({ resetPasswords = false, json }: SetupOptions): Promise<vo
   const given = givenPasswords(config)
   const strangers = resetPasswords ? 'reset' : 'leave'
   const wanted = { adminUrl, setting, given, strangers } as const
-  const plan = production
-    ? await setUpForProduction(wanted)
-    : await withPasswordLock(DATA_DIR, () => setUpForDevelopment(wanted, DATA_DIR))
+  const plan = await oneSetUpAtATime(wanted, () =>
+    production
+      ? setUpForProduction(wanted)
+      : withPasswordLock(DATA_DIR, () => setUpForDevelopment(wanted, DATA_DIR)),
+  )
   const owner = asOwner(plan.adminUrl, plan.database)
   const applied = await migrateUp(owner, histories(fileURLToPath(app.migrations)))
   if (json) printJson({ dsns: dsnsOf(plan), applied })

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { asRole, doorUrls, onMigratedDatabase } from '../../test/databases.ts'
+import { asRole, doorUrls, isPooled, onMigratedDatabase } from '../../test/databases.ts'
 import { openTestDoors, type TestDoors } from '../../test/doors_for_test.ts'
 import { insertSample, type Sample } from '../../test/sample_rows.ts'
 import { startWireProxy } from '../../test/wire_proxy.ts'
@@ -98,26 +98,32 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
     expect((await ask({ n: 1 })).rows).toEqual([{ it: { n: 1 } }])
   })
 
-  test('statements the server has forgotten are a 503 once, and then prepared again', async () => {
-    const doors = openTestDoors(settings)
-    await rolesOf(doors, b)
-    await doors.inTenant(b.tenantId, (db) => sql`deallocate all`.execute(db))
-    await expect(rolesOf(doors, b)).rejects.toMatchObject(unavailable)
-    await expectUsable(doors)
-  })
+  test.skipIf(isPooled())(
+    'statements the server has forgotten are a 503 once, and then prepared again',
+    async () => {
+      const doors = openTestDoors(settings)
+      await rolesOf(doors, b)
+      await doors.inTenant(b.tenantId, (db) => sql`deallocate all`.execute(db))
+      await expect(rolesOf(doors, b)).rejects.toMatchObject(unavailable)
+      await expectUsable(doors)
+    },
+  )
 
-  test('a table that changed under a prepared statement is a 503 once', async () => {
-    await onMigratedDatabase(async (urls) => {
-      const doors = openTestDoors({ ...settings, urls })
-      expect(await rolesOf(doors, a)).toEqual([])
-      await withClient(urls.owner, (it) =>
-        it.query('alter table tenantry.roles add column more int'),
-      )
-      await expect(rolesOf(doors, a)).rejects.toMatchObject(unavailable)
-      expect(await rolesOf(doors, a)).toEqual([])
-      await doors.close()
-    })
-  })
+  test.skipIf(isPooled())(
+    'a table that changed under a prepared statement is a 503 once',
+    async () => {
+      await onMigratedDatabase(async (urls) => {
+        const doors = openTestDoors({ ...settings, urls })
+        expect(await rolesOf(doors, a)).toEqual([])
+        await withClient(urls.owner, (it) =>
+          it.query('alter table tenantry.roles add column more int'),
+        )
+        await expect(rolesOf(doors, a)).rejects.toMatchObject(unavailable)
+        expect(await rolesOf(doors, a)).toEqual([])
+        await doors.close()
+      })
+    },
+  )
 })
 
 test('a connection that breaks before COMMIT is answered is a 503: nobody is told that it is saved', async () => {
@@ -136,22 +142,25 @@ test('a connection that breaks before COMMIT is answered is a 503: nobody is tol
   await expectUsable(doors)
 })
 
-test('a name that fails in a batch fails there only: 26000 does not last', async () => {
-  const doors = openTestDoors()
-  const tenPer = (db: Db, n: number) => sql<{ n: number }>`select 10 / ${n}::int as n`.execute(db)
-  const batch = doors.inTenant(a.tenantId, async (db) => {
-    const broken = sql`select * from no_such_table`.execute(db)
-    // Prepared behind a failure, so not prepared; used again before anybody can know.
-    const [, first, second] = await Promise.allSettled([broken, tenPer(db, 1), tenPer(db, 2)])
-    expect([first, second]).toMatchObject([
-      { reason: { code: '25P02' } },
-      { reason: { cause: { code: '26000' } } },
-    ])
-  })
-  await expect(batch).rejects.toMatchObject(unavailable)
-  const { rows } = await doors.inTenant(a.tenantId, (db) => tenPer(db, 5))
-  expect(rows).toEqual([{ n: 2 }])
-})
+test.skipIf(isPooled())(
+  'a name that fails in a batch fails there only: 26000 does not last',
+  async () => {
+    const doors = openTestDoors()
+    const tenPer = (db: Db, n: number) => sql<{ n: number }>`select 10 / ${n}::int as n`.execute(db)
+    const batch = doors.inTenant(a.tenantId, async (db) => {
+      const broken = sql`select * from no_such_table`.execute(db)
+      // Prepared behind a failure, so not prepared; used again before anybody can know.
+      const [, first, second] = await Promise.allSettled([broken, tenPer(db, 1), tenPer(db, 2)])
+      expect([first, second]).toMatchObject([
+        { reason: { code: '25P02' } },
+        { reason: { cause: { code: '26000' } } },
+      ])
+    })
+    await expect(batch).rejects.toMatchObject(unavailable)
+    const { rows } = await doors.inTenant(a.tenantId, (db) => tenPer(db, 5))
+    expect(rows).toEqual([{ n: 2 }])
+  },
+)
 
 test('a tenant that a session kept is refused once, shows nothing, and is gone with its connection', async () => {
   const doors = openTestDoors()

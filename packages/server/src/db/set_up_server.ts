@@ -19,6 +19,7 @@ import {
   roles,
   roleUrls,
   setupDatabase,
+  withClient,
 } from './setup.ts'
 
 export interface ServerSetup {
@@ -54,6 +55,21 @@ export const settingOf = {
   owner: 'DB_OWNER_URL',
   platform: 'DB_PLATFORM_URL',
 } as const satisfies Record<Role, string>
+
+/**
+ * Does all of a set-up while no other does: of two that find no roles, each would give them passwords
+ * of its own, and one would tell DSNs that do not work. Throws an OperatorError where it cannot connect.
+ */
+export async function oneSetUpAtATime<T>(
+  { adminUrl, setting }: Pick<ServerSetup, 'adminUrl' | 'setting'>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const url = await maintenanceUrl(adminUrl, setting)
+  return withClient(url, async (client) => {
+    await client.query("select pg_advisory_lock(hashtext('tenantry set-up and its passwords'))")
+    return work()
+  })
+}
 
 /**
  * Looks at a server and decides how to set it up; changes nothing. Throws an OperatorError where

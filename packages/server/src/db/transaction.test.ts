@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { asRole, doorUrls } from '../../test/databases.ts'
+import { asRole, doorUrls, isPooled } from '../../test/databases.ts'
 import { openTestDoors } from '../../test/doors_for_test.ts'
 import { insertSample, type Sample } from '../../test/sample_rows.ts'
 import { startWireProxy } from '../../test/wire_proxy.ts'
@@ -86,12 +86,14 @@ describe('a transaction on the wire', () => {
   })
 })
 
-describe.each([
+const switchings = [
   { pipeline: true, named: true },
   { pipeline: true, named: false },
   { pipeline: false, named: true },
   { pipeline: false, named: false },
-])('with %o', (switches) => {
+].filter(({ named }) => !(named && isPooled()))
+
+describe.each(switchings)('with %o', (switches) => {
   test('the same work gives the same', async () => {
     const warnings: Error[] = []
     const onWarning = (warning: Error) => warnings.push(warning)

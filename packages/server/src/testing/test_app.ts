@@ -16,7 +16,7 @@ import { createMail, type Mail } from '../mail/mail.ts'
 import type { OutgoingMail } from '../mail/outgoing_mail.ts'
 import { addMember } from '../modules/members/members.ts'
 import { createTenant } from '../modules/tenants/tenants.ts'
-import { createUser, findUserId } from '../modules/users/users.ts'
+import { ensureUser } from '../modules/users/users.ts'
 import { createPasswords, type Passwords } from '../passwords.ts'
 import { send, type TestReply, type TestRequest } from './http_client.ts'
 import { recordStatements, type SentStatement } from './record_statements.ts'
@@ -213,11 +213,9 @@ async function makeUser(
   const password_hash = await passwords.hash(password)
   const id = await doors.acrossTenants('test', async (db) => {
     // The same e-mail again is the same person, in one more tenant.
-    const known = await findUserId(db, email)
-    const user_id =
-      known ?? (await createUser(db, { email, full_name: 'Test User', password_hash }))
-    await addMember(db, { tenant_id: tenant.id, user_id, roles: options.roles ?? [] })
-    return user_id
+    const user = await ensureUser(db, { email, full_name: 'Test User', password_hash })
+    await addMember(db, { tenant_id: tenant.id, user_id: user.id, roles: options.roles ?? [] })
+    return user.id
   })
   const signedIn = await sendTo(tenant.host, {
     method: 'POST',

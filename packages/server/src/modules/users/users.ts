@@ -12,14 +12,28 @@ export interface NewUser {
   password_hash: string | null
 }
 
-/** Creates a user; the operators' door only. Throws 409 where the e-mail is taken, 422 if it is none. */
-export async function createUser(db: Kysely<KernelTables>, user: NewUser): Promise<string> {
-  const id = newId()
-  await db
+/**
+ * The user with this e-mail: the one there is, as they are, or else this one; the operators' door
+ * only. However many make the same one at once, it is made once. Throws 422 where it is no e-mail.
+ */
+export async function ensureUser(
+  db: Kysely<KernelTables>,
+  user: NewUser,
+): Promise<{ id: string; created: boolean }> {
+  const made = await db
     .insertInto('tenantry.users')
-    .values({ id, ...user, email: storedEmail(user.email), email_key: requireEmailKey(user.email) })
-    .execute()
-  return id
+    .values({
+      id: newId(),
+      ...user,
+      email: storedEmail(user.email),
+      email_key: requireEmailKey(user.email),
+    })
+    .onConflict((it) => it.columns(['realm_id', 'email_key']).doNothing())
+    .returning('id')
+    .executeTakeFirst()
+  const id = made?.id ?? (await findUserId(db, user.email))
+  if (id === undefined) throw new Error('a user vanished while it was made a member')
+  return { id, created: made !== undefined }
 }
 
 /** The id of the user with this e-mail; undefined where there is none. */
