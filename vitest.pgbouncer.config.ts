@@ -24,6 +24,8 @@ const projectOf = (poolSize: number, include: string[]) => ({
     provide: { poolSize },
     include,
     exclude: [],
+    maxWorkers: 1,
+    fileParallelism: false,
   },
 })
 

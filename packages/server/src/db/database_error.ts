@@ -19,7 +19,7 @@ const SPOILING = /^(08|57P|25P0[34]|26000|42P05)/
 export function publicDatabaseError(error: unknown): unknown {
   if (error instanceof AppError || !(error instanceof Error)) return error
   if (isDatabaseError(error)) {
-    if (!TRANSIENT.test(error.code) && !isStalePlan(error)) return error
+    if (!TRANSIENT.test(error.code) && !isStalePlan(error) && !isQueueFull(error)) return error
     return unavailable('database.busy', 'The database could not do this now', error)
   }
   if (!isConnectionError(error)) return error
@@ -51,6 +51,11 @@ export function isDatabaseError(error: unknown): error is Error & DatabaseError 
 // can never run here again.
 function isStalePlan(error: DatabaseError): boolean {
   return error.routine === 'RevalidateCachedQuery'
+}
+
+// Nothing can be announced, so COMMIT took back what had to be.
+function isQueueFull(error: DatabaseError): boolean {
+  return error.routine === 'PreCommit_Notify'
 }
 
 function isConnectionError(error: Error): boolean {

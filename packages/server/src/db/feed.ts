@@ -155,6 +155,9 @@ async function proveListening(
   beats: Beats,
   doors: FeedSettings['doors'],
 ): Promise<void> {
+  // To ask also clears away what all have read. From a queue that is full nothing else does: whoever
+  // jammed it may be gone, and still no COMMIT could announce anything.
+  await client.query('select pg_notification_queue_usage()')
   await client.query(`listen ${CHANNEL}`)
   const throughDoor = (payload: string) =>
     doors.asIdentity((db) => sql`select pg_notify(${CHANNEL}, ${payload})`.execute(db))
