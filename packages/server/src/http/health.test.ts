@@ -60,7 +60,8 @@ describe('health', () => {
     const lost = await appWithoutDatabase(`postgresql://someone@127.0.0.1:${port}/nowhere`)
     const startedAt = performance.now()
     const replies = await Promise.all([1, 2, 3].map(() => ask(lost, '/health/ready')))
-    expect(performance.now() - startedAt).toBeLessThan(1_000)
+    // Within DB_WAIT_MS; a busy machine adds its own. Nothing else would end it.
+    expect(performance.now() - startedAt).toBeLessThan(5_000)
     expect(replies.map((it) => it.status)).toEqual([503, 503, 503])
     expect((await ask(lost, '/health/live')).status).toBe(200)
   })
