@@ -6,24 +6,24 @@ import base from './vitest.config.ts'
 const server = 'packages/server'
 const near = [
   `${server}/test/pgbouncer/*.test.ts`,
-  `${server}/test/{database_,revocation,remembered_,interleaving,two_processes}*.test.ts`,
+  `${server}/test/{database_,revocation,remembered_,interleaving,two_processes,lock_order}*.test.ts`,
   `${server}/src/db/{transaction,borrowed_client}.test.ts`,
   `${server}/src/modules/**/*.test.ts`,
   'starter/src/**/*.test.ts',
 ]
 
-// They wait for each other, each on a connection.
-const needsTwo = `${server}/test/lock_order.test.ts`
+// Of these, transactions wait for each other, each on a connection.
+const needTwo = [`${server}/test/{lock_order,database_pool}.test.ts`]
 
-const projectOf = (poolSize: number, include: string[]) => ({
+const projectOf = (poolSize: number, exclude: string[]) => ({
   resolve: { tsconfigPaths: true },
   test: {
     ...base.test,
     name: `PgBouncer, ${poolSize} a role`,
     globalSetup: [`./${server}/test/pgbouncer/setup.ts`],
     provide: { poolSize },
-    include,
-    exclude: [],
+    include: near,
+    exclude,
     maxWorkers: 1,
     fileParallelism: false,
   },
@@ -31,5 +31,5 @@ const projectOf = (poolSize: number, include: string[]) => ({
 
 // One file after another: they share the few connections.
 export default defineConfig({
-  test: { projects: [projectOf(1, near), projectOf(2, [...near, needsTwo])], maxWorkers: 1 },
+  test: { projects: [projectOf(1, needTwo), projectOf(2, [])], maxWorkers: 1 },
 })

@@ -90,10 +90,15 @@ max_client_conn = 2000
 
 function launch(folder: string, { path, libraries }: Program): ChildProcess {
   const asNobody = process.getuid?.() === 0 ? ['-u', 'nobody'] : []
-  return spawn(path, ['-q', ...asNobody, join(folder, 'pgbouncer.ini')], {
+  const running = spawn(path, ['-q', ...asNobody, join(folder, 'pgbouncer.ini')], {
     env: { LD_LIBRARY_PATH: libraries },
     stdio: 'ignore',
   })
+  // A run that is interrupted leaves none behind.
+  const end = () => void running.kill('SIGKILL')
+  process.once('exit', end)
+  running.once('close', () => process.off('exit', end))
+  return running
 }
 
 async function listens(port: number, running: ChildProcess): Promise<void> {

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { expect, onTestFinished, test } from 'vitest'
 import { app } from '../../../starter/src/app.ts'
 import { withClient } from '../src/db/setup.ts'
+import { keyRing } from '../src/secrets.ts'
 import { startTestApp, type TestApp, type TestReply } from '../src/testing.ts'
+import { createTokens } from '../src/tokens.ts'
 import { onMigratedDatabase, sharedDatabase } from './databases.ts'
 import { expectProblem } from './problem.ts'
 import { startWireProxy, type WireProxy } from './wire_proxy.ts'
@@ -153,4 +155,36 @@ test('while look-ups of hosts hang, those who sign in find a connection (DOS-4)'
       await node.close()
     }
   })
+})
+
+test('tokens that are nobody’s or over ask the database nothing, and none of them is remembered (DOS-4)', async () => {
+  const node = await startNode()
+  const tenant = await node.makeTenant()
+  const { id: userId } = await tenant.makeUser()
+  const ring = keyRing(node.config.SECRET_KEY ?? '', undefined)
+  const over = createTokens(ring, { algorithm: 'HS256', accessMinutes: -1 })
+  const about = { ...tenant, name: '', limits: { rate: null, concurrency: null } }
+  const issuer = `https://${tenant.host}`
+  const expired = () =>
+    over.issueAccess(
+      { ...about, origin: issuer, issuer },
+      { userId, sessionId: randomUUID(), roles: [], jti: randomUUID() },
+    )
+  const forged = async () => (await expired()).replace(/[^.]+$/, randomUUID().replaceAll('-', ''))
+  const random = async () => randomUUID()
+  const ask = async (make: () => Promise<string>) => {
+    const headers = { authorization: `Bearer ${await make()}` }
+    return (await tenant.send({ path: '/api/projects', headers })).status
+  }
+  expect(await ask(random)).toBe(401)
+  const { size } = node.running.figures().tokens
+  const statements = await node.statementsOf(async () => {
+    for (let round = 0; round < 20; round++) {
+      const asked = [expired, forged, random].flatMap((make) => many(10, () => ask(make)))
+      expect(new Set(await Promise.all(asked))).toEqual(new Set([401]))
+    }
+  })
+  // A host looked up again, where a busy machine let the feed grow old; never a session.
+  expect(statements.filter(({ text }) => /sessions/.test(text))).toEqual([])
+  expect(node.running.figures().tokens.size).toBe(size)
 })
