@@ -2,24 +2,31 @@ import { randomUUID } from 'node:crypto'
 import { expect, onTestFinished, test } from 'vitest'
 import { app } from '../../../starter/src/app.ts'
 import { startTestApp, type TestReply } from '../src/testing.ts'
-import { sharedDatabase } from './databases.ts'
-import { startWireProxy } from './wire_proxy.ts'
+import { doorUrls, sharedDatabase } from './databases.ts'
+import { startWireProxy, type WireProxy } from './wire_proxy.ts'
 
+/** A server that reaches the database, for its requests and for its feed, by a network that can fail. */
 async function startBehindProxy(settings: Record<string, string> = {}) {
-  const { app: url, identity, platform } = sharedDatabase()
+  const { app: url, identity, platform } = doorUrls()
   const proxy = await startWireProxy(url)
+  const { app: listen } = sharedDatabase()
+  const feed = await startWireProxy(listen)
+  const set = (mode: Parameters<WireProxy['set']>[0]) => {
+    proxy.set(mode)
+    feed.set(mode)
+  }
   const api = await startTestApp(app, {
     DB_URL: proxy.through(url),
     DB_IDENTITY_URL: proxy.through(identity),
     DB_PLATFORM_URL: proxy.through(platform),
-    DB_LISTEN_URL: proxy.through(url),
+    DB_LISTEN_URL: feed.through(listen),
     DB_WAIT_MS: '1000',
     ...settings,
   })
   onTestFinished(async () => {
-    proxy.set('pass')
+    set('pass')
     await api.close()
-    await proxy.close()
+    await Promise.all([proxy.close(), feed.close()])
   })
   const tenant = await api.makeTenant()
   const user = await tenant.makeUser({ roles: ['admin_tenant'] })
@@ -37,7 +44,7 @@ async function startBehindProxy(settings: Record<string, string> = {}) {
     )
     return { slowest: performance.now() - startedAt, replies }
   }
-  return { proxy, api, tenant, user, me, members, askAll }
+  return { proxy, set, api, tenant, user, me, members, askAll }
 }
 
 const unavailable = { status: 503, headers: { 'retry-after': '1' } }
@@ -45,10 +52,10 @@ const unavailable = { status: 503, headers: { 'retry-after': '1' } }
 test.each(['refuse', 'freeze'] as const)(
   'where the network would %s, every route is soon a 503, and comes back by itself',
   async (fault) => {
-    const { proxy, api, me, askAll } = await startBehindProxy()
+    const { set, api, me, askAll } = await startBehindProxy()
     // Connections of every door are open and idle when it happens.
     await Promise.all([me(), me(), me()])
-    proxy.set(fault)
+    set(fault)
     // What is in memory is good for the second that nothing can have been missed in, and no longer.
     await expect.poll(() => api.feed.isFresh(), { timeout: 5_000 }).toBe(false)
     const { slowest, replies } = await askAll()
@@ -62,7 +69,7 @@ test.each(['refuse', 'freeze'] as const)(
     const health = ['live', 'ready'].map((it) => api.send('localhost', { path: `/health/${it}` }))
     expect((await Promise.all(health)).map((it) => it.status)).toEqual([200, 503])
 
-    proxy.set('pass')
+    set('pass')
     await expect.poll(async () => (await me()).status, { timeout: 10_000 }).toBe(200)
     const refusals = async () => {
       const { replies } = await askAll()
@@ -77,7 +84,7 @@ const problemFields = ['code', 'detail', 'instance', 'status', 'title', 'type']
 test('in a freeze the wait for a turn is part of the one wait, whatever a request needs (POOL-4)', async () => {
   const one = { DB_POOL_MAX: '1', DB_IDENTITY_POOL_MAX: '1', TENANT_CONCURRENCY: '1' }
   const behind = await startBehindProxy({ ...one, DB_WAIT_MS: '4000' })
-  const { proxy, api, tenant, user, me, members } = behind
+  const { set, api, tenant, user, me, members } = behind
   const [stranger, elsewhere] = [await tenant.makeUser(), await api.makeTenant()]
   const post = (path: string, body: unknown) => () => tenant.send({ method: 'POST', path, body })
   const { email, password, refreshToken } = user
@@ -91,7 +98,7 @@ test('in a freeze the wait for a turn is part of the one wait, whatever a reques
     'a refresh': post('/api/auth/refresh', { refresh_token: refreshToken }),
   }
   expect([(await me()).status, (await members()).status]).toEqual([200, 200])
-  proxy.set('freeze')
+  set('freeze')
   const frozenAt = performance.now()
   // One after another through the one place there is, each lane its own.
   const asked = Object.entries(kinds).flatMap(([kind, ask]) =>
@@ -101,7 +108,7 @@ test('in a freeze the wait for a turn is part of the one wait, whatever a reques
   // One wait, a tenth, and room for a busy machine: a turn and then a connection would be two.
   expect(performance.now() - frozenAt).toBeLessThan(7_000)
 
-  proxy.set('pass')
+  set('pass')
   for (const ask of Object.values(kinds)) {
     await expect.poll(async () => (await ask()).status, { timeout: 20_000 }).not.toBe(503)
   }

@@ -285,7 +285,7 @@ test('TRUNCATE is heard of', async () => {
 })
 
 test('without a feed so many look-ups ask the database at once, and the rest are told 503', async () => {
-  const { app: url, identity } = sharedDatabase()
+  const { app: url, identity } = doorUrls()
   const [reads, feed] = [await startWireProxy(url), await startWireProxy(url)]
   feed.set('refuse')
   const node = await startNode({

@@ -26,17 +26,11 @@ export function createHostGate(config: Config): HostGate {
   return {
     async ask(address, lookUp) {
       const key = addressSubject(address)
-      // Taken first, or a burst would be over before it is counted.
-      strange.spend(key, PUBLIC_RATE)
-      let isNobodys = false
-      try {
-        const turn = { key, atOnce, client: everybody, patience: new Patience(DB_WAIT_MS) }
-        const found = await queue.inTurn(turn, lookUp)
-        isNobodys = found === undefined
-        return found
-      } finally {
-        if (!isNobodys) strange.giveBack(key, PUBLIC_RATE)
-      }
+      strange.assertLeft(key, PUBLIC_RATE)
+      const turn = { key, atOnce, client: everybody, patience: new Patience(DB_WAIT_MS) }
+      const found = await queue.inTurn(turn, lookUp)
+      if (found === undefined) strange.charge(key, PUBLIC_RATE)
+      return found
     },
   }
 }

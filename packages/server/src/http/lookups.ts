@@ -80,12 +80,22 @@ export function createLookups({ config, doors, feed, policy, tokens }: LookupDep
   })
   const actors = new RevocableCache<Actor | undefined>({ ...shared, max: MAX_SESSIONS })
   const gate = createHostGate(config)
-  const find = (claim: HostClaim, address: string) =>
-    gate.ask(address, () => findTenant(doors, claim, config.PUBLIC_ORIGIN))
+  const find = async (claim: HostClaim, address: string, begin: () => void) => {
+    if (claim.kind === 'nobody') return undefined
+    return gate.ask(address, () => {
+      begin()
+      return findTenant(doors, claim, config.PUBLIC_ORIGIN)
+    })
+  }
   const verified = createTokenCache(tokens)
   return {
     tenant: (claim, { info, patience }, had) =>
-      tenants.get(keyOf(claim), () => readTenant(claim, info.address, find), patience, had),
+      tenants.get(
+        keyOf(claim),
+        async (begin) => loadedTenant(await find(claim, info.address, begin)),
+        patience,
+        had,
+      ),
     actor: (tenant, claims, patience, had) =>
       actors.get(
         `${tenant.id} ${claims.sessionId} ${claims.userId}`,
@@ -111,12 +121,7 @@ function keyOf(claim: HostClaim): string {
   return claim.kind === 'domain' ? `domain ${claim.domain}` : 'nobody'
 }
 
-async function readTenant(
-  claim: HostClaim,
-  address: string,
-  find: (claim: HostClaim, address: string) => Promise<FoundTenant | undefined>,
-): Promise<Loaded<FoundTenant | undefined>> {
-  const value = claim.kind === 'nobody' ? undefined : await find(claim, address)
+function loadedTenant(value: FoundTenant | undefined): Loaded<FoundTenant | undefined> {
   return { value, dependsOn: [value === undefined ? 'hosts' : `tenant:${value.tenant.id}`] }
 }
 

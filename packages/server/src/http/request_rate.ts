@@ -10,8 +10,10 @@ export interface RequestRate {
   readonly size: number
   /** Takes one request from the subject's budget. Throws 429 when it is empty. */
   spend(subject: string, perSecond: number): void
-  /** Puts one back that turned out to cost nothing. */
-  giveBack(subject: string, perSecond: number): void
+  /** Throws the 429 that `spend` would, and takes nothing. */
+  assertLeft(subject: string, perSecond: number): void
+  /** Takes one for what is done already, if there is one left. */
+  charge(subject: string, perSecond: number): void
 }
 
 /**
@@ -31,22 +33,35 @@ export function createRequestRate(name: string, maxBuckets = MAX_BUCKETS): Reque
     }
   }
 
+  /** When the bucket is full again if one more is taken now. Throws 429 where none is left. */
+  function afterOneMore(subject: string, perSecond: number, now: number): number {
+    const next = Math.max(fullAt.get(subject) ?? now, now) + 1_000 / perSecond
+    const excess = next - now - BURST_SECONDS * 1_000
+    if (excess > 0) throw tooMany(quotaOf(name, perSecond), excess / 1_000)
+    return next
+  }
+
+  function keep(subject: string, next: number, now: number): void {
+    fullAt.delete(subject)
+    forgetFull(now)
+    fullAt.set(subject, next)
+  }
+
   return {
     get size() {
       return fullAt.size
     },
     spend(subject, perSecond) {
       const now = performance.now()
-      const next = Math.max(fullAt.get(subject) ?? now, now) + 1_000 / perSecond
-      const excess = next - now - BURST_SECONDS * 1_000
-      if (excess > 0) throw tooMany(quotaOf(name, perSecond), excess / 1_000)
-      fullAt.delete(subject)
-      forgetFull(now)
-      fullAt.set(subject, next)
+      keep(subject, afterOneMore(subject, perSecond, now), now)
     },
-    giveBack(subject, perSecond) {
-      const at = fullAt.get(subject)
-      if (at !== undefined) fullAt.set(subject, at - 1_000 / perSecond)
+    assertLeft(subject, perSecond) {
+      afterOneMore(subject, perSecond, performance.now())
+    },
+    charge(subject, perSecond) {
+      const now = performance.now()
+      const next = Math.max(fullAt.get(subject) ?? now, now) + 1_000 / perSecond
+      keep(subject, Math.min(next, now + BURST_SECONDS * 1_000), now)
     },
   }
 }

@@ -15,6 +15,9 @@ export interface Loaded<V> {
   cacheable?: boolean
 }
 
+/** Reads a value. Calls `begin` where it first has to wait, for a turn, when it really begins. */
+export type Read<V> = (begin: () => void) => Promise<Loaded<V>>
+
 /** A value as it was at some time since `readAt`. */
 export interface Answer<V> extends Loaded<V> {
   /** What it is the answer to: it says nothing of anything else. */
@@ -72,7 +75,7 @@ export class RevocableCache<V> {
    */
   async get(
     key: string,
-    read: () => Promise<Loaded<V>>,
+    read: Read<V>,
     patience: Patience,
     had?: Answer<V> | undefined,
   ): Promise<Answer<V>> {
@@ -86,7 +89,7 @@ export class RevocableCache<V> {
     return patience.spend((ms) => within(ms + MARGIN_MS, this.#ask(key, read)))
   }
 
-  #ask(key: string, read: () => Promise<Loaded<V>>): Promise<Answer<V>> {
+  #ask(key: string, read: Read<V>): Promise<Answer<V>> {
     const { feed, directReads } = this.#settings
     if (!feed.isFresh()) return directReads.run(() => this.#read(key, read))
     return this.#reading.get(key) ?? this.#readOnce(key, read)
@@ -102,7 +105,7 @@ export class RevocableCache<V> {
     return age <= MAX_AGE_MS || feed.isFresh()
   }
 
-  #readOnce(key: string, read: () => Promise<Loaded<V>>): Promise<Answer<V>> {
+  #readOnce(key: string, read: Read<V>): Promise<Answer<V>> {
     const reading = this.#read(key, read)
       .then((answer) => {
         if (answer.cacheable !== false) this.#remember(key, answer)
@@ -127,18 +130,22 @@ export class RevocableCache<V> {
   }
 
   // What was announced while it was read may or may not be in it.
-  async #read(key: string, read: () => Promise<Loaded<V>>): Promise<Answer<V>> {
+  async #read(key: string, read: Read<V>): Promise<Answer<V>> {
     const deadline = performance.now() + this.#settings.readMs + MARGIN_MS
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const begun = {
-        key,
-        readAt: momentNow(),
-        position: this.#settings.feed.announcements.position,
+      let begun = this.#moment()
+      const begin = () => {
+        begun = this.#moment()
       }
-      const answer = { ...(await within(deadline - performance.now(), read())), ...begun }
+      const loaded = await within(deadline - performance.now(), read(begin))
+      const answer = { key, ...loaded, ...begun }
       if (this.#holds(answer)) return answer
     }
     throw unavailable('server.rights_changing', 'The server is busy; try again')
+  }
+
+  #moment(): Pick<Answer<V>, 'readAt' | 'position'> {
+    return { readAt: momentNow(), position: this.#settings.feed.announcements.position }
   }
 }
 
