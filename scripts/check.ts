@@ -16,6 +16,7 @@ const checks: Record<string, string> = {
   sizes: 'tsx scripts/measure.ts',
   migrations: 'squawk packages/*/migrations/*.up.sql starter/migrations/*.up.sql',
   compose: 'dclint --config .dclint.yaml --max-warnings 0 starter/deploy/compose*.yaml',
+  licences: 'tsx scripts/licences.ts',
   lockfile:
     'lockfile-lint --path package-lock.json --type npm --allowed-hosts npm --validate-https --validate-package-names --validate-integrity && tsx scripts/lockfile.ts',
 }

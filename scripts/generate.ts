@@ -1,7 +1,9 @@
 // Writes what is generated from the migrations and the routes: `npm run generate`. With --check it
 // writes nothing and fails when a file is not current.
+import { readFile } from 'node:fs/promises'
 import { bringFilesUpToDate, generatedFiles } from '../packages/server/src/cli/generated_files.ts'
 import { generateTables } from '../packages/server/src/db/generate_tables.ts'
+import { licencesPage } from './licensed_packages.ts'
 import { readmeWithSettings } from './settings_table.ts'
 
 const check = process.argv.includes('--check')
@@ -11,6 +13,7 @@ const root = process.cwd()
 const files = await generatedFiles(root, async (url) => ({
   'packages/server/src/db/tables.ts': await generateTables(url, 'tenantry', 'KernelTables'),
   'README.md': await readmeWithSettings(),
+  'docs/licences.md': licencesPage(await readFile('package-lock.json', 'utf8')),
 }))
 const stale = await bringFilesUpToDate(root, files, check)
 if (check && stale.length > 0) {

@@ -80,6 +80,7 @@ test('lockfile.ts finds what may change unseen, or does not run everywhere', () 
     'node_modules/good': good,
     'node_modules/tenantry': { link: true },
     'node_modules/unsealed': { version: '1.0.0' },
+    'node_modules/fastify': { ...good, version: '5.7.0' },
     'node_modules/modern': { ...good, engines: { node: '>=22' } },
     'node_modules/native': {
       ...good,
@@ -90,8 +91,25 @@ test('lockfile.ts finds what may change unseen, or does not run everywhere', () 
     expect.stringContaining('the root depends on loose "^1.0.0"'),
     expect.stringContaining('the root depends on fork "github:somebody/fork"'),
     'node_modules/unsealed has no sha512 integrity',
+    expect.stringContaining('node_modules/fastify is 5.7.0: take 5.12.8 or later (CVE-'),
     'node_modules/modern wants Node >=22, which 20.19.0 is not',
     expect.stringContaining('node_modules/native has native-mac for another platform'),
+  ])
+})
+
+test('licences.ts looks at all that a server leads to, and at nothing else', () => {
+  const packages = {
+    starter: { dependencies: { tenantry: '1.0.0' }, devDependencies: { tool: '1.0.0' } },
+    'packages/server': { dependencies: { good: '1.0.0', choice: '1.0.0' } },
+    'node_modules/tenantry': { link: true, resolved: 'packages/server' },
+    'node_modules/good': { version: '1.0.0', license: 'MIT', dependencies: { deep: '2.0.0' } },
+    'node_modules/choice': { version: '1.0.0', license: '(GPL-3.0-only OR MIT)' },
+    'node_modules/deep': { version: '1.0.0', license: 'MIT' },
+    'node_modules/good/node_modules/deep': { version: '2.0.0', license: 'GPL-3.0-only' },
+    'node_modules/tool': { version: '1.0.0', license: 'MPL-2.0' },
+  }
+  expect(judge('licences.ts', { 'package-lock.json': JSON.stringify({ packages }) })).toEqual([
+    'deep 2.0.0 is under "GPL-3.0-only", which scripts/licences.ts does not allow',
   ])
 })
 

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import semver from 'semver'
 
 interface Package {
+  version?: string
   link?: boolean
   optional?: boolean
   integrity?: string
@@ -17,6 +18,17 @@ interface Package {
 
 // The lowest that package.json's `engines` allow, and the newest that is tested.
 const nodes = ['20.19.0', '24.0.0']
+
+// Below these are holes that are known; `npm audit` knows more of them, where there is a network.
+const floors: Record<string, { version: string; why: string }> = {
+  'brace-expansion': { version: '2.0.2', why: 'CVE-2025-5889' },
+  cookie: { version: '0.7.0', why: 'CVE-2024-47764' },
+  esbuild: { version: '0.25.0', why: 'GHSA-67mh-4wv8-2f99' },
+  fastify: { version: '5.12.8', why: 'CVE-2026-3635, CVE-2026-16732, CVE-2026-25223' },
+  glob: { version: '11.1.0', why: 'CVE-2025-64756' },
+  nodemailer: { version: '7.0.7', why: 'GHSA-mm7p-fcc7-pg87' },
+  pg: { version: '8.23.1', why: 'pipelining as the doors need it' },
+}
 
 const folder = process.argv[2] ?? process.cwd()
 const lockfile = await readFile(join(folder, 'package-lock.json'), 'utf8')
@@ -38,8 +50,15 @@ function installedFaults(path: string, it: Package): string[] {
   return [
     ...(it.integrity?.startsWith('sha512-') ? [] : [`${path} has no sha512 integrity`]),
     ...missing.map((name) => `${path} has ${name} for another platform, which is not listed`),
+    ...belowFloor(path, it),
     ...refusing.map((node) => `${path} wants Node ${range}, which ${node} is not`),
   ]
+}
+
+function belowFloor(path: string, { version = '' }: Package): string[] {
+  const floor = floors[path.split('node_modules/').at(-1) ?? '']
+  if (floor === undefined || !semver.lt(version, floor.version)) return []
+  return [`${path} is ${version}: take ${floor.version} or later (${floor.why})`]
 }
 
 /** Exact versions: whoever installs without the lockfile gets what was tested. */

