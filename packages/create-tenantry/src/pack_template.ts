@@ -33,7 +33,8 @@ await change('vitest.config.ts', (text) =>
 await change('deploy/compose.yaml', (text) =>
   cut(cut(text, /\.\.\/(?=\.\.\n)/), /starter\/(?=deploy\/Dockerfile\n)/),
 )
-for (const guide of ['adding-a-resource', 'operating']) await copyGuide(`docs/${guide}.md`)
+for (const guide of ['adding-a-resource', 'migrations', 'operating', 'upgrading'])
+  await copyGuide(`docs/${guide}.md`)
 
 async function change(name: string, work: (text: string) => string | Promise<string>) {
   const path = join(template, name)

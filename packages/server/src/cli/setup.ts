@@ -27,6 +27,7 @@ export function setupCommand(): Command {
         'password unless told to.',
     )
     .option('--reset-passwords', 'give the roles new passwords: whoever uses the old ones is out')
+    .option('--no-migrate', 'leave the database empty, for a backup to be restored into it')
     .option('--json', 'print JSON')
     .addHelpText('after', examples)
     .action(setup)
@@ -34,10 +35,11 @@ export function setupCommand(): Command {
 
 interface SetupOptions {
   resetPasswords?: boolean
+  migrate: boolean
   json?: boolean
 }
 
-async function setup({ resetPasswords = false, json }: SetupOptions): Promise<void> {
+async function setup({ resetPasswords = false, migrate, json }: SetupOptions): Promise<void> {
   const config = loadCommandConfig(readEnvironment(process.cwd()))
   const { DATA_DIR, production } = config
   const { adminUrl, setting } = administrator(config)
@@ -51,7 +53,8 @@ async function setup({ resetPasswords = false, json }: SetupOptions): Promise<vo
       : withPasswordLock(DATA_DIR, () => setUpForDevelopment(wanted, DATA_DIR)),
   )
   const owner = asOwner(plan.adminUrl, plan.database)
-  const applied = await migrateUp(owner, histories(fileURLToPath(app.migrations)))
+  const all = histories(fileURLToPath(app.migrations))
+  const applied = migrate ? await migrateUp(owner, all) : []
   if (json) printJson({ dsns: dsnsOf(plan), applied })
   else printDsns(plan, given, applied)
 }
