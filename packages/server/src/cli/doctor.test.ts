@@ -33,13 +33,13 @@ describe('tenantry doctor', { timeout: 90_000 }, () => {
 
   test('OPS-6 shows every setting, where it comes from, and no secret', async () => {
     const own = makeWorkplace()
-    own.write('.env', 'SECRET_KEY=change-me\nSMTP_URL=smtp://ann:hush@mail.example.com')
+    own.write('.env', 'SECRET_KEY=change-me\nSMTP_URL=smtp://ann:hush@127.0.0.1:1\nDB_POL_MAX=5')
     const { stdout } = await own.run('doctor --json', { ...dsns(), LOG_LEVEL: 'warn' })
     const { settings }: Report = JSON.parse(stdout)
     expect(settings).toEqual(
       expect.arrayContaining([
         { name: 'SECRET_KEY', value: '(9 bytes)', source: '.env' },
-        { name: 'SMTP_URL', value: 'smtp://ann:***@mail.example.com', source: '.env' },
+        { name: 'SMTP_URL', value: 'smtp://ann:***@127.0.0.1:1', source: '.env' },
         { name: 'LOG_LEVEL', value: 'warn', source: 'environment' },
         { name: 'JWT_ALGORITHM', value: 'HS256', source: 'default' },
         { name: 'BASE_DOMAINS', value: 'localhost,local.com', source: 'default' },
@@ -58,6 +58,25 @@ describe('tenantry doctor', { timeout: 90_000 }, () => {
     expect([ok, ...states]).toEqual([true, 'ok', 'ok', 'ok', 'ok'])
     expect(stateOf(checks, 'large objects')).toBeUndefined()
     expect(stateOf(checks, 'secret key')).toBe('warn')
+  })
+
+  test('names a setting that is mistyped, and a mail server that does not answer', () => {
+    expect(development.checks).toEqual(
+      expect.arrayContaining([
+        {
+          name: 'settings',
+          state: 'warn',
+          detail: 'DB_POL_MAX is no setting: write DB_POOL_MAX if that is meant',
+        },
+        {
+          name: 'mail',
+          state: 'warn',
+          detail: expect.stringMatching(
+            /^smtp:\/\/ann:\*\*\*@127.* takes no mail \(.*ECONNREFUSED/,
+          ),
+        },
+      ]),
+    )
   })
 
   test('OPS-6 RLS-12 production: bad settings and an old server are faults', async () => {

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import type { Check } from './doctor_check.ts'
 import { checkDatabase } from './doctor_database.ts'
+import { checkMail } from './doctor_mail.ts'
 import { checkSettings, type ShownSetting, shownSettings } from './doctor_settings.ts'
 import { printJson, printTable } from './print.ts'
 
@@ -18,7 +19,9 @@ export function doctorCommand(): Command {
 async function doctor({ json }: { json?: boolean }): Promise<void> {
   const settings = shownSettings(process.cwd())
   const { checks, config } = checkSettings(process.cwd())
-  const all = [...checks, ...(config === undefined ? [] : await checkDatabase(config))]
+  const more =
+    config === undefined ? [] : await Promise.all([checkMail(config), checkDatabase(config)])
+  const all = [...checks, ...more.flat()]
   const ok = all.every(({ state }) => state !== 'fail')
   if (json) printJson({ ok, checks: all, settings })
   else print(settings, all)

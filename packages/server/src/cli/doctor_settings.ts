@@ -8,6 +8,7 @@ import {
   sourceOfSetting,
   textOfSetting,
 } from '../config.ts'
+import { mistypedSettings } from '../mistyped_settings.ts'
 import { weakSecret } from '../secrets.ts'
 import type { Setting } from '../setting.ts'
 import { settings } from '../settings.ts'
@@ -33,13 +34,16 @@ export function shownSettings(folder: string): ShownSetting[] {
 /** What is wrong with the settings; the config where a database can be looked for with them. */
 export function checkSettings(folder: string): { checks: Check[]; config?: CommandConfig } {
   const environment = readEnvironment(folder)
+  const mistyped = mistypedSettings(environment).map(
+    (detail): Check => ({ name: 'settings', state: 'warn', detail }),
+  )
   try {
     const config = loadConfig(environment)
-    return { checks: [okSettings(config), secretCheck(config), mailCheck(config)], config }
+    return { checks: [okSettings(config), ...mistyped, secretCheck(config)], config }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     const checks = error.faults.map((detail) => fault('settings', detail))
-    return { checks, ...usable(environment) }
+    return { checks: [...checks, ...mistyped], ...usable(environment) }
   }
 }
 
@@ -65,28 +69,12 @@ function secretCheck({ SECRET_KEY }: Config): Check {
   return { name, state: 'warn', detail: `SECRET_KEY ${weakness}; production refuses it` }
 }
 
-function mailCheck({ SMTP_URL, MAIL_FROM, production }: Config): Check {
-  const name = 'mail'
-  if (SMTP_URL !== undefined) {
-    if (!production || !MAIL_FROM.includes('localhost')) {
-      return { name, state: 'ok', detail: `${masked(SMTP_URL)}, from ${MAIL_FROM}` }
-    }
-    return {
-      name,
-      state: 'warn',
-      detail: `MAIL_FROM is ${MAIL_FROM}: set it to an address of yours`,
-    }
-  }
-  return production
-    ? { name, state: 'warn', detail: 'SMTP_URL is not set: no mail will be sent' }
-    : { name, state: 'ok', detail: 'kept under DATA_DIR, shown at /dev/mail' }
-}
-
 function fault(name: string, detail: string): Check {
   return { name, state: 'fail', detail }
 }
 
-function masked(secret: string): string {
+/** A secret as far as it may be shown: its size, or a URL without its password. */
+export function masked(secret: string): string {
   if (!URL.canParse(secret)) return `(${Buffer.byteLength(secret)} bytes)`
   const url = new URL(secret)
   if (url.password !== '') url.password = '***'

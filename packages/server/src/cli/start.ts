@@ -2,6 +2,7 @@ import { Command, Option } from 'commander'
 import type { Logger } from 'pino'
 import { type Config, loadConfig, readEnvironment } from '../config.ts'
 import { prepareDatabase } from '../db/prepare.ts'
+import { mistypedSettings } from '../mistyped_settings.ts'
 import { announce, claimDataDir } from './claim.ts'
 import { endWithShell, type Life, live } from './life.ts'
 import { loadApp } from './load_app.ts'
@@ -26,6 +27,7 @@ async function start({ managed = false }: StartOptions): Promise<void> {
   const environment = await withFreePort(readEnvironment(process.cwd()))
   const config = loadConfig(environment)
   const log = createLog(config)
+  for (const line of mistypedSettings(environment)) log.warn(line)
   const onFault = (err: unknown) => log.fatal({ err }, 'nobody caught this error; stopping')
   process.exitCode = await live({ onFault }, async (life) => {
     if (managed) process.on('disconnect', () => life.end(0))

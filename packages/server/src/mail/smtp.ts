@@ -4,16 +4,19 @@ import type { OutgoingMail } from './outgoing_mail.ts'
 const CONNECT_MS = 5_000
 const SILENCE_MS = 10_000
 
+/** Greets the server and signs in, and sends nothing. Rejects where that fails. */
+export async function greetSmtp(url: string): Promise<void> {
+  const transport = transportTo(url)
+  try {
+    await transport.verify()
+  } finally {
+    transport.close()
+  }
+}
+
 /** Sends by SMTP. The URL's query may set nodemailer's own options, such as `?requireTLS=true`. */
 export function createSmtp(url: string, from: string): (mail: OutgoingMail) => Promise<void> {
-  const transport = createTransport({
-    url,
-    requireTLS: sendsPassword(url),
-    dnsTimeout: CONNECT_MS,
-    connectionTimeout: CONNECT_MS,
-    greetingTimeout: CONNECT_MS,
-    socketTimeout: SILENCE_MS,
-  })
+  const transport = transportTo(url)
   return async ({ to, ...content }) => {
     await transport.sendMail({
       ...content,
@@ -26,6 +29,17 @@ export function createSmtp(url: string, from: string): (mail: OutgoingMail) => P
       disableUrlAccess: true,
     })
   }
+}
+
+function transportTo(url: string) {
+  return createTransport({
+    url,
+    requireTLS: sendsPassword(url),
+    dnsTimeout: CONNECT_MS,
+    connectionTimeout: CONNECT_MS,
+    greetingTimeout: CONNECT_MS,
+    socketTimeout: SILENCE_MS,
+  })
 }
 
 // Without it, whoever is in between strips STARTTLS and reads the password.
