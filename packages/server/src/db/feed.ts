@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
-import pg from 'pg'
+import type pg from 'pg'
 import { Announcements, EVERYTHING } from './announcements.ts'
 import { Beats, CHANNEL, type Moment, since } from './beats.ts'
+import { clientFor } from './next_password.ts'
 import type { Doors } from './tenancy.ts'
 
 export interface FeedSettings {
@@ -129,7 +130,8 @@ async function keepTrying(
 }
 
 function newClient(url: string): pg.Client {
-  return new pg.Client({
+  const Client = clientFor(url)
+  return new Client({
     connectionString: url,
     application_name: 'tenantry feed',
     connectionTimeoutMillis: PATIENCE_MS,

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { clientFor } from './next_password.ts'
 import { limitSession, type Settings } from './role_settings.ts'
 
 export interface PoolSettings {
@@ -27,6 +28,7 @@ const types = {
 /** A bounded pool. Waiting is bounded too: a full or unreachable server fails within `waitMs`. */
 export function createPool(settings: PoolSettings): pg.Pool {
   const pool = new pg.Pool({
+    Client: clientFor(settings.url),
     connectionString: settings.url,
     application_name: settings.name,
     max: settings.max,

@@ -2,6 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { OperatorError } from '../operator_error.ts'
 import { revokeLargeObjects } from './large_objects.ts'
+import { clientFor } from './next_password.ts'
 import { limits, resetStraySettings } from './role_settings.ts'
 import { scramVerifier } from './scram.ts'
 
@@ -105,7 +106,8 @@ export async function withClient<T>(
   url: string,
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
+  const Client = clientFor(url)
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
   // A connection lost between two queries is told by the next one, and must not end the process.
   client.on('error', () => {})
   await client.connect()
