@@ -242,6 +242,12 @@ export const settings = {
     meaning: 'how late the event loop may run before requests other than health are told 503',
     parse: integer(10, 60_000),
   },
+  SHUTDOWN_DELAY_SECONDS: {
+    fallback: '0',
+    meaning:
+      'how long a server goes on serving on SIGTERM after `/health/ready` has begun to say no: longer than its load balancer takes to notice, where that one does not try elsewhere',
+    parse: integer(0, 600),
+  },
   SHUTDOWN_SECONDS: {
     fallback: '10',
     meaning: 'how long requests in flight may take to finish on SIGTERM',

@@ -137,6 +137,8 @@ async function finish(
   { config, log }: Serving,
 ): Promise<void> {
   log.info('stopping: finishing what is in flight')
+  running.drain()
+  await within(hurried, config.SHUTDOWN_DELAY_SECONDS * 1000)
   const http = running.server.server
   const closed = running.close()
   // A connection whose request was on its way falls idle only now, and would be kept alive.
