@@ -1,0 +1,76 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type pg from 'pg'
+import { startEmbedded } from '../../src/db/embedded.ts'
+import { findServer } from '../../src/db/embedded_process.ts'
+import { histories, migrateUp } from '../../src/db/migrate.ts'
+import {
+  derivedPasswords,
+  type RoleUrls,
+  setupDatabase,
+  withClient,
+  withDatabase,
+} from '../../src/db/setup.ts'
+import { appMigrations } from '../databases.ts'
+
+/** A PostgreSQL that nobody else uses, so that it may be killed. */
+export interface Cluster {
+  /** DSNs of the roles; after a restart the port may be another one. */
+  urls: RoleUrls
+  port(): number
+  /** Runs SQL past every door, in the migrated database. */
+  asAdmin<T>(work: (client: pg.Client) => Promise<T>): Promise<T>
+  /** Every process of it, the first one first. */
+  processes(): Promise<number[]>
+  dataFolder: string
+  /** After its first process was killed. */
+  restart(): Promise<void>
+  stop(): Promise<void>
+}
+
+const DATABASE = 'faults'
+
+export async function startCluster(): Promise<Cluster> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'tenantry-faults-'))
+  const start = () => startEmbedded({ dataDir, ephemeral: true })
+  let postgres = await start()
+  const { adminUrl, dataFolder } = postgres
+  const passwords = derivedPasswords(adminUrl)
+  const { owner, app, identity, platform } = await setupDatabase({
+    adminUrl,
+    database: DATABASE,
+    passwords,
+  })
+  if (!owner || !app || !identity || !platform) throw new Error('set-up gave no DSNs')
+  await migrateUp(owner, histories(appMigrations))
+  // An ephemeral server acknowledges what it has not written yet; here nothing else is looked at.
+  await withClient(adminUrl, (client) =>
+    client.query(`alter database ${DATABASE} set synchronous_commit = on`),
+  )
+  const asAdmin: Cluster['asAdmin'] = (work) =>
+    withClient(withDatabase(postgres.adminUrl, DATABASE), work)
+  return {
+    urls: { owner, app, identity, platform },
+    port: () => postgres.port,
+    asAdmin,
+    async processes() {
+      const first = findServer(dataFolder)?.process.pid
+      if (first === undefined) throw new Error('the cluster does not run')
+      const { rows } = await asAdmin((client) =>
+        client.query<{ pid: number }>(
+          'select pid from pg_stat_activity where pid <> pg_backend_pid()',
+        ),
+      )
+      return [first, ...rows.map((it) => it.pid)]
+    },
+    dataFolder,
+    async restart() {
+      postgres = await start()
+    },
+    async stop() {
+      await postgres.stop()
+      await rm(dataDir, { recursive: true, force: true })
+    },
+  }
+}

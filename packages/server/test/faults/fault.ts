@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect } from 'vitest'
+import type { Cluster } from './cluster.ts'
+import { Load, type Status, type Target } from './load.ts'
+
+/** What a fault did to those who were asking meanwhile. */
+export interface Outcome {
+  load: Load
+  /** Of the writes that were acknowledged, those that are not there. */
+  lost: number
+  recoveredInMs: number
+}
+
+const BEFORE_MS = 1_000
+
+/**
+ * Breaks something under load and looks at what came of it: `fault` resolves when it is mended, and
+ * says when that began to be so. Prints one line.
+ */
+export async function underLoad(
+  name: string,
+  cluster: Cluster,
+  target: Target,
+  fault: () => Promise<unknown>,
+): Promise<Outcome> {
+  const load = new Load(target)
+  load.start()
+  try {
+    await sleep(BEFORE_MS)
+    await load.recovers(0)
+    load.asked.length = 0
+    await fault()
+    const recoveredInMs = await load.recovers(performance.now())
+    await load.stop()
+    const lost = await lostOf(cluster, load.acknowledged)
+    process.stdout.write(`${lineOf(name, { load, lost, recoveredInMs })}\n`)
+    return { load, lost, recoveredInMs }
+  } finally {
+    await load.stop()
+  }
+}
+
+/** The promise of every fault; `besides` are the statuses that it may cause beside 503. */
+export function expectHarmless({ load, lost }: Outcome, besides: Status[] = []): void {
+  const statuses = new Set(load.failures().map((it) => it.status))
+  expect([...statuses].filter((it) => it !== 503 && !besides.includes(it))).toEqual([])
+  expect(load.acknowledged.length).toBeGreaterThan(0)
+  expect(lost).toBe(0)
+}
+
+async function lostOf(cluster: Cluster, ids: readonly string[]): Promise<number> {
+  const { rows } = await cluster.asAdmin((client) =>
+    client.query<{ count: number }>(
+      'select count(*)::int from projects where id = any($1::uuid[])',
+      [ids],
+    ),
+  )
+  return ids.length - (rows[0]?.count ?? 0)
+}
+
+function lineOf(name: string, { load, lost, recoveredInMs }: Outcome): string {
+  const slowest = Math.max(...load.asked.map((it) => it.ms))
+  const seconds = (ms: number) => (ms / 1_000).toFixed(1)
+  return (
+    `fault: ${name}: ${load.summary()}, ${lost} of ${load.acknowledged.length} acknowledged ` +
+    `writes lost, recovered ${seconds(recoveredInMs)} s after its end, slowest reply ${seconds(slowest)} s`
+  )
+}

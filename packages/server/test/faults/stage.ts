@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { loadConfig } from '../../src/config.ts'
+import { openDoors } from '../../src/db/open_doors.ts'
+import { addMember } from '../../src/modules/members/members.ts'
+import { createTenant } from '../../src/modules/tenants/tenants.ts'
+import { createUser } from '../../src/modules/users/users.ts'
+import { createPasswords } from '../../src/passwords.ts'
+import { send } from '../../src/testing/http_client.ts'
+import { makeWorkplace, type RunningCommand, type Workplace } from '../cli.ts'
+import { type Cluster, startCluster } from './cluster.ts'
+import type { Target } from './load.ts'
+import { type Network, startNetwork } from './network.ts'
+
+/** A server as a process of its own. */
+export interface Node {
+  port: number
+  command: RunningCommand
+}
+
+/** A database, the ways to it and somebody who may use the API on it. */
+export interface Stage {
+  cluster: Cluster
+  /** Of what requests ask of the database. */
+  network: Network
+  /** Of the announcements. */
+  feedNetwork: Network
+  /** Starts a server as in production; on a port of its own unless told which. */
+  startNode(settings?: Record<string, string>): Promise<Node>
+  /** Signs in at a node; what it gives works at all of them. */
+  signIn(node: Node): Promise<Omit<Target, 'port'>>
+  email: string
+  close(): Promise<void>
+}
+
+const HOST = 'acme.app.test'
+const PASSWORD = 'correct horse battery'
+const LISTENING = /"url":"http:\/\/127\.0\.0\.1:(\d+)"/
+
+export async function openStage(): Promise<Stage> {
+  const cluster = await startCluster()
+  const network = await startNetwork(cluster.port)
+  const feedNetwork = await startNetwork(cluster.port)
+  const place = makeWorkplace()
+  const email = await populate(cluster)
+  const settings = production(cluster, network, feedNetwork)
+  return {
+    cluster,
+    network,
+    feedNetwork,
+    email,
+    startNode: (more = {}) => startNode(place, { ...settings, ...more }),
+    signIn: ({ port }) => signIn(port, email),
+    async close() {
+      await place.remove()
+      await network.close()
+      await feedNetwork.close()
+      await cluster.stop()
+    },
+  }
+}
+
+function production({ urls }: Cluster, network: Network, feed: Network): Record<string, string> {
+  return {
+    NODE_ENV: 'production',
+    DB_URL: network.through(urls.app),
+    DB_IDENTITY_URL: network.through(urls.identity),
+    DB_LISTEN_URL: feed.through(urls.identity),
+    SECRET_KEY: randomBytes(48).toString('base64'),
+    BASE_DOMAINS: 'app.test',
+    PUBLIC_ORIGIN: 'https://{tenant}.app.test',
+    HOST: '127.0.0.1',
+    SHUTDOWN_SECONDS: '20',
+  }
+}
+
+async function populate({ urls }: Cluster): Promise<string> {
+  const { app: DB_URL, identity: DB_IDENTITY_URL, platform: DB_PLATFORM_URL } = urls
+  const { doors, close } = openDoors(
+    loadConfig({ DB_URL, DB_IDENTITY_URL, DB_PLATFORM_URL }),
+    () => {},
+  )
+  const email = 'ann@example.com'
+  const password_hash = await createPasswords().hash(PASSWORD)
+  await doors.acrossTenants('test', async (db) => {
+    const tenant_id = await createTenant(db, { name: 'Acme', subdomain: 'acme', code: 'ACME' })
+    const user_id = await createUser(db, { email, full_name: 'Ann', password_hash })
+    await addMember(db, { tenant_id, user_id, roles: ['admin_tenant'] })
+  })
+  await close()
+  return email
+}
+
+async function startNode(place: Workplace, settings: Record<string, string>): Promise<Node> {
+  const command = place.launch('start', settings)
+  const [, port] = await command.says(LISTENING)
+  const node = { port: Number(port), command }
+  await isReady(node)
+  return node
+}
+
+/** Resolves when a node says that it can serve. */
+async function isReady({ port }: Node): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    const { status } = await send(port, { path: '/health/ready' }).catch(() => ({ status: 0 }))
+    if (status === 200) return
+    await sleep(100)
+  }
+  throw new Error(`the server at port ${port} does not become ready`)
+}
+
+async function signIn(port: number, email: string): Promise<Omit<Target, 'port'>> {
+  const body = { email, password: PASSWORD }
+  const login = { method: 'POST', path: '/api/auth/login', headers: { host: HOST }, body }
+  for (let tries = 0; tries < 50; tries++) {
+    const { json } = await send(port, login)
+    if (json.access_token !== undefined) return { host: HOST, token: json.access_token }
+    await sleep(200)
+  }
+  throw new Error('could not sign in')
+}
