@@ -159,6 +159,13 @@ describe('an access token', () => {
   })
 })
 
+// Its times are the database's, and so is the word on whether it still lives.
+test('a refresh token is one at a server whose clock is behind', async () => {
+  const times = { createdAt: '2026-03-01T00:10:00Z', expiresAt: '2026-03-10T00:00:00Z' }
+  const token = await tokens.issueRefresh(tenant, { ...subject, ...times })
+  expect(await refreshVerdict(token, tenant)).toMatchObject({ jti: 'jti-1' })
+})
+
 describe('keys (JWT-4)', () => {
   test('the previous secret verifies during a rotation and signs nothing', async () => {
     const next = 'NGd0Yp0H8gc2Dnu4fYbFQYQ2Ae7SkN5l'

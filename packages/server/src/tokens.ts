@@ -122,7 +122,9 @@ async function verify(
   const keys = ring.accepted.find((it) => it.kid === verified.protectedHeader.kid)
   if (!claims.success || keys === undefined) return undefined
   const { iss, aud, sub, tid, sid, jti, iat, exp } = claims.data
-  if (iat > nowSeconds() + LEEWAY_SECONDS) return undefined
+  // A refresh token lives by the times of its row and the database's clock: one of a server that is
+  // behind must not end everybody's sessions.
+  if (kind === 'access' && iat > nowSeconds() + LEEWAY_SECONDS) return undefined
   const whose = { issuer: iss, audience: aud, tenantId: tid, sessionId: sid, userId: sub }
   return { ...whose, expiresAt: exp, jti, keys }
 }
