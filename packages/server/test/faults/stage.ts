@@ -18,6 +18,10 @@ export interface Node {
   command: RunningCommand
 }
 
+export interface SignedIn extends Omit<Target, 'port'> {
+  refreshToken: string
+}
+
 /** A database, the ways to it and somebody who may use the API on it. */
 export interface Stage {
   cluster: Cluster
@@ -28,7 +32,7 @@ export interface Stage {
   /** Starts a server as in production; on a port of its own unless told which. */
   startNode(settings?: Record<string, string>): Promise<Node>
   /** Signs in at a node; what it gives works at all of them. */
-  signIn(node: Node): Promise<Omit<Target, 'port'>>
+  signIn(node: Node): Promise<SignedIn>
   email: string
   close(): Promise<void>
 }
@@ -109,12 +113,14 @@ async function isReady({ port }: Node): Promise<void> {
   throw new Error(`the server at port ${port} does not become ready`)
 }
 
-async function signIn(port: number, email: string): Promise<Omit<Target, 'port'>> {
+async function signIn(port: number, email: string): Promise<SignedIn> {
   const body = { email, password: PASSWORD }
   const login = { method: 'POST', path: '/api/auth/login', headers: { host: HOST }, body }
   for (let tries = 0; tries < 50; tries++) {
     const { json } = await send(port, login)
-    if (json.access_token !== undefined) return { host: HOST, token: json.access_token }
+    if (json?.access_token !== undefined) {
+      return { host: HOST, token: json.access_token, refreshToken: json.refresh_token }
+    }
     await sleep(200)
   }
   throw new Error('could not sign in')
