@@ -49,6 +49,8 @@ export async function startBalancer(
     }
     outgoing.writeHead(502).end()
   }).listen(0, '127.0.0.1')
+  // The load keeps its connections for as long as it lasts.
+  server.keepAliveTimeout = 0
   await once(server, 'listening')
   const timer = setInterval(() => ports.forEach(ask), ASK_MS)
   return {

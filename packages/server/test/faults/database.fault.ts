@@ -13,8 +13,10 @@ beforeAll(async () => {
 }, 120_000)
 afterAll(() => stage.close(), 60_000)
 
-test.each(databaseFaults)('$name', async ({ name, happen }) => {
-  expectHarmless(await underLoad(name, stage.cluster, target, () => happen(stage)))
+test.each(databaseFaults)('$name', async ({ name, hurts, happen }) => {
+  const outcome = await underLoad(name, stage.cluster, target, () => happen(stage))
+  expectHarmless(outcome)
+  if (hurts) expect(outcome.load.failures()).not.toEqual([])
 })
 
 test(diskFull.name, async ({ skip }) => {

@@ -8,6 +8,8 @@ import type { Stage } from './stage.ts'
 /** A way in which the database or the way to it breaks. */
 export interface Fault {
   name: string
+  /** Somebody is told 503 while it lasts, or it did not happen. */
+  hurts?: true
   /** Breaks it; resolves when it is mended. */
   happen(stage: Stage): Promise<void>
 }
@@ -22,6 +24,7 @@ export const databaseFaults: Fault[] = [
   },
   {
     name: 'connections cut at any moment, twenty times',
+    hurts: true,
     happen: ({ network, feedNetwork }) =>
       repeat(20, 100, async () => {
         network.cut()
@@ -38,6 +41,7 @@ export const databaseFaults: Fault[] = [
   },
   {
     name: 'postmaster killed (kill -9), back after 2 s',
+    hurts: true,
     async happen({ cluster }) {
       const [first = 0] = await cluster.processes()
       process.kill(first, 'SIGKILL')
@@ -47,6 +51,7 @@ export const databaseFaults: Fault[] = [
   },
   {
     name: 'database frozen (SIGSTOP) for 3 s',
+    hurts: true,
     async happen({ cluster }) {
       const pids = await cluster.processes()
       for (const pid of pids) process.kill(pid, 'SIGSTOP')
@@ -56,10 +61,12 @@ export const databaseFaults: Fault[] = [
   },
   {
     name: 'network frozen for 3 s',
+    hurts: true,
     happen: ({ network, feedNetwork }) => inMode([network, feedNetwork], 'freeze', 3_000),
   },
   {
     name: 'network refuses for 2 s',
+    hurts: true,
     happen: ({ network, feedNetwork }) => inMode([network, feedNetwork], 'refuse', 2_000),
   },
   {
@@ -80,6 +87,7 @@ export const databaseFaults: Fault[] = [
   },
   {
     name: 'pool exhausted: the table locked by a migration for 3 s',
+    hurts: true,
     happen: ({ cluster }) =>
       cluster.asAdmin(async (client) => {
         await client.query('begin')
@@ -90,6 +98,7 @@ export const databaseFaults: Fault[] = [
   },
   {
     name: 'too many connections for the role (53300) for 2 s',
+    hurts: true,
     happen: ({ cluster }) =>
       cluster.asAdmin(async (client) => {
         await client.query('alter role tenantry_app connection limit 0')
@@ -100,6 +109,7 @@ export const databaseFaults: Fault[] = [
   },
   {
     name: 'read-only (default_transaction_read_only) for 2 s',
+    hurts: true,
     async happen({ cluster }) {
       await setReadOnly(cluster, true)
       await sleep(2_000)
@@ -111,6 +121,7 @@ export const databaseFaults: Fault[] = [
 /** Needs root, for it mounts a disk of a few megabytes. */
 export const diskFull: Fault = {
   name: 'disk full (a tablespace of 16 MB) for 2 s',
+  hurts: true,
   async happen({ cluster }) {
     await cluster.asAdmin(async (client) => {
       await client.query('create table filler (line text) tablespace tiny')

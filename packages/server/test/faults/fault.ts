@@ -40,7 +40,7 @@ export async function underLoad(
   }
 }
 
-/** The promise of every fault; `besides` are the statuses that it may cause beside 503. */
+/** The promise of every fault; `besides` is what it may cause beside 503. */
 export function expectHarmless({ load, lost }: Outcome, besides: Status[] = []): void {
   const statuses = new Set(load.failures().map((it) => it.status))
   expect([...statuses].filter((it) => it !== 503 && !besides.includes(it))).toEqual([])

@@ -7,6 +7,8 @@ export interface Target {
   port(): number
   host: string
   token: string
+  /** 50 unless said. */
+  perSecond?: number
 }
 
 /**
@@ -53,12 +55,15 @@ export class Load {
 
   start(): void {
     const turns = [this.#remembered, this.#read, this.#write]
-    this.#timer = setInterval(() => {
-      const ask = turns[this.#turn++ % turns.length]
-      if (ask === undefined) return
-      const running = ask.call(this).finally(() => this.#running.delete(running))
-      this.#running.add(running)
-    }, 1_000 / PER_SECOND)
+    this.#timer = setInterval(
+      () => {
+        const ask = turns[this.#turn++ % turns.length]
+        if (ask === undefined) return
+        const running = ask.call(this).finally(() => this.#running.delete(running))
+        this.#running.add(running)
+      },
+      1_000 / (this.#target.perSecond ?? PER_SECOND),
+    )
   }
 
   /** Sends no more, and waits for what is on its way. */

@@ -30,12 +30,14 @@ export interface RollingRestart {
   /** Of the servers. */
   settings?: Record<string, string>
   rounds: number
+  /** Of the load. */
+  perSecond?: number
 }
 
 /** Restarts two servers behind a balancer, one after the other, under load. */
 export async function restartInTurn(
   stage: Stage,
-  { name, balancer: options, settings, rounds }: RollingRestart,
+  { name, balancer: options, settings, rounds, perSecond = 50 }: RollingRestart,
 ): Promise<Outcome> {
   const all = { ...patient, ...settings }
   const first = await stage.startNode(all)
@@ -43,7 +45,7 @@ export async function restartInTurn(
   const ports = nodes.map((it) => it.port)
   const balancer = await startBalancer(ports, options)
   try {
-    const target = { port: () => balancer.port, ...(await stage.signIn(first)) }
+    const target = { port: () => balancer.port, ...(await stage.signIn(first)), perSecond }
     return await underLoad(name, stage.cluster, target, async () => {
       for (let round = 0; round < rounds; round++) {
         for (const node of nodes) await restart(stage, node, 'SIGTERM', all)

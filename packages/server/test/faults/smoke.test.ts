@@ -10,12 +10,15 @@ const quick = databaseFaults.filter(({ name }) =>
   /^(backends terminated|postmaster killed|feed cut|read-only)/.test(name),
 )
 
+// Beside every other test: enough to hit each fault, and no more.
+const PER_SECOND = 20
+
 let stage: Stage
 let target: Target
 beforeAll(async () => {
   stage = await openStage()
   const node = await stage.startNode()
-  target = { port: () => node.port, ...(await stage.signIn(node)) }
+  target = { port: () => node.port, ...(await stage.signIn(node)), perSecond: PER_SECOND }
 }, 180_000)
 afterAll(() => stage.close(), 60_000)
 
@@ -26,7 +29,7 @@ test.each(quick)(
   {
     timeout: 180_000,
   },
-  async ({ name, happen }) => {
+  async ({ name, hurts, happen }) => {
     expectHarmless(await underLoad(name, stage.cluster, target, () => happen(stage)))
   },
 )
@@ -43,6 +46,7 @@ test('under load, a rolling restart fails no request (OPS-1)', { timeout: 180_00
     name: 'rolling restart, once, behind a balancer that tries the other server once',
     balancer: { retries: true },
     rounds: 1,
+    perSecond: PER_SECOND,
   })
   expectHarmless(outcome)
   expect(outcome.load.failures()).toEqual([])
