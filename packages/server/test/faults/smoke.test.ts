@@ -29,7 +29,7 @@ test.each(quick)(
   {
     timeout: 180_000,
   },
-  async ({ name, hurts, happen }) => {
+  async ({ name, happen }) => {
     expectHarmless(await underLoad(name, stage.cluster, target, () => happen(stage)))
   },
 )

@@ -4,7 +4,7 @@ import { loadConfig } from '../../src/config.ts'
 import { openDoors } from '../../src/db/open_doors.ts'
 import { addMember } from '../../src/modules/members/members.ts'
 import { createTenant } from '../../src/modules/tenants/tenants.ts'
-import { createUser } from '../../src/modules/users/users.ts'
+import { ensureUser } from '../../src/modules/users/users.ts'
 import { createPasswords } from '../../src/passwords.ts'
 import { send } from '../../src/testing/http_client.ts'
 import { makeWorkplace, type RunningCommand, type Workplace } from '../cli.ts'
@@ -88,7 +88,7 @@ async function populate({ urls }: Cluster): Promise<string> {
   const password_hash = await createPasswords().hash(PASSWORD)
   await doors.acrossTenants('test', async (db) => {
     const tenant_id = await createTenant(db, { name: 'Acme', subdomain: 'acme', code: 'ACME' })
-    const user_id = await createUser(db, { email, full_name: 'Ann', password_hash })
+    const { id: user_id } = await ensureUser(db, { email, full_name: 'Ann', password_hash })
     await addMember(db, { tenant_id, user_id, roles: ['admin_tenant'] })
   })
   await close()
