@@ -1,0 +1,75 @@
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { TemporaryDatabase } from '../../packages/server/src/db/temporary_database.ts'
+import { send } from '../../packages/server/src/testing/http_client.ts'
+import { type Child, startChild } from './child.ts'
+import type { InstalledApp } from './installed_app.ts'
+
+export interface AppServerOptions {
+  app: InstalledApp
+  database: TemporaryDatabase
+  secret: string
+  settings: Record<string, string>
+}
+
+export interface AppServer extends Child {
+  /** From its start to the first yes of /health/ready, in milliseconds. */
+  readonly readyAfterMs: number
+}
+
+const PATIENCE_MS = 60_000
+
+/** Starts `tenantry start` as production does, and waits until it is ready and hears of changes. */
+export async function startAppServer(options: AppServerOptions): Promise<AppServer> {
+  const port = await freePort()
+  const startedAt = performance.now()
+  const child = startChild({
+    args: ['node_modules/tenantry/bin/tenantry.js', 'start'],
+    cwd: options.app.folder,
+    env: { ...environment(options), PORT: String(port) },
+  })
+  child.port = port
+  const ready = await untilReady(child, startedAt)
+  return Object.assign(child, { readyAfterMs: ready })
+}
+
+// Limits are on, as counting is part of the work; their budgets are those of a load generator.
+function environment({ database, secret, settings }: AppServerOptions): Record<string, string> {
+  const { app: DB_URL, identity: DB_IDENTITY_URL } = database.urls
+  return {
+    DB_URL,
+    DB_IDENTITY_URL,
+    SECRET_KEY: secret,
+    BASE_DOMAINS: 'app.test',
+    PUBLIC_ORIGIN: 'https://{tenant}.app.test',
+    HOST: '127.0.0.1',
+    LOG_LEVEL: 'info',
+    TENANT_RATE: '1000000',
+    PUBLIC_RATE: '1000000',
+    // The machine may be shared: lateness is measured here, not refused.
+    EVENT_LOOP_DELAY_MAX_MS: '60000',
+    DB_WAIT_MS: '20000',
+    ...settings,
+  }
+}
+
+async function untilReady({ port }: Child, startedAt: number): Promise<number> {
+  let readyAfterMs: number | undefined
+  while (performance.now() - startedAt < PATIENCE_MS) {
+    const reply = await send(port, { path: '/health/ready' }).catch(() => undefined)
+    if (reply?.status === 200) readyAfterMs ??= performance.now() - startedAt
+    if (readyAfterMs !== undefined && reply?.json.announcements === 'heard') return readyAfterMs
+    await sleep(5)
+  }
+  throw new Error('the server did not become ready')
+}
+
+// Nothing tells which port a server has taken when its log goes nowhere.
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen({ port: 0, host: '127.0.0.1' }, resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}

@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto'
+import type { TemporaryDatabase } from '../../packages/server/src/db/temporary_database.ts'
+import { type AppServer, startAppServer } from './app_server.ts'
+import { type Child, startPeer } from './child.ts'
+import { openDatabase } from './database.ts'
+import { type InstalledApp, installApp } from './installed_app.ts'
+import { type Loader, startLoader } from './loader.ts'
+
+/** What a figure has to measure with. What it starts ends with it. */
+export interface Bench {
+  /** Migrated, and shared by all figures of a run. */
+  database: TemporaryDatabase
+  secret: string
+  app: InstalledApp
+  scale: Scale
+  startApp(settings?: Record<string, string>, database?: TemporaryDatabase): Promise<AppServer>
+  startPeer(name: string, env?: Record<string, string>): Promise<Child>
+  startLoader(): Promise<Loader>
+  /** A database of the figure's own. */
+  openDatabase(): Promise<TemporaryDatabase>
+  /** Tells whoever watches how far it is. */
+  progress(text: string): void
+}
+
+/** How much is measured; smaller while one works on the bench itself. */
+export interface Scale {
+  tenants: number
+  soakMinutes: number
+}
+
+/** Opens what all figures share, runs `work` with it, and closes everything. */
+export async function withBench<T>(
+  scale: Scale,
+  progress: (text: string) => void,
+  work: (figure: <R>(measure: (bench: Bench) => Promise<R>) => Promise<R>) => Promise<T>,
+): Promise<T> {
+  progress('building the kernel, starting PostgreSQL')
+  const app = await installApp()
+  const database = await openDatabase()
+  const shared = { app, database, secret: randomBytes(48).toString('base64'), scale, progress }
+  try {
+    return await work((measure) => withOwnProcesses(shared, measure))
+  } finally {
+    await database.stop()
+    await app.remove()
+  }
+}
+
+type Shared = Pick<Bench, 'app' | 'database' | 'secret' | 'scale' | 'progress'>
+
+async function withOwnProcesses<R>(
+  shared: Shared,
+  measure: (bench: Bench) => Promise<R>,
+): Promise<R> {
+  const { app, secret } = shared
+  const started: { stop(): Promise<void> }[] = []
+  const kept = <T extends { stop(): Promise<void> }>(it: T): T => {
+    started.unshift(it)
+    return it
+  }
+  try {
+    return await measure({
+      ...shared,
+      startApp: async (settings = {}, database = shared.database) =>
+        kept(await startAppServer({ app, database, secret, settings })),
+      startPeer: async (name, env) => kept(await startPeer(name, env)),
+      startLoader: async () => kept(await startLoader()),
+      openDatabase: async () => kept(await openDatabase()),
+    })
+  } finally {
+    for (const it of started) await it.stop()
+  }
+}

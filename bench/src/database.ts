@@ -1,0 +1,32 @@
+import { join } from 'node:path'
+import { withClient } from '../../packages/server/src/db/setup.ts'
+import {
+  openTemporaryDatabase,
+  type TemporaryDatabase,
+} from '../../packages/server/src/db/temporary_database.ts'
+
+const migrations = join(import.meta.dirname, '../../starter/migrations')
+
+/** A throw-away PostgreSQL with the schema of kernel and starter. */
+export function openDatabase(): Promise<TemporaryDatabase> {
+  return openTemporaryDatabase(migrations)
+}
+
+/** The DSN of the superuser, to the migrated database itself. */
+export function superuserUrl({ urls }: TemporaryDatabase): string {
+  const url = new URL(urls.admin)
+  url.pathname = new URL(urls.owner).pathname
+  return url.href
+}
+
+/** Runs statements as superuser, one after the other; gives the rows of the last. */
+export async function asSuperuser<Row>(
+  database: TemporaryDatabase,
+  ...statements: string[]
+): Promise<Row[]> {
+  return withClient(superuserUrl(database), async (client) => {
+    let rows: Row[] = []
+    for (const text of statements) rows = (await client.query(text)).rows
+    return rows
+  })
+}

@@ -1,0 +1,24 @@
+import { contest, ratioOf, showingText } from '../contest.ts'
+import type { Figure } from '../figure.ts'
+import { makeTenant } from '../tenants.ts'
+
+export const tenantData: Figure = {
+  name: 'tenant-data',
+  what: 'authorised GET /api/tenant/tenant-data: CPU per request against a bare `node:http` "hello"',
+  mustReach: { atMost: 2 },
+  unit: ' x',
+  async measure(bench) {
+    const server = await bench.startApp()
+    const bare = await bench.startPeer('bare_hello')
+    const { headers } = await makeTenant(bench.database, server.port)
+    const job = { connections: 32, requests: [{ path: '/api/tenant/tenant-data', headers }] }
+    const [ours = [], theirs = []] = await contest(await bench.startLoader(), [
+      { name: 'tenantry', server, job },
+      { name: 'bare node:http', server: bare, job },
+    ])
+    return {
+      value: ratioOf('cpuPerRequest', ours, theirs),
+      notes: [showingText('tenantry', ours), showingText('bare node:http', theirs)],
+    }
+  },
+}

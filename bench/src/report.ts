@@ -1,0 +1,35 @@
+import { type Bound, type Figure, holds, type Measured } from './figure.ts'
+
+export interface Row {
+  figure: Figure
+  measured: Measured
+}
+
+/** The table, and below it what else was seen: the same for the terminal and RESULTS.md. */
+export function tableOf(rows: readonly Row[]): string {
+  const head = ['figure', 'must reach', 'measured', 'holds']
+  const cells = rows.map(({ figure, measured }) => [
+    figure.what,
+    boundText(figure.mustReach) + figure.unit,
+    numberText(measured.value) + figure.unit,
+    holds(figure.mustReach, measured.value) ? 'yes' : '**no**',
+  ])
+  return [head, head.map(() => '---'), ...cells].map((it) => `| ${it.join(' | ')} |`).join('\n')
+}
+
+/** What was seen beside the figures. */
+export function notesOf(rows: readonly Row[]): string {
+  return rows
+    .map(({ figure, measured }) =>
+      [`**${figure.name}**`, ...measured.notes.map((it) => `- ${it}`)].join('\n'),
+    )
+    .join('\n\n')
+}
+
+function boundText(bound: Bound): string {
+  return 'atMost' in bound ? `<= ${bound.atMost}` : `>= ${bound.atLeast}`
+}
+
+function numberText(value: number): string {
+  return Math.abs(value) >= 100 ? String(Math.round(value)) : String(Number(value.toPrecision(3)))
+}

@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto'
+import { loadConfig } from '../../packages/server/src/config.ts'
+import { openDoors } from '../../packages/server/src/db/open_doors.ts'
+import type { TemporaryDatabase } from '../../packages/server/src/db/temporary_database.ts'
+import type { OperatorDoors } from '../../packages/server/src/db/tenancy.ts'
+import { addMember } from '../../packages/server/src/modules/members/members.ts'
+import { createTenant } from '../../packages/server/src/modules/tenants/tenants.ts'
+import { createUser } from '../../packages/server/src/modules/users/users.ts'
+import { createPasswords } from '../../packages/server/src/passwords.ts'
+import { send } from '../../packages/server/src/testing/http_client.ts'
+
+export const PASSWORD = 'correct horse battery'
+
+/** A tenant with one member, who has signed in. */
+export interface Inhabited {
+  tenantId: string
+  userId: string
+  host: string
+  email: string
+  /** The headers of its member's requests. */
+  headers: Record<string, string>
+}
+
+/** Makes a tenant with one member of the starter's role for everything. */
+export async function makeTenant(database: TemporaryDatabase, port: number): Promise<Inhabited> {
+  const subdomain = `t-${randomBytes(6).toString('hex')}`
+  const host = `${subdomain}.app.test`
+  const email = `${subdomain}@example.com`
+  const ids = await withDoors(database, (doors) => enrol(doors, subdomain, email))
+  const headers = { host, authorization: `Bearer ${await signIn(port, host, email)}`, ...usual }
+  return { ...ids, host, email, headers }
+}
+
+/** Signs in and gives the access token. */
+export async function signIn(port: number, host: string, email: string): Promise<string> {
+  const reply = await send(port, {
+    method: 'POST',
+    path: '/api/auth/login',
+    headers: { host },
+    body: { email, password: PASSWORD },
+  })
+  if (reply.status !== 200) throw new Error(`sign-in: ${reply.status} ${reply.text}`)
+  return reply.json.access_token
+}
+
+// What an ordinary client sends besides.
+const usual = { accept: 'application/json', 'user-agent': 'tenantry-bench/1.0' }
+
+async function enrol(doors: OperatorDoors, subdomain: string, email: string) {
+  const password_hash = await createPasswords().hash(PASSWORD)
+  return doors.acrossTenants('bench', async (db) => {
+    const code = subdomain.toUpperCase().replace('-', '_')
+    const tenantId = await createTenant(db, { name: subdomain, subdomain, code })
+    const userId = await createUser(db, { email, full_name: 'Ann', password_hash })
+    await addMember(db, { tenant_id: tenantId, user_id: userId, roles: ['admin_tenant'] })
+    return { tenantId, userId }
+  })
+}
+
+async function withDoors<T>(
+  { urls }: TemporaryDatabase,
+  work: (doors: OperatorDoors) => Promise<T>,
+): Promise<T> {
+  const config = loadConfig({
+    DB_URL: urls.app,
+    DB_IDENTITY_URL: urls.identity,
+    DB_PLATFORM_URL: urls.platform,
+  })
+  const opened = openDoors(config, () => {})
+  try {
+    return await work(opened.doors)
+  } finally {
+    await opened.close()
+  }
+}
