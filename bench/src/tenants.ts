@@ -5,7 +5,7 @@ import type { TemporaryDatabase } from '../../packages/server/src/db/temporary_d
 import type { OperatorDoors } from '../../packages/server/src/db/tenancy.ts'
 import { addMember } from '../../packages/server/src/modules/members/members.ts'
 import { createTenant } from '../../packages/server/src/modules/tenants/tenants.ts'
-import { createUser } from '../../packages/server/src/modules/users/users.ts'
+import { ensureUser } from '../../packages/server/src/modules/users/users.ts'
 import { createPasswords } from '../../packages/server/src/passwords.ts'
 import { send } from '../../packages/server/src/testing/http_client.ts'
 
@@ -51,7 +51,7 @@ async function enrol(doors: OperatorDoors, subdomain: string, email: string) {
   return doors.acrossTenants('bench', async (db) => {
     const code = subdomain.toUpperCase().replace('-', '_')
     const tenantId = await createTenant(db, { name: subdomain, subdomain, code })
-    const userId = await createUser(db, { email, full_name: 'Ann', password_hash })
+    const { id: userId } = await ensureUser(db, { email, full_name: 'Ann', password_hash })
     await addMember(db, { tenant_id: tenantId, user_id: userId, roles: ['admin_tenant'] })
     return { tenantId, userId }
   })

@@ -35,29 +35,34 @@ const namesBySql = new Map<string, string>()
  */
 export function boundKysely<Database>(run: RunStatement, named: boolean): Kysely<Database> {
   const connection = boundConnection(run, named)
-  const adapter = new PostgresAdapter()
-  const driver = {
-    init: async () => {},
-    acquireConnection: async () => connection,
-    beginTransaction: refuseTransaction,
-    commitTransaction: refuseTransaction,
-    rollbackTransaction: refuseTransaction,
-    releaseConnection: async () => {},
-    destroy: async () => {},
-  }
   const executor = new DefaultQueryExecutor(compiler, adapter, {
     provideConnection: (consumer) => consumer(connection),
   })
-  return new Kysely<Database>({ config: { dialect }, driver, dialect, executor })
+  return new Kysely<Database>({ config, driver, dialect, executor })
 }
 
+// One of each serves all: a request that asks no query should not pay for being able to.
 const compiler = new PostgresQueryCompiler()
+const adapter = new PostgresAdapter()
 
 const dialect = {
-  createAdapter: () => new PostgresAdapter(),
+  createAdapter: () => adapter,
   createDriver: refuseDriver,
   createIntrospector: (db: Kysely<unknown>) => new PostgresIntrospector(db),
   createQueryCompiler: () => compiler,
+}
+
+const config = { dialect }
+
+// Never asked for a connection: each executor provides its own.
+const driver = {
+  init: async () => {},
+  acquireConnection: refuseDriver,
+  beginTransaction: refuseTransaction,
+  commitTransaction: refuseTransaction,
+  rollbackTransaction: refuseTransaction,
+  releaseConnection: async () => {},
+  destroy: async () => {},
 }
 
 function boundConnection(run: RunStatement, named: boolean): DatabaseConnection {

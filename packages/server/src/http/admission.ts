@@ -55,7 +55,8 @@ export function readOrigin(
 ): void {
   const origin = originOf(raw, url, config.TRUST_PROXY)
   const given = origin.viaProxy ? acceptableRequestId(raw.headers['x-request-id']) : undefined
-  state.info = { ...state.info, address: origin.address, id: given ?? state.info.id }
+  state.info.address = origin.address
+  if (given !== undefined) state.info.id = given
   state.host = origin.host
 }
 
@@ -103,14 +104,20 @@ export function admit(
 
 /**
  * Asks again: what let a request in may be gone by the time its body has arrived, its turn has come, or
- * its answer been read. Costs nothing where nothing was announced. Throws what the request would be
- * told if it came now.
+ * its answer been read. Costs nothing where nothing was announced: then it is the tenant that it was.
+ * Throws what the request would be told if it came now.
  */
-export async function assertStillLetIn(
+export function assertStillLetIn(
   deps: AdmissionDeps,
   route: Route,
   state: RequestState,
-): Promise<Tenant> {
+): Tenant | Promise<Tenant> {
+  const { found, standing, tenant } = state
+  const unchanged = found !== undefined && deps.lookups.hold(found, standing)
+  return unchanged && tenant !== undefined ? tenant : letInAgain(deps, route, state)
+}
+
+async function letInAgain(deps: AdmissionDeps, route: Route, state: RequestState): Promise<Tenant> {
   const tenant = await tenantOf(deps, state)
   if (state.signedIn === undefined) return tenant
   await recognise(deps, state.signedIn.claims, tenant, state)

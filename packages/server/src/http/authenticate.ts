@@ -6,6 +6,8 @@ import { AppError } from '../errors.ts'
 import type { Policy } from '../policy.ts'
 import { heldRoles, permissionsOf } from '../rights.ts'
 import type { AccessClaims, Tokens } from '../tokens.ts'
+import type { Lookups } from './lookups.ts'
+import { rawValues } from './raw_headers.ts'
 
 /** 401, in the words of the seed, with the challenge RFC 6750 asks for. */
 export function unauthenticated(): AppError {
@@ -22,9 +24,7 @@ export const challenge = { 'www-authenticate': 'Bearer' } as const
  * Never from the query. Throws 401.
  */
 export function bearerToken(rawHeaders: readonly string[]): string {
-  const values = rawHeaders.filter(
-    (_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === 'authorization',
-  )
+  const values = rawValues(rawHeaders, 'authorization')
   const [, token] = /^bearer ([\w\-.~+/]+=*)$/i.exec(values[0] ?? '') ?? []
   if (values.length !== 1 || token === undefined) throw unauthenticated()
   return token
@@ -32,7 +32,7 @@ export function bearerToken(rawHeaders: readonly string[]): string {
 
 /** The claims of a token that is ours and this tenant's. Throws 401; `onForeign` hears of others'. */
 export async function verifyToken(
-  tokens: Pick<Tokens, 'verifyAccess' | 'belongTo'>,
+  tokens: Pick<Tokens, 'belongTo'> & Pick<Lookups, 'verifyAccess'>,
   token: string,
   tenant: Tenant,
   onForeign: () => void,

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http'
-import { isIP } from 'node:net'
+import { isIP, isIPv4 } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { AppError } from '../errors.ts'
 import type { Network } from '../setting.ts'
+import { rawValues } from './raw_headers.ts'
 
 /** Where a request came from and which host it names, forwarded headers weighed. */
 export interface Origin {
@@ -41,13 +42,8 @@ export function invalidHost(): AppError {
   return new AppError('invalid', 'host.invalid', 'Invalid host format')
 }
 
-// Node keeps the first of two Host headers without a word; only the raw ones show both.
-function valuesOf(request: IncomingMessage, name: string): string[] {
-  const values: string[] = []
-  for (let i = 0; i < request.rawHeaders.length; i += 2) {
-    if (request.rawHeaders[i]?.toLowerCase() === name) values.push(request.rawHeaders[i + 1] ?? '')
-  }
-  return values
+function valuesOf({ rawHeaders }: IncomingMessage, name: string): string[] {
+  return rawValues(rawHeaders, name)
 }
 
 function onlyValue(request: IncomingMessage, name: string): string {
@@ -97,6 +93,7 @@ function isTrusted(address: string, trusted: Network[]): boolean {
 
 /** One form per address: v4-mapped IPv6 becomes IPv4, zones are dropped. */
 function plainAddress(address: string): string {
+  if (isIPv4(address)) return address
   const withoutZone = address.replace(/%.*$/, '')
   return ipaddr.isValid(withoutZone) ? ipaddr.process(withoutZone).toString() : ''
 }

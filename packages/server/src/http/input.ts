@@ -21,8 +21,8 @@ export function readInput(route: Route, raw: RawInput) {
   const faults: Fault[] = []
   const parseBody = route.media === 'form' ? parseText : parsePart
   const input = {
-    params: parseText(route.params, withPlainIds(raw.params), '/params', faults),
-    query: parseText(route.query, withPlainIds(raw.query), '/query', faults),
+    params: parseParameters(route.params, raw.params, '/params', faults),
+    query: parseParameters(route.query, raw.query, '/query', faults),
     body: parseBody(route.body, raw.body ?? undefined, '', faults),
   }
   if (route.body === undefined && hasContent(raw.body)) {
@@ -54,6 +54,16 @@ function assertSingle(values: Record<string, unknown>): void {
     assertStorable(name)
     if (typeof value === 'string') assertStorable(value)
   }
+}
+
+function parseParameters(
+  schema: z.ZodType | undefined,
+  values: unknown,
+  pointer: string,
+  faults: Fault[],
+): unknown {
+  if (schema === undefined) return undefined
+  return parseText(schema, withPlainIds(values), pointer, faults)
 }
 
 // Where all values are text: numbers are written in digits.

@@ -26,6 +26,9 @@ export interface Asker {
   patience: Patience
 }
 
+// What is in memory is given without a promise: each is work for nobody.
+type MaybePromise<T> = T | Promise<T>
+
 /** What each request asks, answered from memory while that is as good as asking the database. */
 export interface Lookups {
   /** Whose host it is. `had` is what this request was told before, if it was. */
@@ -33,15 +36,17 @@ export interface Lookups {
     claim: HostClaim,
     asker: Asker,
     had?: Answer<FoundTenant | undefined>,
-  ): Promise<Answer<FoundTenant | undefined>>
+  ): MaybePromise<Answer<FoundTenant | undefined>>
   /** Who claims speak for, and what they may do; undefined where the session is over. */
   actor(
     tenant: Tenant,
     claims: AccessClaims,
     patience: Patience,
     had?: Answer<Actor | undefined>,
-  ): Promise<Answer<Actor | undefined>>
-  verifyAccess: Tokens['verifyAccess']
+  ): MaybePromise<Answer<Actor | undefined>>
+  /** Do these still hold? */
+  hold(found: Answer<FoundTenant | undefined>, standing?: Answer<Actor | undefined>): boolean
+  verifyAccess(token: string): MaybePromise<AccessClaims | 'expired' | undefined>
   figures(): LookupFigures
 }
 
@@ -103,6 +108,8 @@ export function createLookups({ config, doors, feed, policy, tokens }: LookupDep
         patience,
         had,
       ),
+    hold: (found, standing) =>
+      tenants.holds(found) && (standing === undefined || actors.holds(standing)),
     verifyAccess: verified.verifyAccess,
     figures: () => ({
       feedAgeMs: Number.isFinite(feed.age()) ? feed.age() : null,
@@ -148,18 +155,23 @@ async function readActor(
 function createTokenCache(tokens: Tokens) {
   const verified = new LRUCache<string, AccessClaims>({ max: MAX_SESSIONS })
   const counts = { hits: 0, misses: 0 }
+
+  async function verifyNew(token: string) {
+    const claims = await tokens.verifyAccess(token)
+    if (claims !== undefined && claims !== 'expired') verified.set(token, claims)
+    return claims
+  }
+
   return {
     figures: () => ({ size: verified.size, ...counts }),
-    async verifyAccess(token: string) {
+    verifyAccess(token: string) {
       const known = verified.get(token)
       if (known !== undefined) {
         counts.hits++
         return hasExpired(known) ? ('expired' as const) : known
       }
       counts.misses++
-      const claims = await tokens.verifyAccess(token)
-      if (claims !== undefined && claims !== 'expired') verified.set(token, claims)
-      return claims
+      return verifyNew(token)
     },
   }
 }

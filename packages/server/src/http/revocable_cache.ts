@@ -71,17 +71,18 @@ export class RevocableCache<V> {
 
   /**
    * The answer for `key`, by one `read` however many ask at once; `had` itself, while it holds and
-   * where it was for that key. Throws 503, also where it takes longer than there is patience.
+   * where it was for that key. What is known is given at once, and not as a promise. Throws 503, also
+   * where it takes longer than there is patience.
    */
-  async get(
+  get(
     key: string,
     read: Read<V>,
     patience: Patience,
     had?: Answer<V> | undefined,
-  ): Promise<Answer<V>> {
-    if (had?.key === key && this.#holds(had)) return had
+  ): Answer<V> | Promise<Answer<V>> {
+    if (had?.key === key && this.holds(had)) return had
     const known = this.#settings.feed.isFresh() ? this.#known(key) : undefined
-    if (known !== undefined && this.#holds(known)) {
+    if (known !== undefined && this.holds(known)) {
       this.counts.hits++
       return known
     }
@@ -95,8 +96,8 @@ export class RevocableCache<V> {
     return this.#reading.get(key) ?? this.#readOnce(key, read)
   }
 
-  // Without a feed, for as long as anything may be out of date.
-  #holds(answer: Answer<V>): boolean {
+  /** May it still be used? Without a feed, for as long as anything may be out of date. */
+  holds(answer: Answer<V>): boolean {
     const { feed } = this.#settings
     const age = since(answer.readAt)
     if (answer.holdsMs !== undefined && age >= answer.holdsMs) return false
@@ -139,7 +140,7 @@ export class RevocableCache<V> {
       }
       const loaded = await within(deadline - performance.now(), read(begin))
       const answer = { key, ...loaded, ...begun }
-      if (this.#holds(answer)) return answer
+      if (this.holds(answer)) return answer
     }
     throw unavailable('server.rights_changing', 'The server is busy; try again')
   }

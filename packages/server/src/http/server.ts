@@ -33,6 +33,8 @@ import type { Route } from './route.ts'
 import { createRouteIndex, noSuchRoute } from './route_index.ts'
 import { untilHeard } from './until_heard.ts'
 
+const STATE = 'tenantryState'
+
 /** What the pipeline needs; made once, in createApp. */
 export interface ServerDeps extends AdmissionDeps {
   log: Logger
@@ -60,15 +62,17 @@ export async function createServer(deps: ServerDeps): Promise<HttpServer> {
   checkRoutes(deps.routes, deps.policy)
   const app = await createFramework()
   const index = createRouteIndex([...deps.routes, ...deps.pages])
-  const states = new WeakMap<FastifyRequest, RequestState>()
-  const stateOf = (request: FastifyRequest) => states.get(request) ?? newState(deps.config)
+  app.decorateRequest(STATE)
+  // One that the framework refused before any hook has none yet.
+  const stateOf = (request: FastifyRequest) =>
+    request.getDecorator<RequestState | undefined>(STATE) ?? newState(deps.config)
   const constant = headersFor(deps.config.PUBLIC_ORIGIN)
 
   // First of all: a route keeps the error handler that stands when it is added.
   app.setErrorHandler((error, request, reply) => sendProblem(deps, error, reply, stateOf(request)))
   app.addHook('onRequest', async (request, reply) => {
     const state = newState(deps.config, request.headers['user-agent'])
-    states.set(request, state)
+    request.setDecorator(STATE, state)
     reply.headers({ ...constant, 'x-request-id': state.info.id })
     assertWithinLimits(request.raw)
   })
