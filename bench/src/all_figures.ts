@@ -1,5 +1,7 @@
 import type { Figure } from './figure.ts'
+import { projectsCreate } from './figures/projects_create.ts'
+import { projectsRead } from './figures/projects_read.ts'
 import { tenantData } from './figures/tenant_data.ts'
 
 /** The rows of the table, in its order. */
-export const allFigures: readonly Figure[] = [tenantData]
+export const allFigures: readonly Figure[] = [tenantData, projectsRead, projectsCreate]

@@ -15,6 +15,7 @@ export const PASSWORD = 'correct horse battery'
 export interface Inhabited {
   tenantId: string
   userId: string
+  sessionId: string
   host: string
   email: string
   /** The headers of its member's requests. */
@@ -27,8 +28,9 @@ export async function makeTenant(database: TemporaryDatabase, port: number): Pro
   const host = `${subdomain}.app.test`
   const email = `${subdomain}@example.com`
   const ids = await withDoors(database, (doors) => enrol(doors, subdomain, email))
-  const headers = { host, authorization: `Bearer ${await signIn(port, host, email)}`, ...usual }
-  return { ...ids, host, email, headers }
+  const token = await signIn(port, host, email)
+  const headers = { host, authorization: `Bearer ${token}`, ...usual }
+  return { ...ids, sessionId: sessionOf(token), host, email, headers }
 }
 
 /** Signs in and gives the access token. */
@@ -41,6 +43,11 @@ export async function signIn(port: number, host: string, email: string): Promise
   })
   if (reply.status !== 200) throw new Error(`sign-in: ${reply.status} ${reply.text}`)
   return reply.json.access_token
+}
+
+function sessionOf(token: string): string {
+  const [, payload = ''] = token.split('.')
+  return JSON.parse(Buffer.from(payload, 'base64url').toString()).sid
 }
 
 // What an ordinary client sends besides.

@@ -1,4 +1,4 @@
-import { contest, ratioOf, showingText } from '../contest.ts'
+import { contest, evenLoad, ratioOf, showingText } from '../contest.ts'
 import type { Figure } from '../figure.ts'
 import { makeTenant } from '../tenants.ts'
 
@@ -11,7 +11,7 @@ export const tenantData: Figure = {
     const server = await bench.startApp()
     const bare = await bench.startPeer('bare_hello')
     const { headers } = await makeTenant(bench.database, server.port)
-    const job = { connections: 32, requests: [{ path: '/api/tenant/tenant-data', headers }] }
+    const job = { ...evenLoad, requests: [{ path: '/api/tenant/tenant-data', headers }] }
     const [ours = [], theirs = []] = await contest(await bench.startLoader(), [
       { name: 'tenantry', server, job },
       { name: 'bare node:http', server: bare, job },

@@ -70,11 +70,12 @@ export async function createServer(deps: ServerDeps): Promise<HttpServer> {
 
   // First of all: a route keeps the error handler that stands when it is added.
   app.setErrorHandler((error, request, reply) => sendProblem(deps, error, reply, stateOf(request)))
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     const state = newState(deps.config, request.headers['user-agent'])
     request.setDecorator(STATE, state)
     reply.headers({ ...constant, 'x-request-id': state.info.id })
     assertWithinLimits(request.raw)
+    done()
   })
   const { spans } = deps
   if (spans) app.addHook('onRequest', ({ raw }, reply, next) => spans.begin(raw, reply.raw, next))
@@ -102,8 +103,9 @@ export async function createServer(deps: ServerDeps): Promise<HttpServer> {
   app.setNotFoundHandler((request) => {
     throw noSuchRoute(index, request.url)
   })
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     deps.onFinished(finished(request, reply, stateOf(request)))
+    done()
   })
   return app
 }

@@ -1,0 +1,40 @@
+import { boundKysely } from '../../packages/server/src/db/dialect.ts'
+import type { KernelTables } from '../../packages/server/src/db/tables.ts'
+import { findActor } from '../../packages/server/src/http/authenticate.ts'
+import { app } from '../../starter/src/app.ts'
+import type { AppServer } from './app_server.ts'
+import type { Bench } from './bench.ts'
+import type { Child } from './child.ts'
+import { type Inhabited, makeTenant } from './tenants.ts'
+
+/** The app and the hand-written loop, both with the projects of one tenant. */
+export interface ProjectServers {
+  server: AppServer
+  bare: Child
+  tenant: Inhabited
+}
+
+export async function startProjectServers(bench: Bench): Promise<ProjectServers> {
+  const server = await bench.startApp()
+  const tenant = await makeTenant(bench.database, server.port)
+  const bare = await bench.startPeer('bare_projects', {
+    DB_URL: bench.database.urls.app,
+    TENANT_ID: tenant.tenantId,
+    USER_ID: tenant.userId,
+    SESSION_ID: tenant.sessionId,
+    RIGHTS_SQL: await rightsStatement(),
+  })
+  return { server, bare, tenant }
+}
+
+/** The kernel's own statement by which a write asks whether its sender may still do it. */
+async function rightsStatement(): Promise<string> {
+  let text = ''
+  const db = boundKysely<KernelTables>(async (statement) => {
+    text = statement.text
+    return { rows: [], rowCount: 0, command: 'SELECT', oid: 0, fields: [] }
+  }, false)
+  const nobody = { issuer: '', audience: '', tenantId: '', sessionId: '', userId: '', expiresAt: 0 }
+  await findActor(db, app.policy, nobody)
+  return text
+}

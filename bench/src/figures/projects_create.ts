@@ -1,0 +1,28 @@
+import { startProjectServers } from '../bare_projects.ts'
+import { contest, evenLoad, ratioOf, showingText } from '../contest.ts'
+import type { Figure } from '../figure.ts'
+
+export const projectsCreate: Figure = {
+  name: 'projects-create',
+  what: 'POST /api/projects with its audit row: CPU per request against the hand-written equivalent, which sends the same six statements in one flush',
+  mustReach: { atMost: 1.6 },
+  unit: ' x',
+  async measure(bench) {
+    const { server, bare, tenant } = await startProjectServers(bench)
+    const create = {
+      method: 'POST',
+      path: '/api/projects',
+      headers: tenant.headers,
+      body: JSON.stringify({ name: 'Project {random}' }),
+    } as const
+    const job = { ...evenLoad, requests: [create] }
+    const [ours = [], theirs = []] = await contest(await bench.startLoader(), [
+      { name: 'tenantry', server, job },
+      { name: 'by hand', server: bare, job },
+    ])
+    return {
+      value: ratioOf('cpuPerRequest', ours, theirs),
+      notes: [showingText('tenantry', ours), showingText('by hand', theirs)],
+    }
+  },
+}
