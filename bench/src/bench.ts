@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { TemporaryDatabase } from '../../packages/server/src/db/temporary_database.ts'
 import { type AppServer, startAppServer } from './app_server.ts'
-import { type Child, startPeer } from './child.ts'
+import { type Peer, startPeer } from './child.ts'
 import { openDatabase } from './database.ts'
 import { type InstalledApp, installApp } from './installed_app.ts'
 import { type Loader, startLoader } from './loader.ts'
@@ -14,7 +14,7 @@ export interface Bench {
   app: InstalledApp
   scale: Scale
   startApp(settings?: Record<string, string>, database?: TemporaryDatabase): Promise<AppServer>
-  startPeer(name: string, env?: Record<string, string>): Promise<Child>
+  startPeer(name: string, env?: Record<string, string>): Promise<Peer>
   startLoader(): Promise<Loader>
   /** A database of the figure's own. */
   openDatabase(): Promise<TemporaryDatabase>

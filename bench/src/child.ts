@@ -59,12 +59,16 @@ export function startChild({ args, env = {}, cwd = '.' }: ChildOptions): Child {
   }
 }
 
+/** A server of ours, and what it had to say beside its port. */
+export interface Peer extends Child {
+  said: Record<string, string>
+}
+
 /** Starts a server of ours that listens on a free port. */
-export async function startPeer(name: string, env: Record<string, string> = {}): Promise<Child> {
+export async function startPeer(name: string, env: Record<string, string> = {}): Promise<Peer> {
   const child = startChild({ args: [builtScript(name)], env })
-  const { port } = await child.says<{ port: number }>()
-  child.port = port
-  return child
+  const { port, ...said } = await child.says<{ port: number } & Record<string, string>>()
+  return Object.assign(child, { port, said })
 }
 
 async function nextMessage<T>(child: ChildProcess): Promise<T> {

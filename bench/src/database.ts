@@ -19,6 +19,16 @@ export function superuserUrl({ urls }: TemporaryDatabase): string {
   return url.href
 }
 
+/** An empty database beside the migrated one, for a peer; ends with it. */
+export async function emptyDatabase({ urls }: TemporaryDatabase, name: string): Promise<string> {
+  await withClient(urls.admin, async (client) => {
+    await client.query(`create database ${name}`)
+  })
+  const url = new URL(urls.admin)
+  url.pathname = name
+  return url.href
+}
+
 /** Runs statements as superuser, one after the other; gives the rows of the last. */
 export async function asSuperuser<Row>(
   database: TemporaryDatabase,

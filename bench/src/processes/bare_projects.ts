@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { env } from 'node:process'
 import pg from 'pg'
 import { v7 } from 'uuid'
+import { sendJson } from './send_json.ts'
 import { serveOn } from './serve_on.ts'
 
 const { DB_URL = '', TENANT_ID = '', USER_ID = '', SESSION_ID = '', RIGHTS_SQL = '' } = env
@@ -22,21 +23,21 @@ const rights = { name: 'rights', text: RIGHTS_SQL, values: [SESSION_ID, USER_ID]
 
 await serveOn(
   createServer((request, response) => {
-    answer(request, response).catch((error: Error) => response.writeHead(500).end(error.message))
+    answer(request, response).catch((error: Error) => sendJson(response, 500, error.message))
   }),
 )
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (request.method === 'GET') {
     const id = request.url?.split('/')[3] ?? ''
-    return reply(response, 200, await inTransaction([setTenant, readProject(id)]))
+    return sendJson(response, 200, await inTransaction([setTenant, readProject(id)]))
   }
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk)
   const { name } = JSON.parse(Buffer.concat(chunks).toString())
   const id = v7()
   const made = await inTransaction([setTenant, rights, createProject(id, name), auditRow(id)], 2)
-  reply(response, 201, made)
+  sendJson(response, 201, made)
 }
 
 // All of it leaves in one flush; the rows are those of the statement at `wanted`, or of the last.
@@ -48,15 +49,6 @@ async function inTransaction(statements: pg.QueryConfig[], wanted = statements.l
   } finally {
     client.release()
   }
-}
-
-function reply(response: ServerResponse, status: number, row: unknown): void {
-  const body = JSON.stringify(row)
-  response.writeHead(status, {
-    'content-type': 'application/json; charset=utf-8',
-    'content-length': Buffer.byteLength(body),
-  })
-  response.end(body)
 }
 
 function readProject(id: string): pg.QueryConfig {
