@@ -27,9 +27,10 @@ export function notesOf(rows: readonly Row[]): string {
 }
 
 function boundText(bound: Bound): string {
-  return 'atMost' in bound ? `<= ${bound.atMost}` : `>= ${bound.atLeast}`
+  return 'atMost' in bound ? `<= ${numberText(bound.atMost)}` : `>= ${numberText(bound.atLeast)}`
 }
 
 function numberText(value: number): string {
+  if (value > 0 && value < 0.1) return `1/${Math.round(1 / value)}`
   return Math.abs(value) >= 100 ? String(Math.round(value)) : String(Number(value.toPrecision(3)))
 }

@@ -8,8 +8,9 @@ import { createTenant } from '../../packages/server/src/modules/tenants/tenants.
 import { ensureUser } from '../../packages/server/src/modules/users/users.ts'
 import { createPasswords } from '../../packages/server/src/passwords.ts'
 import { send } from '../../packages/server/src/testing/http_client.ts'
+import type { LoadRequest } from './load_job.ts'
 
-export const PASSWORD = 'correct horse battery'
+const PASSWORD = 'correct horse battery'
 
 /** A tenant with one member, who has signed in. */
 export interface Inhabited {
@@ -31,6 +32,19 @@ export async function makeTenant(database: TemporaryDatabase, port: number): Pro
   const token = await signIn(port, host, email)
   const headers = { host, authorization: `Bearer ${token}`, ...usual }
   return { ...ids, sessionId: sessionOf(token), host, email, headers }
+}
+
+/** The request of a sign-in, for a load generator. */
+export function loginRequest({ host, email }: Inhabited): LoadRequest {
+  const body = JSON.stringify({ email, password: PASSWORD })
+  return { method: 'POST', path: '/api/auth/login', headers: { host }, body }
+}
+
+/** Makes a project and gives the path to it. */
+export async function createProject(port: number, { headers }: Inhabited): Promise<string> {
+  const body = { name: randomBytes(6).toString('hex') }
+  const made = await send(port, { method: 'POST', path: '/api/projects', headers, body })
+  return `/api/projects/${made.json.id}`
 }
 
 /** Signs in and gives the access token. */

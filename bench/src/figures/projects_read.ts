@@ -1,7 +1,7 @@
-import { send } from '../../../packages/server/src/testing/http_client.ts'
 import { startProjectServers } from '../bare_projects.ts'
 import { contest, evenLoad, ratioOf, showingText } from '../contest.ts'
 import type { Figure } from '../figure.ts'
+import { createProject } from '../tenants.ts'
 
 export const projectsRead: Figure = {
   name: 'projects-read',
@@ -10,10 +10,8 @@ export const projectsRead: Figure = {
   unit: ' x',
   async measure(bench) {
     const { server, bare, tenant } = await startProjectServers(bench)
-    const { headers } = tenant
-    const body = { name: 'Apollo' }
-    const made = await send(server.port, { method: 'POST', path: '/api/projects', headers, body })
-    const job = { ...evenLoad, requests: [{ path: `/api/projects/${made.json.id}`, headers }] }
+    const path = await createProject(server.port, tenant)
+    const job = { ...evenLoad, requests: [{ path, headers: tenant.headers }] }
     const [ours = [], theirs = []] = await contest(await bench.startLoader(), [
       { name: 'tenantry', server, job },
       { name: 'by hand', server: bare, job },

@@ -1,0 +1,36 @@
+// The floor of what a sign-in costs: checking one password, as many at once as the kernel does.
+import { createServer } from 'node:http'
+import { hash, verify } from '@node-rs/argon2'
+import { sendJson } from './send_json.ts'
+import { serveOn } from './serve_on.ts'
+
+const WORKERS = 2
+const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
+
+const password = 'correct horse battery'
+const stored = await hash(password, PARAMETERS)
+const waiting: (() => Promise<void>)[] = []
+let running = 0
+
+await serveOn(
+  createServer((request, response) => {
+    request.resume().on('end', () => {
+      waiting.push(async () => {
+        sendJson(response, 200, { valid: await verify(stored, password) })
+        running--
+        next()
+      })
+      next()
+    })
+  }),
+)
+
+function next(): void {
+  if (running >= WORKERS) return
+  const start = waiting.shift()
+  if (start === undefined) return
+  running++
+  start().catch((error: Error) => {
+    throw error
+  })
+}
