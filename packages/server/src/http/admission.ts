@@ -4,7 +4,7 @@ import type { Actor, RequestInfo, Tenant } from '../context.ts'
 import { Patience } from '../patience.ts'
 import type { AccessClaims, Tokens } from '../tokens.ts'
 import { byActor } from './audit.ts'
-import { bearerToken, unauthenticated, verifyToken } from './authenticate.ts'
+import { bearerToken, unauthenticated } from './authenticate.ts'
 import { authorize } from './authorize.ts'
 import { invalidHost, originOf } from './forwarded.ts'
 import type { SignedIn } from './handle.ts'
@@ -132,15 +132,16 @@ function readClaim({ config }: AdmissionDeps, state: RequestState): HostClaim {
 }
 
 async function claimsIn(
-  { lookups: { verifyAccess }, tokens: { belongTo }, refusals }: AdmissionDeps,
+  { lookups, tokens, refusals }: AdmissionDeps,
   rawHeaders: readonly string[],
   tenant: Tenant,
   { info }: RequestState,
 ): Promise<AccessClaims> {
-  const token = bearerToken(rawHeaders)
-  return verifyToken({ verifyAccess, belongTo }, token, tenant, () =>
-    refusals.note(tenant.id, info, { action: 'token.foreign' }),
-  )
+  const claims = await lookups.verifyAccess(bearerToken(rawHeaders))
+  if (claims === undefined || claims === 'expired') throw unauthenticated()
+  if (tokens.belongTo(claims, tenant)) return claims
+  refusals.note(tenant.id, info, { action: 'token.foreign' })
+  throw unauthenticated()
 }
 
 async function recognise(

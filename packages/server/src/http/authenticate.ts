@@ -6,7 +6,6 @@ import { AppError } from '../errors.ts'
 import type { Policy } from '../policy.ts'
 import { heldRoles, permissionsOf } from '../rights.ts'
 import type { AccessClaims, Tokens } from '../tokens.ts'
-import type { Lookups } from './lookups.ts'
 import { rawValues } from './raw_headers.ts'
 
 /** 401, in the words of the seed, with the challenge RFC 6750 asks for. */
@@ -28,22 +27,6 @@ export function bearerToken(rawHeaders: readonly string[]): string {
   const [, token] = /^bearer ([\w\-.~+/]+=*)$/i.exec(values[0] ?? '') ?? []
   if (values.length !== 1 || token === undefined) throw unauthenticated()
   return token
-}
-
-/** The claims of a token that is ours and this tenant's. Throws 401; `onForeign` hears of others'. */
-export async function verifyToken(
-  tokens: Pick<Tokens, 'belongTo'> & Pick<Lookups, 'verifyAccess'>,
-  token: string,
-  tenant: Tenant,
-  onForeign: () => void,
-): Promise<AccessClaims> {
-  const claims = await tokens.verifyAccess(token)
-  if (claims === undefined || claims === 'expired') throw unauthenticated()
-  if (!tokens.belongTo(claims, tenant)) {
-    onForeign()
-    throw unauthenticated()
-  }
-  return claims
 }
 
 /** Who is signed in, as the database had it at one moment. */
