@@ -211,6 +211,13 @@ describe('Traefik sends the app', () => {
   })
 })
 
+test('no log of the proxy holds a query string: a sign-in of the seed’s has its password there', () => {
+  for (const { services } of [development, live, withDashboard]) {
+    const names = Object.keys(services['proxy']?.environment ?? {})
+    expect(names.filter((it) => it.startsWith('TRAEFIK_ACCESSLOG'))).toEqual([])
+  }
+})
+
 test('TLS is for the base domain and one label under it', () => {
   const { labels } = live.services['app'] ?? {}
   expect(labels).toMatchObject({
