@@ -49,10 +49,16 @@ export class Beats {
   /** Beats until `stop`. Rejects where beats cannot be sent, or do not return. */
   keepOn(): Promise<never> {
     this.#lastHeard = performance.now()
+    let sending = false
     return new Promise((_, reject) => {
       const beat = () => {
         if (performance.now() - this.#lastHeard > SILENCE_MS) reject(new Error('no beat returns'))
-        this.#send().catch(reject)
+        // One at a time: on a slow way they would queue, and each be older than the last on arrival.
+        if (sending) return
+        sending = true
+        this.#send().then(() => {
+          sending = false
+        }, reject)
       }
       this.#timer = setInterval(beat, BEAT_MS)
       beat()
