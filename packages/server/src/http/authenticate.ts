@@ -1,11 +1,11 @@
 import { type Kysely, sql } from 'kysely'
-import type { Actor, Tenant } from '../context.ts'
+import type { Actor } from '../context.ts'
 import { sessionIsLive } from '../db/live_session.ts'
 import type { KernelTables } from '../db/tables.ts'
 import { AppError } from '../errors.ts'
 import type { Policy } from '../policy.ts'
 import { heldRoles, permissionsOf } from '../rights.ts'
-import type { AccessClaims, Tokens } from '../tokens.ts'
+import type { AccessClaims } from '../tokens.ts'
 import { rawValues } from './raw_headers.ts'
 
 /** 401, in the words of the seed, with the challenge RFC 6750 asks for. */

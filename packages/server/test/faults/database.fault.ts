@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { databaseFaults, diskFull, onTinyDisk } from './database_faults.ts'
+import { databaseFaults, delay, diskFull, onTinyDisk } from './database_faults.ts'
 import { expectHarmless, underLoad } from './fault.ts'
 import type { Target } from './load.ts'
 import { openStage, type Stage } from './stage.ts'
@@ -17,6 +17,17 @@ test.each(databaseFaults)('$name', async ({ name, hurts, happen }) => {
   const outcome = await underLoad(name, stage.cluster, target, () => happen(stage))
   expectHarmless(outcome)
   if (hurts) expect(outcome.load.failures()).not.toEqual([])
+})
+
+test('database 200 ms away, DB_WAIT_MS ten round trips and more: nobody is refused', async () => {
+  const node = await stage.startNode({ DB_WAIT_MS: '8000' })
+  const distant = { port: () => node.port, ...(await stage.signIn(node)), perSecond: 4 }
+  const name = 'database 200 ms away for 8 s, DB_WAIT_MS=8000, 4 requests a second'
+  const outcome = await underLoad(name, stage.cluster, distant, () => delay(stage, 8_000))
+  node.command.process.kill('SIGTERM')
+  await node.command.finished
+  expectHarmless(outcome)
+  expect(outcome.load.failures()).toEqual([])
 })
 
 test(diskFull.name, async ({ skip }) => {

@@ -71,11 +71,7 @@ export const databaseFaults: Fault[] = [
   },
   {
     name: 'database 200 ms away in each direction for 4 s',
-    async happen({ network, feedNetwork }) {
-      for (const way of [network, feedNetwork]) way.delayBy(200)
-      await sleep(4_000)
-      for (const way of [network, feedNetwork]) way.delayBy(0)
-    },
+    happen: (stage) => delay(stage, 4_000),
   },
   {
     name: 'feed cut for 3 s',
@@ -131,6 +127,13 @@ export const diskFull: Fault = {
       await client.query('drop table filler')
     })
   },
+}
+
+/** Puts the database 200 ms away, in each direction, for a while. */
+export async function delay({ network, feedNetwork }: Stage, forMs: number): Promise<void> {
+  for (const way of [network, feedNetwork]) way.delayBy(200)
+  await sleep(forMs)
+  for (const way of [network, feedNetwork]) way.delayBy(0)
 }
 
 /** Lets the load write to a disk that can be filled while `work` goes on. */

@@ -29,8 +29,10 @@ test.each(quick)(
   {
     timeout: 180_000,
   },
-  async ({ name, happen }) => {
-    expectHarmless(await underLoad(name, stage.cluster, target, () => happen(stage)))
+  async ({ name, hurts, happen }) => {
+    const outcome = await underLoad(name, stage.cluster, target, () => happen(stage))
+    expectHarmless(outcome)
+    if (hurts) expect(outcome.load.failures()).not.toEqual([])
   },
 )
 
