@@ -199,6 +199,13 @@ describe('a setting that is wrong is refused', () => {
   })
 })
 
+test('so few threads that sign-ins would hold up everything else are refused (AUTHN-3)', () => {
+  expect(faultsOf({ UV_THREADPOOL_SIZE: '2' })).toEqual([
+    expect.stringMatching(/^UV_THREADPOOL_SIZE .*4/),
+  ])
+  expect(faultsOf({ UV_THREADPOOL_SIZE: '16' })).toEqual([])
+})
+
 test('a trusted proxy is an address or a network, of either family', () => {
   const { TRUST_PROXY } = loadConfig({ TRUST_PROXY: '10.0.0.0/8, 192.0.2.1,::1 , 2001:db8::/32' })
   expect(TRUST_PROXY.map(([base, bits]) => `${base}/${bits}`)).toEqual([

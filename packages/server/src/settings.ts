@@ -242,6 +242,12 @@ export const settings = {
     meaning: 'how late the event loop may run before requests other than health are told 503',
     parse: integer(10, 60_000),
   },
+  UV_THREADPOOL_SIZE: {
+    fallback: '4',
+    meaning:
+      "threads on which Node hashes passwords, reads files and resolves names; Node's own, so from the environment only",
+    parse: integer(4, 1024),
+  },
   SHUTDOWN_DELAY_SECONDS: {
     fallback: '0',
     meaning:
