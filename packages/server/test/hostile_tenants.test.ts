@@ -162,10 +162,13 @@ describe("B's id in a request to A (TEN-6)", () => {
 })
 
 describe('a suspended tenant (TEN-8)', () => {
-  const become = (tenant: TestTenant, status: 'active' | 'suspended' | 'deleting') =>
-    api.doors.acrossTenants('test', (db) =>
+  const become = async (tenant: TestTenant, status: 'active' | 'suspended' | 'deleting') => {
+    await api.doors.acrossTenants('test', (db) =>
       db.updateTable('tenantry.tenants').set({ status }).where('id', '=', tenant.id).execute(),
     )
+    // Done by hand, so nothing waited for its announcement.
+    await api.feed.catchUp()
+  }
 
   async function inhabited() {
     const tenant = await api.makeTenant()

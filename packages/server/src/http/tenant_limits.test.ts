@@ -269,6 +269,7 @@ test("a tenant's own concurrency counts, and RATE_LIMIT=off switches every limit
   const a = await inhabited(strict)
   const limits = { concurrency: 1 }
   await strict.api.doors.acrossTenants('test', (db) => limitTenant(db, a.tenant.subdomain, limits))
+  await strict.api.feed.catchUp()
   const flood = collect(many(20, () => ask(a)))
   await until(() => flood(503), 15)
   await until(strict.started, 1)
