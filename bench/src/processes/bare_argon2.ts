@@ -1,10 +1,11 @@
 // The floor of what a sign-in costs: checking one password, as many at once as the kernel does.
 import { createServer } from 'node:http'
+import { availableParallelism } from 'node:os'
 import { hash, verify } from '@node-rs/argon2'
 import { sendJson } from './send_json.ts'
 import { serveOn } from './serve_on.ts'
 
-const WORKERS = 2
+const WORKERS = Math.max(1, Math.min(2, availableParallelism() - 1))
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
 
 const password = 'correct horse battery'

@@ -1,4 +1,5 @@
 import { createHash, createHmac } from 'node:crypto'
+import { availableParallelism } from 'node:os'
 import { hash, verify } from '@node-rs/argon2'
 import { verify as verifyBcrypt } from '@node-rs/bcrypt'
 import { unavailable } from './errors.ts'
@@ -12,8 +13,9 @@ const DECOY =
 
 const ARGON2 = /^\$argon2(id|i|d)\$(v=\d+\$)?m=\d+,t=\d+,p=\d+\$[\w+/]+\$[\w+/]+$/
 
-// The hash functions run on libuv's pool of four; file and DNS work needs threads of it too.
-const WORKERS = 2
+// The hash functions run on libuv's pool of four; file and DNS work needs threads of it too. And each
+// takes a core for as long as it runs: one is left to the requests of those who are signed in.
+const WORKERS = Math.max(1, Math.min(2, availableParallelism() - 1))
 const MAX_WAITING = 100
 
 /** The result of checking a password; `rehash` says that its hash should be replaced. */
