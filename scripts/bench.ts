@@ -1,5 +1,5 @@
 // Makes ready what the bench needs, which no user installs, and starts it.
-// Usage: npm run bench [-- [--tenants=N] [--soak-minutes=N] [figure...]]
+// Usage: see bench/src/main.ts
 import { execFileSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'

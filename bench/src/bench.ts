@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { TemporaryDatabase } from '../../packages/server/src/db/temporary_database.ts'
 import { type AppServer, startAppServer } from './app_server.ts'
+import { openBigDatabase } from './big_database.ts'
 import { type Peer, startPeer } from './child.ts'
 import { openDatabase } from './database.ts'
 import { type InstalledApp, installApp } from './installed_app.ts'
@@ -18,6 +19,8 @@ export interface Bench {
   startLoader(): Promise<Loader>
   /** A database of the figure's own. */
   openDatabase(): Promise<TemporaryDatabase>
+  /** One with `scale.tenants` tenants, made when it is first asked for and shared from then on. */
+  bigDatabase(): Promise<TemporaryDatabase>
   /** Tells whoever watches how far it is. */
   progress(text: string): void
 }
@@ -26,6 +29,7 @@ export interface Bench {
 export interface Scale {
   tenants: number
   soakMinutes: number
+  randomRequests: number
 }
 
 /** Opens what all figures share, runs `work` with it, and closes everything. */
@@ -37,7 +41,13 @@ export async function withBench<T>(
   progress('building the kernel, starting PostgreSQL')
   const app = await installApp()
   const database = await openDatabase()
-  const shared = { app, database, secret: randomBytes(48).toString('base64'), scale, progress }
+  const secret = randomBytes(48).toString('base64')
+  let big: Promise<TemporaryDatabase> | undefined
+  const bigDatabase = () => {
+    big ??= openBigDatabase(database, scale.tenants, progress)
+    return big
+  }
+  const shared = { app, database, secret, scale, progress, bigDatabase }
   try {
     return await work((measure) => withOwnProcesses(shared, measure))
   } finally {
@@ -46,7 +56,7 @@ export async function withBench<T>(
   }
 }
 
-type Shared = Pick<Bench, 'app' | 'database' | 'secret' | 'scale' | 'progress'>
+type Shared = Pick<Bench, 'app' | 'database' | 'secret' | 'scale' | 'progress' | 'bigDatabase'>
 
 async function withOwnProcesses<R>(
   shared: Shared,

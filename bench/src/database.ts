@@ -12,6 +12,11 @@ export function openDatabase(): Promise<TemporaryDatabase> {
   return openTemporaryDatabase(migrations)
 }
 
+/** One more such database on the server of another; ends with that. */
+export function openDatabaseOn({ urls }: TemporaryDatabase): Promise<TemporaryDatabase> {
+  return openTemporaryDatabase(migrations, urls.admin)
+}
+
 /** The DSN of the superuser, to the migrated database itself. */
 export function superuserUrl({ urls }: TemporaryDatabase): string {
   const url = new URL(urls.admin)

@@ -1,4 +1,4 @@
-// Usage: npm run bench [-- [--tenants=N] [--soak-minutes=N] [figure...]]
+// Usage: npm run bench [-- [--tenants=N] [--random-requests=N] [--soak-minutes=N] [figure...]]
 import { execFileSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -16,9 +16,11 @@ const { values, positionals } = parseArgs({
   options: {
     tenants: { type: 'string', default: '1000000' },
     'soak-minutes': { type: 'string', default: '10' },
+    'random-requests': { type: 'string', default: '1000000' },
   },
 })
 const scale: Scale = {
+  randomRequests: Number(values['random-requests']),
   tenants: Number(values.tenants),
   soakMinutes: Number(values['soak-minutes']),
 }

@@ -1,0 +1,114 @@
+import { withClient } from '../../../packages/server/src/db/setup.ts'
+import type { TemporaryDatabase } from '../../../packages/server/src/db/temporary_database.ts'
+import { asSuperuser, superuserUrl } from '../database.ts'
+import type { Figure } from '../figure.ts'
+import { median } from '../statistics.ts'
+
+const WRITERS = 4
+const ROUNDS = 7
+const SECONDS = 3
+
+const tables = [
+  'tenants',
+  'domains',
+  'users',
+  'members',
+  'member_roles',
+  'roles',
+  'role_permissions',
+  'sessions',
+]
+
+export const announcements: Figure = {
+  name: 'announcements',
+  what: 'writes per second with the triggers that announce against without, one row each on the tables that have them',
+  mustReach: { atLeast: 0.8 },
+  unit: ' x',
+  async measure(bench) {
+    const database = await bench.openDatabase()
+    // Somebody listens, as somebody always does.
+    await bench.startApp({}, database)
+    await asSuperuser(database, seed)
+    const counts: { on: number[]; off: number[] } = { on: [], off: [] }
+    await writesIn(database, SECONDS)
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const state of ['on', 'off'] as const) {
+        await switchTriggers(database, state === 'on' ? 'enable always' : 'disable')
+        counts[state].push((await writesIn(database, SECONDS)) / SECONDS)
+      }
+    }
+    return {
+      value: median(counts.on.map((it, at) => it / (counts.off[at] ?? Number.NaN))),
+      notes: [
+        `${WRITERS} writers, each change a transaction of its own; PostgreSQL does not wait for its ` +
+          'disk here, which makes the rest of a write cheaper than it is',
+        `with: ${Math.round(median(counts.on))} writes/s, without: ${Math.round(median(counts.off))}`,
+      ],
+    }
+  },
+}
+
+// A tenant for each writer, whose number is the last digit of all of its ids.
+const id = (writer: string) => `('00000000-0000-7000-8000-00000000000' || ${writer})::uuid`
+const seed = `
+  insert into tenantry.tenants (id, name, subdomain, code)
+    select ${id('w')}, 'w', 'writer-' || w, 'WRITER_' || w from generate_series(0, ${WRITERS - 1}) w;
+  insert into tenantry.domains (name, tenant_id)
+    select 'writer-' || w || '.example', ${id('w')} from generate_series(0, ${WRITERS - 1}) w;
+  insert into tenantry.users (id, email, email_key)
+    select ${id('w')}, 'w' || w, 'w' || w from generate_series(0, ${WRITERS - 1}) w;
+  insert into tenantry.members (tenant_id, user_id) select id, id from tenantry.users;
+  insert into tenantry.roles (tenant_id, id, name) select id, id, 'clerk' from tenantry.users;
+  insert into tenantry.sessions
+    (tenant_id, id, user_id, idle_expires_at, expires_at, credentials_from)
+    select id, id, id, now() + interval '1 day', now() + interval '1 day', sessions_valid_from
+    from tenantry.users`
+
+// Each alters what a cached answer depends on, every time.
+function writesOf(writer: number): string[] {
+  const it = id(`'${writer}'`)
+  return [
+    `update tenantry.tenants set name = clock_timestamp()::text where id = ${it}`,
+    `update tenantry.domains set verified_at = clock_timestamp() where tenant_id = ${it}`,
+    `update tenantry.users set full_name = clock_timestamp()::text where id = ${it}`,
+    `update tenantry.members set is_active = not is_active where tenant_id = ${it}`,
+    `insert into tenantry.member_roles (tenant_id, user_id, role, role_id)
+       values (${it}, ${it}, 'clerk', ${it})`,
+    `delete from tenantry.member_roles where tenant_id = ${it}`,
+    `update tenantry.roles set name = 'clerk_' || floor(random() * 1e9) where tenant_id = ${it}`,
+    `insert into tenantry.role_permissions (tenant_id, role_id, permission)
+       values (${it}, ${it}, 'projects:read')`,
+    `delete from tenantry.role_permissions where tenant_id = ${it}`,
+    `update tenantry.sessions set expires_at = expires_at + interval '1 s' where tenant_id = ${it}`,
+  ]
+}
+
+async function writesIn(database: TemporaryDatabase, seconds: number): Promise<number> {
+  const endsAt = performance.now() + seconds * 1_000
+  const writers = Array.from({ length: WRITERS }, (_, writer) => write(database, writer, endsAt))
+  return (await Promise.all(writers)).reduce((sum, it) => sum + it, 0)
+}
+
+function write(database: TemporaryDatabase, writer: number, endsAt: number): Promise<number> {
+  return withClient(superuserUrl(database), async (client) => {
+    let written = 0
+    const writes = writesOf(writer)
+    // Whole rounds only: the next one finds what this one left.
+    while (performance.now() < endsAt) {
+      for (const text of writes) await client.query(text)
+      written += writes.length
+    }
+    return written
+  })
+}
+
+async function switchTriggers(database: TemporaryDatabase, state: string): Promise<void> {
+  const statements = tables.flatMap((table) =>
+    ['update', 'delete', 'truncate', ...(inserts.has(table) ? ['insert'] : [])].map(
+      (event) => `alter table tenantry.${table} ${state} trigger announce_${event}`,
+    ),
+  )
+  await asSuperuser(database, ...statements)
+}
+
+const inserts = new Set(['tenants', 'domains', 'member_roles', 'role_permissions'])
