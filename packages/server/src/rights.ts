@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely'
+import { LRUCache } from 'lru-cache'
 import type { TenantContext } from './context.ts'
 import type { KernelTables } from './db/tables.ts'
 import { AppError, notFound } from './errors.ts'
@@ -15,9 +16,29 @@ export interface HeldRoles {
 
 /**
  * What roles add up to. Beside permissions the set holds `role:<name>` for each system role that is
- * held, so that a route may ask for a role, and nobody can hand on a role they do not have.
+ * held, so that a route may ask for a role, and nobody can hand on a role they do not have. Whoever
+ * holds the same roles gets the same set: a hundred thousand sessions need few of them.
  */
-export function permissionsOf(policy: Policy, held: Omit<HeldRoles, 'roles'>): Set<string> {
+export function permissionsOf(policy: Policy, held: Omit<HeldRoles, 'roles'>): ReadonlySet<string> {
+  const known = setsOf(policy)
+  const key = JSON.stringify([held.system_roles, held.grants])
+  const permissions = known.get(key) ?? addUp(policy, held)
+  known.set(key, permissions)
+  return permissions
+}
+
+type Sets = LRUCache<string, ReadonlySet<string>>
+
+const MAX_SETS = 1_000
+const setsByPolicy = new WeakMap<Policy, Sets>()
+
+function setsOf(policy: Policy): Sets {
+  const sets = setsByPolicy.get(policy) ?? new LRUCache({ max: MAX_SETS })
+  setsByPolicy.set(policy, sets)
+  return sets
+}
+
+function addUp(policy: Policy, held: Omit<HeldRoles, 'roles'>): Set<string> {
   const system = held.system_roles.filter((name) => name in policy.roles)
   const patterns = system.flatMap((name) => policy.roles[name]?.permissions ?? [])
   const permissions = policy.expand([...patterns, ...held.grants])
@@ -50,7 +71,7 @@ async function rightsOf(
   db: Kysely<KernelTables>,
   policy: Policy,
   userId: string,
-): Promise<Set<string> | undefined> {
+): Promise<ReadonlySet<string> | undefined> {
   const held = await db
     .selectFrom('tenantry.members as m')
     .select(heldRoles('m.user_id'))
