@@ -32,6 +32,11 @@ export interface Scale {
   randomRequests: number
 }
 
+/** What to say beside a figure that was measured with fewer than a million; nothing otherwise. */
+export function below(count: number, of: string): string | undefined {
+  return count < 1_000_000 ? `with ${count.toLocaleString('en')} ${of}` : undefined
+}
+
 /** Opens what all figures share, runs `work` with it, and closes everything. */
 export async function withBench<T>(
   scale: Scale,

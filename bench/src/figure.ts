@@ -17,6 +17,8 @@ export interface Figure {
 
 export interface Measured {
   value: number
+  /** What was really measured, where it is less than the figure says. */
+  at?: string | undefined
   /** What else was seen, and under which conditions: a line each. */
   notes: string[]
 }

@@ -11,7 +11,7 @@ export function tableOf(rows: readonly Row[]): string {
   const cells = rows.map(({ figure, measured }) => [
     figure.what,
     boundText(figure.mustReach) + figure.unit,
-    numberText(measured.value) + figure.unit,
+    measuredText(figure, measured),
     holds(figure.mustReach, measured.value) ? 'yes' : '**no**',
   ])
   return [head, head.map(() => '---'), ...cells].map((it) => `| ${it.join(' | ')} |`).join('\n')
@@ -24,6 +24,10 @@ export function notesOf(rows: readonly Row[]): string {
       [`**${figure.name}**`, ...measured.notes.map((it) => `- ${it}`)].join('\n'),
     )
     .join('\n\n')
+}
+
+function measuredText({ unit }: Figure, { value, at }: Measured): string {
+  return `${numberText(value)}${unit}${at === undefined ? '' : ` (${at})`}`
 }
 
 function boundText(bound: Bound): string {

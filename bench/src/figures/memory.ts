@@ -1,3 +1,4 @@
+import { below } from '../bench.ts'
 import type { Figure } from '../figure.ts'
 import { openSessions } from '../sessions.ts'
 
@@ -31,6 +32,7 @@ export const memory: Figure = {
     const collected = await server.reading('collection')
     return {
       value: after.rss / MB,
+      at: below(bench.scale.tenants, 'tenants'),
       notes: [
         `${sessions.length} sessions of ${bench.scale.tenants} tenants, each asked for once`,
         `before: ${Math.round(before.rss / MB)} MB resident, ${Math.round(before.heapUsed / MB)} MB of ` +

@@ -1,3 +1,4 @@
+import { below } from '../bench.ts'
 import type { Figure } from '../figure.ts'
 import { makeTenant } from '../tenants.ts'
 
@@ -27,6 +28,7 @@ export const randomRequests: Figure = {
     const collected = await server.reading('collection')
     return {
       value: after.rss / MB,
+      at: below(count, 'requests'),
       notes: [
         `${count} requests in ${Math.round(seconds)} s: ${JSON.stringify(statuses)}`,
         `before: ${Math.round(before.rss / MB)} MB resident, ${Math.round(before.heapUsed / MB)} MB of ` +

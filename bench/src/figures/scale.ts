@@ -1,5 +1,5 @@
 import type { TemporaryDatabase } from '../../../packages/server/src/db/temporary_database.ts'
-import type { Bench } from '../bench.ts'
+import { type Bench, below } from '../bench.ts'
 import { MEMBERS_EACH, openBigDatabase } from '../big_database.ts'
 import { type Contender, contest, evenLoad, ratioOf, showingText } from '../contest.ts'
 import type { Figure } from '../figure.ts'
@@ -31,6 +31,7 @@ export const scale: Figure = {
     ]
     return {
       value: Math.max(...ratios),
+      at: below(tenants, 'tenants'),
       notes: [
         `${tenants} tenants with ${MEMBERS_EACH} members each; requests to ${ASKED} of them`,
         `authorised reads ${ratios[0]?.toFixed(2)} x, project reads ${ratios[1]?.toFixed(2)} x`,

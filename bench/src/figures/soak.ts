@@ -28,6 +28,7 @@ export const soak: Figure = {
     }
     const quarter = SAMPLES / 4
     return {
+      at: `in ${bench.scale.soakMinutes} minutes`,
       value: median(heaps.slice(-quarter)) - median(heaps.slice(0, quarter)),
       notes: [
         `${bench.scale.soakMinutes} minutes, ${replies} requests: reads, writes, sign-ins, refusals`,
