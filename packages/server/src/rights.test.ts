@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest'
+import { definePolicy } from './policy.ts'
+import { permissionsOf } from './rights.ts'
+
+const policy = () =>
+  definePolicy({
+    resources: { projects: ['read', 'update'] },
+    roles: {
+      keeper: { description: '', permissions: ['projects:*'] },
+      reader: { description: '', permissions: ['projects:read'] },
+    },
+  })
+
+const held = (system_roles: string[], grants: string[] = []) => ({ system_roles, grants })
+
+test('who holds the same roles holds the same set, whoever they are', () => {
+  const here = policy()
+  const first = permissionsOf(here, held(['keeper'], ['members:read']))
+  expect(permissionsOf(here, held(['keeper'], ['members:read']))).toBe(first)
+  expect([...first].sort()).toEqual([
+    'members:read',
+    'projects:read',
+    'projects:update',
+    'role:keeper',
+  ])
+})
+
+test('nobody holds the set of other roles, other grants or another policy', () => {
+  const here = policy()
+  const keeper = permissionsOf(here, held(['keeper']))
+  expect([...permissionsOf(here, held(['reader']))]).toEqual(['projects:read', 'role:reader'])
+  expect(permissionsOf(here, held(['keeper'], ['members:read']))).not.toBe(keeper)
+  // A grant named like a role is no role.
+  expect(permissionsOf(here, held([], ['keeper'])).has('role:keeper')).toBe(false)
+  expect(permissionsOf(policy(), held(['keeper']))).not.toBe(keeper)
+})
