@@ -53,7 +53,7 @@ afterAll(async () => {
   rmSync(scratch, { recursive: true, force: true, maxRetries: 5 })
 })
 
-describe.concurrent('embedded PostgreSQL', { timeout: 20_000 }, () => {
+describe.concurrent('embedded PostgreSQL', { timeout: 60_000 }, () => {
   test('is reached with its password on 127.0.0.1 and in no other way', async () => {
     const pg = await startEmbedded({ dataDir: newDataDir(template) })
     expect(await setting(pg, 'listen_addresses')).toBe('127.0.0.1')
