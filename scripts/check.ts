@@ -17,8 +17,13 @@ const checks: Record<string, string> = {
   migrations: 'squawk packages/*/migrations/*.up.sql starter/migrations/*.up.sql',
   compose: 'dclint --config .dclint.yaml --max-warnings 0 starter/deploy/compose*.yaml',
   licences: 'tsx scripts/licences.ts',
-  lockfile:
-    'lockfile-lint --path package-lock.json --type npm --allowed-hosts npm --validate-https --validate-package-names --validate-integrity && tsx scripts/lockfile.ts',
+  lockfile: ['.', 'bench'].map(lockfileChecks).join(' && '),
+}
+
+function lockfileChecks(folder: string): string {
+  const lint = `lockfile-lint --path ${folder}/package-lock.json --type npm --allowed-hosts npm`
+  const validate = '--validate-https --validate-package-names --validate-integrity'
+  return `${lint} ${validate} && tsx scripts/lockfile.ts ${folder}`
 }
 
 interface Result {

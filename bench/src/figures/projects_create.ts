@@ -1,6 +1,6 @@
-import { startProjectServers } from '../bare_projects.ts'
 import { contest, evenLoad, ratioOf, showingText } from '../contest.ts'
 import type { Figure } from '../figure.ts'
+import { startProjectServers } from '../project_servers.ts'
 
 export const projectsCreate: Figure = {
   name: 'projects-create',
