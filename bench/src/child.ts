@@ -15,13 +15,11 @@ export interface ChildOptions {
 
 /** A server process that says what it has used. */
 export interface Child {
-  readonly pid: number
   port: number
   reading(after?: 'collection'): Promise<MeterReading>
   /** Resolves with the next message of this shape that is no reading; rejects when it ends before. */
   says<T>(): Promise<T>
   tell(message: object): void
-  signal(signal: NodeJS.Signals): void
   stop(): Promise<void>
 }
 
@@ -42,7 +40,6 @@ export function startChild({ args, env = {}, cwd = '.' }: ChildOptions): Child {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
   return {
-    pid: child.pid ?? 0,
     port: 0,
     async reading(after) {
       child.send(after === undefined ? 'reading' : 'reading after collection')
@@ -50,7 +47,6 @@ export function startChild({ args, env = {}, cwd = '.' }: ChildOptions): Child {
     },
     says: () => nextMessage(child),
     tell: (message) => child.send(message),
-    signal: (signal) => child.kill(signal),
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return
       child.kill('SIGTERM')

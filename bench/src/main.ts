@@ -25,6 +25,8 @@ const scale: Scale = {
   soakMinutes: Number(values['soak-minutes']),
 }
 const chosen = chosenFigures(positionals)
+// As it is now: somebody may commit while it runs.
+const measuredCommit = commit()
 const startedAt = performance.now()
 
 const results = await withBench(scale, progress, async (withOwn) => {
@@ -65,7 +67,7 @@ function resultsText(machine: string[], rows: Row[]): string {
   const minutes = Math.round((performance.now() - startedAt) / 60_000)
   return [
     '# What the bench measured',
-    `${new Date().toISOString().slice(0, 10)}, commit ${commit()}, in ${minutes} minutes. ` +
+    `${new Date().toISOString().slice(0, 10)}, commit ${measuredCommit}, in ${minutes} minutes. ` +
       'How it is measured: [README.md](README.md).',
     machine.map((it) => `- ${it}`).join('\n'),
     tableOf(rows),
