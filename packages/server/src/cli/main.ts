@@ -46,7 +46,7 @@ const nouns: Record<string, Noun> = {
     load: async () => (await import('./doctor.ts')).doctorCommand(),
   },
   tenant: {
-    summary: 'create, list, suspend and resume tenants',
+    summary: 'create, list, suspend, resume and limit tenants',
     load: async () => (await import('./tenant.ts')).tenantCommand(),
   },
   user: {
