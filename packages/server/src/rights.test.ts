@@ -34,3 +34,13 @@ test('nobody holds the set of other roles, other grants or another policy', () =
   expect(permissionsOf(here, held([], ['keeper'])).has('role:keeper')).toBe(false)
   expect(permissionsOf(policy(), held(['keeper']))).not.toBe(keeper)
 })
+
+test('no code can change what others hold through a set that it was given', () => {
+  const here = policy()
+  const given = permissionsOf(here, held(['reader'])) as Set<string>
+  const changes = [() => given.add('*'), () => given.delete('projects:read'), () => given.clear()]
+  for (const change of changes) expect(change).toThrow('copy them')
+  expect([...permissionsOf(here, held(['reader']))]).toEqual(['projects:read', 'role:reader'])
+  // A copy is its owner's own.
+  expect(new Set(given).add('more').has('more')).toBe(true)
+})

@@ -22,7 +22,7 @@ export interface HeldRoles {
 export function permissionsOf(policy: Policy, held: Omit<HeldRoles, 'roles'>): ReadonlySet<string> {
   const known = setsOf(policy)
   const key = JSON.stringify([held.system_roles, held.grants])
-  const permissions = known.get(key) ?? addUp(policy, held)
+  const permissions = known.get(key) ?? unchangeable(addUp(policy, held))
   known.set(key, permissions)
   return permissions
 }
@@ -44,6 +44,18 @@ function addUp(policy: Policy, held: Omit<HeldRoles, 'roles'>): Set<string> {
   const permissions = policy.expand([...patterns, ...held.grants])
   for (const name of system) permissions.add(`role:${name}`)
   return permissions
+}
+
+// Many requests of many tenants share it, and freezing alone does not keep a Set as it is.
+function unchangeable(permissions: Set<string>): ReadonlySet<string> {
+  for (const change of ['add', 'delete', 'clear']) {
+    Object.defineProperty(permissions, change, { value: refuseChange })
+  }
+  return Object.freeze(permissions)
+}
+
+function refuseChange(): never {
+  throw new TypeError('permissions are shared by all who hold the same roles: copy them to add any')
 }
 
 /** The columns of HeldRoles for a member; `userId` refers to the member's user. */
