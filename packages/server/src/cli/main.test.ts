@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { makeWorkplace, type Workplace } from '../../test/cli.ts'
+
+const readme = readFileSync(new URL('../../../../README.md', import.meta.url), 'utf8')
+
+let place: Workplace
+beforeAll(() => {
+  place = makeWorkplace()
+})
+afterAll(() => place.remove())
+
+async function helpOf(command: string): Promise<string> {
+  const { code, stdout } = await place.run(`${command} --help`)
+  expect(code).toBe(0)
+  return stdout
+}
+
+/** The commands that a help lists, with what it says of each. */
+function listed(help: string): [string, string][] {
+  const [, list = ''] = help.split('Commands:\n')
+  return [...list.matchAll(/^ {2}([a-z-]+)\b.*? {2,}(.*(?:\n {10,}.*)*)/gm)].map(
+    ([, name = '', said = '']) => [name, said],
+  )
+}
+
+test.each(['tenant', 'user'])(
+  'the overview and the README name all that `%s` does',
+  async (noun) => {
+    const overview = new Map(listed(await helpOf('')))
+    const table = readme.split('\n').find((it) => it.startsWith(`| \`${noun} `)) ?? ''
+    const verbs = listed(await helpOf(noun)).filter(([name]) => name !== 'help')
+    expect(verbs.length).toBeGreaterThan(1)
+    for (const [verb] of verbs) {
+      const words = verb.split('-')
+      for (const word of words) expect(overview.get(noun)).toContain(word)
+      expect(table).toContain(verb)
+    }
+  },
+)
+
+test('the README names every command', async () => {
+  const names = listed(await helpOf('')).map(([name]) => name)
+  expect(names.length).toBeGreaterThan(8)
+  const table = readme.slice(readme.indexOf('| command | does |'), readme.indexOf('## Docker'))
+  for (const name of names.filter((it) => it !== 'help')) expect(table).toContain(`\`${name}`)
+})
