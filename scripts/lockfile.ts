@@ -10,6 +10,7 @@ interface Package {
   link?: boolean
   optional?: boolean
   integrity?: string
+  hasInstallScript?: boolean
   engines?: { node?: string } | string[]
   dependencies?: Record<string, string>
   optionalDependencies?: Record<string, string>
@@ -31,6 +32,9 @@ const floors: Record<string, { version: string; why: string }> = {
 }
 
 const folder = process.argv[2] ?? process.cwd()
+const manifest = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as {
+  allowScripts?: Record<string, boolean>
+}
 const lockfile = await readFile(join(folder, 'package-lock.json'), 'utf8')
 const { packages } = JSON.parse(lockfile) as { packages: Record<string, Package> }
 const names = new Set(Object.keys(packages).map((path) => path.split('node_modules/').at(-1)))
@@ -51,8 +55,16 @@ function installedFaults(path: string, it: Package): string[] {
     ...(it.integrity?.startsWith('sha512-') ? [] : [`${path} has no sha512 integrity`]),
     ...missing.map((name) => `${path} has ${name} for another platform, which is not listed`),
     ...belowFloor(path, it),
+    ...scriptFaults(path, it),
     ...refusing.map((node) => `${path} wants Node ${range}, which ${node} is not`),
   ]
+}
+
+// Nothing that we install runs anything by being installed; npm is told so of each by name.
+function scriptFaults(path: string, { hasInstallScript }: Package): string[] {
+  const name = path.split('node_modules/').at(-1) ?? ''
+  if (!hasInstallScript || manifest.allowScripts?.[name] === false) return []
+  return [`${path} has an install script: see that it works without, and deny it in allowScripts`]
 }
 
 function belowFloor(path: string, { version = '' }: Package): string[] {

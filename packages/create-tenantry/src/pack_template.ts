@@ -20,6 +20,7 @@ await cp(join(import.meta.dirname, '../files'), template, { recursive: true })
 await change('package.json', async (text) => {
   const { name: _name, license: _license, ...manifest } = JSON.parse(text)
   manifest.dependencies.tenantry = await kernelVersion()
+  manifest.allowScripts = await deniedScripts()
   return `${JSON.stringify(manifest, null, 2)}\n`
 })
 // Elsewhere `tenantry` is in node_modules.
@@ -50,6 +51,13 @@ function cut(text: string, pattern: RegExp): string {
 async function kernelVersion(): Promise<string> {
   const manifest = await readFile(join(root, 'packages/server/package.json'), 'utf8')
   return JSON.parse(manifest).version
+}
+
+// What has an install script, and needs it no more there than here; npm asks about each.
+async function deniedScripts(): Promise<Record<string, boolean>> {
+  const { allowScripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+  const { '@swc/core': _ofThisRepository, ...denied } = allowScripts
+  return denied
 }
 
 // The guides speak of starter/, which is the folder of the new app.
