@@ -4,7 +4,7 @@
 // Usage: npm run test:matrix -- [--postgres=15,16] [--node=20] [part of a test file's path...]
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -40,7 +40,7 @@ const { values, positionals: files } = parseArgs({
 const servers = values.postgres?.split(',') ?? Object.keys(SERVERS)
 const nodes = values.node?.split(',') ?? NODES
 
-const work = mkdtempSync(join(tmpdir(), 'tenantry-matrix-'))
+const work = openFolder(join(tmpdir(), 'tenantry-matrix-'))
 try {
   for (const node of nodes) {
     const program = nodeProgram(node)
@@ -123,13 +123,20 @@ function nodeVersion(node: string): string {
 }
 
 function install(specifier: string): string {
-  const folder = mkdtempSync(join(work, 'install-'))
+  const folder = openFolder(join(work, 'install-'))
   writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')
   const { status } = spawnSync('npm', ['install', '--silent', '--no-audit', specifier], {
     cwd: folder,
     stdio: 'inherit',
   })
   if (status !== 0) throw new Error(`npm install ${specifier} failed`)
+  return folder
+}
+
+// Some tests run as another user, with the Node that is in it.
+function openFolder(prefix: string): string {
+  const folder = mkdtempSync(prefix)
+  chmodSync(folder, 0o755)
   return folder
 }
 
