@@ -128,7 +128,7 @@ export const serverFloor: LintRule = {
   id: 'L12',
   name: 'PostgreSQL lacks the fix of CVE-2026-120154',
   why: 'INSERT ... ON CONFLICT DO UPDATE ... WHERE can read past row-level security',
-  fix: 'update it to 15.20, 16.16, 17.12, 18.7 or later',
+  fix: 'production needs 15.20, 16.16, 17.12, 18.7 or later',
   sql: () => `
     select split_part(current_setting('server_version'), ' ', 1) as subject
     where ${belowFloor("current_setting('server_version_num')::int")}`,
