@@ -7,6 +7,7 @@ export default defineConfig({
     include: ['packages/server/test/faults/*.fault.ts'],
     testTimeout: 180_000,
     hookTimeout: 180_000,
+    expect: { poll: { timeout: 20_000 } },
     pool: 'threads',
     // Each file brings a database and servers; what one does must not slow the other down.
     fileParallelism: false,
