@@ -86,14 +86,21 @@ test('lockfile.ts finds what may change unseen, or does not run everywhere', () 
       ...good,
       optionalDependencies: { good: '1.0.0', 'native-mac': '1.0.0' },
     },
+    'node_modules/denied': { ...good, hasInstallScript: true },
+    'node_modules/curious': { ...good, hasInstallScript: true },
   }
-  expect(judge('lockfile.ts', { 'package-lock.json': JSON.stringify({ packages }) })).toEqual([
+  const files = {
+    'package.json': JSON.stringify({ allowScripts: { denied: false } }),
+    'package-lock.json': JSON.stringify({ packages }),
+  }
+  expect(judge('lockfile.ts', files)).toEqual([
     expect.stringContaining('the root depends on loose "^1.0.0"'),
     expect.stringContaining('the root depends on fork "github:somebody/fork"'),
     'node_modules/unsealed has no sha512 integrity',
     expect.stringContaining('node_modules/fastify is 5.7.0: take 5.12.8 or later (CVE-'),
     'node_modules/modern wants Node >=22, which 20.19.0 is not',
     expect.stringContaining('node_modules/native has native-mac for another platform'),
+    expect.stringContaining('node_modules/curious has an install script'),
   ])
 })
 
