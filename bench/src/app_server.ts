@@ -1,8 +1,7 @@
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TemporaryDatabase } from '../../packages/server/src/db/temporary_database.ts'
 import { send } from '../../packages/server/src/testing/http_client.ts'
+import { freePort } from '../../packages/server/test/free_port.ts'
 import { type Child, startChild } from './child.ts'
 import type { InstalledApp } from './installed_app.ts'
 
@@ -22,6 +21,7 @@ const PATIENCE_MS = 60_000
 
 /** Starts `tenantry start` as production does, and waits until it is ready and hears of changes. */
 export async function startAppServer(options: AppServerOptions): Promise<AppServer> {
+  // Nothing tells which one it has taken: its log goes nowhere.
   const port = await freePort()
   const startedAt = performance.now()
   const child = startChild({
@@ -63,13 +63,4 @@ async function untilReady({ port }: Child, startedAt: number): Promise<number> {
     await sleep(5)
   }
   throw new Error('the server did not become ready')
-}
-
-// Nothing tells which port a server has taken when its log goes nowhere.
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen({ port: 0, host: '127.0.0.1' }, resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

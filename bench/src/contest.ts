@@ -1,4 +1,5 @@
 import type { Child } from './child.ts'
+import type { Measured } from './figure.ts'
 import type { LoadJob } from './load_job.ts'
 import type { Loader } from './loader.ts'
 import { median } from './statistics.ts'
@@ -49,6 +50,25 @@ export async function contest(
     }
   }
   return showings
+}
+
+/** What a request costs our server, in those of another one that is sent the same. */
+export async function cpuAgainst(
+  loader: Loader,
+  requests: LoadJob['requests'],
+  server: Child,
+  other: Pick<Contender, 'name' | 'server'>,
+): Promise<Measured> {
+  const job = { ...evenLoad, requests }
+  const us = { name: 'tenantry', server }
+  const [ours = [], theirs = []] = await contest(loader, [
+    { ...us, job },
+    { ...other, job },
+  ])
+  return {
+    value: ratioOf('cpuPerRequest', ours, theirs),
+    notes: [showingText(us.name, ours), showingText(other.name, theirs)],
+  }
 }
 
 /** The median over the rounds of what a round's showings of two contenders are to each other. */

@@ -1,4 +1,4 @@
-import { contest, evenLoad, ratioOf, showingText } from '../contest.ts'
+import { cpuAgainst } from '../contest.ts'
 import type { Figure } from '../figure.ts'
 import { startProjectServers } from '../project_servers.ts'
 
@@ -15,14 +15,7 @@ export const projectsCreate: Figure = {
       headers: tenant.headers,
       body: JSON.stringify({ name: 'Project {random}' }),
     } as const
-    const job = { ...evenLoad, requests: [create] }
-    const [ours = [], theirs = []] = await contest(await bench.startLoader(), [
-      { name: 'tenantry', server, job },
-      { name: 'by hand', server: bare, job },
-    ])
-    return {
-      value: ratioOf('cpuPerRequest', ours, theirs),
-      notes: [showingText('tenantry', ours), showingText('by hand', theirs)],
-    }
+    const other = { name: 'by hand', server: bare }
+    return cpuAgainst(await bench.startLoader(), [create], server, other)
   },
 }

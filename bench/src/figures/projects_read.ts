@@ -1,4 +1,4 @@
-import { contest, evenLoad, ratioOf, showingText } from '../contest.ts'
+import { cpuAgainst } from '../contest.ts'
 import type { Figure } from '../figure.ts'
 import { startProjectServers } from '../project_servers.ts'
 import { createProject } from '../tenants.ts'
@@ -11,14 +11,8 @@ export const projectsRead: Figure = {
   async measure(bench) {
     const { server, bare, tenant } = await startProjectServers(bench)
     const path = await createProject(server.port, tenant)
-    const job = { ...evenLoad, requests: [{ path, headers: tenant.headers }] }
-    const [ours = [], theirs = []] = await contest(await bench.startLoader(), [
-      { name: 'tenantry', server, job },
-      { name: 'by hand', server: bare, job },
-    ])
-    return {
-      value: ratioOf('cpuPerRequest', ours, theirs),
-      notes: [showingText('tenantry', ours), showingText('by hand', theirs)],
-    }
+    const other = { name: 'by hand', server: bare }
+    const requests = [{ path, headers: tenant.headers }]
+    return cpuAgainst(await bench.startLoader(), requests, server, other)
   },
 }

@@ -1,4 +1,4 @@
-import { contest, evenLoad, ratioOf, showingText } from '../contest.ts'
+import { cpuAgainst } from '../contest.ts'
 import type { Figure } from '../figure.ts'
 import { makeTenant } from '../tenants.ts'
 
@@ -11,14 +11,8 @@ export const tenantData: Figure = {
     const server = await bench.startApp()
     const bare = await bench.startPeer('bare_hello')
     const { headers } = await makeTenant(bench.database, server.port)
-    const job = { ...evenLoad, requests: [{ path: '/api/tenant/tenant-data', headers }] }
-    const [ours = [], theirs = []] = await contest(await bench.startLoader(), [
-      { name: 'tenantry', server, job },
-      { name: 'bare node:http', server: bare, job },
-    ])
-    return {
-      value: ratioOf('cpuPerRequest', ours, theirs),
-      notes: [showingText('tenantry', ours), showingText('bare node:http', theirs)],
-    }
+    const requests = [{ path: '/api/tenant/tenant-data', headers }]
+    const other = { name: 'bare node:http', server: bare }
+    return cpuAgainst(await bench.startLoader(), requests, server, other)
   },
 }

@@ -10,12 +10,11 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { withClient } from '../src/db/setup.ts'
+import { freePort } from './free_port.ts'
 
 const run = promisify(execFile)
 const INSTALLED = '/usr/lib/postgresql'
@@ -79,14 +78,6 @@ async function unprivileged(folder: string): Promise<{ uid?: number; gid?: numbe
   chmodSync(folder, 0o755)
   for (const path of [folder, join(folder, 'password')]) chownSync(path, uid, gid)
   return { uid, gid }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 async function untilAnswers(url: string, exitCode: () => number | null): Promise<void> {

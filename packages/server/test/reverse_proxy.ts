@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createProxyServer } from 'httpxy'
 import { send } from '../src/testing/http_client.ts'
+import { freePort } from './free_port.ts'
 
 /** What stands before the servers in production: it shares requests out and says whose they were. */
 export interface ReverseProxy {
@@ -109,14 +110,6 @@ backend servers
   default-server check inter 500ms
 ${servers.map((it, at) => `  server app${at} 127.0.0.1:${it}`).join('\n')}
 `
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 async function untilAnswers(port: number, child: ChildProcess): Promise<void> {

@@ -53,20 +53,27 @@ async function announced(node: TestApp, key: string, position: number): Promise<
     .toBe(true)
 }
 
-test('of 50 look-ups in flight while a domain moves, none resolves to the old tenant (TEN-9)', async () => {
+/** A domain of one tenant, known to the node, that can go to the other. */
+async function startWithDomain() {
   const { proxy, node } = await startReadingThroughProxy()
   const [from, to] = [
     await inhabit(await node.makeTenant()),
     await inhabit(await node.makeTenant()),
   ]
   const host = `${from.tenant.subdomain}.example.org`
-  const domain = (sql: string, tenant: TestTenant) =>
+  const write = (sql: string, tenant: TestTenant) =>
     asRole('platform', (client) => client.query(sql, [host, tenant.id]))
-  await domain(
+  await write(
     'insert into tenantry.domains (name, tenant_id, verified_at) values ($1, $2, now())',
     from.tenant,
   )
   await node.feed.catchUp()
+  const move = () => write('update tenantry.domains set tenant_id = $2 where name = $1', to.tenant)
+  return { proxy, node, from, to, host, move }
+}
+
+test('of 50 look-ups in flight while a domain moves, none resolves to the old tenant (TEN-9)', async () => {
+  const { proxy, node, from, to, host, move } = await startWithDomain()
   const { position } = node.feed.announcements
   proxy.sent.length = 0
   proxy.set('hold')
@@ -75,7 +82,7 @@ test('of 50 look-ups in flight while a domain moves, none resolves to the old te
   await proxy.until((sent) => sent.some(isLookup))
   // The database has answered; its answer is on the way, and is about to be wrong.
   await sleep(200)
-  await domain('update tenantry.domains set tenant_id = $2 where name = $1', to.tenant)
+  await move()
   await announced(node, `tenant:${from.tenant.id}`, position)
   proxy.set('pass')
   expect(new Set((await Promise.all(lookups)).map((it) => it.status))).toEqual(new Set([200]))
@@ -85,19 +92,7 @@ test('of 50 look-ups in flight while a domain moves, none resolves to the old te
 })
 
 test('rights in the tenant that a host leaves open nothing in the one it goes to (TEN-9)', async () => {
-  const { proxy, node } = await startReadingThroughProxy()
-  const [from, to] = [
-    await inhabit(await node.makeTenant()),
-    await inhabit(await node.makeTenant()),
-  ]
-  const host = `${from.tenant.subdomain}.example.net`
-  const domain = (sql: string, tenant: TestTenant) =>
-    asRole('platform', (client) => client.query(sql, [host, tenant.id]))
-  await domain(
-    'insert into tenantry.domains (name, tenant_id, verified_at) values ($1, $2, now())',
-    from.tenant,
-  )
-  await node.feed.catchUp()
+  const { proxy, node, from, host, move } = await startWithDomain()
   expect((await node.send(host, { path: '/' })).status).toBe(200)
   const { position } = node.feed.announcements
   proxy.sent.length = 0
@@ -105,7 +100,7 @@ test('rights in the tenant that a host leaves open nothing in the one it goes to
   // Whose host it is has been answered; what this user may do there is being read.
   const reply = ask(node, host, from.user)
   await proxy.until((sent) => sent.some((it) => it.includes('"tenantry"."sessions"')))
-  await domain('update tenantry.domains set tenant_id = $2 where name = $1', to.tenant)
+  await move()
   await announced(node, `tenant:${from.tenant.id}`, position)
   proxy.set('pass')
   expect((await reply).status).toBe(401)

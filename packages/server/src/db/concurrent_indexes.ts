@@ -48,7 +48,8 @@ export async function dropUnfinished(
 ): Promise<void> {
   for (const migration of pending) {
     const [statement = ''] = await statementsOf(folder, migration)
-    const [, name = '', table = ''] = MAKES.exec(statement) ?? []
+    const [, name, table = ''] = MAKES.exec(statement) ?? []
+    if (name === undefined) continue
     for (const index of await invalidIndexes(client)) {
       if (index.name !== plain(name) || index.table !== plain(table)) continue
       await client.query(`drop index concurrently ${index.path}`)

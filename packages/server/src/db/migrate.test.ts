@@ -1,34 +1,16 @@
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { appMigrations, onEmptyDatabase, onMigratedDatabase } from '../../test/databases.ts'
+import { historiesWith } from '../../test/histories_with.ts'
 import { insertSample } from '../../test/sample_rows.ts'
 import { schemaOf } from '../../test/schema_dump.ts'
-import {
-  type History,
-  histories,
-  migrateDown,
-  migrateUp,
-  migrationFault,
-  migrationStatus,
-} from './migrate.ts'
+import { histories, migrateDown, migrateUp, migrationFault, migrationStatus } from './migrate.ts'
 import { withClient } from './setup.ts'
 
 const KERNEL = ['0001_tenancy', '0002_control_plane', '0003_sessions', '0004_audit']
 
 const run = (url: string, sql: string) => withClient(url, (client) => client.query(sql))
-
-/** The starter's migrations and these, in a folder of their own. */
-async function historiesWith(files: Record<string, string>): Promise<[History, History]> {
-  const folder = await mkdtemp(join(tmpdir(), 'tenantry-migrations-'))
-  onTestFinished(() => rm(folder, { recursive: true }))
-  await cp(appMigrations, folder, { recursive: true })
-  for (const [name, sql] of Object.entries(files)) await writeFile(join(folder, name), sql)
-  const [kernel, app] = histories(folder)
-  if (kernel === undefined || app === undefined) throw new Error('two histories')
-  return [kernel, app]
-}
 
 test('up, all the way down and up again leaves the same schema', async () => {
   await onEmptyDatabase(async ({ owner }) => {

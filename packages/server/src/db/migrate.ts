@@ -26,13 +26,13 @@ export interface MigrationStatus {
 }
 
 /** How often a migration asks for a table that others use, and how long it lets them be in between. */
-export interface Patience {
+export interface Retries {
   tries: number
   /** After the first try; twice as long after each other. */
   pauseMs: number
 }
 
-const PATIENCE: Patience = { tries: 5, pauseMs: 1_000 }
+const RETRIES: Retries = { tries: 5, pauseMs: 1_000 }
 const MARK = 'migrated by tenantry '
 
 const kernelFolder = fileURLToPath(new URL('../../migrations', import.meta.url))
@@ -53,7 +53,7 @@ export function histories(appFolder: string): History[] {
 export async function migrateUp(
   ownerUrl: string,
   all: History[],
-  patience = PATIENCE,
+  retries = RETRIES,
 ): Promise<string[]> {
   return locked(ownerUrl, async (client) => {
     const done: string[] = []
@@ -61,7 +61,7 @@ export async function migrateUp(
       const { pending } = await statusOf(client, history)
       await assertRepeatable(history.folder, pending)
       await assertDataMigrations(client, history.folder, pending)
-      await patiently(patience, async () => {
+      await retrying(retries, async () => {
         await dropUnfinished(client, history.folder, pending)
         await run(client, history, 'up')
       })
@@ -126,10 +126,7 @@ async function locked<T>(ownerUrl: string, work: (client: pg.Client) => Promise<
   })
 }
 
-async function patiently(
-  { tries, pauseMs }: Patience,
-  attempt: () => Promise<void>,
-): Promise<void> {
+async function retrying({ tries, pauseMs }: Retries, attempt: () => Promise<void>): Promise<void> {
   for (let tried = 1; ; tried++) {
     try {
       return await attempt()

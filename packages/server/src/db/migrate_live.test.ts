@@ -1,27 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { appWith, makeWorkplace } from '../../test/cli.ts'
 import { appMigrations, type DatabaseUrls, onMigratedDatabase } from '../../test/databases.ts'
+import { historiesWith } from '../../test/histories_with.ts'
 import { send } from '../testing/http_client.ts'
 import { invalidIndexes } from './concurrent_indexes.ts'
-import { type History, histories, migrateUp } from './migrate.ts'
+import { type History, migrateUp } from './migrate.ts'
 import { withClient } from './setup.ts'
 
 const run = (url: string, sql: string) => withClient(url, (client) => client.query(sql))
-
-/** The starter's migrations and these, in a folder of their own. */
-async function historiesWith(files: Record<string, string>): Promise<[History, History]> {
-  const folder = await mkdtemp(join(tmpdir(), 'tenantry-migrations-'))
-  onTestFinished(() => rm(folder, { recursive: true }))
-  await cp(appMigrations, folder, { recursive: true })
-  for (const [name, sql] of Object.entries(files)) await writeFile(join(folder, name), sql)
-  const [kernel, app] = histories(folder)
-  if (kernel === undefined || app === undefined) throw new Error('two histories')
-  return [kernel, app]
-}
 
 /** The owner's DSN, its own limit for waiting set lower. */
 function impatient({ owner }: DatabaseUrls): string {

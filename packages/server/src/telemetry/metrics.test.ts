@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../../../starter/src/app.ts'
@@ -171,7 +173,7 @@ test('whatever strangers send, the number of series is bounded (OPS-8)', async (
   const metrics = createMetrics({ tenants: 0, figures: [] })
   const record = (method: string, code: string, tenantId: string) =>
     metrics.record({
-      raw: {} as never,
+      raw: new IncomingMessage(new Socket()),
       method,
       served: undefined,
       status: 404,

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:net'
 import { SMTPServer } from 'smtp-server'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { send } from '../../src/testing/http_client.ts'
+import { freePort } from '../free_port.ts'
 import { expectHarmless, underLoad } from './fault.ts'
 import type { Target } from './load.ts'
 import { type Node, openStage, type Stage } from './stage.ts'
@@ -18,15 +19,6 @@ beforeAll(async () => {
   target = { port: () => node.port, ...(await stage.signIn(node)) }
 }, 180_000)
 afterAll(() => stage.close(), 60_000)
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
 
 /** What a client is told that asks for a reset mail. */
 async function askForReset(): Promise<{ status: number; text: string }> {

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../free_port.ts'
 import type { Program } from './program.ts'
 
 /** A PgBouncer that runs, in transaction mode, in front of one server. */
@@ -116,14 +117,4 @@ async function listens(port: number, running: ChildProcess): Promise<void> {
     await sleep(20)
   }
   throw new Error(`PgBouncer ended with ${running.exitCode} instead of listening on ${port}`)
-}
-
-// It takes no "any port"; that somebody else takes it first is possible, and says so.
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
