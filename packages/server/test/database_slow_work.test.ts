@@ -74,11 +74,11 @@ function createWatch() {
     seen.push(around.getStore()?.open ? `${what} in a transaction` : what)
   }
 
-  function inside<Db, T>(work: (db: Db) => Promise<T>) {
-    return async (db: Db): Promise<T> => {
+  function inside<Opened, T>(work: (opened: Opened) => T | Promise<T>) {
+    return async (opened: Opened): Promise<T> => {
       const door = { open: true }
       try {
-        return await around.run(door, () => work(db))
+        return await around.run(door, () => work(opened))
       } finally {
         door.open = false
       }
@@ -88,6 +88,8 @@ function createWatch() {
   function watchedDoors(doors: Doors): Doors {
     return {
       inTenant: (tenantId, work) => doors.inTenant(tenantId, inside(work)),
+      inTenantOnDemand: (tenantId, patience, work) =>
+        doors.inTenantOnDemand(tenantId, patience, inside(work)),
       asIdentity: (work, tenantId) => doors.asIdentity(inside(work), tenantId),
       within: (patience) => watchedDoors(doors.within(patience)),
     }

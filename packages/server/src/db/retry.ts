@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
+import type { MaybePromise } from '../maybe_promise.ts'
 import { lostToAnother } from './database_error.ts'
 
 const TRIES = 3
@@ -8,14 +9,23 @@ const MAX_PAUSE_MS = 30
  * Runs `attempt` again, twice at most, where PostgreSQL took all of it back in favour of another
  * transaction: a deadlock, or a conflict of serializable ones.
  */
-export async function retryLost<T>(attempt: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
+export function retryLost<T>(attempt: () => Promise<T>): Promise<T>
+export function retryLost<T>(attempt: () => MaybePromise<T>): MaybePromise<T>
+export function retryLost<T>(attempt: () => MaybePromise<T>): MaybePromise<T> {
+  const first = attempt()
+  return first instanceof Promise ? first.catch((error: unknown) => again(attempt, error)) : first
+}
+
+async function again<T>(attempt: () => MaybePromise<T>, lost: unknown): Promise<T> {
+  let error = lost
+  for (let tries = 1; tries < TRIES && lostToAnother(error); tries++) {
+    // At random, or two who met would meet again.
+    await setTimeout(Math.random() * MAX_PAUSE_MS * tries)
     try {
       return await attempt()
-    } catch (error) {
-      if (tries === TRIES || !lostToAnother(error)) throw error
-      // At random, or two who met would meet again.
-      await setTimeout(Math.random() * MAX_PAUSE_MS * tries)
+    } catch (next) {
+      error = next
     }
   }
+  throw error
 }

@@ -1,17 +1,23 @@
 import type { Kysely } from 'kysely'
 import type pg from 'pg'
 import { newId } from '../ids.ts'
+import type { MaybePromise } from '../maybe_promise.ts'
 import { Patience } from '../patience.ts'
 import { boundKysely, type Statement } from './dialect.ts'
 import { retryLost } from './retry.ts'
 import type { KernelTables } from './tables.ts'
-import { LazyTransaction, runAlone } from './transaction.ts'
+import { LazyTransaction, type Opening, runAlone } from './transaction.ts'
 
 /** The pools behind the doors. `platform` is absent in a server: it serves tenants only. */
 export interface DoorPools {
   app: pg.Pool
   identity: pg.Pool
   platform?: pg.Pool
+}
+
+/** A transaction that begins with the first query, and costs next to nothing before. */
+export interface OnDemand<Database> {
+  readonly db: Kysely<Database>
 }
 
 /**
@@ -25,6 +31,15 @@ export interface Doors {
     tenantId: string,
     work: (db: Kysely<Database>) => Promise<T>,
   ): Promise<T>
+  /**
+   * The same for one request's work that may ask nothing: then, unless it has to wait itself, it is
+   * done at once.
+   */
+  inTenantOnDemand<T>(
+    tenantId: string,
+    patience: Patience,
+    work: (transaction: OnDemand<KernelTables>) => MaybePromise<T>,
+  ): MaybePromise<T>
   /**
    * Work that comes before membership is proven: resolving hosts, credentials. Without a tenant
    * each statement stands alone; with one they share a transaction.
@@ -48,14 +63,14 @@ const DEFAULT_WAIT_MS = 5_000
 export function createDoors(pools: DoorPools, named: boolean): OperatorDoors {
   return {
     ...requestDoors(pools, named, patienceOf),
-    async acrossTenants(reason, work) {
-      const { platform } = pools
-      if (platform === undefined) throw new Error('this process has no platform door')
+    async acrossTenants<T>(reason: string, work: (db: Kysely<KernelTables>) => Promise<T>) {
+      const { platform: pool } = pools
+      if (pool === undefined) throw new Error('this process has no platform door')
       // Before the work and on its own: who read everything and then failed has read everything.
-      await runAlone(platform, logReason(reason), patienceOf(platform))
+      await runAlone(pool, logReason(reason), patienceOf(pool))
       // Once: it may take an hour and say things on its way, and an operator can start it again.
-      const opening = new LazyTransaction(platform, [], patienceOf(platform), OPERATORS_MAX_MS)
-      return transact(opening, work, named)
+      const opening = { pool, named, patience: patienceOf(pool), maxMs: OPERATORS_MAX_MS }
+      return transact<T, KernelTables>(opening, ({ db }) => work(db))
     },
   }
 }
@@ -65,19 +80,29 @@ export function createDoors(pools: DoorPools, named: boolean): OperatorDoors {
 function requestDoors(
   pools: DoorPools,
   named: boolean,
-  patience: (pool: pg.Pool) => Patience,
+  patienceFor: (pool: pg.Pool) => Patience,
 ): Doors {
-  const forTenant = (pool: pg.Pool, tenantId: string) =>
-    new LazyTransaction(pool, [setTenant(tenantId, named)], patience(pool))
+  const { app, identity } = pools
   const alone = (statement: Statement) =>
-    retryLost(() => runAlone(pools.identity, statement, patience(pools.identity)))
+    retryLost(() => runAlone(identity, statement, patienceFor(identity)))
+  const openings = (pool: pg.Pool, tenantId: string) => () => ({
+    pool,
+    named,
+    tenantId,
+    patience: patienceFor(pool),
+  })
   return {
-    inTenant: (tenantId, work) =>
-      retryLost(() => transact(forTenant(pools.app, tenantId), work, named)),
-    asIdentity: (work, tenantId) =>
-      tenantId === undefined
-        ? work(boundKysely(alone, named))
-        : retryLost(() => transact(forTenant(pools.identity, tenantId), work, named)),
+    async inTenant<T, Database>(tenantId: string, work: (db: Kysely<Database>) => Promise<T>) {
+      const opening = openings(app, tenantId)
+      return retryLost(() => transact<T, Database>(opening(), ({ db }) => work(db)))
+    },
+    inTenantOnDemand: (tenantId, patience, work) =>
+      retryLost(() => transact({ pool: app, named, tenantId, patience }, work)),
+    async asIdentity<T>(work: (db: Kysely<KernelTables>) => Promise<T>, tenantId?: string) {
+      if (tenantId === undefined) return work(boundKysely(alone, named))
+      const opening = openings(identity, tenantId)
+      return retryLost(() => transact<T, KernelTables>(opening(), ({ db }) => work(db)))
+    },
     within: (shared) => requestDoors(pools, named, () => shared),
   }
 }
@@ -87,26 +112,36 @@ function patienceOf({ options }: pg.Pool): Patience {
   return new Patience(options.connectionTimeoutMillis ?? DEFAULT_WAIT_MS)
 }
 
-async function transact<T, Database>(
-  transaction: LazyTransaction,
-  work: (db: Kysely<Database>) => Promise<T>,
-  named: boolean,
+function transact<T, Database>(
+  opening: Opening,
+  work: (transaction: OnDemand<Database>) => MaybePromise<T>,
+): MaybePromise<T> {
+  const transaction = new LazyTransaction<Database>(opening)
+  let result: MaybePromise<T>
+  try {
+    result = work(transaction)
+  } catch (error) {
+    // Work that throws before it waits may have sent a query all the same.
+    if (!transaction.isOpen) throw error
+    result = Promise.reject(error)
+  }
+  const isDone = !(result instanceof Promise) && !transaction.isOpen
+  return isDone ? result : finish(transaction, result)
+}
+
+async function finish<T, Database>(
+  transaction: LazyTransaction<Database>,
+  running: MaybePromise<T>,
 ): Promise<T> {
-  const db = boundKysely<Database>((statement) => transaction.run(statement), named)
   let result: T
   try {
-    result = await work(db)
+    result = await running
   } catch (error) {
     await transaction.finish('rollback')
     throw error
   }
   await transaction.finish('commit')
   return result
-}
-
-function setTenant(tenantId: string, named: boolean): Statement {
-  const statement = { text: 'select tenantry.set_tenant($1)', values: [tenantId] }
-  return named ? { ...statement, name: 'set_tenant' } : statement
 }
 
 function logReason(reason: string): Statement {

@@ -234,7 +234,12 @@ describe('a transaction', () => {
 
   test('lasts no longer than a request may (POOL-4)', async () => {
     const { pools } = openTestDoors()
-    const transaction = new LazyTransaction(pools.app, [], new Patience(5_000), 20)
+    const transaction = new LazyTransaction({
+      pool: pools.app,
+      named: true,
+      patience: new Patience(5_000),
+      maxMs: 20,
+    })
     await transaction.run({ text: 'select 1' })
     await sleep(40)
     await expect(transaction.run({ text: 'select 1' })).rejects.toMatchObject({

@@ -1,8 +1,9 @@
+import type { Kysely } from 'kysely'
 import type pg from 'pg'
 import { unavailable } from '../errors.ts'
 import type { Patience } from '../patience.ts'
 import { type BorrowedClient, borrow } from './borrowed_client.ts'
-import type { Statement } from './dialect.ts'
+import { boundKysely, type Statement } from './dialect.ts'
 import { recorded } from './transaction_span.ts'
 
 /** Longer than any request may take to arrive and be handled; nobody holds locks for longer. */
@@ -14,26 +15,43 @@ interface Opened {
   first: Promise<pg.QueryResult>
 }
 
+/** Where and how a transaction opens. */
+export interface Opening {
+  pool: pg.Pool
+  /** Are statements prepared by name? */
+  named: boolean
+  patience: Patience
+  /** Whose rows it sees; without one those that its role sees. */
+  tenantId?: string
+  /** How long it may take in all, in milliseconds. */
+  maxMs?: number
+}
+
 /**
  * One transaction on one pooled connection, opened by its first statement and by nothing else: a
- * handler that asks no query costs none. BEGIN, the statements in `setup` and the first query leave
- * in one flush where the pool pipelines.
+ * handler that asks no query costs none. BEGIN, the tenant and the first query leave in one flush
+ * where the pool pipelines.
  */
-export class LazyTransaction {
-  readonly #pool: pg.Pool
-  readonly #setup: Statement[]
-  readonly #patience: Patience
-  readonly #maxMs: number
+export class LazyTransaction<Database> {
+  readonly #settings: Opening
+  #db: Kysely<Database> | undefined
   #openedAt = 0
   #statements = 0
   #opening: Promise<Opened> | undefined
   #finished = false
 
-  constructor(pool: pg.Pool, setup: Statement[], patience: Patience, maxMs = MAX_TRANSACTION_MS) {
-    this.#pool = pool
-    this.#setup = setup
-    this.#patience = patience
-    this.#maxMs = maxMs
+  constructor(settings: Opening) {
+    this.#settings = settings
+  }
+
+  get db(): Kysely<Database> {
+    this.#db ??= boundKysely((statement) => this.run(statement), this.#settings.named)
+    return this.#db
+  }
+
+  /** Has a statement been sent, or is one about to be? */
+  get isOpen(): boolean {
+    return this.#opening !== undefined
   }
 
   async run(statement: Statement): Promise<pg.QueryResult> {
@@ -55,28 +73,32 @@ export class LazyTransaction {
     this.#finished = true
     const opening = this.#opening
     if (opening === undefined) return
-    const work = {
-      pool: this.#pool,
-      startedAt: this.#openedAt,
-      statements: this.#statements,
-      outcome,
-    }
+    const { pool } = this.#settings
+    const work = { pool, startedAt: this.#openedAt, statements: this.#statements, outcome }
     await recorded(work, () => (outcome === 'commit' ? commit(opening) : rollback(opening)))
   }
 
   // Each statement has its limit, and so has the time between two; this is the limit of them all.
   #assertInTime(): void {
-    if (performance.now() - this.#openedAt <= this.#maxMs) return
+    const { maxMs = MAX_TRANSACTION_MS } = this.#settings
+    if (performance.now() - this.#openedAt <= maxMs) return
     throw unavailable('database.transaction_too_long', 'The request took too long')
   }
 
   // All of it is sent before this resolves: a second query queues behind, it cannot run before the
   // tenant is set.
   async #open(statement: Statement): Promise<Opened> {
-    const client = await borrow(this.#pool, this.#patience)
-    const begin = { text: 'BEGIN', ...promptly(this.#patience) }
-    return { client, first: client.runBatch([begin, ...this.#setup, statement]) }
+    const { pool, patience, tenantId, named } = this.#settings
+    const client = await borrow(pool, patience)
+    const begin = { text: 'BEGIN', ...promptly(patience) }
+    const setup = tenantId === undefined ? [] : [setTenant(tenantId, named)]
+    return { client, first: client.runBatch([begin, ...setup, statement]) }
   }
+}
+
+function setTenant(tenantId: string, named: boolean): Statement {
+  const statement = { text: 'select tenantry.set_tenant($1)', values: [tenantId] }
+  return named ? { ...statement, name: 'set_tenant' } : statement
 }
 
 /** Runs one statement on its own: no transaction, no tenant. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Config } from '../config.ts'
 import type { Actor, RequestInfo, Tenant } from '../context.ts'
+import { after, type MaybePromise } from '../maybe_promise.ts'
 import { Patience } from '../patience.ts'
 import type { AccessClaims, Tokens } from '../tokens.ts'
 import { byActor } from './audit.ts'
@@ -61,27 +62,29 @@ export function readOrigin(
 }
 
 /** The tenant whose host was asked. Throws 400, 403 where it is suspended, 404. */
-export async function tenantOf(deps: AdmissionDeps, state: RequestState): Promise<Tenant> {
+export function tenantOf(deps: AdmissionDeps, state: RequestState): MaybePromise<Tenant> {
   state.claim ??= readClaim(deps, state)
-  state.found = await deps.lookups.tenant(state.claim, state, state.found)
-  state.tenant = openTenant(state.found.value)
-  return state.tenant
+  return after(deps.lookups.tenant(state.claim, state, state.found), (found) => {
+    state.found = found
+    state.tenant = openTenant(found.value)
+    return state.tenant
+  })
 }
 
 /** Takes note of who comes with these headers. Throws 401, and 429 where the tenant's budget is empty. */
-export async function signIn(
+export function signIn(
   deps: AdmissionDeps,
   rawHeaders: readonly string[],
   tenant: Tenant,
   state: RequestState,
-): Promise<void> {
-  const claims = await claimsIn(deps, rawHeaders, tenant, state).catch((error: unknown) => {
-    deps.limits.spendAsStranger(tenant, state.info)
-    throw error
+): MaybePromise<void> {
+  const token = bearerToken(rawHeaders)
+  return after(token === undefined ? token : deps.lookups.verifyAccess(token), (verified) => {
+    const claims = claimsFor(deps, verified, tenant, state)
+    // Not before: whoever sends no token of ours must not use up what those have who do.
+    deps.limits.spend(tenant)
+    return recognise(deps, claims, tenant, state)
   })
-  // Not before: whoever sends no token of ours must not use up what those have who do.
-  deps.limits.spend(tenant)
-  await recognise(deps, claims, tenant, state)
 }
 
 /** Whoever is signed in may use this route. Throws 403, which is noted. */
@@ -111,7 +114,7 @@ export function assertStillLetIn(
   deps: AdmissionDeps,
   route: Route,
   state: RequestState,
-): Tenant | Promise<Tenant> {
+): MaybePromise<Tenant> {
   const { found, standing, tenant } = state
   const unchanged = found !== undefined && deps.lookups.hold(found, standing)
   return unchanged && tenant !== undefined ? tenant : letInAgain(deps, route, state)
@@ -131,27 +134,30 @@ function readClaim({ config }: AdmissionDeps, state: RequestState): HostClaim {
   return claimOf(host, config)
 }
 
-async function claimsIn(
-  { lookups, tokens, refusals }: AdmissionDeps,
-  rawHeaders: readonly string[],
+/** Claims that were verified, of this tenant. Throws 401, or 429 for a stranger who came too often. */
+function claimsFor(
+  { limits, tokens, refusals }: AdmissionDeps,
+  verified: AccessClaims | 'expired' | undefined,
   tenant: Tenant,
   { info }: RequestState,
-): Promise<AccessClaims> {
-  const claims = await lookups.verifyAccess(bearerToken(rawHeaders))
-  if (claims === undefined || claims === 'expired') throw unauthenticated()
-  if (tokens.belongTo(claims, tenant)) return claims
-  refusals.note(tenant.id, info, { action: 'token.foreign' })
+): AccessClaims {
+  const claims = verified === 'expired' ? undefined : verified
+  if (claims !== undefined && tokens.belongTo(claims, tenant)) return claims
+  if (claims !== undefined) refusals.note(tenant.id, info, { action: 'token.foreign' })
+  limits.spendAsStranger(tenant, info)
   throw unauthenticated()
 }
 
-async function recognise(
+function recognise(
   { lookups }: AdmissionDeps,
   claims: AccessClaims,
   tenant: Tenant,
   state: RequestState,
-): Promise<void> {
-  state.standing = await lookups.actor(tenant, claims, state.patience, state.standing)
-  const actor = state.standing.value
-  if (actor === undefined) throw unauthenticated()
-  state.signedIn = { actor, claims }
+): MaybePromise<void> {
+  return after(lookups.actor(tenant, claims, state.patience, state.standing), (standing) => {
+    state.standing = standing
+    const actor = standing.value
+    if (actor === undefined) throw unauthenticated()
+    state.signedIn = { actor, claims }
+  })
 }

@@ -20,14 +20,17 @@ export const challenge = { 'www-authenticate': 'Bearer' } as const
 
 /**
  * The bearer token of a request: exactly one Authorization header of the Bearer scheme (RFC 6750).
- * Never from the query. Throws 401.
+ * Never from the query. Undefined where there is none; what it holds is for whoever verifies it.
  */
-export function bearerToken(rawHeaders: readonly string[]): string {
-  const values = rawValues(rawHeaders, 'authorization')
-  const [, token] = /^bearer ([\w\-.~+/]+=*)$/i.exec(values[0] ?? '') ?? []
-  if (values.length !== 1 || token === undefined) throw unauthenticated()
-  return token
+export function bearerToken(rawHeaders: readonly string[]): string | undefined {
+  const [value, another] = rawValues(rawHeaders, 'authorization')
+  if (value === undefined || another !== undefined) return undefined
+  return value.slice(0, SCHEME.length).toLowerCase() === SCHEME
+    ? value.slice(SCHEME.length)
+    : undefined
 }
+
+const SCHEME = 'bearer '
 
 /** Who is signed in, as the database had it at one moment. */
 export interface Snapshot {

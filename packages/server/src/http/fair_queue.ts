@@ -1,4 +1,5 @@
 import { AppError, unavailable } from '../errors.ts'
+import type { MaybePromise } from '../maybe_promise.ts'
 import type { Patience } from '../patience.ts'
 
 /** How much of the work of many is done at once. */
@@ -75,24 +76,38 @@ export class FairQueue {
   }
 
   /**
-   * Does `work` when its turn comes. Throws 503 when too many wait already, or for too long; a
-   * client that leaves while waiting has no turn.
+   * Does `work` when its turn comes: now, where a place is free. Throws 503 when too many wait already,
+   * or for too long; a client that leaves while waiting has no turn.
    */
-  async inTurn<T>(turn: Turn, work: () => Promise<T>): Promise<T> {
-    const place = this.#enter(turn) ?? (await turn.patience.spend((ms) => this.#wait(turn, ms)))
+  inTurn<T>(turn: Turn, work: () => Promise<T>): Promise<T>
+  inTurn<T>(turn: Turn, work: () => MaybePromise<T>): MaybePromise<T>
+  inTurn<T>(turn: Turn, work: () => MaybePromise<T>): MaybePromise<T> {
+    if (turn.client.destroyed) throw cutOff()
+    this.#giveUpHung()
+    if (!this.#isFreeFor(turn)) return this.#afterOthers(turn, work)
+    const result = work()
+    // Work that is done already was in nobody's way.
+    if (!(result instanceof Promise)) return result
+    return this.#holding(this.#occupy(this.#lineOf(turn)), result)
+  }
+
+  async #afterOthers<T>(turn: Turn, work: () => MaybePromise<T>): Promise<T> {
+    const place = await turn.patience.spend((ms) => this.#wait(turn, ms))
+    return this.#holding(place, work)
+  }
+
+  async #holding<T>(place: Place, work: Promise<T> | (() => MaybePromise<T>)): Promise<T> {
     try {
-      return await work()
+      return await (work instanceof Promise ? work : work())
     } finally {
       this.#vacate(place)
     }
   }
 
-  #enter(turn: Turn): Place | undefined {
-    if (turn.client.destroyed) throw cutOff()
-    this.#giveUpHung()
-    const line = this.#lineOf(turn)
-    const free = this.#hasRoom() && line.running < line.atOnce && line.waiting.size === 0
-    return free ? this.#occupy(line) : undefined
+  #isFreeFor({ key, atOnce }: Turn): boolean {
+    if (!this.#hasRoom()) return false
+    const line = this.#lines.get(key)
+    return line === undefined || (line.running < atOnce && line.waiting.size === 0)
   }
 
   async #wait(turn: Turn, ms: number): Promise<Place> {
@@ -158,6 +173,7 @@ export class FairQueue {
   }
 
   #giveUpHung(): void {
+    if (this.#places.size === 0) return
     const oldest = performance.now() - this.#limits.hungMs
     for (const place of this.#places) {
       if (place.since > oldest) return

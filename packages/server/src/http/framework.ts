@@ -46,7 +46,10 @@ export async function createFramework(limits: Limits = usualLimits): Promise<Fas
   app.server.on('checkExpectation', (request, response) =>
     app.server.emit('request', request, response),
   )
-  app.addHook('preParsing', async (request) => assertPlain(request.raw))
+  app.addHook('preParsing', (request, _reply, body, done) => {
+    assertPlain(request.raw)
+    done(null, body)
+  })
   addParsers(app)
   await app.register(formbody, { bodyLimit: limits.bodyBytes })
   return app
@@ -84,8 +87,8 @@ export function addPage(app: FastifyInstance, page: Page): void {
 
 // RFC 9110, 8.4 and 15.5.16: no body is decoded here, and none is taken for what it is not.
 function assertPlain({ headers }: IncomingMessage): void {
-  const codings = headers['content-encoding']?.toLowerCase().split(',') ?? []
-  if (codings.every((it) => it.trim() === 'identity')) return
+  const codings = headers['content-encoding']?.toLowerCase().split(',')
+  if (codings === undefined || codings.every((it) => it.trim() === 'identity')) return
   throw new AppError('unsupported', 'request.encoding', 'Send the body as it is, uncompressed', {
     headers: { 'accept-encoding': 'identity' },
   })

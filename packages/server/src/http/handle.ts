@@ -1,14 +1,8 @@
 import type { Kysely } from 'kysely'
-import type {
-  Actor,
-  AuditNote,
-  PublicContext,
-  RequestInfo,
-  Tenant,
-  TenantContext,
-} from '../context.ts'
+import type { Actor, AuditNote, PublicContext, RequestInfo, Tenant } from '../context.ts'
 import type { KernelTables } from '../db/tables.ts'
-import type { Doors } from '../db/tenancy.ts'
+import type { Doors, OnDemand } from '../db/tenancy.ts'
+import { after, type MaybePromise } from '../maybe_promise.ts'
 import type { Patience } from '../patience.ts'
 import type { Policy } from '../policy.ts'
 import type { KeyRing } from '../secrets.ts'
@@ -16,8 +10,7 @@ import type { AccessClaims } from '../tokens.ts'
 import { byActor, recordAudit } from './audit.ts'
 import { findActor, unauthenticated } from './authenticate.ts'
 import { authorize } from './authorize.ts'
-import { cursorsFor } from './cursor.ts'
-import { IfMatch } from './if_match.ts'
+import { HandlerContext } from './handler_context.ts'
 import type { Serializer } from './reply.ts'
 import type { Route } from './route.ts'
 
@@ -58,31 +51,41 @@ export interface ReadyRequest {
 }
 
 /** Runs a route. Signed-in routes run in their tenant's transaction, together with their audit row. */
-export async function handleRoute(deps: HandleDeps, ready: ReadyRequest): Promise<Handled> {
+export function handleRoute(deps: HandleDeps, ready: ReadyRequest): MaybePromise<Handled> {
   const { route, tenant, info, patience, signedIn } = ready
   if (signedIn === undefined) {
-    return serialized(ready, await call(route, { tenant, request: info, patience }, ready.input))
+    const result = call(route, { tenant, request: info, patience }, ready.input)
+    return after(result, (it) => serialized(ready, it))
   }
-  return deps.doors.within(patience).inTenant(tenant.id, async (db) => {
-    const actor = await presentActor(deps, db, route, signedIn)
-    const note: AuditNote = {}
-    const ifMatch = new IfMatch(ready)
-    const ctx: TenantContext<KernelTables> = {
-      tenant,
-      actor,
-      request: info,
-      patience,
-      db,
-      audit: (added) => Object.assign(note, added),
-      cursors: cursorsFor(deps.keys, tenant.id, route.path),
-      requireMatch: (current) => ifMatch.compare(current),
-    }
-    const result = await call(route, ctx, ready.input)
-    ifMatch.assertCompared()
-    if (route.audit !== undefined) await auditWrite(db, route.audit, ready, actor, note, result)
-    // Here and not after COMMIT: a reply that does not fit its schema must not be a done write.
+  return deps.doors.inTenantOnDemand(tenant.id, patience, (transaction) =>
+    route.method === 'GET'
+      ? read(new HandlerContext(deps, ready, transaction, signedIn.actor), ready)
+      : write(deps, ready, transaction, signedIn),
+  )
+}
+
+function read(ctx: HandlerContext, ready: ReadyRequest): MaybePromise<Handled> {
+  return after(call(ready.route, ctx, ready.input), (result) => {
+    ctx.assertCompared()
     return serialized(ready, result)
   })
+}
+
+async function write(
+  deps: HandleDeps,
+  ready: ReadyRequest,
+  transaction: OnDemand<KernelTables>,
+  signedIn: SignedIn,
+): Promise<Handled> {
+  const { route, input } = ready
+  const { db } = transaction
+  const actor = await presentActor(deps, db, route, signedIn)
+  const ctx = new HandlerContext(deps, ready, transaction, actor)
+  const result = await call(route, ctx, input)
+  ctx.assertCompared()
+  if (route.audit !== undefined) await auditWrite(db, route.audit, ready, actor, ctx.note, result)
+  // Here and not after COMMIT: a reply that does not fit its schema must not be a done write.
+  return serialized(ready, result)
 }
 
 // What memory says may be a second old. A write asks the database, in the transaction that it writes
@@ -91,9 +94,8 @@ async function presentActor(
   { policy }: HandleDeps,
   db: Kysely<KernelTables>,
   route: Route,
-  { actor, claims }: SignedIn,
+  { claims }: SignedIn,
 ): Promise<Actor> {
-  if (route.method === 'GET') return actor
   const present = await findActor(db, policy, claims)
   if (present === undefined) throw unauthenticated()
   authorize(route, present)

@@ -31,7 +31,8 @@ export function hasEtag(route: Route): boolean {
 }
 
 /** Where a created resource can be read (RFC 9110, 10.2.2), if its reply says its id. */
-export function locationOf(route: Route, path: string, result: unknown): string | undefined {
+export function locationOf(route: Route, url: string, result: unknown): string | undefined {
   if (route.status !== 201 || typeof result !== 'object' || result === null) return undefined
+  const path = url.split('?', 1)[0] ?? url
   return 'id' in result ? `${path}/${encodeURIComponent(String(result.id))}` : undefined
 }

@@ -1,9 +1,12 @@
+import type { ServerResponse } from 'node:http'
 import cors from '@fastify/cors'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
+import type { Tenant } from '../context.ts'
 import type { ConstraintMeanings } from '../db/database_error.ts'
 import type { Feed } from '../db/feed.ts'
 import type { Doors } from '../db/tenancy.ts'
+import { after } from '../maybe_promise.ts'
 import type { Policy } from '../policy.ts'
 import type { KeyRing } from '../secrets.ts'
 import type { Tokens } from '../tokens.ts'
@@ -22,7 +25,7 @@ import { headersFor } from './constant_headers.ts'
 import { corsOptions, isPreflight } from './cors.ts'
 import type { FinishedRequest } from './finished.ts'
 import { addPage, createFramework, watchEventLoop } from './framework.ts'
-import { type Handled, handleRoute } from './handle.ts'
+import { type Handled, handleRoute, type ReadyRequest } from './handle.ts'
 import { assertMediaType, readInput } from './input.ts'
 import { assertWithinLimits } from './limits.ts'
 import type { Page } from './page.ts'
@@ -66,14 +69,16 @@ export async function createServer(deps: ServerDeps): Promise<HttpServer> {
   // One that the framework refused before any hook has none yet.
   const stateOf = (request: FastifyRequest) =>
     request.getDecorator<RequestState | undefined>(STATE) ?? newState(deps.config)
-  const constant = headersFor(deps.config.PUBLIC_ORIGIN)
+  const constant = Object.entries(headersFor(deps.config.PUBLIC_ORIGIN))
 
   // First of all: a route keeps the error handler that stands when it is added.
   app.setErrorHandler((error, request, reply) => sendProblem(deps, error, reply, stateOf(request)))
   app.addHook('onRequest', (request, reply, done) => {
     const state = newState(deps.config, request.headers['user-agent'])
     request.setDecorator(STATE, state)
-    reply.headers({ ...constant, 'x-request-id': state.info.id })
+    // Node's own way, at half of what the framework's costs.
+    for (const [name, value] of constant) reply.raw.setHeader(name, value)
+    reply.raw.setHeader('x-request-id', state.info.id)
     assertWithinLimits(request.raw)
     done()
   })
@@ -81,20 +86,29 @@ export async function createServer(deps: ServerDeps): Promise<HttpServer> {
   if (spans) app.addHook('onRequest', ({ raw }, reply, next) => spans.begin(raw, reply.raw, next))
   await watchEventLoop(app, deps.config.EVENT_LOOP_DELAY_MAX_MS)
   if (deps.config.CORS_ORIGINS.length > 0) await app.register(cors, corsOptions(deps.config))
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     const { page, route } = servedBy(request)
-    if (page !== undefined) return
+    if (page !== undefined) return done()
     const state = stateOf(request)
     readOrigin(deps, request.raw, request.originalUrl, state)
-    reply.header('x-request-id', state.info.id)
-    const tenant = await tenantOf(deps, state)
-    if (isPreflight(deps.config, request.raw)) return reply.status(204).send()
-    const needsNobody = route === undefined || route.access === 'public'
-    if (needsNobody) deps.limits.spendAsStranger(tenant, state.info)
-    if (route === undefined) throw noSuchRoute(index, request.url)
-    if (needsNobody) return
-    await signIn(deps, request.raw.rawHeaders, tenant, state)
-    admit(deps, route, tenant, state)
+    reply.raw.setHeader('x-request-id', state.info.id)
+    const letIn = after(tenantOf(deps, state), (tenant) => {
+      if (isPreflight(deps.config, request.raw)) return true
+      const needsNobody = route === undefined || route.access === 'public'
+      if (needsNobody) deps.limits.spendAsStranger(tenant, state.info)
+      if (route === undefined) throw noSuchRoute(index, request.url)
+      if (needsNobody) return false
+      return after(signIn(deps, request.raw.rawHeaders, tenant, state), () => {
+        admit(deps, route, tenant, state)
+        return false
+      })
+    })
+    const goOn = (isPreflight: boolean) => {
+      if (isPreflight) reply.status(204).send()
+      else done()
+    }
+    if (letIn instanceof Promise) letIn.then(goOn, done)
+    else goOn(letIn)
   })
   // Here the framework reads the body, for those who may send one; the route's handler follows.
 
@@ -122,36 +136,43 @@ function addRoute(
     serialize: serializerOf(route),
     serializeForEtag: read === undefined ? undefined : serializerOf(read),
   }
+  // What a request brings, as its route wants it.
+  const readyOf = (request: FastifyRequest, state: RequestState, tenant: Tenant): ReadyRequest => {
+    assertMediaType(route, request.body, request.headers['content-type'])
+    const query = request.query as Record<string, unknown>
+    const input = readInput(route, { params: request.params, query, body: request.body })
+    const { info, patience, signedIn } = state
+    const ifMatch = request.headers['if-match']
+    return { route, ...serializers, info, patience, ifMatch, input, tenant, signedIn }
+  }
+  const run = (request: FastifyRequest, client: ServerResponse, state: RequestState) =>
+    after(assertStillLetIn(deps, route, state), (tenant) => {
+      const ready = readyOf(request, state, tenant)
+      const turn = { tenant, route, client, patience: state.patience }
+      return deps.limits.inTurn(turn, () =>
+        // The turn may have been long in coming.
+        after(assertStillLetIn(deps, route, state), (tenant) => {
+          const { signedIn } = state
+          return handleRoute(deps, { ...ready, tenant, signedIn })
+        }),
+      )
+    })
   app.route({
     method: route.method,
     url,
     config: { route },
     ...(route.bodyLimit === undefined ? {} : { bodyLimit: route.bodyLimit }),
-    async handler(request, reply) {
+    handler(request, reply) {
       const state = stateOf(request)
-      const tenant = await assertStillLetIn(deps, route, state)
-      assertMediaType(route, request.body, request.headers['content-type'])
-      const query = request.query as Record<string, unknown>
-      const input = readInput(route, { params: request.params, query, body: request.body })
-      const ifMatch = request.headers['if-match']
-      const asked = {
-        route,
-        ...serializers,
-        info: state.info,
-        patience: state.patience,
-        ifMatch,
-        input,
+      const handled = untilHeard(deps.feed, route, run(request, reply.raw, state))
+      if (!(handled instanceof Promise)) {
+        sendReply(reply, route, request.url, handled)
+        return
       }
-      const turn = { tenant, route, client: reply.raw, patience: state.patience }
-      const inTurn = () =>
-        deps.limits.inTurn(turn, async () => {
-          // The turn may have been long in coming.
-          const tenant = await assertStillLetIn(deps, route, state)
-          return handleRoute(deps, { ...asked, tenant, signedIn: state.signedIn })
-        })
-      const handled = await untilHeard(deps.feed, route, inTurn)
-      if (route.method === 'GET') await assertStillLetIn(deps, route, state)
-      return sendReply(reply, route, request.url, handled)
+      return handled.then(async (it) => {
+        if (route.method === 'GET') await assertStillLetIn(deps, route, state)
+        return sendReply(reply, route, request.url, it)
+      })
     },
   })
 }
@@ -164,7 +185,7 @@ function sendReply(
 ): FastifyReply {
   reply.status(route.status)
   if (payload === undefined) return reply.send()
-  const location = locationOf(route, url.split('?', 1)[0] ?? url, result)
+  const location = locationOf(route, url, result)
   if (location !== undefined) reply.header('location', location)
   if (hasEtag(route)) reply.header('etag', etagOf(payload))
   return reply.header('content-type', 'application/json; charset=utf-8').send(payload)

@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts'
 import type { RequestInfo, Tenant } from '../context.ts'
+import type { MaybePromise } from '../maybe_promise.ts'
 import type { Patience } from '../patience.ts'
 import { addressSubject } from './address.ts'
 import { type Client, FairQueue, type QueueFigures } from './fair_queue.ts'
@@ -28,7 +29,7 @@ export interface TenantLimits {
    * Does work that may need the database when the tenant's turn comes; the place is free again when
    * the work is done. Throws 503 when too many wait already, or for too long.
    */
-  inTurn<T>(request: Waiting, work: () => Promise<T>): Promise<T>
+  inTurn<T>(request: Waiting, work: () => MaybePromise<T>): MaybePromise<T>
   /** By lane; none where there are no limits. */
   figures(): Record<string, QueueFigures>
 }
@@ -51,10 +52,10 @@ export function createTenantLimits(config: Config): TenantLimits {
       ofAddress.spend(addressSubject(info.address), config.PUBLIC_RATE)
       ofTenant.strangers.spend(tenant.id, rateOf(tenant))
     },
-    inTurn({ tenant, route, ...waiting }, work) {
+    inTurn({ tenant, route, client, patience }, work) {
       const lane = route.access === 'public' ? lanes.public : lanes.signedIn
       const atOnce = tenant.limits.concurrency ?? usual
-      return lane.inTurn({ key: tenant.id, atOnce, ...waiting }, work)
+      return lane.inTurn({ key: tenant.id, atOnce, client, patience }, work)
     },
     figures: () => ({ public: lanes.public.figures(), signed_in: lanes.signedIn.figures() }),
   }

@@ -1,19 +1,29 @@
 import type { Feed } from '../db/feed.ts'
 import { AppError } from '../errors.ts'
+import type { MaybePromise } from '../maybe_promise.ts'
 import type { Route } from './route.ts'
 
 /**
- * Does `work`. Where it took rights away, whether it ends in a reply or in a refusal, this process has
- * heard of that before this resolves: what it serves next is never older.
+ * What `running` work gives. Where it took rights away, whether it ends in a reply or in a refusal,
+ * this process has heard of that before this resolves: what it serves next is never older.
  */
-export async function untilHeard<T>(
+export function untilHeard<T>(
   feed: Pick<Feed, 'catchUp'>,
   route: Pick<Route, 'revokes'>,
-  work: () => Promise<T>,
+  running: MaybePromise<T>,
+): MaybePromise<T> {
+  // What is done at once has asked the database nothing.
+  return running instanceof Promise ? heard(feed, route, running) : running
+}
+
+async function heard<T>(
+  feed: Pick<Feed, 'catchUp'>,
+  route: Pick<Route, 'revokes'>,
+  running: Promise<T>,
 ): Promise<T> {
   let revoked = route.revokes
   try {
-    return await work()
+    return await running
   } catch (error) {
     // A write that fails is taken back; who revokes and then refuses says so.
     revoked = error instanceof AppError && error.extras.revoked === true

@@ -1,0 +1,74 @@
+import type { Kysely } from 'kysely'
+import type { Actor, AuditNote, Cursors, RequestInfo, Tenant, TenantContext } from '../context.ts'
+import type { KernelTables } from '../db/tables.ts'
+import type { OnDemand } from '../db/tenancy.ts'
+import type { Patience } from '../patience.ts'
+import type { KeyRing } from '../secrets.ts'
+import { cursorsFor } from './cursor.ts'
+import type { ReadyRequest } from './handle.ts'
+import { IfMatch } from './if_match.ts'
+
+/**
+ * What the handler of one signed-in request is given. Most handlers use little of it, so each part is
+ * made when it is asked for.
+ */
+export class HandlerContext implements TenantContext<KernelTables> {
+  readonly tenant: Tenant
+  readonly request: RequestInfo
+  readonly patience: Patience
+  readonly actor: Actor
+  readonly #keys: KeyRing
+  readonly #ready: ReadyRequest
+  readonly #transaction: OnDemand<KernelTables>
+  #note: AuditNote | undefined
+  #ifMatch: IfMatch | undefined
+
+  constructor(
+    { keys }: { keys: KeyRing },
+    ready: ReadyRequest,
+    transaction: OnDemand<KernelTables>,
+    actor: Actor,
+  ) {
+    this.tenant = ready.tenant
+    this.request = ready.info
+    this.patience = ready.patience
+    this.actor = actor
+    this.#keys = keys
+    this.#ready = ready
+    this.#transaction = transaction
+  }
+
+  get db(): Kysely<KernelTables> {
+    return this.#transaction.db
+  }
+
+  get cursors(): Cursors {
+    return cursorsFor(this.#keys, this.tenant.id, this.#ready.route.path)
+  }
+
+  // Functions of their own and no methods: a handler may take them out of the context.
+  get audit(): (note: AuditNote) => void {
+    return (added) => {
+      this.#note = { ...this.#note, ...added }
+    }
+  }
+
+  get requireMatch(): (current: unknown) => void {
+    return (current) => this.#condition().compare(current)
+  }
+
+  /** What the handler said for its audit row. */
+  get note(): AuditNote {
+    return this.#note ?? {}
+  }
+
+  /** Throws 400 where an If-Match was sent that the handler did not look at. */
+  assertCompared(): void {
+    if (this.#ready.ifMatch !== undefined) this.#condition().assertCompared()
+  }
+
+  #condition(): IfMatch {
+    this.#ifMatch ??= new IfMatch(this.#ready)
+    return this.#ifMatch
+  }
+}
