@@ -10,6 +10,7 @@ import { devPages } from './http/dev_pages.ts'
 import { docsPages } from './http/docs_page.ts'
 import { type FinishedRequest, logFinished } from './http/finished.ts'
 import { createHealth } from './http/health.ts'
+import { createHostReader } from './http/host.ts'
 import { createLookups, type LookupFigures } from './http/lookups.ts'
 import { type OpenApiDocument, openApiDocument, openApiPage } from './http/openapi.ts'
 import type { Page } from './http/page.ts'
@@ -92,6 +93,7 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
     log,
     doors,
     feed,
+    readHost: createHostReader(config),
     lookups,
     policy,
     tokens,

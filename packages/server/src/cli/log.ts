@@ -1,5 +1,6 @@
-import { destination, type Logger, pino, stdTimeFunctions } from 'pino'
+import { destination, type Logger, pino } from 'pino'
 import type { CommandConfig } from '../config.ts'
+import { createTimestamp } from './timestamp.ts'
 
 const ERROR = 50
 
@@ -9,7 +10,7 @@ const FLUSH_MS = 100
 
 /** The log of a server: JSON lines in production, lines for people outside it. */
 export function createLog({ LOG_LEVEL, production }: CommandConfig): Logger {
-  const options = { level: LOG_LEVEL, timestamp: stdTimeFunctions.isoTime }
+  const options = { level: LOG_LEVEL, timestamp: createTimestamp() }
   if (production) return pino(options, buffered())
   return pino(options, { write: (line) => process.stdout.write(`${readable(JSON.parse(line))}\n`) })
 }

@@ -9,7 +9,7 @@ import { bearerToken, unauthenticated } from './authenticate.ts'
 import { authorize } from './authorize.ts'
 import { invalidHost, originOf } from './forwarded.ts'
 import type { SignedIn } from './handle.ts'
-import { canonicalHost, claimOf, type HostClaim } from './host.ts'
+import type { HostClaim } from './host.ts'
 import type { Lookups } from './lookups.ts'
 import type { Refusals } from './refusals.ts'
 import { acceptableRequestId, newRequestId } from './request_id.ts'
@@ -21,6 +21,7 @@ import type { TenantLimits } from './tenant_limits.ts'
 /** What letting a request in needs. */
 export interface AdmissionDeps {
   config: Config
+  readHost: (host: string) => HostClaim | undefined
   lookups: Lookups
   tokens: Pick<Tokens, 'belongTo'>
   refusals: Refusals
@@ -128,10 +129,10 @@ async function letInAgain(deps: AdmissionDeps, route: Route, state: RequestState
   return tenant
 }
 
-function readClaim({ config }: AdmissionDeps, state: RequestState): HostClaim {
-  const host = canonicalHost(state.host)
-  if (host === undefined) throw invalidHost()
-  return claimOf(host, config)
+function readClaim({ readHost }: AdmissionDeps, state: RequestState): HostClaim {
+  const claim = readHost(state.host)
+  if (claim === undefined) throw invalidHost()
+  return claim
 }
 
 /** Claims that were verified, of this tenant. Throws 401, or 429 for a stranger who came too often. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { loadConfig } from '../config.ts'
-import { canonicalHost, canonicalName, claimOf } from './host.ts'
+import { canonicalHost, canonicalName, claimOf, createHostReader } from './host.ts'
 
 const config = { BASE_DOMAINS: ['app.test'], DEFAULT_DEV_TENANT: 'public' }
 const nobody = { kind: 'nobody' }
@@ -180,4 +180,13 @@ describe('whose a host is (TEN-1)', () => {
       expect(claimOf('eu.app.test', nested)).toEqual(nobody)
     },
   )
+})
+
+test('a host that is asked again is read as it was the first time', () => {
+  const readHost = createHostReader(config)
+  for (const host of ['acme.app.test', 'ACME.app.test.', 'shop.example:8000', 'no_host', '']) {
+    const canonical = canonicalHost(host)
+    const claim = canonical === undefined ? undefined : claimOf(canonical, config)
+    expect([readHost(host), readHost(host)]).toEqual([claim, claim])
+  }
 })

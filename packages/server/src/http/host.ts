@@ -1,10 +1,32 @@
 import { domainToASCII, domainToUnicode } from 'node:url'
+import { LRUCache } from 'lru-cache'
 
 /** Which tenant a Host asks for, before anybody looked whether there is one. */
 export type HostClaim =
   | { kind: 'subdomain'; subdomain: string }
   | { kind: 'domain'; domain: string }
   | { kind: 'nobody' }
+
+type HostSettings = { BASE_DOMAINS: string[]; DEFAULT_DEV_TENANT: string | undefined }
+
+const MAX_REMEMBERED = 5_000
+
+/**
+ * Reads Host values: which tenant each asks for, undefined where it is malformed. What a text asks for
+ * is always the same, so the last ones are remembered.
+ */
+export function createHostReader(config: HostSettings): (host: string) => HostClaim | undefined {
+  const read = new LRUCache<string, HostClaim>({ max: MAX_REMEMBERED })
+  return (text) => {
+    const known = read.get(text)
+    if (known !== undefined) return known
+    const host = canonicalHost(text)
+    if (host === undefined) return undefined
+    const claim = claimOf(host, config)
+    read.set(text, claim)
+    return claim
+  }
+}
 
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
@@ -33,10 +55,7 @@ export function canonicalHost(host: string): string | undefined {
 }
 
 /** Which tenant a canonical host asks for. Nothing falls back: what fits no rule is nobody's. */
-export function claimOf(
-  host: string,
-  config: { BASE_DOMAINS: string[]; DEFAULT_DEV_TENANT: string | undefined },
-): HostClaim {
+export function claimOf(host: string, config: HostSettings): HostClaim {
   if (LOOPBACK.has(host)) {
     const subdomain = config.DEFAULT_DEV_TENANT
     return subdomain === undefined ? { kind: 'nobody' } : { kind: 'subdomain', subdomain }
