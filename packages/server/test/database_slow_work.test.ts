@@ -88,8 +88,10 @@ function createWatch() {
   function watchedDoors(doors: Doors): Doors {
     return {
       inTenant: (tenantId, work) => doors.inTenant(tenantId, inside(work)),
-      inTenantOnDemand: (tenantId, patience, work) =>
-        doors.inTenantOnDemand(tenantId, patience, inside(work)),
+      readInTenant: (tenantId, patience, work) =>
+        doors.readInTenant(tenantId, patience, inside(work)),
+      writeInTenant: (tenantId, patience, work) =>
+        doors.writeInTenant(tenantId, patience, inside(work)),
       asIdentity: (work, tenantId) => doors.asIdentity(inside(work), tenantId),
       within: (patience) => watchedDoors(doors.within(patience)),
     }

@@ -78,7 +78,8 @@ function boundConnection(run: RunStatement, named: boolean): DatabaseConnection 
   }
 }
 
-function statementOf(query: CompiledQuery, named: boolean): Statement {
+/** A query of kysely as node-postgres takes it. `named` makes the server keep its plan. */
+export function statementOf(query: CompiledQuery, named: boolean): Statement {
   const name = named ? statementName(query.sql) : undefined
   const mode: Partial<Statement> = name === undefined ? { queryMode: 'extended' } : { name }
   return { text: query.sql, values: [...query.parameters], ...mode }

@@ -1,12 +1,13 @@
-import type { Kysely } from 'kysely'
+import type { Compilable, Kysely } from 'kysely'
 import type pg from 'pg'
 import { newId } from '../ids.ts'
 import type { MaybePromise } from '../maybe_promise.ts'
 import { Patience } from '../patience.ts'
 import { boundKysely, type Statement } from './dialect.ts'
+import { Reading } from './reading.ts'
 import { retryLost } from './retry.ts'
 import type { KernelTables } from './tables.ts'
-import { LazyTransaction, type Opening, runAlone } from './transaction.ts'
+import { type Finishable, LazyTransaction, runAlone, type UnitOfWork } from './transaction.ts'
 
 /** The pools behind the doors. `platform` is absent in a server: it serves tenants only. */
 export interface DoorPools {
@@ -15,9 +16,10 @@ export interface DoorPools {
   platform?: pg.Pool
 }
 
-/** A transaction that begins with the first query, and costs next to nothing before. */
-export interface OnDemand<Database> {
-  readonly db: Kysely<Database>
+/** The way to the data of one request that may change it. */
+export interface Writing extends Pick<UnitOfWork<KernelTables>, 'db'> {
+  /** Takes a statement that is sent together with COMMIT: nobody needs its answer before. */
+  runAtEnd(query: Compilable): void
 }
 
 /**
@@ -31,14 +33,20 @@ export interface Doors {
     tenantId: string,
     work: (db: Kysely<Database>) => Promise<T>,
   ): Promise<T>
-  /**
-   * The same for one request's work that may ask nothing: then, unless it has to wait itself, it is
-   * done at once.
-   */
-  inTenantOnDemand<T>(
+  /** The same for one request, whose waits are taken off its patience, and which may change rows. */
+  writeInTenant<T>(
     tenantId: string,
     patience: Patience,
-    work: (transaction: OnDemand<KernelTables>) => MaybePromise<T>,
+    work: (unit: Writing) => Promise<T>,
+  ): Promise<T>
+  /**
+   * The same for one that only reads: the database refuses a write. Each of its queries is a
+   * transaction of its own. Where it asks nothing and waits for nothing, it is done at once.
+   */
+  readInTenant<T>(
+    tenantId: string,
+    patience: Patience,
+    work: (unit: Pick<UnitOfWork<KernelTables>, 'db'>) => MaybePromise<T>,
   ): MaybePromise<T>
   /**
    * Work that comes before membership is proven: resolving hosts, credentials. Without a tenant
@@ -69,8 +77,9 @@ export function createDoors(pools: DoorPools, named: boolean): OperatorDoors {
       // Before the work and on its own: who read everything and then failed has read everything.
       await runAlone(pool, logReason(reason), patienceOf(pool))
       // Once: it may take an hour and say things on its way, and an operator can start it again.
-      const opening = { pool, named, patience: patienceOf(pool), maxMs: OPERATORS_MAX_MS }
-      return transact<T, KernelTables>(opening, ({ db }) => work(db))
+      const patience = patienceOf(pool)
+      const opening = { pool, named, patience, maxMs: OPERATORS_MAX_MS }
+      return through(new LazyTransaction<KernelTables>(opening), ({ db }) => work(db))
     },
   }
 }
@@ -85,23 +94,23 @@ function requestDoors(
   const { app, identity } = pools
   const alone = (statement: Statement) =>
     retryLost(() => runAlone(identity, statement, patienceFor(identity)))
-  const openings = (pool: pg.Pool, tenantId: string) => () => ({
-    pool,
-    named,
-    tenantId,
-    patience: patienceFor(pool),
-  })
+  const transaction = <Database>(pool: pg.Pool, tenantId: string, patience = patienceFor(pool)) =>
+    new LazyTransaction<Database>({ pool, named, patience, setup: setTenant(tenantId, named) })
+  const reading = (tenantId: string, patience: Patience) =>
+    new Reading<KernelTables>({ pool: app, named, patience, setup: setTenant(tenantId, named) })
   return {
     async inTenant<T, Database>(tenantId: string, work: (db: Kysely<Database>) => Promise<T>) {
-      const opening = openings(app, tenantId)
-      return retryLost(() => transact<T, Database>(opening(), ({ db }) => work(db)))
+      return retryLost(() => through(transaction<Database>(app, tenantId), ({ db }) => work(db)))
     },
-    inTenantOnDemand: (tenantId, patience, work) =>
-      retryLost(() => transact({ pool: app, named, tenantId, patience }, work)),
+    async writeInTenant(tenantId, patience, work) {
+      return retryLost(() => through(transaction<KernelTables>(app, tenantId, patience), work))
+    },
+    readInTenant: (tenantId, patience, work) => through(reading(tenantId, patience), work),
     async asIdentity<T>(work: (db: Kysely<KernelTables>) => Promise<T>, tenantId?: string) {
       if (tenantId === undefined) return work(boundKysely(alone, named))
-      const opening = openings(identity, tenantId)
-      return retryLost(() => transact<T, KernelTables>(opening(), ({ db }) => work(db)))
+      return retryLost(() =>
+        through(transaction<KernelTables>(identity, tenantId), ({ db }) => work(db)),
+      )
     },
     within: (shared) => requestDoors(pools, named, () => shared),
   }
@@ -112,36 +121,46 @@ function patienceOf({ options }: pg.Pool): Patience {
   return new Patience(options.connectionTimeoutMillis ?? DEFAULT_WAIT_MS)
 }
 
-function transact<T, Database>(
-  opening: Opening,
-  work: (transaction: OnDemand<Database>) => MaybePromise<T>,
+function through<T, Unit extends Finishable>(
+  unit: Unit,
+  work: (unit: Unit) => Promise<T>,
+): Promise<T>
+function through<T, Unit extends Finishable>(
+  unit: Unit,
+  work: (unit: Unit) => MaybePromise<T>,
+): MaybePromise<T>
+function through<T, Unit extends Finishable>(
+  unit: Unit,
+  work: (unit: Unit) => MaybePromise<T>,
 ): MaybePromise<T> {
-  const transaction = new LazyTransaction<Database>(opening)
   let result: MaybePromise<T>
   try {
-    result = work(transaction)
+    result = work(unit)
   } catch (error) {
     // Work that throws before it waits may have sent a query all the same.
-    if (!transaction.isOpen) throw error
+    if (!unit.isOpen) throw error
     result = Promise.reject(error)
   }
-  const isDone = !(result instanceof Promise) && !transaction.isOpen
-  return isDone ? result : finish(transaction, result)
+  const isDone = !(result instanceof Promise) && !unit.isOpen
+  return isDone ? result : finish(unit, result)
 }
 
-async function finish<T, Database>(
-  transaction: LazyTransaction<Database>,
-  running: MaybePromise<T>,
-): Promise<T> {
+async function finish<T>(unit: Finishable, running: MaybePromise<T>): Promise<T> {
   let result: T
   try {
     result = await running
   } catch (error) {
-    await transaction.finish('rollback')
+    await unit.finish('rollback')
     throw error
   }
-  await transaction.finish('commit')
+  await unit.finish('commit')
   return result
+}
+
+function setTenant(tenantId: string, named: boolean): Statement {
+  const text = 'select tenantry.set_tenant($1)'
+  const values = [tenantId]
+  return named ? { text, values, name: 'set_tenant' } : { text, values }
 }
 
 function logReason(reason: string): Statement {

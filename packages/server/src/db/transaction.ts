@@ -1,13 +1,15 @@
-import type { Kysely } from 'kysely'
+import type { Compilable, Kysely } from 'kysely'
 import type pg from 'pg'
 import { unavailable } from '../errors.ts'
 import type { Patience } from '../patience.ts'
 import { type BorrowedClient, borrow } from './borrowed_client.ts'
-import { boundKysely, type Statement } from './dialect.ts'
+import { boundKysely, type Statement, statementOf } from './dialect.ts'
 import { recorded } from './transaction_span.ts'
 
 /** Longer than any request may take to arrive and be handled; nobody holds locks for longer. */
 const MAX_TRANSACTION_MS = 30_000
+
+const TIMER_STEP_MS = 100
 
 interface Opened {
   client: BorrowedClient
@@ -21,10 +23,22 @@ export interface Opening {
   /** Are statements prepared by name? */
   named: boolean
   patience: Patience
-  /** Whose rows it sees; without one those that its role sees. */
-  tenantId?: string
+  /** What makes it a tenant's; without it shows what its role sees. */
+  setup?: Statement
   /** How long it may take in all, in milliseconds. */
   maxMs?: number
+}
+
+/** Something that has to be ended. */
+export interface Finishable {
+  /** Has a statement been sent, or is one about to be? */
+  readonly isOpen: boolean
+  finish(outcome: 'commit' | 'rollback'): Promise<void>
+}
+
+/** Work on the data that begins with its first query, and costs next to nothing before. */
+export interface UnitOfWork<Database> extends Finishable {
+  readonly db: Kysely<Database>
 }
 
 /**
@@ -32,12 +46,13 @@ export interface Opening {
  * handler that asks no query costs none. BEGIN, the tenant and the first query leave in one flush
  * where the pool pipelines.
  */
-export class LazyTransaction<Database> {
+export class LazyTransaction<Database> implements UnitOfWork<Database> {
   readonly #settings: Opening
   #db: Kysely<Database> | undefined
   #openedAt = 0
   #statements = 0
   #opening: Promise<Opened> | undefined
+  #last: Statement | undefined
   #finished = false
 
   constructor(settings: Opening) {
@@ -49,7 +64,6 @@ export class LazyTransaction<Database> {
     return this.#db
   }
 
-  /** Has a statement been sent, or is one about to be? */
   get isOpen(): boolean {
     return this.#opening !== undefined
   }
@@ -68,6 +82,11 @@ export class LazyTransaction<Database> {
     return (await this.#opening).first
   }
 
+  /** Takes a statement that is sent together with COMMIT: nobody needs its answer before. */
+  runAtEnd(query: Compilable): void {
+    this.#last = statementOf(query.compile(), this.#settings.named)
+  }
+
   /** Ends with COMMIT when `work` succeeded and ROLLBACK when it did not; nothing if never opened. */
   async finish(outcome: 'commit' | 'rollback'): Promise<void> {
     this.#finished = true
@@ -75,7 +94,9 @@ export class LazyTransaction<Database> {
     if (opening === undefined) return
     const { pool } = this.#settings
     const work = { pool, startedAt: this.#openedAt, statements: this.#statements, outcome }
-    await recorded(work, () => (outcome === 'commit' ? commit(opening) : rollback(opening)))
+    await recorded(work, () =>
+      outcome === 'commit' ? commit(opening, this.#last) : rollback(opening),
+    )
   }
 
   // Each statement has its limit, and so has the time between two; this is the limit of them all.
@@ -88,17 +109,12 @@ export class LazyTransaction<Database> {
   // All of it is sent before this resolves: a second query queues behind, it cannot run before the
   // tenant is set.
   async #open(statement: Statement): Promise<Opened> {
-    const { pool, patience, tenantId, named } = this.#settings
+    const { pool, patience, setup } = this.#settings
     const client = await borrow(pool, patience)
     const begin = { text: 'BEGIN', ...promptly(patience) }
-    const setup = tenantId === undefined ? [] : [setTenant(tenantId, named)]
-    return { client, first: client.runBatch([begin, ...setup, statement]) }
+    const before = setup === undefined ? [begin] : [begin, setup]
+    return { client, first: client.runBatch([...before, statement]) }
   }
-}
-
-function setTenant(tenantId: string, named: boolean): Statement {
-  const statement = { text: 'select tenantry.set_tenant($1)', values: [tenantId] }
-  return named ? { ...statement, name: 'set_tenant' } : statement
 }
 
 /** Runs one statement on its own: no transaction, no tenant. */
@@ -118,16 +134,20 @@ export async function runAlone(
   })
 }
 
-// What takes the server no time tells a slow statement from a server that does not answer at all:
-// its reply may take no longer than what is left of the wait for a connection.
-function promptly({ leftMs }: Patience): Pick<Statement, 'query_timeout'> {
-  return { query_timeout: leftMs }
+/**
+ * The limit of a statement that takes the server no time: it tells a slow one from a server that does
+ * not answer at all, so its reply may take no longer than what is left of the wait for a connection.
+ */
+export function promptly({ leftMs }: Patience): Pick<Statement, 'query_timeout'> {
+  // In steps: node keeps a list for each length of a timer.
+  return { query_timeout: Math.ceil(leftMs / TIMER_STEP_MS) * TIMER_STEP_MS }
 }
 
-async function commit(opening: Promise<Opened>): Promise<void> {
+async function commit(opening: Promise<Opened>, last: Statement | undefined): Promise<void> {
   const { client } = await opening
+  const end = { text: 'COMMIT' }
   try {
-    const { command } = await client.run({ text: 'COMMIT' })
+    const { command } = await client.runBatch(last === undefined ? [end] : [last, end])
     // COMMIT of a failed transaction "succeeds" and answers ROLLBACK: nothing was saved.
     if (command === 'COMMIT') return
   } finally {

@@ -19,21 +19,23 @@ export async function recordAudit(
   request: RequestInfo,
   entry: AuditEntry,
 ): Promise<void> {
-  await db
-    .insertInto('tenantry.audit_logs')
-    .values({
-      id: newId(),
-      ...(entry.tenant_id === undefined ? {} : { tenant_id: entry.tenant_id }),
-      action: entry.action,
-      entity: entry.entity ?? '',
-      entity_id: entry.entity_id ?? '',
-      actor_id: entry.actor_id ?? null,
-      session_id: entry.session_id ?? null,
-      meta: JSON.stringify(entry.meta ?? {}),
-      request_id: request.id,
-      address: request.address,
-    })
-    .execute()
+  await auditInsert(db, request, entry).execute()
+}
+
+/** The statement that writes an audit row. */
+export function auditInsert(db: Kysely<KernelTables>, request: RequestInfo, entry: AuditEntry) {
+  return db.insertInto('tenantry.audit_logs').values({
+    id: newId(),
+    ...(entry.tenant_id === undefined ? {} : { tenant_id: entry.tenant_id }),
+    action: entry.action,
+    entity: entry.entity ?? '',
+    entity_id: entry.entity_id ?? '',
+    actor_id: entry.actor_id ?? null,
+    session_id: entry.session_id ?? null,
+    meta: JSON.stringify(entry.meta ?? {}),
+    request_id: request.id,
+    address: request.address,
+  })
 }
 
 /** The actor's part of an audit entry. */

@@ -1,13 +1,13 @@
-import type { Kysely } from 'kysely'
+import type { Compilable, Kysely } from 'kysely'
 import type { Actor, AuditNote, PublicContext, RequestInfo, Tenant } from '../context.ts'
 import type { KernelTables } from '../db/tables.ts'
-import type { Doors, OnDemand } from '../db/tenancy.ts'
+import type { Doors, Writing } from '../db/tenancy.ts'
 import { after, type MaybePromise } from '../maybe_promise.ts'
 import type { Patience } from '../patience.ts'
 import type { Policy } from '../policy.ts'
 import type { KeyRing } from '../secrets.ts'
 import type { AccessClaims } from '../tokens.ts'
-import { byActor, recordAudit } from './audit.ts'
+import { auditInsert, byActor } from './audit.ts'
 import { findActor, unauthenticated } from './authenticate.ts'
 import { authorize } from './authorize.ts'
 import { HandlerContext } from './handler_context.ts'
@@ -57,11 +57,11 @@ export function handleRoute(deps: HandleDeps, ready: ReadyRequest): MaybePromise
     const result = call(route, { tenant, request: info, patience }, ready.input)
     return after(result, (it) => serialized(ready, it))
   }
-  return deps.doors.inTenantOnDemand(tenant.id, patience, (transaction) =>
-    route.method === 'GET'
-      ? read(new HandlerContext(deps, ready, transaction, signedIn.actor), ready)
-      : write(deps, ready, transaction, signedIn),
-  )
+  return route.method === 'GET'
+    ? deps.doors.readInTenant(tenant.id, patience, (unit) =>
+        read(new HandlerContext(deps, ready, unit, signedIn.actor), ready),
+      )
+    : deps.doors.writeInTenant(tenant.id, patience, (unit) => write(deps, ready, unit, signedIn))
 }
 
 function read(ctx: HandlerContext, ready: ReadyRequest): MaybePromise<Handled> {
@@ -74,16 +74,17 @@ function read(ctx: HandlerContext, ready: ReadyRequest): MaybePromise<Handled> {
 async function write(
   deps: HandleDeps,
   ready: ReadyRequest,
-  transaction: OnDemand<KernelTables>,
+  unit: Writing,
   signedIn: SignedIn,
 ): Promise<Handled> {
   const { route, input } = ready
-  const { db } = transaction
-  const actor = await presentActor(deps, db, route, signedIn)
-  const ctx = new HandlerContext(deps, ready, transaction, actor)
+  const actor = await presentActor(deps, unit.db, route, signedIn)
+  const ctx = new HandlerContext(deps, ready, unit, actor)
   const result = await call(route, ctx, input)
   ctx.assertCompared()
-  if (route.audit !== undefined) await auditWrite(db, route.audit, ready, actor, ctx.note, result)
+  if (route.audit !== undefined) {
+    unit.runAtEnd(auditRow(unit.db, route.audit, ready, actor, ctx.note, result))
+  }
   // Here and not after COMMIT: a reply that does not fit its schema must not be a done write.
   return serialized(ready, result)
 }
@@ -111,15 +112,15 @@ function call(route: Route, ctx: PublicContext, input: unknown): unknown {
   return route.handle(ctx as never, input as never)
 }
 
-async function auditWrite(
+function auditRow(
   db: Kysely<KernelTables>,
   action: string,
   { route, info, input }: ReadyRequest,
   actor: Actor,
   note: AuditNote,
   result: unknown,
-): Promise<void> {
-  await recordAudit(db, info, {
+): Compilable {
+  return auditInsert(db, info, {
     action,
     entity: route.path.split('/')[2] ?? '',
     entity_id: (lastParam(route, input) ?? idOf(result) ?? '').slice(0, MAX_ENTITY_ID),

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { Actor, AuditNote, Cursors, RequestInfo, Tenant, TenantContext } from '../context.ts'
 import type { KernelTables } from '../db/tables.ts'
-import type { OnDemand } from '../db/tenancy.ts'
+import type { UnitOfWork } from '../db/transaction.ts'
 import type { Patience } from '../patience.ts'
 import type { KeyRing } from '../secrets.ts'
 import { cursorsFor } from './cursor.ts'
@@ -19,14 +19,14 @@ export class HandlerContext implements TenantContext<KernelTables> {
   readonly actor: Actor
   readonly #keys: KeyRing
   readonly #ready: ReadyRequest
-  readonly #transaction: OnDemand<KernelTables>
+  readonly #unit: Pick<UnitOfWork<KernelTables>, 'db'>
   #note: AuditNote | undefined
   #ifMatch: IfMatch | undefined
 
   constructor(
     { keys }: { keys: KeyRing },
     ready: ReadyRequest,
-    transaction: OnDemand<KernelTables>,
+    unit: Pick<UnitOfWork<KernelTables>, 'db'>,
     actor: Actor,
   ) {
     this.tenant = ready.tenant
@@ -35,11 +35,11 @@ export class HandlerContext implements TenantContext<KernelTables> {
     this.actor = actor
     this.#keys = keys
     this.#ready = ready
-    this.#transaction = transaction
+    this.#unit = unit
   }
 
   get db(): Kysely<KernelTables> {
-    return this.#transaction.db
+    return this.#unit.db
   }
 
   get cursors(): Cursors {

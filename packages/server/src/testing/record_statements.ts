@@ -1,6 +1,7 @@
 import type pg from 'pg'
 
-const TRANSACTION_WORDS = /^(BEGIN|COMMIT|ROLLBACK|select tenantry\.set_tenant\(\$1\)|)$/
+const TRANSACTION_WORDS =
+  /^(BEGIN( READ ONLY)?|COMMIT|ROLLBACK|select tenantry\.set_tenant\(\$1\)|)$/
 
 /** A statement as it was sent, and by the pool of which door. */
 export interface SentStatement {

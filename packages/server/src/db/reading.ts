@@ -1,0 +1,59 @@
+import type { Kysely } from 'kysely'
+import type pg from 'pg'
+import { type BorrowedClient, borrow } from './borrowed_client.ts'
+import { boundKysely, type Statement } from './dialect.ts'
+import { type Opening, promptly, type UnitOfWork } from './transaction.ts'
+import { recorded } from './transaction_span.ts'
+
+/**
+ * What one request reads, on one connection that is borrowed for its first query. Each query is a
+ * read-only transaction of its own, whole in one write: READ COMMITTED would show each its own
+ * snapshot anyway, so nothing is gained by waiting in between with an open one.
+ */
+export class Reading<Database> implements UnitOfWork<Database> {
+  readonly #settings: Opening & { setup: Statement }
+  #db: Kysely<Database> | undefined
+  #client: Promise<BorrowedClient> | undefined
+  #openedAt = 0
+  #statements = 0
+  #finished = false
+
+  constructor(settings: Opening & { setup: Statement }) {
+    this.#settings = settings
+  }
+
+  get db(): Kysely<Database> {
+    this.#db ??= boundKysely((statement) => this.run(statement), this.#settings.named)
+    return this.#db
+  }
+
+  get isOpen(): boolean {
+    return this.#client !== undefined
+  }
+
+  async run(statement: Statement): Promise<pg.QueryResult> {
+    if (this.#finished) {
+      throw new Error('a query came after its request had ended: await every query')
+    }
+    const { pool, patience, setup } = this.#settings
+    if (this.#client === undefined) {
+      this.#openedAt = performance.now()
+      this.#client = borrow(pool, patience)
+    }
+    this.#statements++
+    const client = await this.#client
+    const begin = { text: 'BEGIN READ ONLY', ...promptly(patience) }
+    const batch = [begin, setup, statement, { text: 'COMMIT' }]
+    return client.runBatch(batch, batch.indexOf(statement))
+  }
+
+  /** Gives the connection back. There is nothing to keep or to take back. */
+  async finish(outcome: 'commit' | 'rollback'): Promise<void> {
+    this.#finished = true
+    const client = await this.#client?.catch(() => undefined)
+    if (client === undefined) return
+    const { pool } = this.#settings
+    const work = { pool, startedAt: this.#openedAt, statements: this.#statements, outcome }
+    await recorded(work, async () => client.giveBack())
+  }
+}
