@@ -1,8 +1,8 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, type webcrypto } from 'node:crypto'
 import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
 import type { Tenant } from './context.ts'
-import type { KeyRing, Keys, Purpose } from './secrets.ts'
+import type { KeyRing, Keys } from './secrets.ts'
 
 /** What a token of ours says. Rights are not read from it: `roles` is for clients to show. */
 export interface AccessClaims {
@@ -72,10 +72,12 @@ const CommonClaims = z.object({
 /** Issues and verifies the two kinds of JWT (RFC 7519, RFC 9068; algorithm pinned, RFC 8725). */
 export function createTokens(ring: KeyRing, { algorithm, accessMinutes }: TokenSettings): Tokens {
   const accessSeconds = accessMinutes * 60
-  const sign = (kind: Kind, claims: JWTPayload) =>
+  const keyOf = importedKeys(algorithm)
+  const sign = async (kind: Kind, claims: JWTPayload) =>
     new SignJWT(claims)
       .setProtectedHeader({ alg: algorithm, typ: types[kind], kid: ring.current.kid })
-      .sign(ring.current.key(kind))
+      .sign(await keyOf(ring.current, kind))
+  const verifier = { ring, algorithm, keyOf }
   return {
     accessSeconds,
     issueAccess(tenant, { userId, sessionId, roles, jti }) {
@@ -87,8 +89,8 @@ export function createTokens(ring: KeyRing, { algorithm, accessMinutes }: TokenS
       const base = commonClaims(tenant, userId, sessionId, jti)
       return sign('refresh', { ...base, iat: seconds(createdAt), exp: seconds(expiresAt) })
     },
-    verifyAccess: (token) => verify(ring, algorithm, 'access', token),
-    verifyRefresh: (token) => verify(ring, algorithm, 'refresh', token),
+    verifyAccess: (token) => verify(verifier, 'access', token),
+    verifyRefresh: (token) => verify(verifier, 'refresh', token),
     belongTo: ({ tenantId, audience, issuer }, tenant) =>
       tenantId === tenant.id && audience === tenant.id && issuer === tenant.issuer,
     successorOf: ({ jti, keys }) =>
@@ -104,14 +106,35 @@ interface TokenSettings {
   accessMinutes: number
 }
 
+type KeyOf = (keys: Keys, kind: Kind) => Promise<webcrypto.CryptoKey>
+
+// Each once: for every key that it is given as bytes jose makes a new one, for every token.
+function importedKeys(algorithm: Algorithm): KeyOf {
+  const hmac = { name: 'HMAC', hash: `SHA-${algorithm.slice(2)}` }
+  const known = new Map<string, Promise<webcrypto.CryptoKey>>()
+  return (keys, kind) => {
+    const name = `${keys.kid} ${kind}`
+    const key =
+      known.get(name) ??
+      crypto.subtle.importKey('raw', keys.key(kind), hmac, false, ['sign', 'verify'])
+    known.set(name, key)
+    return key
+  }
+}
+
+interface Verifier {
+  ring: KeyRing
+  algorithm: Algorithm
+  keyOf: KeyOf
+}
+
 async function verify(
-  ring: KeyRing,
-  algorithm: Algorithm,
+  { ring, algorithm, keyOf }: Verifier,
   kind: Kind,
   token: string,
 ): Promise<RefreshClaims | 'expired' | undefined> {
   if (!isCanonical(token)) return undefined
-  const verified = await jwtVerify(token, (header) => keyFor(ring, kind, header.kid), {
+  const verified = await jwtVerify(token, ({ kid }) => keyOf(generationOf(ring, kid), kind), {
     algorithms: [algorithm],
     typ: types[kind],
     clockTolerance: LEEWAY_SECONDS,
@@ -141,10 +164,10 @@ function isCanonical(token: string): boolean {
 }
 
 // An unknown generation costs a comparison, never a look-up.
-function keyFor(ring: KeyRing, purpose: Purpose, kid: string | undefined): Buffer {
+function generationOf(ring: KeyRing, kid: string | undefined): Keys {
   const keys = ring.accepted.find((it) => it.kid === kid)
   if (keys === undefined) throw new errors.JWSInvalid('unknown kid')
-  return keys.key(purpose)
+  return keys
 }
 
 // The signature is looked at first: only a token that was ours can be called expired.
