@@ -1,9 +1,9 @@
 import { type Kysely, sql } from 'kysely'
-import { LRUCache } from 'lru-cache'
 import type { TenantContext } from './context.ts'
 import type { KernelTables } from './db/tables.ts'
 import { AppError, notFound } from './errors.ts'
 import type { Policy } from './policy.ts'
+import { type Kept, RecentlyUsed } from './recently_used.ts'
 
 /** What a member holds, as the database has it. */
 export interface HeldRoles {
@@ -20,22 +20,36 @@ export interface HeldRoles {
  * holds the same roles gets the same set: a hundred thousand sessions need few of them.
  */
 export function permissionsOf(policy: Policy, held: Omit<HeldRoles, 'roles'>): ReadonlySet<string> {
-  const known = setsOf(policy)
   const key = JSON.stringify([held.system_roles, held.grants])
-  const permissions = known.get(key) ?? unchangeable(addUp(policy, held))
-  known.set(key, permissions)
-  return permissions
+  return oneFor(setsOf(policy), key, () => unchangeable(addUp(policy, held)))
 }
 
-type Sets = LRUCache<string, ReadonlySet<string>>
+/** These names, in the one list that all share who hold roles of these names. */
+export function sharedNames(names: string[]): readonly string[] {
+  return oneFor(lists, JSON.stringify(names), () => Object.freeze(names))
+}
 
-const MAX_SETS = 1_000
+interface Shared<T> extends Kept {
+  value: T
+}
+type Sets = RecentlyUsed<Shared<ReadonlySet<string>>>
+
+const MAX_SHARED = 1_000
+const lists = new RecentlyUsed<Shared<readonly string[]>>(MAX_SHARED)
 const setsByPolicy = new WeakMap<Policy, Sets>()
 
 function setsOf(policy: Policy): Sets {
-  const sets = setsByPolicy.get(policy) ?? new LRUCache({ max: MAX_SETS })
+  const sets: Sets = setsByPolicy.get(policy) ?? new RecentlyUsed(MAX_SHARED)
   setsByPolicy.set(policy, sets)
   return sets
+}
+
+function oneFor<T>(known: RecentlyUsed<Shared<T>>, key: string, make: () => T): T {
+  const found = known.get(key)
+  if (found !== undefined) return found.value
+  const value = make()
+  known.set(key, { value, used: false })
+  return value
 }
 
 function addUp(policy: Policy, held: Omit<HeldRoles, 'roles'>): Set<string> {
