@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { app } from '../../../starter/src/app.ts'
 import { keyRing } from '../src/secrets.ts'
 import { startTestApp, type TestApp, type TestTenant } from '../src/testing.ts'
-import { createTokens } from '../src/tokens.ts'
+import { type AccessSubject, createTokens } from '../src/tokens.ts'
 import { inhabit, runByHand } from './revocation_attempts.ts'
 
 let api: TestApp
@@ -26,6 +26,25 @@ async function remembered(tenant: TestTenant, token: string): Promise<void> {
     .toBeGreaterThan(hits)
 }
 
+/** A token that we signed, whoever it is for. */
+function signed({ id, host, subdomain }: TestTenant, subject: Subject, accessMinutes = 5) {
+  const ring = keyRing(api.config.SECRET_KEY ?? '', undefined)
+  const tokens = createTokens(ring, { algorithm: 'HS256', accessMinutes })
+  const issuer = `https://${host}`
+  const limits = { rate: null, concurrency: null }
+  return tokens.issueAccess(
+    { id, subdomain, name: '', origin: issuer, issuer, limits },
+    { ...subject, roles: [], jti: 'signed for a test' },
+  )
+}
+
+type Subject = Pick<AccessSubject, 'userId' | 'sessionId'>
+
+function sessionOf(token: string): string {
+  const [, payload = ''] = token.split('.')
+  return JSON.parse(Buffer.from(payload, 'base64url').toString()).sid
+}
+
 test('a request whose handler asks nothing asks the database nothing', async () => {
   const { tenant, user } = await inhabit(await api.makeTenant())
   await remembered(tenant, user.accessToken)
@@ -35,17 +54,8 @@ test('a request whose handler asks nothing asks the database nothing', async () 
 
 test('a token that expires while it is remembered is refused (JWT-6)', async () => {
   const { tenant, user } = await inhabit(await api.makeTenant())
-  const ring = keyRing(api.config.SECRET_KEY ?? '', undefined)
-  const tokens = createTokens(ring, { algorithm: 'HS256', accessMinutes: 1 / 60 })
-  const issuer = `https://${tenant.host}`
-  const { id, subdomain } = tenant
-  const limits = { rate: null, concurrency: null }
-  const [, payload = ''] = user.accessToken.split('.')
-  const { sid: sessionId } = JSON.parse(Buffer.from(payload, 'base64url').toString())
-  const token = await tokens.issueAccess(
-    { id, subdomain, name: '', origin: issuer, issuer, limits },
-    { userId: user.id, sessionId, roles: [], jti: 'short' },
-  )
+  const sessionId = sessionOf(user.accessToken)
+  const token = await signed(tenant, { userId: user.id, sessionId }, 1 / 60)
   await remembered(tenant, token)
   // A second of life, five of leeway, and whole seconds are compared.
   await expect.poll(async () => (await ask(tenant, token)).status, { timeout: 9_000 }).toBe(401)
@@ -67,6 +77,26 @@ test('a remembered token is good on its own host only (TEN-5)', async () => {
   const [here, elsewhere] = [await inhabit(await api.makeTenant()), await api.makeTenant()]
   await remembered(here.tenant, here.user.accessToken)
   expect((await ask(elsewhere, here.user.accessToken)).status).toBe(401)
+})
+
+test('a remembered session is of its own user only, whatever we may have signed (SESS-4)', async () => {
+  const { tenant, user } = await inhabit(await api.makeTenant())
+  const other = await tenant.makeUser()
+  await remembered(tenant, user.accessToken)
+  const sessionId = sessionOf(user.accessToken)
+  const mixed = await signed(tenant, { userId: other.id, sessionId })
+  for (let turn = 0; turn < 3; turn++) expect((await ask(tenant, mixed)).status).toBe(401)
+  expect((await ask(tenant, user.accessToken)).status).toBe(200)
+})
+
+test('a session that goes on with a new token is remembered as it was', async () => {
+  const { tenant, user } = await inhabit(await api.makeTenant())
+  await remembered(tenant, user.accessToken)
+  const sessionId = sessionOf(user.accessToken)
+  const next = await signed(tenant, { userId: user.id, sessionId })
+  await remembered(tenant, next)
+  const pools = () => api.statementsOf(() => ask(tenant, next))
+  await expect.poll(pools).toEqual([])
 })
 
 test('a remembered session ends in time though the machine was paused meanwhile (SESS-6)', async () => {

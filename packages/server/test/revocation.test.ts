@@ -163,13 +163,13 @@ describe('a host', () => {
 })
 
 describe('nothing is announced', () => {
-  const announced = async (work: () => Promise<unknown>, keys: string[]) => {
+  const announced = async (work: () => Promise<unknown>, ids: string[]) => {
     await here.feed.catchUp()
     const { position } = there.feed.announcements
     await work()
     // A beat behind it: whatever it announced has arrived.
     await there.feed.catchUp()
-    return there.feed.announcements.changedSince(position, keys)
+    return there.feed.announcements.changedSince(position, ids)
   }
 
   test('by signing in and staying signed in: NOTIFY takes a lock of the whole cluster', async () => {
@@ -179,15 +179,15 @@ describe('nothing is announced', () => {
       const { rows } = await asRole('platform', (client) =>
         client.query('select id from tenantry.sessions where user_id = $1', [id]),
       )
-      return rows.map((it) => `session:${it.id}`)
+      return rows.map((it): string => it.id)
     }
-    const keys = [`user:${id}`, `tenant:${tenant.id}`]
+    const ids = [id, tenant.id]
     const post = (path: string, body: unknown) => tenant.send({ method: 'POST', path, body })
     const work = async () => {
       await post('/api/auth/login', { email, password })
       await post('/api/auth/refresh', { refresh_token: refreshToken })
-      keys.push(...(await sessions()))
+      ids.push(...(await sessions()))
     }
-    expect(await announced(work, keys)).toBe(false)
+    expect(await announced(work, ids)).toBe(false)
   })
 })

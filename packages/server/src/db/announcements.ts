@@ -8,7 +8,7 @@ const MAX_REMEMBERED = 50_000
  * read, and holds as long as nothing it depends on was announced behind that position.
  */
 export class Announcements {
-  /** Position of the last announcement of each key, oldest first. */
+  /** Position of the last announcement of each id, oldest first. */
   readonly #last = new Map<string, number>()
   readonly #max: number
   /** Up to here announcements were forgotten: whatever is older counts as changed. */
@@ -23,17 +23,19 @@ export class Announcements {
     return this.#position
   }
 
-  add(key: string): void {
+  /** Takes `kind:id`, or a word of its own. */
+  add(announced: string): void {
     this.#position++
-    if (key === EVERYTHING) this.#forgetAll()
-    else this.#remember(key)
+    if (announced === EVERYTHING) this.#forgetAll()
+    else this.#remember(idOf(announced))
   }
 
-  /** Was any of these keys announced behind `position`? */
-  changedSince(position: number, keys: readonly string[]): boolean {
+  /** Was any of these ids announced behind `position`? */
+  changedSince(position: number, ids: readonly string[]): boolean {
     if (position === this.#position) return false
     if (position < this.#forgotten) return true
-    return keys.some((key) => (this.#last.get(key) ?? 0) > position)
+    for (const id of ids) if ((this.#last.get(id) ?? 0) > position) return true
+    return false
   }
 
   #forgetAll(): void {
@@ -41,9 +43,9 @@ export class Announcements {
     this.#forgotten = this.#position
   }
 
-  #remember(key: string): void {
-    this.#last.delete(key)
-    this.#last.set(key, this.#position)
+  #remember(id: string): void {
+    this.#last.delete(id)
+    this.#last.set(id, this.#position)
     if (this.#last.size <= this.#max) return
     for (const [oldest, position] of this.#last) {
       this.#last.delete(oldest)
@@ -51,4 +53,10 @@ export class Announcements {
       return
     }
   }
+}
+
+// No two things have one id, whatever their kinds: answers share the ids that they hold anyway, and
+// need no text of kind and id for each.
+function idOf(announced: string): string {
+  return announced.slice(announced.indexOf(':') + 1)
 }

@@ -15,13 +15,29 @@ export interface Moment {
   wall: number
 }
 
+// Wall time is counted from here: a small integer takes no memory of its own.
+const START = Date.now()
+
+/** Now, to be kept. Rounded down: nothing seems younger for it. */
 export function momentNow(): Moment {
-  return { monotonic: performance.now(), wall: Date.now() }
+  return { monotonic: Math.floor(performance.now()), wall: Date.now() - START }
 }
 
-/** Milliseconds since then, by the clock that says more. */
-export function since({ monotonic, wall }: Moment): number {
-  return Math.max(performance.now() - monotonic, Date.now() - wall)
+/** Now, to compare with: the same object each time, so that those who ask often allocate nothing. */
+export class Clocks implements Moment {
+  monotonic = 0
+  wall = 0
+
+  read(): Moment {
+    this.monotonic = performance.now()
+    this.wall = Date.now() - START
+    return this
+  }
+}
+
+/** Milliseconds from then to now, by the clock that says more. */
+export function between(then: Moment, now: Moment): number {
+  return Math.max(now.monotonic - then.monotonic, now.wall - then.wall)
 }
 
 /** Sends a payload on CHANNEL; resolves when it is committed. */

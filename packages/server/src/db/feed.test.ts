@@ -30,11 +30,22 @@ test('what was announced too long ago to be remembered counts as announced for a
   const announcements = new Announcements(2)
   announcements.add('user:1')
   const { position } = announcements
-  expect(announcements.changedSince(position - 1, ['user:1'])).toBe(true)
-  expect(announcements.changedSince(position, ['user:1'])).toBe(false)
+  expect(announcements.changedSince(position - 1, ['1'])).toBe(true)
+  expect(announcements.changedSince(position, ['1'])).toBe(false)
   for (const key of ['user:2', 'user:3', 'user:4']) announcements.add(key)
-  expect(announcements.changedSince(position, ['user:9'])).toBe(true)
-  expect(announcements.changedSince(announcements.position - 1, ['user:9'])).toBe(false)
+  expect(announcements.changedSince(position, ['9'])).toBe(true)
+  expect(announcements.changedSince(announcements.position - 1, ['9'])).toBe(false)
+})
+
+test('what is announced with its kind is found by its id, and a word by itself', () => {
+  const announcements = new Announcements()
+  const { position } = announcements
+  announcements.add('session:0b0e')
+  announcements.add('hosts')
+  for (const id of ['0b0e', 'hosts']) {
+    expect(announcements.changedSince(position, ['other', id])).toBe(true)
+  }
+  expect(announcements.changedSince(position, ['0b0', 'session', 'host'])).toBe(false)
 })
 
 test('of a change too large to list nothing is left out', () => {

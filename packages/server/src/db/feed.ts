@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type pg from 'pg'
 import { Announcements, EVERYTHING } from './announcements.ts'
-import { Beats, CHANNEL, type Moment, since } from './beats.ts'
+import { Beats, between, CHANNEL, Clocks, type Moment } from './beats.ts'
 import { clientFor } from './next_password.ts'
 import type { Doors } from './tenancy.ts'
 
@@ -20,12 +20,12 @@ export interface Feed {
   /** Begins to listen, and goes on until `stop`, however often the connection is lost. */
   start(): void
   stop(): Promise<void>
-  /** Has all arrived that was committed until a second ago? To be asked at the moment of use. */
-  isFresh(): boolean
+  /** Has all arrived that was committed until a second ago? To be asked at the moment of use: `now`. */
+  isFresh(now?: Moment): boolean
   /** How often its connection was lost or could not be made. */
   failures(): number
   /** Milliseconds since the last beat that has returned was sent; Infinity before the first. */
-  age(): number
+  age(now?: Moment): number
   /**
    * Resolves when all has arrived that is committed now. Waits 50 ms at most; where that is not
    * enough, all that is known is forgotten, so that this process at least serves nothing older.
@@ -48,8 +48,10 @@ export function createFeed(settings: FeedSettings): Feed {
   let running: Promise<void> | undefined
   let beats: Beats | undefined
   let lastBeat: Moment | undefined
+  const clocks = new Clocks()
   const failed = counted(settings.onError)
-  const age = () => (lastBeat === undefined ? Number.POSITIVE_INFINITY : since(lastBeat))
+  const age = (now = clocks.read()) =>
+    lastBeat === undefined ? Number.POSITIVE_INFINITY : between(lastBeat, now)
 
   async function beOn(client: pg.Client, current: Beats): Promise<never> {
     await client.connect()
@@ -84,7 +86,7 @@ export function createFeed(settings: FeedSettings): Feed {
     announcements,
     age,
     failures: failed.times,
-    isFresh: () => age() <= MAX_AGE_MS,
+    isFresh: (now) => age(now) <= MAX_AGE_MS,
     start() {
       running ??= keepTrying(listen, failed.tell, stopped.signal)
     },

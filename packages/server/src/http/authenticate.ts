@@ -4,7 +4,7 @@ import { sessionIsLive } from '../db/live_session.ts'
 import type { KernelTables } from '../db/tables.ts'
 import { AppError } from '../errors.ts'
 import type { Policy } from '../policy.ts'
-import { heldRoles, permissionsOf } from '../rights.ts'
+import { heldRoles, permissionsOf, sharedNames } from '../rights.ts'
 import type { AccessClaims } from '../tokens.ts'
 import { rawValues } from './raw_headers.ts'
 
@@ -30,6 +30,8 @@ export function bearerToken(rawHeaders: readonly string[]): string | undefined {
     : undefined
 }
 
+// What follows is not looked at here: a token that is remembered is compared in every character, and
+// any other must be base64url all through to be verified.
 const SCHEME = 'bearer '
 
 /** Who is signed in, as the database had it at one moment. */
@@ -62,9 +64,9 @@ export async function findSnapshot(
   if (row === undefined) return undefined
   const { id, email, full_name, role_ids, live_seconds, ...held } = row
   const permissions = permissionsOf(policy, held)
-  // Frozen: many requests share it.
-  const user = Object.freeze({ id, email, full_name })
-  const actor = Object.freeze({ user, sessionId, roles: Object.freeze(held.roles), permissions })
+  // Frozen: many requests share it. With the texts of the claims, which are kept anyway.
+  const user = Object.freeze({ id: id === userId ? userId : id, email, full_name })
+  const actor = Object.freeze({ user, sessionId, roles: sharedNames(held.roles), permissions })
   return { actor, roleIds: role_ids, liveSeconds: live_seconds }
 }
 

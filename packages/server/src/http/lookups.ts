@@ -1,16 +1,22 @@
-import { LRUCache } from 'lru-cache'
 import type { Config } from '../config.ts'
 import type { Actor, RequestInfo, Tenant } from '../context.ts'
 import type { Feed } from '../db/feed.ts'
 import type { Doors } from '../db/tenancy.ts'
 import type { Patience } from '../patience.ts'
 import type { Policy } from '../policy.ts'
-import { type AccessClaims, hasExpired, type Tokens } from '../tokens.ts'
+import type { AccessClaims, Tokens } from '../tokens.ts'
 import { findSnapshot } from './authenticate.ts'
 import type { HostClaim } from './host.ts'
 import { createHostGate } from './host_gate.ts'
-import { type Answer, DirectReads, type Loaded, RevocableCache } from './revocable_cache.ts'
+import {
+  type Answer,
+  DirectReads,
+  type Loaded,
+  RevocableCache,
+  type RevocableCacheSettings,
+} from './revocable_cache.ts'
 import { type FoundTenant, findTenant } from './tenant.ts'
+import { createVerifiedTokens, shareTexts } from './verified_tokens.ts'
 
 export interface LookupDeps {
   config: Config
@@ -76,38 +82,13 @@ const MAX_SESSIONS = 100_000
 
 export function createLookups({ config, doors, feed, policy, tokens }: LookupDeps): Lookups {
   const directReads = new DirectReads(config.DIRECT_READS_MAX)
-  const readMs = config.DB_WAIT_MS
-  const shared = { feed, directReads, readMs }
-  const tenants = new RevocableCache<FoundTenant | undefined>({
-    ...shared,
-    max: MAX_TENANTS,
-    maxNothing: MAX_UNKNOWN_HOSTS,
-  })
-  const actors = new RevocableCache<Actor | undefined>({ ...shared, max: MAX_SESSIONS })
-  const gate = createHostGate(config)
-  const find = async (claim: HostClaim, address: string, begin: () => void) => {
-    if (claim.kind === 'nobody') return undefined
-    return gate.ask(address, () => {
-      begin()
-      return findTenant(doors, claim, config.PUBLIC_ORIGIN)
-    })
-  }
-  const verified = createTokenCache(tokens)
+  const shared = { feed, directReads, readMs: config.DB_WAIT_MS }
+  const tenants = tenantCache(config, doors, shared)
+  const actors = actorCache(doors, policy, shared)
+  const verified = createVerifiedTokens(tokens, MAX_SESSIONS)
   return {
-    tenant: (claim, { info, patience }, had) =>
-      tenants.get(
-        keyOf(claim),
-        async (begin) => loadedTenant(await find(claim, info.address, begin)),
-        patience,
-        had,
-      ),
-    actor: (tenant, claims, patience, had) =>
-      actors.get(
-        `${tenant.id} ${claims.sessionId} ${claims.userId}`,
-        () => readActor(doors, policy, tenant.id, claims),
-        patience,
-        had,
-      ),
+    tenant: (claim, { info, patience }, had) => tenants.get(claim, info, patience, had),
+    actor: (tenant, claims, patience, had) => actors.get(claims, tenant, patience, had),
     hold: (found, standing) =>
       tenants.holds(found) && (standing === undefined || actors.holds(standing)),
     verifyAccess: verified.verifyAccess,
@@ -118,67 +99,77 @@ export function createLookups({ config, doors, feed, policy, tokens }: LookupDep
       tenants: figuresOf(tenants),
       unknownHosts: tenants.nothingSize,
       actors: figuresOf(actors),
-      tokens: verified.figures(),
+      tokens: figuresOf(verified),
     }),
   }
 }
 
-function keyOf(claim: HostClaim): string {
-  if (claim.kind === 'subdomain') return `subdomain ${claim.subdomain}`
-  return claim.kind === 'domain' ? `domain ${claim.domain}` : 'nobody'
+type Shared = Pick<
+  RevocableCacheSettings<unknown, unknown, unknown>,
+  'feed' | 'directReads' | 'readMs'
+>
+
+function tenantCache(config: Config, doors: Doors, shared: Shared) {
+  const gate = createHostGate(config)
+  const find = async (claim: HostClaim, address: string, begin: () => void) => {
+    if (claim.kind === 'nobody') return undefined
+    return gate.ask(address, () => {
+      begin()
+      return findTenant(doors, claim, config.PUBLIC_ORIGIN)
+    })
+  }
+  return new RevocableCache<FoundTenant | undefined, HostClaim, Asker['info']>({
+    ...shared,
+    max: MAX_TENANTS,
+    maxNothing: MAX_UNKNOWN_HOSTS,
+    keyOf: keyOfClaim,
+    fits: () => true,
+    read: async (claim, { address }, begin) => loadedTenant(await find(claim, address, begin)),
+  })
+}
+
+// No two claims have one key: a subdomain is a label, and no label is empty or has a space.
+function keyOfClaim(claim: HostClaim): string {
+  if (claim.kind === 'subdomain') return claim.subdomain
+  return claim.kind === 'domain' ? `domain ${claim.domain}` : ''
 }
 
 function loadedTenant(value: FoundTenant | undefined): Loaded<FoundTenant | undefined> {
-  return { value, dependsOn: [value === undefined ? 'hosts' : `tenant:${value.tenant.id}`] }
+  return { value, dependsOn: [value === undefined ? 'hosts' : value.tenant.id] }
+}
+
+function actorCache(doors: Doors, policy: Policy, shared: Shared) {
+  return new RevocableCache<Actor | undefined, AccessClaims, Tenant>({
+    ...shared,
+    max: MAX_SESSIONS,
+    keyOf: ({ sessionId }) => sessionId,
+    fits: ({ dependsOn }, { userId }, { id }) => dependsOn[1] === userId && dependsOn[2] === id,
+    read: (claims, tenant) => readActor(doors, policy, tenant, claims),
+  })
 }
 
 async function readActor(
   doors: Doors,
   policy: Policy,
-  tenantId: string,
+  tenant: Tenant,
   claims: AccessClaims,
 ): Promise<Loaded<Actor | undefined>> {
-  const found = await doors.inTenant(tenantId, (db) => findSnapshot(db, policy, claims))
-  const dependsOn = [
-    `session:${claims.sessionId}`,
-    `user:${claims.userId}`,
-    `tenant:${tenantId}`,
-    ...(found?.roleIds ?? []).map((it) => `role:${it}`),
-  ]
+  shareTexts(claims, tenant)
+  const found = await doors.inTenant(tenant.id, (db) => findSnapshot(db, policy, claims))
+  // In this order, which is how it is known whose answer it is.
+  const who = [claims.sessionId, claims.userId, tenant.id]
   // Nobody announces that a session or a member is new.
-  if (found === undefined) return { value: undefined, dependsOn, cacheable: false }
-  return { value: found.actor, dependsOn, holdsMs: found.liveSeconds * 1_000 }
+  if (found === undefined) return { value: undefined, dependsOn: who, cacheable: false }
+  // As long as what is in it, and no longer, as an array that grows would be.
+  const dependsOn = who.concat(found.roleIds)
+  return { value: found.actor, dependsOn, holdsMs: Math.floor(found.liveSeconds * 1_000) }
 }
 
-// The key is the whole token, and only what was verified is kept: whatever else is sent costs its
-// own verification, and no room.
-function createTokenCache(tokens: Tokens) {
-  const verified = new LRUCache<string, AccessClaims>({ max: MAX_SESSIONS })
-  const counts = { hits: 0, misses: 0 }
-
-  async function verifyNew(token: string) {
-    const claims = await tokens.verifyAccess(token)
-    if (claims !== undefined && claims !== 'expired') verified.set(token, claims)
-    return claims
-  }
-
-  return {
-    figures: () => ({ size: verified.size, ...counts }),
-    verifyAccess(token: string) {
-      const known = verified.get(token)
-      if (known !== undefined) {
-        counts.hits++
-        return hasExpired(known) ? ('expired' as const) : known
-      }
-      counts.misses++
-      return verifyNew(token)
-    },
-  }
+interface Counted {
+  size: number
+  counts: { hits: number; misses: number }
 }
 
-function figuresOf({
-  size,
-  counts,
-}: Pick<RevocableCache<unknown>, 'size' | 'counts'>): CacheFigures {
+function figuresOf({ size, counts }: Counted): CacheFigures {
   return { size, ...counts }
 }
