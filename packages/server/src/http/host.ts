@@ -1,5 +1,5 @@
 import { domainToASCII, domainToUnicode } from 'node:url'
-import { LRUCache } from 'lru-cache'
+import { type Kept, RecentlyUsed } from '../recently_used.ts'
 
 /** Which tenant a Host asks for, before anybody looked whether there is one. */
 export type HostClaim =
@@ -16,14 +16,14 @@ const MAX_REMEMBERED = 5_000
  * is always the same, so the last ones are remembered.
  */
 export function createHostReader(config: HostSettings): (host: string) => HostClaim | undefined {
-  const read = new LRUCache<string, HostClaim>({ max: MAX_REMEMBERED })
+  const read = new RecentlyUsed<Kept & { claim: HostClaim }>(MAX_REMEMBERED)
   return (text) => {
     const known = read.get(text)
-    if (known !== undefined) return known
+    if (known !== undefined) return known.claim
     const host = canonicalHost(text)
     if (host === undefined) return undefined
     const claim = claimOf(host, config)
-    read.set(text, claim)
+    read.set(text, { claim, used: false })
     return claim
   }
 }

@@ -2,6 +2,7 @@ import type { Config } from '../config.ts'
 import type { Actor, RequestInfo, Tenant } from '../context.ts'
 import type { Feed } from '../db/feed.ts'
 import type { Doors } from '../db/tenancy.ts'
+import type { MaybePromise } from '../maybe_promise.ts'
 import type { Patience } from '../patience.ts'
 import type { Policy } from '../policy.ts'
 import type { AccessClaims, Tokens } from '../tokens.ts'
@@ -31,9 +32,6 @@ export interface Asker {
   info: Pick<RequestInfo, 'address'>
   patience: Patience
 }
-
-// What is in memory is given without a promise: each is work for nobody.
-type MaybePromise<T> = T | Promise<T>
 
 /** What each request asks, answered from memory while that is as good as asking the database. */
 export interface Lookups {

@@ -2,11 +2,10 @@ import type { ServerResponse } from 'node:http'
 import cors from '@fastify/cors'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
-import type { Tenant } from '../context.ts'
 import type { ConstraintMeanings } from '../db/database_error.ts'
 import type { Feed } from '../db/feed.ts'
 import type { Doors } from '../db/tenancy.ts'
-import { after } from '../maybe_promise.ts'
+import { after, type MaybePromise } from '../maybe_promise.ts'
 import type { Policy } from '../policy.ts'
 import type { KeyRing } from '../secrets.ts'
 import type { Tokens } from '../tokens.ts'
@@ -25,7 +24,7 @@ import { headersFor } from './constant_headers.ts'
 import { corsOptions, isPreflight } from './cors.ts'
 import type { FinishedRequest } from './finished.ts'
 import { addPage, createFramework, watchEventLoop } from './framework.ts'
-import { type Handled, handleRoute, type ReadyRequest } from './handle.ts'
+import { type Handled, handleRoute } from './handle.ts'
 import { assertMediaType, readInput } from './input.ts'
 import { assertWithinLimits } from './limits.ts'
 import type { Page } from './page.ts'
@@ -33,7 +32,7 @@ import { problemHeaders, problemOf, publicError } from './problem.ts'
 import { etagOf, hasEtag, locationOf, serializerOf } from './reply.ts'
 import type { RequestSpans } from './request_span.ts'
 import type { Route } from './route.ts'
-import { createRouteIndex, noSuchRoute } from './route_index.ts'
+import { createRouteIndex, noSuchRoute, type RouteIndex } from './route_index.ts'
 import { untilHeard } from './until_heard.ts'
 
 const STATE = 'tenantryState'
@@ -92,23 +91,13 @@ export async function createServer(deps: ServerDeps): Promise<HttpServer> {
     const state = stateOf(request)
     readOrigin(deps, request.raw, request.originalUrl, state)
     reply.raw.setHeader('x-request-id', state.info.id)
-    const letIn = after(tenantOf(deps, state), (tenant) => {
-      if (isPreflight(deps.config, request.raw)) return true
-      const needsNobody = route === undefined || route.access === 'public'
-      if (needsNobody) deps.limits.spendAsStranger(tenant, state.info)
-      if (route === undefined) throw noSuchRoute(index, request.url)
-      if (needsNobody) return false
-      return after(signIn(deps, request.raw.rawHeaders, tenant, state), () => {
-        admit(deps, route, tenant, state)
-        return false
-      })
-    })
+    const isPreflight = letIn(deps, index, request, route, state)
     const goOn = (isPreflight: boolean) => {
       if (isPreflight) reply.status(204).send()
       else done()
     }
-    if (letIn instanceof Promise) letIn.then(goOn, done)
-    else goOn(letIn)
+    if (isPreflight instanceof Promise) isPreflight.then(goOn, done)
+    else goOn(isPreflight)
   })
   // Here the framework reads the body, for those who may send one; the route's handler follows.
 
@@ -124,6 +113,27 @@ export async function createServer(deps: ServerDeps): Promise<HttpServer> {
   return app
 }
 
+/** Lets a request in to its route. True for a preflight, which is answered here. Throws what it is told. */
+function letIn(
+  deps: ServerDeps,
+  index: RouteIndex,
+  { raw, url }: FastifyRequest,
+  route: Route | undefined,
+  state: RequestState,
+): MaybePromise<boolean> {
+  return after(tenantOf(deps, state), (tenant) => {
+    if (isPreflight(deps.config, raw)) return true
+    const needsNobody = route === undefined || route.access === 'public'
+    if (needsNobody) deps.limits.spendAsStranger(tenant, state.info)
+    if (route === undefined) throw noSuchRoute(index, url)
+    if (needsNobody) return false
+    return after(signIn(deps, raw.rawHeaders, tenant, state), () => {
+      admit(deps, route, tenant, state)
+      return false
+    })
+  })
+}
+
 function addRoute(
   app: FastifyInstance,
   deps: ServerDeps,
@@ -136,24 +146,17 @@ function addRoute(
     serialize: serializerOf(route),
     serializeForEtag: read === undefined ? undefined : serializerOf(read),
   }
-  // What a request brings, as its route wants it.
-  const readyOf = (request: FastifyRequest, state: RequestState, tenant: Tenant): ReadyRequest => {
-    assertMediaType(route, request.body, request.headers['content-type'])
-    const query = request.query as Record<string, unknown>
-    const input = readInput(route, { params: request.params, query, body: request.body })
-    const { info, patience, signedIn } = state
-    const ifMatch = request.headers['if-match']
-    return { route, ...serializers, info, patience, ifMatch, input, tenant, signedIn }
-  }
   const run = (request: FastifyRequest, client: ServerResponse, state: RequestState) =>
     after(assertStillLetIn(deps, route, state), (tenant) => {
-      const ready = readyOf(request, state, tenant)
+      const input = inputOf(route, request)
       const turn = { tenant, route, client, patience: state.patience }
       return deps.limits.inTurn(turn, () =>
         // The turn may have been long in coming.
         after(assertStillLetIn(deps, route, state), (tenant) => {
-          const { signedIn } = state
-          return handleRoute(deps, { ...ready, tenant, signedIn })
+          const { info, patience, signedIn } = state
+          const ifMatch = request.headers['if-match']
+          const asked = { route, ...serializers, info, patience, ifMatch, input }
+          return handleRoute(deps, { ...asked, tenant, signedIn })
         }),
       )
     })
@@ -175,6 +178,11 @@ function addRoute(
       })
     },
   })
+}
+
+function inputOf(route: Route, { params, query, body, headers }: FastifyRequest): unknown {
+  assertMediaType(route, body, headers['content-type'])
+  return readInput(route, { params, query: query as Record<string, unknown>, body })
 }
 
 function sendReply(
