@@ -68,80 +68,112 @@ begin
 end
 $$;
 
+-- TRUNCATE of a table that announces.
+create function tenantry.announce_all() returns trigger
+language plpgsql set search_path = pg_catalog as $$
+begin
+  perform pg_notify('tenantry', '*');
+  return null;
+end
+$$;
+
+-- A row of a transaction that changes many, or of an update that moves a key: `kind:id` up to 100
+-- rows, `tenant:id` up to 100 tenants, then `*`. `tenant` is NULL where nothing but `*` is wider.
+-- It does no more than NOTIFY, which anybody may use.
+create function tenantry.announce_of_many(kind text, id uuid, tenant uuid) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  announced text := coalesce(current_setting('tenantry.tenants', true), '');
+begin
+  if length(current_setting('tenantry.rows')) <= 100 then
+    perform pg_notify('tenantry', kind || ':' || id);
+  elsif strpos(announced, tenant::text) > 0 then
+    perform pg_notify('tenantry', 'tenant:' || tenant);
+  elsif tenant is not null and length(announced) < 3600 then
+    perform set_config('tenantry.tenants', announced || tenant, true);
+    perform pg_notify('tenantry', 'tenant:' || tenant);
+  else
+    perform pg_notify('tenantry', '*');
+  end if;
+end
+$$;
+grant execute on function tenantry.announce_of_many(text, uuid, uuid)
+  to tenantry_app, tenantry_identity, tenantry_platform;
+
 -- Makes a control-plane table announce, on the channel "tenantry", what a cached answer may depend
--- on: `kind:id` with the id in `id_column`. Over 100 ids of one statement become `tenant:id`, over
+-- on: `kind:id` with the id in `id_column`. Over 100 rows of one transaction become `tenant:id`, over
 -- 100 tenants `*`. The rules that keep revocation live:
 --   * Ids only: whoever may LISTEN learns no name.
---   * ENABLE ALWAYS: session_replication_role = replica does not silence them. TRUNCATE is `*`.
---   * The functions run as who changed the rows, under FORCED row-level security, and therefore
---     read transition tables only.
+--   * ENABLE ALWAYS and FOR EACH ROW: neither session_replication_role = replica silences them nor
+--     logical replication, which fires no trigger of a statement. TRUNCATE is `*`.
+--   * The functions run as who changed the row, under FORCED row-level security: they read no table.
 --   * NOTIFY takes a lock of the whole cluster at COMMIT: what cannot alter a cached answer is not
 --     announced. An update is announced where one of `watched`, which holds the primary key,
 --     changed; an insert where `inserts`; `falling` where it became less; a delete unless `over`.
 --   * `hosts` goes with each new name of a tenant: cached answers that a host is nobody's.
+--   * The transaction counts in settings of its own: a dot for each row, the id of each tenant. Who
+--     sets them himself alters how wide the next announcement is, and never whether there is one.
+-- Every write pays for it: for one row these are three expressions. A query, a WHEN or a transition
+-- table would cost more than all of them, and so does `set search_path` of a function: names are
+-- qualified instead. PERFORM is a query, `:=` is not; `*=` looks up one operator for all columns.
 create function tenantry.announce_changes(
   relation regclass, kind text, id_column name, watched name[],
-  inserts boolean default false, falling name default null, over text default 'false'
+  inserts boolean default false, falling name default null, over text default null
 ) returns void
 language plpgsql set search_path = pg_catalog as $$
 declare
-  short_name text := (select relname from pg_class where oid = relation);
-  has_tenant boolean := exists (
+  function_name text := format('tenantry.%I', 'announce_' || (
+    select relname from pg_class where oid = relation));
+  has_wider boolean := kind <> 'tenant' and exists (
     select from pg_attribute where attrelid = relation and attname = 'tenant_id');
-  function_name text := format('tenantry.%I', 'announce_' || short_name);
-  columns text := (select string_agg(quote_ident(it), ', ' order by at)
-    from unnest(watched) with ordinality w(it, at));
-  id text := quote_ident(id_column);
-  wider text := case when has_tenant and kind <> 'tenant' then $q$'tenant:' || tenant_id$q$ else $q$'*'$q$ end;
-  fallen text := case when falling is null then '' else format(
-    'union all select %1$s from (select n.* from new_rows n join old_rows o using (tenant_id, id)
-       where n.%2$I < o.%2$I) less', columns, falling) end;
   event record;
 begin
   execute format($ddl$
-    create function %1$s() returns trigger language plpgsql set search_path = pg_catalog as $body$
+    create function %1$s() returns trigger language plpgsql as $body$
     declare
-      keys text[];
-      wider text[];
+      nothing pg_catalog.text;
     begin
-      if tg_op = 'TRUNCATE' then
-        keys := '{*}';
-      elsif tg_op = 'INSERT' then
-        keys := array(select distinct %3$L || %2$s from new_rows limit 101);
-        wider := array(select distinct %4$s from new_rows limit 101);
-      elsif tg_op = 'DELETE' then
-        keys := array(select distinct %3$L || %2$s from old_rows where not (%6$s) limit 101);
-        wider := array(select distinct %4$s from old_rows where not (%6$s) limit 101);
-      else
-        with changed as (
-          (select %5$s from old_rows except select %5$s from new_rows)
-          union all (select %5$s from new_rows except select %5$s from old_rows)
-          %7$s
-        )
-        select array(select distinct %3$L || %2$s from changed limit 101),
-          array(select distinct %4$s from changed limit 101)
-        into keys, wider;
+      -- A row that is not there has NULL in every column.
+      if row(%4$s)::pg_catalog.record operator(pg_catalog.*=) row(%5$s)::pg_catalog.record %6$s then
+        return null;
       end if;
-      if cardinality(keys) > 100 then keys := wider; end if;
-      if cardinality(keys) > 100 then keys := '{*}'; end if;
-      if cardinality(keys) > 0 and %8$L and tg_op <> 'DELETE' then keys := keys || 'hosts'::text; end if;
-      perform pg_notify('tenantry', it) from unnest(keys) it;
+      if pg_catalog.length(pg_catalog.set_config('tenantry.rows', pg_catalog.left(pg_catalog.concat(
+          pg_catalog.current_setting('tenantry.rows', true), '.'), 101), true)) operator(pg_catalog.>) 100
+        or %7$s
+      then
+        nothing := tenantry.announce_of_many(%2$L, coalesce(new.%3$I, old.%3$I), %8$s);
+        if %7$s then
+          nothing := tenantry.announce_of_many(%2$L, old.%3$I, %9$s);
+        end if;
+      else
+        nothing := pg_catalog.pg_notify('tenantry', pg_catalog.concat(%2$L, ':', coalesce(new.%3$I, old.%3$I)));
+      end if;
+      %10$s
       return null;
     end
     $body$
-    $ddl$, function_name, id, kind || ':', wider, columns, over, fallen, kind = 'tenant');
+    $ddl$, function_name, kind, id_column,
+    (select string_agg(format('old.%I', it), ', ') from unnest(watched) it),
+    (select string_agg(format('new.%I', it), ', ') from unnest(watched) it),
+    case when falling is null then '' else format('and new.%1$I operator(pg_catalog.>=) old.%1$I', falling) end
+      || case when over is null then '' else format(' or new.%I is null and (%s)', id_column, over) end,
+    format('new.%1$I operator(pg_catalog.<>) old.%1$I', id_column)
+      || case when has_wider then ' or new.tenant_id operator(pg_catalog.<>) old.tenant_id' else '' end,
+    case when has_wider then 'coalesce(new.tenant_id, old.tenant_id)' else 'null' end,
+    case when has_wider then 'old.tenant_id' else 'null' end,
+    case when kind <> 'tenant' then '' else format(
+      'if new.%I is not null then nothing := pg_catalog.pg_notify(''tenantry'', ''hosts''); end if;', id_column) end);
 
   for event in
     select * from (values
-      ('insert', 'referencing new table as new_rows', inserts),
-      ('update', 'referencing old table as old_rows new table as new_rows', true),
-      ('delete', 'referencing old table as old_rows', true),
-      ('truncate', '', true)) e(name, tables, wanted)
+      ('insert', 'row', function_name, inserts),
+      ('update', 'row', function_name, true),
+      ('delete', 'row', function_name, true),
+      ('truncate', 'statement', 'tenantry.announce_all', true)) e(name, each, run, wanted)
     where wanted
   loop
-    execute format(
-      'create trigger announce_%1$s after %1$s on %2$s %3$s for each statement execute function %4$s()',
-      event.name, relation, event.tables, function_name);
+    execute format('create trigger announce_%1$s after %1$s on %2$s for each %3$s execute function %4$s()',
+      event.name, relation, event.each, event.run);
     execute format('alter table %s enable always trigger announce_%s', relation, event.name);
   end loop;
 end

@@ -100,4 +100,5 @@ grant execute on function tenantry.take_attempts(jsonb) to tenantry_identity;
 -- longer than it would have. So is the removal of one that is over: its end was announced, or dated.
 select tenantry.announce_changes('tenantry.sessions', 'session', 'id',
   array['tenant_id', 'id', 'user_id', 'credentials_from', 'revoked_at', 'expires_at'],
-  falling => 'idle_expires_at', over => 'revoked_at is not null or expires_at < now()');
+  falling => 'idle_expires_at',
+  over => 'old.revoked_at is not null or old.expires_at operator(pg_catalog.<) pg_catalog.now()');
