@@ -101,8 +101,8 @@ grant execute on function tenantry.announce_of_many(text, uuid, uuid)
   to tenantry_app, tenantry_identity, tenantry_platform;
 
 -- Makes a control-plane table announce, on the channel "tenantry", what a cached answer may depend
--- on: `kind:id` with the id in `id_column`. Over 100 rows of one transaction become `tenant:id`, over
--- 100 tenants `*`. The rules that keep revocation live:
+-- on: `kind:id` with the id in `id_column`. After 100 rows of one transaction the rest is `tenant:id`,
+-- after 100 tenants `*`. The rules that keep revocation live:
 --   * Ids only: whoever may LISTEN learns no name.
 --   * ENABLE ALWAYS and FOR EACH ROW: neither session_replication_role = replica silences them nor
 --     logical replication, which fires no trigger of a statement. TRUNCATE is `*`.
