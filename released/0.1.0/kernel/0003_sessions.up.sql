@@ -76,13 +76,13 @@ language plpgsql set search_path = pg_catalog as $$
 declare
   keys text[] := array(select it ->> 'key' from jsonb_array_elements(budgets) it);
 begin
-  -- In the order of their keys: two who want the same rows never each wait for the other.
+  -- In the order of their keys: two who want the same rows never each wait for the other. A row whose
+  -- window is not over is locked here and not written.
   insert into tenantry.throttles as held (key, points, resets_at)
   select it ->> 'key', 0, now() + make_interval(secs => (it ->> 'seconds')::float8)
   from jsonb_array_elements(budgets) it order by 1
-  on conflict (key) do update set
-    points = case when held.resets_at <= now() then 0 else held.points end,
-    resets_at = case when held.resets_at <= now() then excluded.resets_at else held.resets_at end;
+  on conflict (key) do update set points = 0, resets_at = excluded.resets_at
+  where held.resets_at <= now();
 
   select place - 1, extract(epoch from held.resets_at - now()) into empty, seconds
   from jsonb_array_elements(budgets) with ordinality as wanted (it, place)

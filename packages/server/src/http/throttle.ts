@@ -21,8 +21,8 @@ export interface Budget extends Mark {
 
 /** An attempt that was taken from its budgets. */
 export interface Attempt {
-  /** Gives it back: it succeeded, and only failures count. */
-  giveBack(): Promise<void>
+  /** Gives it back: it succeeded, and only failures count. Remembers a mark with it, if given one. */
+  giveBack(remembering?: Mark): Promise<void>
 }
 
 /** Budgets that stand in for the usual ones where `mark` is remembered. */
@@ -58,8 +58,9 @@ export function createThrottle(doors: Doors, keys: KeyRing, enabled: boolean): T
     createHmac('sha256', key('throttle'))
       .update(JSON.stringify([name, ...subject]))
       .digest('base64url')
+  const rowOf = (mark: Mark): MarkRow => ({ key: keyOf(mark), seconds: mark.windowSeconds })
   const attemptOf = (budgets: Budget[]): Attempt => ({
-    giveBack: () => give(doors, budgets.map(keyOf)),
+    giveBack: (mark) => give(doors, budgets.map(keyOf), mark === undefined ? [] : [rowOf(mark)]),
   })
   return {
     async reserve(patience, budgets, instead) {
@@ -74,7 +75,7 @@ export function createThrottle(doors: Doors, keys: KeyRing, enabled: boolean): T
       const { empty } = await take(doors, keyOf, budgets)
       return empty === null ? attemptOf(budgets) : undefined
     },
-    remember: (mark) => remember(doors, keyOf(mark), mark.windowSeconds),
+    remember: (mark) => give(doors, [], [rowOf(mark)]),
     forget: (budgets) => forget(doors, budgets.map(keyOf)),
     async purge() {
       while ((await removeExpired(doors)) === PURGE_ROWS);
@@ -134,26 +135,25 @@ async function take(
   })
 }
 
-// Locked in the order in which they are taken.
-async function give(doors: Doors, keys: string[]): Promise<void> {
+interface MarkRow {
+  key: string
+  seconds: number
+}
+
+// Attempts are locked in the order in which they are taken.
+async function give(doors: Doors, attempts: string[], marks: MarkRow[]): Promise<void> {
   await doors.asIdentity((db) =>
     sql`
       with held as (
-        select key from tenantry.throttles where key = any (${keys}) order by key for update
+        select key from tenantry.throttles where key = any (${attempts}) order by key for update
+      ), given as (
+        update tenantry.throttles t set points = greatest(t.points - 1, 0)
+        from held where t.key = held.key
       )
-      update tenantry.throttles t set points = greatest(t.points - 1, 0)
-      from held where t.key = held.key`.execute(db),
-  )
-}
-
-async function remember(doors: Doors, key: string, seconds: number): Promise<void> {
-  const resets_at = sql<string>`now() + make_interval(secs => ${seconds})`
-  await doors.asIdentity((db) =>
-    db
-      .insertInto('tenantry.throttles')
-      .values({ key, points: 0, resets_at })
-      .onConflict((it) => it.column('key').doUpdateSet({ resets_at }))
-      .execute(),
+      insert into tenantry.throttles (key, points, resets_at)
+      select key, 0, now() + make_interval(secs => seconds)
+      from jsonb_to_recordset(${JSON.stringify(marks)}) as marks (key text, seconds float8)
+      on conflict (key) do update set resets_at = excluded.resets_at`.execute(db),
   )
 }
 

@@ -4,14 +4,21 @@ import { AppError } from '../../errors.ts'
 import { recordAudit } from '../../http/audit.ts'
 import { challenge } from '../../http/authenticate.ts'
 import type { Refusal } from '../../http/refusals.ts'
-import type { Attempt } from '../../http/throttle.ts'
+import type { Attempt, Mark } from '../../http/throttle.ts'
+import { newId } from '../../ids.ts'
 import { hashSecret, randomSecret } from '../../secrets.ts'
-import { openSession, type SessionTimes } from '../sessions/sessions.ts'
+import {
+  type NewSession,
+  type OpenedSession,
+  openSession,
+  type SessionTimes,
+} from '../sessions/sessions.ts'
 import { type Credentials, findCredentials, replaceHash } from '../users/users.ts'
 import type { AuthDeps } from './auth_deps.ts'
 import { knownAddress, signInBudgets } from './budgets.ts'
 
 const WRONG = 'credentials.wrong'
+const NO_MEMBER = 'member.none'
 const DAY_SECONDS = 86_400
 
 export interface SignInInput {
@@ -33,12 +40,12 @@ export async function signIn(
   // What is no e-mail is nobody's, and is counted like one.
   const key = emailKey(given.email) ?? given.email.trim().toLowerCase().slice(0, 320)
   const attempt = await reserve(deps, ctx, key)
-  const giveBack = () => deps.background.run('give back', attempt.giveBack)
+  const giveBack = (remembering?: Mark) =>
+    deps.background.run('give back', () => attempt.giveBack(remembering))
   try {
     const user = await authenticate(deps, ctx, key, given.password)
     const session = await openMemberSession(deps, ctx, user, wants)
-    giveBack()
-    deps.background.run('know address', () => deps.throttle.remember(knownAddress(ctx, key)))
+    giveBack(knownAddress(ctx, key))
     return session
   } catch (error) {
     // Only a wrong password costs an attempt: not our being busy, not a tenant one is no member of.
@@ -88,25 +95,46 @@ async function openMemberSession(
   wants: 'access' | 'refresh',
 ) {
   const jti = randomSecret()
-  const doors = deps.doors.within(ctx.patience)
-  const opened = await doors.inTenant(ctx.tenant.id, async (db) => {
-    const session = await openSession(db, ctx.request, {
-      userId: user.id,
-      credentialsFrom: user.credentials_from,
-      times: sessionTimes(deps, wants),
-      ...(wants === 'refresh' ? { refreshHash: hashSecret(jti) } : {}),
-    })
-    if (session === undefined) return undefined
-    const action = 'auth.signed_in'
-    const by = { actor_id: user.id, session_id: session.id }
-    await recordAudit(db, ctx.request, { action, entity: 'sessions', entity_id: session.id, ...by })
-    return session
-  })
-  if (opened === undefined) {
-    deps.refusals.note(ctx.tenant.id, ctx.request, refusal('membership', user.id))
-    throw new AppError('forbidden', 'member.none', 'User does not belong to this tenant')
+  const session = {
+    id: newId(),
+    userId: user.id,
+    credentialsFrom: user.credentials_from,
+    times: sessionTimes(deps, wants),
+    ...(wants === 'refresh' ? { refreshHash: hashSecret(jti) } : {}),
   }
-  return { userId: user.id, jti, ...opened }
+  try {
+    const opened = await openAudited(deps, ctx, session)
+    return { id: session.id, userId: user.id, jti, ...opened }
+  } catch (error) {
+    if (error instanceof AppError && error.code === NO_MEMBER) {
+      deps.refusals.note(ctx.tenant.id, ctx.request, refusal('membership', user.id))
+    }
+    throw error
+  }
+}
+
+function openAudited(
+  deps: AuthDeps,
+  { tenant, request, patience }: PublicContext,
+  session: NewSession,
+): Promise<OpenedSession> {
+  return deps.doors.within(patience).inTenant(tenant.id, async (db) => {
+    // In one flush: neither waits for the other's answer, and without a session both are taken back.
+    const [opened] = await Promise.all([
+      openSession(db, request, session),
+      recordAudit(db, request, {
+        action: 'auth.signed_in',
+        entity: 'sessions',
+        entity_id: session.id,
+        actor_id: session.userId,
+        session_id: session.id,
+      }),
+    ])
+    if (opened === undefined) {
+      throw new AppError('forbidden', NO_MEMBER, 'User does not belong to this tenant')
+    }
+    return opened
+  })
 }
 
 // A session that no refresh token prolongs ends with its one access token.

@@ -2,7 +2,6 @@ import { type Kysely, sql } from 'kysely'
 import type { RequestInfo } from '../../context.ts'
 import { sessionIsLive } from '../../db/live_session.ts'
 import type { KernelTables } from '../../db/tables.ts'
-import { newId } from '../../ids.ts'
 import { heldRoles } from '../../rights.ts'
 
 // Locks are taken downwards, member, then session, then refresh token, which is how the cascade of
@@ -18,6 +17,7 @@ export interface SessionTimes {
 const MAX_SESSIONS = 1_000
 
 export interface NewSession {
+  id: string
   userId: string
   /** users.sessions_valid_from as the credential check saw it, in PostgreSQL's own text. */
   credentialsFrom: string
@@ -27,7 +27,6 @@ export interface NewSession {
 }
 
 export interface OpenedSession {
-  id: string
   roles: string[]
   /** Of the refresh token's row. */
   createdAt: string
@@ -36,79 +35,58 @@ export interface OpenedSession {
 
 /**
  * Opens a session for a member, in the tenant's transaction, and removes what is beyond the most that
- * one may have. Undefined where the user is no active
- * member of this tenant.
+ * one may have. Undefined where the user is no active member of this tenant. `id` is the session's,
+ * made by the caller.
  */
 export async function openSession(
   db: Kysely<KernelTables>,
   request: RequestInfo,
-  session: NewSession,
+  { id, userId, credentialsFrom, times, refreshHash }: NewSession,
 ): Promise<OpenedSession | undefined> {
-  const member = await db
-    .selectFrom('tenantry.members as m')
-    .select(heldRoles('m.user_id'))
-    .where('m.user_id', '=', session.userId)
-    .where('m.is_active', '=', true)
-    // A membership that is switched off or ended beside this waits, and then finds the session.
-    .forShare('m')
-    .executeTakeFirst()
-  if (member === undefined) return undefined
-  await removeSurplus(db, session.userId)
-  const id = newId()
-  const { idle_expires_at, created_at } = await insertSession(db, request, id, session)
-  if (session.refreshHash !== undefined) {
-    await db
-      .insertInto('tenantry.refresh_tokens')
-      .values({
-        hash: session.refreshHash,
-        session_id: id,
-        created_at: sql<string>`now()`,
-        expires_at: idle_expires_at,
-      })
-      .execute()
-  }
-  return { id, roles: member.roles, createdAt: created_at, refreshExpiresAt: idle_expires_at }
+  const idle = Math.min(times.idleSeconds, times.maxSeconds)
+  // One statement, one round trip. What stands on `member` begins when that is locked: a membership
+  // that is switched off or ended beside this waits, and then finds the session.
+  const { rows } = await sql<OpenedSession>`
+    with member as (
+      select m.user_id, ${rolesOfMember} from tenantry.members m
+      where m.user_id = ${userId} and m.is_active
+      for share of m
+    ), ${surplus}, opened as (
+      insert into tenantry.sessions
+        (id, user_id, user_agent, address, credentials_from, idle_expires_at, expires_at)
+      select ${id}, user_id, ${request.userAgent}, ${request.address},
+        ${credentialsFrom}::timestamptz, ${inSeconds(idle)}, ${inSeconds(times.maxSeconds)}
+      from member
+      returning id, created_at, idle_expires_at
+    ), token as (
+      insert into tenantry.refresh_tokens (hash, session_id, expires_at)
+      select given.hash, opened.id, opened.idle_expires_at
+      from opened, (select ${refreshHash ?? null}::bytea as hash) as given
+      where given.hash is not null
+    )
+    select member.roles, opened.created_at as "createdAt",
+      opened.idle_expires_at as "refreshExpiresAt"
+    from member, opened`.execute(db)
+  return rows[0]
 }
+
+const [rolesOfMember] = heldRoles('m.user_id')
 
 // Each sign-in clears up behind the ones before it, so that nothing has to sweep all tenants. Until
 // then their tokens are kept, to know a stolen one. Two at once leave each other what they hold. All
 // sessions of a member are ended by one statement, which somebody with a million would make too long.
-async function removeSurplus(db: Kysely<KernelTables>, userId: string): Promise<void> {
-  const sessions = db.selectFrom('tenantry.sessions').select('id').where('user_id', '=', userId)
-  // Ids sort by time.
-  const oldest = sessions.orderBy('id', 'desc').offset(MAX_SESSIONS - 1)
-  await db
-    .deleteFrom('tenantry.sessions')
-    .where('id', 'in', () =>
-      sessions
-        .where((it) => it.or([it('expires_at', '<', sql<string>`now()`), it('id', 'in', oldest)]))
-        .forUpdate()
-        .skipLocked(),
-    )
-    .execute()
-}
-
-function insertSession(
-  db: Kysely<KernelTables>,
-  request: RequestInfo,
-  id: string,
-  { userId, credentialsFrom, times }: NewSession,
-) {
-  const idle = Math.min(times.idleSeconds, times.maxSeconds)
-  return db
-    .insertInto('tenantry.sessions')
-    .values({
-      id,
-      user_id: userId,
-      user_agent: request.userAgent,
-      address: request.address,
-      credentials_from: sql<string>`${credentialsFrom}::timestamptz`,
-      idle_expires_at: inSeconds(idle),
-      expires_at: inSeconds(times.maxSeconds),
-    })
-    .returning(['created_at', 'idle_expires_at'])
-    .executeTakeFirstOrThrow()
-}
+// Ids sort by time.
+const surplus = sql`surplus as (
+  delete from tenantry.sessions where id in (
+    select s.id from tenantry.sessions s
+    where s.user_id = (select user_id from member) and (s.expires_at < now() or s.id in (
+      select newer.id from tenantry.sessions newer
+      where newer.user_id = (select user_id from member)
+      order by newer.id desc offset ${sql.lit(MAX_SESSIONS - 1)}
+    ))
+    for update skip locked
+  )
+)`
 
 function inSeconds(seconds: number) {
   // Whole seconds, as a JWT can say: the token's row and its claims must agree.
