@@ -1,6 +1,10 @@
+import { sql } from 'kysely'
 import { afterEach, expect, test, vi } from 'vitest'
 import { app } from '../../../../starter/src/app.ts'
+import { Patience } from '../patience.ts'
+import { keyRing } from '../secrets.ts'
 import { startTestApp } from '../testing.ts'
+import { createThrottle } from './throttle.ts'
 
 afterEach(() => {
   vi.useRealTimers()
@@ -28,5 +32,34 @@ test('what is over is removed each minute, however much it is, and nothing else 
     db.selectFrom('tenantry.throttles').select('key').where('key', 'like', '%over%').execute(),
   )
   expect(left).toEqual([{ key: 'not-over'.padEnd(43, '_') }])
+  await api.close()
+})
+
+test('a budget is full again when its window is over, and its window begins anew', async () => {
+  const api = await startTestApp(app)
+  const throttle = createThrottle(api.doors, keyRing('the secret of this test alone'), true)
+  const budget = { name: 'signin', subject: ['ann'], limit: 2, windowSeconds: 600 }
+  const take = () => throttle.reserve(new Patience(5_000), [budget])
+  await take()
+  await take()
+  await expect(take()).rejects.toMatchObject({ kind: 'rate_limited' })
+  const full = await api.doors.asIdentity((db) =>
+    db
+      .updateTable('tenantry.throttles')
+      .set({ resets_at: sql<string>`now()` })
+      .where('points', '=', 2)
+      .returning('key')
+      .executeTakeFirstOrThrow(),
+  )
+  await take()
+  const { points, ahead } = await api.doors.asIdentity((db) =>
+    db
+      .selectFrom('tenantry.throttles')
+      .select(['points', sql<number>`extract(epoch from resets_at - now())::integer`.as('ahead')])
+      .where('key', '=', full.key)
+      .executeTakeFirstOrThrow(),
+  )
+  expect(points).toBe(1)
+  expect(ahead).toBeGreaterThan(500)
   await api.close()
 })

@@ -73,6 +73,10 @@ describe('POST /api/auth/token', () => {
     expect([wrong.status, wrong.json.detail]).toEqual([401, 'Invalid credentials'])
     const right = await token(other, { username: user.email, password: user.password })
     expect([right.status, right.json.detail]).toEqual([403, 'User does not belong to this tenant'])
+    const left = await api.doors.inTenant(other.id, (db) =>
+      db.selectFrom('tenantry.audit_logs').select('action').execute(),
+    )
+    expect(left.map((it) => it.action)).not.toContain('auth.signed_in')
   })
 
   test('an inactive membership is none', async () => {
