@@ -44,17 +44,17 @@ export async function openSessions(
       select o.*, t.subdomain from opened o join tenantry.tenants t on t.id = o.tenant_id`)
     return opened.rows
   })
-  return Promise.all(rows.map(signer(secret)))
+  return rows.map(signer(secret))
 }
 
-function signer(secret: string): (row: Row) => Promise<Session> {
+function signer(secret: string): (row: Row) => Session {
   const keys = keyRing(secret, undefined)
   const tokens = createTokens(keys, { algorithm: 'HS256', accessMinutes: 60 })
-  return async ({ id, tenant_id, user_id, subdomain }) => {
+  return ({ id, tenant_id, user_id, subdomain }) => {
     const host = `${subdomain}.app.test`
     const issuer = `https://${host}`
     const limits = { rate: null, concurrency: null }
-    const token = await tokens.issueAccess(
+    const token = tokens.issueAccess(
       { id: tenant_id, name: '', subdomain, origin: issuer, issuer, limits },
       { userId: user_id, sessionId: id, roles: [], jti: randomBytes(16).toString('base64url') },
     )

@@ -58,18 +58,26 @@ async function refreshVerdict(token: string, on: Tenant) {
 
 const accepted = { tenantId: tenant.id, sessionId: claims.sid, userId: claims.sub }
 
+test.each(['HS256', 'HS384', 'HS512'] as const)(
+  'a token is what jose makes of it (%s)',
+  async (algorithm) => {
+    const issued = createTokens(ring, { ...settings, algorithm }).issueAccess(tenant, subject)
+    expect(issued).toBe(await sign(claims, { alg: algorithm }))
+  },
+)
+
 describe('an access token', () => {
   test('verifies on its tenant, and is foreign on another (TEN-5)', async () => {
-    const token = await tokens.issueAccess(tenant, subject)
+    const token = tokens.issueAccess(tenant, subject)
     expect(await verdict(token, tenant)).toMatchObject(accepted)
     expect(await verdict(token, other)).toBe('foreign')
     expect(await verdict(await sign(claims), tenant)).toMatchObject(accepted)
   })
 
   test('is never a refresh token, nor the other way round (JWT-1)', async () => {
-    const access = await tokens.issueAccess(tenant, subject)
+    const access = tokens.issueAccess(tenant, subject)
     const times = { createdAt: '2026-02-28T23:59:59Z', expiresAt: '2026-03-10T00:00:00Z' }
-    const refresh = await tokens.issueRefresh(tenant, { ...subject, ...times })
+    const refresh = tokens.issueRefresh(tenant, { ...subject, ...times })
     expect(await refreshVerdict(refresh, tenant)).toMatchObject({ jti: 'jti-1' })
     expect(await refreshVerdict(refresh, other)).toBe('foreign')
     expect(await refreshVerdict(access, tenant)).toBeUndefined()
@@ -118,7 +126,7 @@ describe('an access token', () => {
   })
 
   test('ends when it says, by the clock of the moment (JWT-3, JWT-6)', async () => {
-    const token = await tokens.issueAccess(tenant, subject)
+    const token = tokens.issueAccess(tenant, subject)
     expect(await verdict(token, tenant)).toMatchObject({ expiresAt: seconds + 900 })
     vi.setSystemTime(now + 904_000)
     expect(await verdict(token, tenant)).toMatchObject(accepted)
@@ -134,7 +142,7 @@ describe('an access token', () => {
   })
 
   test('has one spelling (JWT-7)', async () => {
-    const token = await tokens.issueAccess(tenant, subject)
+    const token = tokens.issueAccess(tenant, subject)
     const last = token.at(-1) ?? ''
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
     const others = [
@@ -151,7 +159,7 @@ describe('an access token', () => {
   })
 
   test('of which a part is missing is refused, wherever it ends (JWT-7)', async () => {
-    const token = await tokens.issueAccess(tenant, subject)
+    const token = tokens.issueAccess(tenant, subject)
     const results = await Promise.all(
       Array.from(token, (_, at) => verdict(token.slice(0, at), tenant)),
     )
@@ -162,7 +170,7 @@ describe('an access token', () => {
 // Its times are the database's, and so is the word on whether it still lives.
 test('a refresh token is one at a server whose clock is behind', async () => {
   const times = { createdAt: '2026-03-01T00:10:00Z', expiresAt: '2026-03-10T00:00:00Z' }
-  const token = await tokens.issueRefresh(tenant, { ...subject, ...times })
+  const token = tokens.issueRefresh(tenant, { ...subject, ...times })
   expect(await refreshVerdict(token, tenant)).toMatchObject({ jti: 'jti-1' })
 })
 
@@ -171,10 +179,7 @@ describe('keys (JWT-4)', () => {
     const next = 'NGd0Yp0H8gc2Dnu4fYbFQYQ2Ae7SkN5l'
     const rotated = createTokens(keyRing(next, secret), settings)
     const finished = createTokens(keyRing(next), settings)
-    const [old, fresh] = [
-      await tokens.issueAccess(tenant, subject),
-      await rotated.issueAccess(tenant, subject),
-    ]
+    const [old, fresh] = [tokens.issueAccess(tenant, subject), rotated.issueAccess(tenant, subject)]
     expect(await verdict(old, tenant, rotated)).toMatchObject(accepted)
     expect(await verdict(old, tenant, finished)).toBeUndefined()
     expect(await verdict(fresh, tenant, finished)).toMatchObject(accepted)
@@ -202,7 +207,7 @@ describe('keys (JWT-4)', () => {
     '%s takes no token of another algorithm',
     async (algorithm) => {
       const strong = createTokens(ring, { ...settings, algorithm })
-      const token = await strong.issueAccess(tenant, subject)
+      const token = strong.issueAccess(tenant, subject)
       expect(await verdict(token, tenant, strong)).toMatchObject(accepted)
       expect(await verdict(token, tenant)).toBeUndefined()
       expect(await verdict(await sign(claims), tenant, strong)).toBeUndefined()

@@ -172,10 +172,10 @@ test('tokens that are nobody’s or over ask the database nothing, and none of t
       { ...about, origin: issuer, issuer },
       { userId, sessionId: randomUUID(), roles: [], jti: randomUUID() },
     )
-  const forged = async () => (await expired()).replace(/[^.]+$/, randomUUID().replaceAll('-', ''))
-  const random = async () => randomUUID()
-  const ask = async (make: () => Promise<string>) => {
-    const headers = { authorization: `Bearer ${await make()}` }
+  const forged = () => expired().replace(/[^.]+$/, randomUUID().replaceAll('-', ''))
+  const random = () => randomUUID()
+  const ask = async (make: () => string) => {
+    const headers = { authorization: `Bearer ${make()}` }
     return (await tenant.send({ path: '/api/projects', headers })).status
   }
   expect(await ask(random)).toBe(401)

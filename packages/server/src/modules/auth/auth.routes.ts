@@ -111,7 +111,7 @@ const me = get('/api/auth/me', {
 async function grantAccess(deps: ResetDeps, ctx: PublicContext, given: SignInInput) {
   const { userId, id: sessionId, roles, jti } = await signIn(deps, ctx, given, 'access')
   return {
-    access_token: await deps.tokens.issueAccess(ctx.tenant, { userId, sessionId, roles, jti }),
+    access_token: deps.tokens.issueAccess(ctx.tenant, { userId, sessionId, roles, jti }),
     ...tokenKind(deps),
     roles,
     tenant: ctx.tenant.subdomain,
@@ -121,7 +121,7 @@ async function grantAccess(deps: ResetDeps, ctx: PublicContext, given: SignInInp
 async function grantSession(deps: ResetDeps, ctx: PublicContext, given: SignInInput) {
   const opened = await signIn(deps, ctx, given, 'refresh')
   const { roles } = opened
-  const pair = await tokenPair(deps, ctx, {
+  const pair = tokenPair(deps, ctx, {
     ...opened,
     sessionId: opened.id,
     expiresAt: opened.refreshExpiresAt,
@@ -150,10 +150,10 @@ interface PairSubject {
   expiresAt: string
 }
 
-async function tokenPair(deps: ResetDeps, { tenant }: PublicContext, subject: PairSubject) {
+function tokenPair(deps: ResetDeps, { tenant }: PublicContext, subject: PairSubject) {
   return {
-    access_token: await deps.tokens.issueAccess(tenant, { ...subject, jti: newId() }),
-    refresh_token: await deps.tokens.issueRefresh(tenant, subject),
+    access_token: deps.tokens.issueAccess(tenant, { ...subject, jti: newId() }),
+    refresh_token: deps.tokens.issueRefresh(tenant, subject),
     ...tokenKind(deps),
   }
 }
