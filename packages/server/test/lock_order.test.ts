@@ -79,6 +79,28 @@ test('a refresh that waits for its session holds nothing of its token meanwhile 
   })
 })
 
+test('a sign-in beside the end of a membership waits, and then opens nothing (POOL-6, SESS-4)', async () => {
+  const tenant = await api.makeTenant()
+  const { id, email, password } = await tenant.makeUser()
+  await asRole('platform', async (client) => {
+    const sessions = 'select id from tenantry.sessions where user_id = $1'
+    await client.query('update tenantry.sessions set expires_at = now() where user_id = $1', [id])
+    const before = await client.query(sessions, [id])
+    expect(before.rows).toHaveLength(1)
+    await client.query('begin')
+    await client.query('update tenantry.members set is_active = false where user_id = $1', [id])
+    const body = { email, password }
+    const signedIn = tenant.send({ method: 'POST', path: '/api/auth/login', body })
+    await untilBlocking(client)
+    // Sessions that are over, which it removes, it locks after the membership and not before.
+    const free = await client.query(`${sessions} for update nowait`, [id])
+    expect(free.rows).toEqual(before.rows)
+    await client.query('commit')
+    expect((await signedIn).status).toBe(403)
+    expect((await client.query(sessions, [id])).rows).toEqual(before.rows)
+  })
+})
+
 test('links asked for beside the use of one are a success or a refusal (POOL-6, AUTHN-7)', async () => {
   const tenant = await api.makeTenant()
   const { id, subdomain } = tenant
