@@ -134,8 +134,7 @@ function importedKeys(algorithm: Algorithm): KeyOf {
   return (keys, kind) => {
     const name = `${keys.kid} ${kind}`
     const key =
-      known.get(name) ??
-      crypto.subtle.importKey('raw', keys.key(kind), hmac, false, ['verify'])
+      known.get(name) ?? crypto.subtle.importKey('raw', keys.key(kind), hmac, false, ['verify'])
     known.set(name, key)
     return key
   }

@@ -1,24 +1,16 @@
 import type { Compilable, Kysely } from 'kysely'
-import type { Actor, AuditNote, PublicContext, RequestInfo, Tenant } from '../context.ts'
+import type { Actor, AuditNote, PublicContext } from '../context.ts'
 import type { KernelTables } from '../db/tables.ts'
 import type { Doors, Writing } from '../db/tenancy.ts'
 import { after, type MaybePromise } from '../maybe_promise.ts'
-import type { Patience } from '../patience.ts'
 import type { Policy } from '../policy.ts'
 import type { KeyRing } from '../secrets.ts'
-import type { AccessClaims } from '../tokens.ts'
 import { auditInsert, byActor } from './audit.ts'
 import { findActor, unauthenticated } from './authenticate.ts'
 import { authorize } from './authorize.ts'
 import { HandlerContext } from './handler_context.ts'
-import type { Serializer } from './reply.ts'
+import type { ReadyRequest, SignedIn } from './ready_request.ts'
 import type { Route } from './route.ts'
-
-/** Who sent a request, and by which token. */
-export interface SignedIn {
-  actor: Actor
-  claims: AccessClaims
-}
 
 /** What running a route gives: its result, and the bytes of the reply where it has a body. */
 export interface Handled {
@@ -34,21 +26,6 @@ export interface HandleDeps {
 }
 
 const MAX_ENTITY_ID = 128
-
-/** A request that may run its route: validated, and signed in unless the route is public. */
-export interface ReadyRequest {
-  route: Route
-  serialize: Serializer | undefined
-  /** Of the GET on the same path: its bytes are what an etag was made from. */
-  serializeForEtag: Serializer | undefined
-  tenant: Tenant
-  /** Absent on public routes. */
-  signedIn: SignedIn | undefined
-  info: RequestInfo
-  patience: Patience
-  ifMatch: string | undefined
-  input: unknown
-}
 
 /** Runs a route. Signed-in routes run in their tenant's transaction, together with their audit row. */
 export function handleRoute(deps: HandleDeps, ready: ReadyRequest): MaybePromise<Handled> {

@@ -5,8 +5,8 @@ import type { UnitOfWork } from '../db/transaction.ts'
 import type { Patience } from '../patience.ts'
 import type { KeyRing } from '../secrets.ts'
 import { cursorsFor } from './cursor.ts'
-import type { ReadyRequest } from './handle.ts'
 import { IfMatch } from './if_match.ts'
+import type { ReadyRequest } from './ready_request.ts'
 
 /**
  * What the handler of one signed-in request is given. Most handlers use little of it, so each part is

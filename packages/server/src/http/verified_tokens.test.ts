@@ -17,7 +17,7 @@ const tenant = {
   limits: { rate: null, concurrency: null },
 }
 
-function issue(): Promise<string> {
+function issue(): string {
   const subject = { userId: randomUUID(), sessionId: randomUUID(), roles: [], jti: randomUUID() }
   return ours.issueAccess(tenant, subject)
 }
@@ -30,7 +30,7 @@ async function claimsOf(verified: ReturnType<typeof createVerifiedTokens>, token
 
 test('a token is verified once, and from then on is its claims at once', async () => {
   const verified = createVerifiedTokens(ours, 10)
-  const token = await issue()
+  const token = issue()
   const claims = await claimsOf(verified, token)
   expect(verified.verifyAccess(token)).toBe(claims)
   expect(verified).toMatchObject({ size: 1, counts: { hits: 1, misses: 1 } })
@@ -48,7 +48,7 @@ test('however often a token comes it is the same claims, of whichever of many it
 
 test('a token that is in use is not the one that makes room for others', async () => {
   const verified = createVerifiedTokens(ours, 3)
-  const token = await issue()
+  const token = issue()
   const claims = await claimsOf(verified, token)
   for (let turn = 0; turn < 10; turn++) {
     expect(verified.verifyAccess(token)).toBe(claims)
@@ -62,7 +62,7 @@ test.each([0, 1, 2])(
   'with the signature of a remembered token no other text is known, whatever character differs, after %i more uses (JWT-6)',
   async (uses) => {
     const verified = createVerifiedTokens(ours, 10)
-    const token = await issue()
+    const token = issue()
     for (let use = 0; use <= uses; use++) await claimsOf(verified, token)
     const changed = (at: number) => (token[at] === 'A' ? 'B' : 'A')
     for (let at = 0; at < token.length; at++) {

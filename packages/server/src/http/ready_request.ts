@@ -1,0 +1,26 @@
+import type { Actor, RequestInfo, Tenant } from '../context.ts'
+import type { Patience } from '../patience.ts'
+import type { AccessClaims } from '../tokens.ts'
+import type { Serializer } from './reply.ts'
+import type { Route } from './route.ts'
+
+/** Who sent a request, and by which token. */
+export interface SignedIn {
+  actor: Actor
+  claims: AccessClaims
+}
+
+/** A request that may run its route: validated, and signed in unless the route is public. */
+export interface ReadyRequest {
+  route: Route
+  serialize: Serializer | undefined
+  /** Of the GET on the same path: its bytes are what an etag was made from. */
+  serializeForEtag: Serializer | undefined
+  tenant: Tenant
+  /** Absent on public routes. */
+  signedIn: SignedIn | undefined
+  info: RequestInfo
+  patience: Patience
+  ifMatch: string | undefined
+  input: unknown
+}
