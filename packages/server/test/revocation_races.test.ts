@@ -165,16 +165,19 @@ test('a write whose tenant was suspended while it waited its turn is refused (TE
   const user = await tenant.makeUser({ roles: ['admin_tenant'] })
   const write = (name: string) =>
     tenant.send({ method: 'POST', path: '/api/projects', user, body: { name } })
-  const { position } = node.feed.announcements
   const replies = await asAdmin(async (client) => {
     await client.query('begin')
     await client.query('insert into projects (tenant_id, id, name) values ($1, $1, $2)', [
       tenant.id,
       'held',
     ])
-    const [first, second] = [write('held'), write('waiting')]
+    const first = write('held')
     await expect.poll(() => node.running.figures().actors.misses).toBeGreaterThan(0)
     await sleep(200)
+    const second = write('waiting')
+    await sleep(200)
+    // By now it has heard that the tenant is new.
+    const { position } = node.feed.announcements
     await runByHand("update tenantry.tenants set status = 'suspended' where id = $1", tenant.id)
     await announced(node, tenant.id, position)
     await client.query('rollback')

@@ -37,6 +37,12 @@ export function lostToAnother(error: unknown): boolean {
   return isDatabaseError(cause) && LOST.test(cause.code)
 }
 
+/** Was a write refused for its transaction's sake, and not for its own? */
+export function isRefusedWrite(error: unknown): boolean {
+  const cause = error instanceof AppError ? error.cause : error
+  return isDatabaseError(cause) && cause.code === '25006'
+}
+
 /** Was this error reported by PostgreSQL itself (and not by the connection to it)? */
 export function isDatabaseError(error: unknown): error is Error & DatabaseError {
   return (

@@ -201,7 +201,7 @@ describe.concurrent('embedded PostgreSQL', { timeout: 60_000 }, () => {
       existsSync(join(dataDir, 'postgres'))
         ? readdirSync(join(dataDir, 'postgres')).filter((name) => name.startsWith('initdb-'))
         : []
-    await expect.poll(drafts, { interval: 5 }).toHaveLength(1)
+    await expect.poll(drafts, { interval: 5, timeout: 20_000 }).toHaveLength(1)
     await sleep(100)
     await owner.kill()
     await interrupted

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type pg from 'pg'
 import { type BorrowedClient, borrow } from './borrowed_client.ts'
+import { isRefusedWrite } from './database_error.ts'
 import { boundKysely, type Statement } from './dialect.ts'
 import { type Opening, promptly, type UnitOfWork } from './transaction.ts'
 import { recorded } from './transaction_span.ts'
@@ -44,7 +45,7 @@ export class Reading<Database> implements UnitOfWork<Database> {
     const client = await this.#client
     const begin = { text: 'BEGIN READ ONLY', ...promptly(patience) }
     const batch = [begin, setup, statement, { text: 'COMMIT' }]
-    return client.runBatch(batch, batch.indexOf(statement))
+    return client.runBatch(batch, batch.indexOf(statement)).catch(refuse)
   }
 
   /** Gives the connection back. There is nothing to keep or to take back. */
@@ -56,4 +57,12 @@ export class Reading<Database> implements UnitOfWork<Database> {
     const work = { pool, startedAt: this.#openedAt, statements: this.#statements, outcome }
     await recorded(work, async () => client.giveBack())
   }
+}
+
+// Of a server that takes no writes at all this would be a 503; here it is the app's fault.
+function refuse(error: unknown): never {
+  if (!isRefusedWrite(error)) throw error
+  throw new Error('a GET only reads, and its handler tried to write: make it a POST', {
+    cause: error,
+  })
 }
