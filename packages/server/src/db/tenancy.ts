@@ -1,4 +1,4 @@
-import type { Compilable, Kysely } from 'kysely'
+import type { CompiledQuery, Kysely } from 'kysely'
 import type pg from 'pg'
 import { newId } from '../ids.ts'
 import type { MaybePromise } from '../maybe_promise.ts'
@@ -19,7 +19,7 @@ export interface DoorPools {
 /** The way to the data of one request that may change it. */
 export interface Writing extends Pick<UnitOfWork<KernelTables>, 'db'> {
   /** Takes a statement that is sent together with COMMIT: nobody needs its answer before. */
-  runAtEnd(query: Compilable): void
+  runAtEnd(query: CompiledQuery): void
 }
 
 /**

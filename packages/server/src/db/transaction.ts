@@ -1,4 +1,4 @@
-import type { Compilable, Kysely } from 'kysely'
+import type { CompiledQuery, Kysely } from 'kysely'
 import type pg from 'pg'
 import { unavailable } from '../errors.ts'
 import type { Patience } from '../patience.ts'
@@ -83,8 +83,8 @@ export class LazyTransaction<Database> implements UnitOfWork<Database> {
   }
 
   /** Takes a statement that is sent together with COMMIT: nobody needs its answer before. */
-  runAtEnd(query: Compilable): void {
-    this.#last = statementOf(query.compile(), this.#settings.named)
+  runAtEnd(query: CompiledQuery): void {
+    this.#last = statementOf(query, this.#settings.named)
   }
 
   /** Ends with COMMIT when `work` succeeded and ROLLBACK when it did not; nothing if never opened. */

@@ -1,5 +1,6 @@
-import type { Kysely } from 'kysely'
+import type { CompiledQuery, Kysely } from 'kysely'
 import type { Actor, AuditNote, RequestInfo } from '../context.ts'
+import { fixedQuery } from '../db/fixed_query.ts'
 import type { KernelTables } from '../db/tables.ts'
 import { newId } from '../ids.ts'
 
@@ -19,14 +20,17 @@ export async function recordAudit(
   request: RequestInfo,
   entry: AuditEntry,
 ): Promise<void> {
-  await auditInsert(db, request, entry).execute()
+  await db.executeQuery(auditInsert(db, request, entry))
 }
 
 /** The statement that writes an audit row. */
-export function auditInsert(db: Kysely<KernelTables>, request: RequestInfo, entry: AuditEntry) {
-  return db.insertInto('tenantry.audit_logs').values({
+export function auditInsert(
+  db: Kysely<KernelTables>,
+  request: RequestInfo,
+  entry: AuditEntry,
+): CompiledQuery {
+  const row = {
     id: newId(),
-    ...(entry.tenant_id === undefined ? {} : { tenant_id: entry.tenant_id }),
     action: entry.action,
     entity: entry.entity ?? '',
     entity_id: entry.entity_id ?? '',
@@ -35,8 +39,23 @@ export function auditInsert(db: Kysely<KernelTables>, request: RequestInfo, entr
     meta: JSON.stringify(entry.meta ?? {}),
     request_id: request.id,
     address: request.address,
-  })
+  }
+  const { tenant_id } = entry
+  return tenant_id === undefined
+    ? insertRow(db, row)
+    : db
+        .insertInto('tenantry.audit_logs')
+        .values({ ...row, tenant_id })
+        .compile()
 }
+
+type Row = Record<
+  'id' | 'action' | 'entity' | 'entity_id' | 'meta' | 'request_id' | 'address',
+  string
+> &
+  Record<'actor_id' | 'session_id', string | null>
+
+const insertRow = fixedQuery((db, row: Row) => db.insertInto('tenantry.audit_logs').values(row))
 
 /** The actor's part of an audit entry. */
 export function byActor(actor: Actor): Pick<AuditEntry, 'actor_id' | 'session_id'> {

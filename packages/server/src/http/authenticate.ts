@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { Actor } from '../context.ts'
+import { fixedQuery } from '../db/fixed_query.ts'
 import { sessionIsLive } from '../db/live_session.ts'
 import type { KernelTables } from '../db/tables.ts'
 import { AppError } from '../errors.ts'
@@ -52,15 +53,8 @@ export async function findSnapshot(
   policy: Policy,
   { sessionId, userId }: AccessClaims,
 ): Promise<Snapshot | undefined> {
-  const row = await db
-    .selectFrom('tenantry.sessions as s')
-    .innerJoin('tenantry.members as m', 'm.user_id', 's.user_id')
-    .innerJoin('tenantry.users as u', 'u.id', 's.user_id')
-    .select(['u.id', 'u.email', 'u.full_name', roleIds, liveSeconds, ...heldRoles('s.user_id')])
-    .where('s.id', '=', sessionId)
-    .where('s.user_id', '=', userId)
-    .where(sessionIsLive)
-    .executeTakeFirst()
+  const { rows } = await db.executeQuery(standing(db, { sessionId, userId }))
+  const [row] = rows
   if (row === undefined) return undefined
   const { id, email, full_name, role_ids, live_seconds, ...held } = row
   const permissions = permissionsOf(policy, held)
@@ -87,3 +81,14 @@ const roleIds = sql<string[]>`array(
 const liveSeconds = sql<number>`
   extract(epoch from least(s.idle_expires_at, s.expires_at) - now())::float8
 `.as('live_seconds')
+
+const standing = fixedQuery((db, { sessionId, userId }: { sessionId: string; userId: string }) =>
+  db
+    .selectFrom('tenantry.sessions as s')
+    .innerJoin('tenantry.members as m', 'm.user_id', 's.user_id')
+    .innerJoin('tenantry.users as u', 'u.id', 's.user_id')
+    .select(['u.id', 'u.email', 'u.full_name', roleIds, liveSeconds, ...heldRoles('s.user_id')])
+    .where('s.id', '=', sessionId)
+    .where('s.user_id', '=', userId)
+    .where(sessionIsLive),
+)

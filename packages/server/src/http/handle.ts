@@ -1,4 +1,4 @@
-import type { Compilable, Kysely } from 'kysely'
+import type { CompiledQuery, Kysely } from 'kysely'
 import type { Actor, AuditNote, PublicContext } from '../context.ts'
 import type { KernelTables } from '../db/tables.ts'
 import type { Doors, Writing } from '../db/tenancy.ts'
@@ -29,7 +29,8 @@ const MAX_ENTITY_ID = 128
 
 /** Runs a route. Signed-in routes run in their tenant's transaction, together with their audit row. */
 export function handleRoute(deps: HandleDeps, ready: ReadyRequest): MaybePromise<Handled> {
-  const { route, tenant, info, patience, signedIn } = ready
+  const { tenant, info, patience, signedIn } = ready
+  const { route } = ready.served
   if (signedIn === undefined) {
     const result = call(route, { tenant, request: info, patience }, ready.input)
     return after(result, (it) => serialized(ready, it))
@@ -42,7 +43,7 @@ export function handleRoute(deps: HandleDeps, ready: ReadyRequest): MaybePromise
 }
 
 function read(ctx: HandlerContext, ready: ReadyRequest): MaybePromise<Handled> {
-  return after(call(ready.route, ctx, ready.input), (result) => {
+  return after(call(ready.served.route, ctx, ready.input), (result) => {
     ctx.assertCompared()
     return serialized(ready, result)
   })
@@ -54,7 +55,8 @@ async function write(
   unit: Writing,
   signedIn: SignedIn,
 ): Promise<Handled> {
-  const { route, input } = ready
+  const { input } = ready
+  const { route } = ready.served
   const actor = await presentActor(deps, unit.db, route, signedIn)
   const ctx = new HandlerContext(deps, ready, unit, actor)
   const result = await call(route, ctx, input)
@@ -80,8 +82,8 @@ async function presentActor(
   return present
 }
 
-function serialized({ serialize }: ReadyRequest, result: unknown): Handled {
-  return { result, payload: serialize?.(result) }
+function serialized({ served }: ReadyRequest, result: unknown): Handled {
+  return { result, payload: served.serialize?.(result) }
 }
 
 // The builders tied context and input to this handler's types; a stored route has forgotten them.
@@ -92,11 +94,11 @@ function call(route: Route, ctx: PublicContext, input: unknown): unknown {
 function auditRow(
   db: Kysely<KernelTables>,
   action: string,
-  { route, info, input }: ReadyRequest,
+  { served: { route }, info, input }: ReadyRequest,
   actor: Actor,
   note: AuditNote,
   result: unknown,
-): Compilable {
+): CompiledQuery {
   return auditInsert(db, info, {
     action,
     entity: route.path.split('/')[2] ?? '',

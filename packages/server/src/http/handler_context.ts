@@ -43,7 +43,7 @@ export class HandlerContext implements TenantContext<KernelTables> {
   }
 
   get cursors(): Cursors {
-    return cursorsFor(this.#keys, this.tenant.id, this.#ready.route.path)
+    return cursorsFor(this.#keys, this.tenant.id, this.#ready.served.route.path)
   }
 
   // Functions of their own and no methods: a handler may take them out of the context.
@@ -68,7 +68,7 @@ export class HandlerContext implements TenantContext<KernelTables> {
   }
 
   #condition(): IfMatch {
-    this.#ifMatch ??= new IfMatch(this.#ready)
+    this.#ifMatch ??= new IfMatch(this.#ready.ifMatch, this.#ready.served.serializeForEtag)
     return this.#ifMatch
   }
 }

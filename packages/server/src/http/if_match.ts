@@ -1,20 +1,15 @@
 import { AppError } from '../errors.ts'
 import { etagOf, type Serializer } from './reply.ts'
 
-interface Conditional {
-  ifMatch: string | undefined
-  serializeForEtag: Serializer | undefined
-}
-
 /** The If-Match of one request (RFC 9110, 13.1.1), and whether anybody has honoured it. */
 export class IfMatch {
   readonly #condition: string | undefined
   readonly #serialize: Serializer | undefined
   #compared = false
 
-  constructor({ ifMatch, serializeForEtag }: Conditional) {
-    this.#condition = ifMatch
-    this.#serialize = serializeForEtag
+  constructor(condition: string | undefined, serialize: Serializer | undefined) {
+    this.#condition = condition
+    this.#serialize = serialize
   }
 
   /** Throws 412 where the condition does not name the present state. */

@@ -10,12 +10,17 @@ export interface SignedIn {
   claims: AccessClaims
 }
 
-/** A request that may run its route: validated, and signed in unless the route is public. */
-export interface ReadyRequest {
+/** A route, and how its replies become bytes. */
+export interface ServedRoute {
   route: Route
   serialize: Serializer | undefined
   /** Of the GET on the same path: its bytes are what an etag was made from. */
   serializeForEtag: Serializer | undefined
+}
+
+/** A request that may run its route: validated, and signed in unless the route is public. */
+export interface ReadyRequest {
+  served: ServedRoute
   tenant: Tenant
   /** Absent on public routes. */
   signedIn: SignedIn | undefined

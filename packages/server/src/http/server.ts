@@ -142,7 +142,8 @@ function addRoute(
 ): void {
   const url = route.path
   const read = deps.routes.find((it) => it.method === 'GET' && it.path === url)
-  const serializers = {
+  const served = {
+    route,
     serialize: serializerOf(route),
     serializeForEtag: read === undefined ? undefined : serializerOf(read),
   }
@@ -155,8 +156,7 @@ function addRoute(
         after(assertStillLetIn(deps, route, state), (tenant) => {
           const { info, patience, signedIn } = state
           const ifMatch = request.headers['if-match']
-          const asked = { route, ...serializers, info, patience, ifMatch, input }
-          return handleRoute(deps, { ...asked, tenant, signedIn })
+          return handleRoute(deps, { served, tenant, signedIn, info, patience, ifMatch, input })
         }),
       )
     })

@@ -1,0 +1,42 @@
+import { type Compilable, CompiledQuery, type Kysely } from 'kysely'
+import type { KernelTables } from './tables.ts'
+
+type Db = Kysely<KernelTables>
+type Value = string | null
+
+/**
+ * A query whose text never changes, for what is asked all the time: kysely builds and compiles it for
+ * the first who asks, and later ones only give their values. `build` may do nothing with a value but
+ * hand it on.
+ */
+export function fixedQuery<Row, Values extends Record<string, Value>>(
+  build: (db: Db, values: Values) => Compilable<Row>,
+): (db: Db, values: Values) => CompiledQuery<Row> {
+  let known: { sql: string; parameters: Parameter[] } | undefined
+  return (db, values) => {
+    known ??= templateOf(build, db, values)
+    const parameters = known.parameters.map((it) => ('name' in it ? values[it.name] : it.value))
+    return CompiledQuery.raw(known.sql, parameters) as CompiledQuery<Row>
+  }
+}
+
+/** One of the query's own, or the name of the value that stands there. */
+type Parameter = { value: unknown } | { name: string }
+
+function templateOf<Row, Values extends Record<string, Value>>(
+  build: (db: Db, values: Values) => Compilable<Row>,
+  db: Db,
+  values: Values,
+) {
+  const names = Object.keys(values)
+  const marks = new Map(names.map((name) => [`value of ${name}`, name]))
+  const marked = Object.fromEntries(names.map((name) => [name, `value of ${name}`]))
+  const { sql, parameters } = build(db, marked as Values).compile()
+  return {
+    sql,
+    parameters: parameters.map((value): Parameter => {
+      const name = marks.get(String(value))
+      return name === undefined ? { value } : { name }
+    }),
+  }
+}
