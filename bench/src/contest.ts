@@ -25,11 +25,19 @@ export interface ContestSettings {
   seconds: number
 }
 
+type Load = Pick<LoadJob, 'connections' | 'pauseMs'>
+
 /**
- * About 5,000 requests a second to each contender. Were each sent as many as it takes, the cheaper one
- * would be woken once for several and find the load generator awake, and so cost less still.
+ * One request after the other on two connections: the server always has one, and no two share a turn
+ * of its event loop, which would be cheaper still for the cheaper contender.
  */
-export const evenLoad = { connections: 64, pauseMs: 10 } as const
+export const busyLoad: Load = { connections: 2 }
+
+/** About 5,000 requests a second to each contender. */
+export const evenLoad: Load = { connections: 64, pauseMs: 10 }
+
+/** About 1,500 a second: of writes, two cores that serve PostgreSQL too can do little more. */
+export const writingLoad: Load = { connections: 64, pauseMs: 40 }
 
 const usual: ContestSettings = { rounds: 7, seconds: 3 }
 
@@ -52,14 +60,20 @@ export async function contest(
   return showings
 }
 
+/** What is compared by what it costs: the same requests to our server and to another one. */
+export interface Duel {
+  requests: LoadJob['requests']
+  server: Child
+  other: Pick<Contender, 'name' | 'server'>
+}
+
 /** What a request costs our server, in those of another one that is sent the same. */
 export async function cpuAgainst(
   loader: Loader,
-  requests: LoadJob['requests'],
-  server: Child,
-  other: Pick<Contender, 'name' | 'server'>,
+  { requests, server, other }: Duel,
+  load: Load,
 ): Promise<Measured> {
-  const job = { ...evenLoad, requests }
+  const job = { ...load, requests }
   const us = { name: 'tenantry', server }
   const [ours = [], theirs = []] = await contest(loader, [
     { ...us, job },

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Bench } from '../bench.ts'
-import { type Contender, contest, evenLoad, ratioOf, showingText } from '../contest.ts'
+import { busyLoad, type Contender, contest, ratioOf, showingText } from '../contest.ts'
 import { emptyDatabase } from '../database.ts'
 import type { Figure } from '../figure.ts'
 import { makeTenant } from '../tenants.ts'
@@ -16,7 +16,7 @@ export const betterAuth: Figure = {
     const requests = [{ path: '/api/tenant/tenant-data', headers }]
     const database = await emptyDatabase(bench.database, 'better_auth')
     const [ours = [], cached = [], uncached = []] = await contest(await bench.startLoader(), [
-      { name: 'tenantry', server, job: { ...evenLoad, requests } },
+      { name: 'tenantry', server, job: { ...busyLoad, requests } },
       await contender(bench, database, 'on'),
       await contender(bench, database, 'off'),
     ])
@@ -43,6 +43,6 @@ async function contender(
   })
   const { cookie = '' } = server.said
   const headers = { host: 'acme.app.test', cookie, accept: 'application/json' }
-  const job = { ...evenLoad, requests: [{ path: '/', headers }] }
+  const job = { ...busyLoad, requests: [{ path: '/', headers }] }
   return { name: `better-auth, cookie cache ${cookieCache}`, server, job }
 }

@@ -1,4 +1,4 @@
-import { cpuAgainst } from '../contest.ts'
+import { cpuAgainst, evenLoad } from '../contest.ts'
 import type { Figure } from '../figure.ts'
 import { startProjectServers } from '../project_servers.ts'
 import { createProject } from '../tenants.ts'
@@ -13,6 +13,6 @@ export const projectsRead: Figure = {
     const path = await createProject(server.port, tenant)
     const other = { name: 'by hand', server: bare }
     const requests = [{ path, headers: tenant.headers }]
-    return cpuAgainst(await bench.startLoader(), requests, server, other)
+    return cpuAgainst(await bench.startLoader(), { requests, server, other }, evenLoad)
   },
 }

@@ -1,4 +1,4 @@
-import { cpuAgainst } from '../contest.ts'
+import { busyLoad, cpuAgainst, evenLoad } from '../contest.ts'
 import type { Figure } from '../figure.ts'
 import { makeTenant } from '../tenants.ts'
 
@@ -13,6 +13,11 @@ export const tenantData: Figure = {
     const { headers } = await makeTenant(bench.database, server.port)
     const requests = [{ path: '/api/tenant/tenant-data', headers }]
     const other = { name: 'bare node:http', server: bare }
-    return cpuAgainst(await bench.startLoader(), requests, server, other)
+    const loader = await bench.startLoader()
+    const duel = { requests, server, other }
+    const busy = await cpuAgainst(loader, duel, busyLoad)
+    const even = await cpuAgainst(loader, duel, evenLoad)
+    const idle = `${even.value.toFixed(2)} x at some 5,000 requests a second, where both mostly sleep:`
+    return { ...busy, notes: [...busy.notes, idle, ...even.notes] }
   },
 }

@@ -1,5 +1,5 @@
 // What `GET /api/projects/:id` and `POST /api/projects` do, by hand: the same statements, prepared and
-// sent in one flush over as many connections, behind Node's own server. No host, no token, no limits.
+// pipelined over as many connections, behind Node's own server. No host, no token, no limits.
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { env } from 'node:process'
@@ -40,7 +40,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   sendJson(response, 201, made)
 }
 
-// All of it leaves in one flush; the rows are those of the statement at `wanted`, or of the last.
+// None waits for the one before; the rows are those of the statement at `wanted`, or of the last.
 async function inTransaction(statements: pg.QueryConfig[], wanted = statements.length - 1) {
   const client = await pool.connect()
   try {

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { asRole } from '../../test/databases.ts'
 import { openTestDoors } from '../../test/doors_for_test.ts'
 import { insertSample } from '../../test/sample_rows.ts'
+import { isoTimestamp } from './pool.ts'
 import type { KernelTables } from './tables.ts'
 
 const tenant = randomUUID()
@@ -124,4 +125,16 @@ test('after a tenant, a connection shows nothing to whoever names none (POOL-1)'
     "select id, current_setting('app.tenant_id', true) from tenantry.roles",
   )
   expect([probe.rowCount, pools.app.totalCount]).toEqual([0, 1])
+})
+
+test.each([
+  '2026-11-25 15:10:30+00',
+  '2026-11-25 15:10:30.1+00',
+  '2026-11-25 15:10:30.12+00',
+  '2026-11-25 15:10:30.999999+00',
+  '2026-11-25 15:10:30.123+05:30',
+  '2026-02-28 23:59:59.000001-08',
+  '0001-01-01 00:00:00+00',
+])('a time reads %s as RFC 3339 in UTC', (text) => {
+  expect(isoTimestamp(text)).toBe(new Date(text).toISOString())
 })

@@ -51,6 +51,12 @@ export function createPool(settings: PoolSettings): pg.Pool {
   return pool
 }
 
-function isoTimestamp(text: string): string {
-  return new Date(text).toISOString()
+// What PostgreSQL writes in UTC lacks little to be it.
+const IN_UTC = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?\+00$/
+
+/** What PostgreSQL writes for a timestamptz, as RFC 3339 in UTC with milliseconds. */
+export function isoTimestamp(text: string): string {
+  const [, date, time, fraction = ''] = IN_UTC.exec(text) ?? []
+  if (date === undefined) return new Date(text).toISOString()
+  return `${date}T${time}.${fraction.slice(0, 3).padEnd(3, '0')}Z`
 }
