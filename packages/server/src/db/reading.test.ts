@@ -57,6 +57,17 @@ test('what asks nothing is done at once, on no connection', () => {
   expect(doors.pools.app.totalCount).toBe(0)
 })
 
+test('a query that comes after what was done at once is told so, and takes no connection', async () => {
+  const doors = openTestDoors()
+  let kept: Db | undefined
+  reader(doors)((db) => {
+    kept = db
+  })
+  if (kept === undefined) throw new Error('there was no work')
+  await expect(one(kept)).rejects.toThrow('await every query')
+  expect(doors.pools.app.totalCount).toBe(0)
+})
+
 test('each of several queries sees its tenant, all on one connection', async () => {
   const doors = openTestDoors()
   const seen = await reader(doors)(async (db) => [

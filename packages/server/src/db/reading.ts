@@ -28,8 +28,9 @@ export class Reading<Database> implements UnitOfWork<Database> {
     return this.#db
   }
 
-  get isOpen(): boolean {
-    return this.#client !== undefined
+  endUnused(): boolean {
+    this.#finished ||= this.#client === undefined
+    return this.#client === undefined
   }
 
   async run(statement: Statement): Promise<pg.QueryResult> {

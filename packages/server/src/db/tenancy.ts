@@ -138,10 +138,10 @@ function through<T, Unit extends Finishable>(
     result = work(unit)
   } catch (error) {
     // Work that throws before it waits may have sent a query all the same.
-    if (!unit.isOpen) throw error
+    if (unit.endUnused()) throw error
     result = Promise.reject(error)
   }
-  const isDone = !(result instanceof Promise) && !unit.isOpen
+  const isDone = !(result instanceof Promise) && unit.endUnused()
   return isDone ? result : finish(unit, result)
 }
 

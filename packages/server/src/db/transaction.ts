@@ -31,8 +31,8 @@ export interface Opening {
 
 /** Something that has to be ended. */
 export interface Finishable {
-  /** Has a statement been sent, or is one about to be? */
-  readonly isOpen: boolean
+  /** Takes no more statements, if none came so far. False where one did: then it has to be finished. */
+  endUnused(): boolean
   finish(outcome: 'commit' | 'rollback'): Promise<void>
 }
 
@@ -64,8 +64,9 @@ export class LazyTransaction<Database> implements UnitOfWork<Database> {
     return this.#db
   }
 
-  get isOpen(): boolean {
-    return this.#opening !== undefined
+  endUnused(): boolean {
+    this.#finished ||= this.#opening === undefined
+    return this.#opening === undefined
   }
 
   async run(statement: Statement): Promise<pg.QueryResult> {
