@@ -121,6 +121,24 @@ test('a query that nobody awaited is told so, and its connection is not given to
   if (kept !== undefined) await expect(one(kept)).rejects.toThrow('await every query')
 })
 
+test.each([{ pipeline: true }, { pipeline: false }])(
+  'with %o a connection is given back when all of its queries are over, should one fail',
+  async (settings) => {
+    const doors = openTestDoors(settings)
+    const { app } = doors.pools
+    let isOver = false
+    const slow = async (db: Db) => {
+      await sql`select pg_sleep(0.5)`.execute(db)
+      isOver = true
+    }
+    const failing = (db: Db) => sql`select 1 / 0`.execute(db)
+    const work = reader(doors)((db) => Promise.all([failing(db), slow(db)]))
+    await expect(work).rejects.toMatchObject({ code: '22012' })
+    expect([isOver, app.totalCount, app.idleCount]).toEqual([true, 1, 1])
+    expect(await reader(doors)(tenantsSeen)).toEqual([sample.tenantId])
+  },
+)
+
 test.skipIf(isPooled())('a server that cannot set the tenant answers no query', async () => {
   const doors = openTestDoors()
   const read = doors.readInTenant('no tenant', new Patience(5_000), ({ db }) => one(db))

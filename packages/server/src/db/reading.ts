@@ -15,6 +15,7 @@ export class Reading<Database> implements UnitOfWork<Database> {
   readonly #settings: Opening & { setup: Statement }
   #db: Kysely<Database> | undefined
   #client: Promise<BorrowedClient> | undefined
+  #last: Promise<unknown> | undefined
   #openedAt = 0
   #statements = 0
   #finished = false
@@ -33,7 +34,25 @@ export class Reading<Database> implements UnitOfWork<Database> {
     return this.#client === undefined
   }
 
-  async run(statement: Statement): Promise<pg.QueryResult> {
+  run(statement: Statement): Promise<pg.QueryResult> {
+    const answer = this.#read(statement)
+    this.#last = answer
+    return answer
+  }
+
+  /** Gives the connection back when its queries are over. There is nothing to keep or to take back. */
+  async finish(outcome: 'commit' | 'rollback'): Promise<void> {
+    this.#finished = true
+    // Where one of several queries at once failed, the others still run on it.
+    await this.#last?.catch(() => {})
+    const client = await this.#client?.catch(() => undefined)
+    if (client === undefined) return
+    const { pool } = this.#settings
+    const work = { pool, startedAt: this.#openedAt, statements: this.#statements, outcome }
+    await recorded(work, async () => client.giveBack())
+  }
+
+  async #read(statement: Statement): Promise<pg.QueryResult> {
     if (this.#finished) {
       throw new Error('a query came after its request had ended: await every query')
     }
@@ -47,16 +66,6 @@ export class Reading<Database> implements UnitOfWork<Database> {
     const begin = { text: 'BEGIN READ ONLY', ...promptly(patience) }
     const batch = [begin, setup, statement, { text: 'COMMIT' }]
     return client.runBatch(batch, batch.indexOf(statement)).catch(refuse)
-  }
-
-  /** Gives the connection back. There is nothing to keep or to take back. */
-  async finish(outcome: 'commit' | 'rollback'): Promise<void> {
-    this.#finished = true
-    const client = await this.#client?.catch(() => undefined)
-    if (client === undefined) return
-    const { pool } = this.#settings
-    const work = { pool, startedAt: this.#openedAt, statements: this.#statements, outcome }
-    await recorded(work, async () => client.giveBack())
   }
 }
 
