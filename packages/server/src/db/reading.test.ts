@@ -139,6 +139,15 @@ test.each([{ pipeline: true }, { pipeline: false }])(
   },
 )
 
+test('a query waits for a slow one beside it, longer than the request would for a connection', async () => {
+  const doors = openTestDoors()
+  await doors.pools.app.query('select')
+  const both = doors.readInTenant(sample.tenantId, new Patience(2_000), ({ db }) =>
+    Promise.all([sql`select pg_sleep(2.5)`.execute(db), one(db)]),
+  )
+  expect((await both)[1].rows).toEqual([{ n: 1 }])
+})
+
 test.skipIf(isPooled())('a server that cannot set the tenant answers no query', async () => {
   const doors = openTestDoors()
   const read = doors.readInTenant('no tenant', new Patience(5_000), ({ db }) => one(db))

@@ -57,13 +57,13 @@ export class Reading<Database> implements UnitOfWork<Database> {
       throw new Error('a query came after its request had ended: await every query')
     }
     const { pool, patience, setup } = this.#settings
-    if (this.#client === undefined) {
-      this.#openedAt = performance.now()
-      this.#client = borrow(pool, patience)
-    }
+    const isFirst = this.#client === undefined
+    if (isFirst) this.#openedAt = performance.now()
+    this.#client ??= borrow(pool, patience)
     this.#statements++
     const client = await this.#client
-    const begin = { text: 'BEGIN READ ONLY', ...promptly(patience) }
+    // Only the first has nothing to wait for: another may stand behind the work of those before it.
+    const begin = { text: 'BEGIN READ ONLY', ...(isFirst ? promptly(patience) : {}) }
     const batch = [begin, setup, statement, { text: 'COMMIT' }]
     return client.runBatch(batch, batch.indexOf(statement)).catch(refuse)
   }
