@@ -45,6 +45,8 @@ function environment({ database, secret, settings }: AppServerOptions): Record<s
     PUBLIC_ORIGIN: 'https://{tenant}.app.test',
     HOST: '127.0.0.1',
     LOG_LEVEL: 'info',
+    // On any port: requests are counted, as in production, and nobody asks.
+    METRICS_PORT: '0',
     TENANT_RATE: '1000000',
     PUBLIC_RATE: '1000000',
     // The machine may be shared: lateness is measured here, not refused.

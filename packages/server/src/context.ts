@@ -47,8 +47,9 @@ export interface PublicContext {
 export interface TenantContext<Database> extends PublicContext {
   actor: Actor
   /**
-   * This tenant's rows, in one transaction that opens with the first query. Where PostgreSQL takes it
-   * back for another's sake (a deadlock) the handler runs again: what it does, it does in here.
+   * This tenant's rows. Of a write: in one transaction that opens with the first query; where
+   * PostgreSQL takes it back for another's sake (a deadlock) the handler runs again, so what it does,
+   * it does in here. Of a GET: each query in a read-only transaction of its own.
    */
   db: Kysely<Database>
   /** Adds to this request's audit row. */
