@@ -165,6 +165,15 @@ describe('an access token', () => {
     )
     expect(new Set(results)).toEqual(new Set([undefined]))
   })
+
+  test('costs no more to refuse for having thousands of parts (DOS-4)', async () => {
+    const decode = vi.spyOn(Buffer, 'from')
+    const verdicts = [await verdict('.'.repeat(16_000), tenant), await verdict('..', tenant)]
+    const times = decode.mock.calls.length
+    decode.mockRestore()
+    expect(verdicts).toEqual([undefined, undefined])
+    expect(times).toBeLessThan(20)
+  })
 })
 
 // Its times are the database's, and so is the word on whether it still lives.

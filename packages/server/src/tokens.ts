@@ -174,12 +174,15 @@ function commonClaims(tenant: Tenant, userId: string, sessionId: string, jti: st
   return { iss: tenant.issuer, aud: tenant.id, sub: userId, tid: tenant.id, sid: sessionId, jti }
 }
 
-// One text per token: decoders also take padding and stray last bits (RFC 4648, 3.5).
+// One text per token: decoders also take padding and stray last bits (RFC 4648, 3.5). Three parts and
+// no more are looked at: a header has room for thousands.
 function isCanonical(token: string): boolean {
-  return token
-    .split('.')
-    .every((part) => Buffer.from(part, 'base64url').toString('base64url') === part)
+  const parts = token.split('.', PARTS + 1)
+  const isEncoded = (part: string) => Buffer.from(part, 'base64url').toString('base64url') === part
+  return parts.length === PARTS && parts.every(isEncoded)
 }
+
+const PARTS = 3
 
 // An unknown generation costs a comparison, never a look-up.
 function generationOf(ring: KeyRing, kid: string | undefined): Keys {
