@@ -32,6 +32,8 @@ export function handleRoute(deps: HandleDeps, ready: ReadyRequest): MaybePromise
   const { tenant, info, patience, signedIn } = ready
   const { route } = ready.served
   if (signedIn === undefined) {
+    // However it came here: whom nobody recognised is no member.
+    if (route.access !== 'public') throw unauthenticated()
     const result = call(route, { tenant, request: info, patience }, ready.input)
     return after(result, (it) => serialized(ready, it))
   }

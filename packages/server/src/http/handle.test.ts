@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest'
+import { openTestDoors } from '../../test/doors_for_test.ts'
+import { newId } from '../ids.ts'
+import { Patience } from '../patience.ts'
+import { definePolicy } from '../policy.ts'
+import { keyRing } from '../secrets.ts'
+import { handleRoute } from './handle.ts'
+import { createRoutes, type Route } from './route.ts'
+
+const { get, post } = createRoutes<never, never, never>()
+const policy = definePolicy({ resources: {}, roles: {} })
+const keys = keyRing('w0uNJ6aeDgXnXSn1H1pMIDbWQwqPZ2mN')
+
+function handleForNobody(route: Route) {
+  const tenant = { id: newId(), name: '', subdomain: '', origin: '', issuer: '' }
+  return handleRoute(
+    { doors: openTestDoors(), keys, policy },
+    {
+      route,
+      serialize: undefined,
+      serializeForEtag: undefined,
+      tenant: { ...tenant, limits: { rate: null, concurrency: null } },
+      signedIn: undefined,
+      info: { id: '', address: '', userAgent: '' },
+      patience: new Patience(5_000),
+      ifMatch: undefined,
+      input: {},
+    },
+  )
+}
+
+test.each([
+  { method: 'GET', make: get },
+  { method: 'POST', make: post },
+])('a $method that is not public is run for nobody who is not signed in', async ({ make }) => {
+  let runs = 0
+  const handle = () => {
+    runs++
+  }
+  const shared = { summary: 'Count', audit: 'counted', handle }
+  const refused = async () => handleForNobody(make('/api/counts', { ...shared, access: 'member' }))
+  await expect(refused()).rejects.toMatchObject({ code: 'credentials.invalid' })
+  expect(runs).toBe(0)
+  await handleForNobody(make('/api/counts', { ...shared, access: 'public' }))
+  expect(runs).toBe(1)
+})
