@@ -212,3 +212,19 @@ test('who has left before asking is not let in (DOS-4)', async () => {
   const turn = { key: 'a', atOnce: 1, client, patience: patient() }
   expect(() => queue.inTurn(turn, () => Promise.resolve())).toThrow('left')
 })
+
+test('work that is done at once, or fails at once, holds no place (DOS-4)', async () => {
+  const queue = new FairQueue({ ...roomy, atOnce: 1 })
+  const turn = () => ({ key: 'a', atOnce: 1, client: new TestClient(), patience: patient() })
+  expect(queue.inTurn(turn(), () => 'done')).toBe('done')
+  const fail = () => {
+    throw new Error('failed work')
+  }
+  expect(() => queue.inTurn(turn(), fail)).toThrow('failed work')
+  const first = ask(queue, 'a', 1)
+  const waiting = [queue.inTurn(turn(), () => 'done'), queue.inTurn(turn(), fail)]
+  const settledWaiting = Promise.allSettled(waiting)
+  first.finish()
+  expect((await settledWaiting).map((it) => it.status)).toEqual(['fulfilled', 'rejected'])
+  expect([queue.size, queue.figures().running]).toEqual([0, 0])
+})
