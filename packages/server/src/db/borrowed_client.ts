@@ -30,14 +30,18 @@ export class BorrowedClient {
 
   /**
    * Sends all of them without waiting in between and gives the reply to the one at `wanted`, the last
-   * unless said. Those before it prepare the connection: where one fails, nobody may use the
-   * connection again.
+   * unless said. The first ones, as many as there are before it unless said, prepare the connection:
+   * where one of those fails, nobody may use the connection again.
    */
-  async runBatch(statements: Statement[], wanted = statements.length - 1): Promise<pg.QueryResult> {
+  async runBatch(
+    statements: Statement[],
+    wanted = statements.length - 1,
+    preparing = wanted,
+  ): Promise<pg.QueryResult> {
     const sent = inOneWrite(this.#client, () => statements.map((it) => this.run(it)))
     const replies = await Promise.allSettled(sent)
     const failed = replies.findIndex((it) => it.status === 'rejected')
-    if (failed !== -1 && failed < wanted) this.#return(true)
+    if (failed !== -1 && failed < preparing) this.#return(true)
     return replyAt(replies, wanted)
   }
 

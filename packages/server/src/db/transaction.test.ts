@@ -250,3 +250,20 @@ describe('a transaction', () => {
     expect(pools.app.idleCount).toBe(1)
   })
 })
+
+test.each([{ pipeline: true }, { pipeline: false }])(
+  'with %o a last statement that fails takes all back, and leaves the connection as it was',
+  async (settings) => {
+    const doors = openTestDoors(settings)
+    const name = `taken_back_${settings.pipeline}`
+    const work = doors.writeInTenant(sample.tenantId, new Patience(5_000), async (unit) => {
+      await addRole(unit.db, name)
+      unit.runAtEnd(unit.db.selectNoFrom(sql`1 / 0`.as('n')))
+    })
+    await expect(work).rejects.toMatchObject({ code: '22012' })
+    expect(await rolesNamed(name)).toBe(0)
+    const { app } = doors.pools
+    expect([app.totalCount, app.idleCount]).toEqual([1, 1])
+    expect((await app.query('select 1 as n')).rows).toEqual([{ n: 1 }])
+  },
+)

@@ -144,11 +144,13 @@ export function promptly({ leftMs }: Patience): Pick<Statement, 'query_timeout'>
   return { query_timeout: Math.ceil(leftMs / TIMER_STEP_MS) * TIMER_STEP_MS }
 }
 
+const END: Statement = { text: 'COMMIT' }
+
 async function commit(opening: Promise<Opened>, last: Statement | undefined): Promise<void> {
   const { client } = await opening
-  const end = { text: 'COMMIT' }
+  const statements = last === undefined ? [END] : [last, END]
   try {
-    const { command } = await client.runBatch(last === undefined ? [end] : [last, end])
+    const { command } = await client.runBatch(statements, statements.indexOf(END), 0)
     // COMMIT of a failed transaction "succeeds" and answers ROLLBACK: nothing was saved.
     if (command === 'COMMIT') return
   } finally {
