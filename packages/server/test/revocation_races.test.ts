@@ -47,9 +47,10 @@ function ask(node: TestApp, host: string, { accessToken }: TestUser) {
   return node.send(host, { path: '/api/tenant/tenant-data', headers: { host, authorization } })
 }
 
-async function announced(node: TestApp, id: string, position: number): Promise<void> {
+/** Resolves when one of these is heard of. */
+async function announced(node: TestApp, ids: string[], position: number): Promise<void> {
   await expect
-    .poll(() => node.feed.announcements.changedSince(position, [id]), { timeout: 10_000 })
+    .poll(() => node.feed.announcements.changedSince(position, ids), { timeout: 10_000 })
     .toBe(true)
 }
 
@@ -83,7 +84,7 @@ test('of 50 look-ups in flight while a domain moves, none resolves to the old te
   // The database has answered; its answer is on the way, and is about to be wrong.
   await sleep(200)
   await move()
-  await announced(node, from.tenant.id, position)
+  await announced(node, [from.tenant.id], position)
   proxy.set('pass')
   expect(new Set((await Promise.all(lookups)).map((it) => it.status))).toEqual(new Set([200]))
   expect((await ask(node, host, from.user)).status).toBe(401)
@@ -101,7 +102,7 @@ test('rights in the tenant that a host leaves open nothing in the one it goes to
   const reply = ask(node, host, from.user)
   await proxy.until((sent) => sent.some((it) => it.includes('"tenantry"."sessions"')))
   await move()
-  await announced(node, from.tenant.id, position)
+  await announced(node, [from.tenant.id], position)
   proxy.set('pass')
   expect((await reply).status).toBe(401)
 })
@@ -118,7 +119,7 @@ test('a slow look-up of rights that were revoked meanwhile serves nobody who wai
   await proxy.until((sent) => sent.some((it) => it.includes('"tenantry"."sessions"')))
   await sleep(200)
   await runByHand('update tenantry.sessions set revoked_at = now() where tenant_id = $1', tenant.id)
-  await announced(node, sessionOf(user), position)
+  await announced(node, [sessionOf(user)], position)
   const late = Array.from({ length: 10 }, () => ask(node, tenant.host, user))
   proxy.set('pass')
   const replies = await Promise.all([...early, ...late])
@@ -149,9 +150,11 @@ test.each([
     })
     sent.write(body.slice(0, 4))
     await expect.poll(() => node.running.figures().actors.misses).toBeGreaterThan(0)
-    await sleep(50)
+    // By now it has heard that the tenant is new.
+    await node.feed.catchUp()
+    const { position } = node.feed.announcements
     await runByHand(sql, tenant.id)
-    await sleep(50)
+    await announced(node, [sessionOf(user), user.id, tenant.id], position)
     sent.end(body.slice(4))
     const [reply] = await once(sent, 'response')
     reply.resume()
@@ -179,7 +182,7 @@ test('a write whose tenant was suspended while it waited its turn is refused (TE
     // By now it has heard that the tenant is new.
     const { position } = node.feed.announcements
     await runByHand("update tenantry.tenants set status = 'suspended' where id = $1", tenant.id)
-    await announced(node, tenant.id, position)
+    await announced(node, [tenant.id], position)
     await client.query('rollback')
     return Promise.all([first, second])
   })
