@@ -84,16 +84,14 @@ export async function borrow(pool: pg.Pool, patience: Patience): Promise<Borrowe
 
 // As a query of the driver's own: of settings it makes a copy by their descriptors, which costs more
 // than all else that it does before it sends.
-function sendOn(
-  client: pg.PoolClient,
-  { text, values, ...settings }: Statement,
-): Promise<pg.QueryResult> {
+function sendOn(client: pg.PoolClient, statement: Statement): Promise<pg.QueryResult> {
+  const { text, values, name, queryMode, query_timeout } = statement
   return new Promise((resolve, reject) => {
     const query = new pg.Query(text, values, (error, result) => {
       if (error) reject(error)
       else resolve(result)
     })
-    client.query(Object.assign(query, settings))
+    client.query(Object.assign(query, { name, queryMode, query_timeout }))
   })
 }
 

@@ -258,7 +258,7 @@ test.each([{ pipeline: true }, { pipeline: false }])(
     const name = `taken_back_${settings.pipeline}`
     const work = doors.writeInTenant(sample.tenantId, new Patience(5_000), async (unit) => {
       await addRole(unit.db, name)
-      unit.runAtEnd(unit.db.selectNoFrom(sql`1 / 0`.as('n')))
+      unit.runAtEnd(unit.db.selectNoFrom(sql`1 / 0`.as('n')).compile())
     })
     await expect(work).rejects.toMatchObject({ code: '22012' })
     expect(await rolesNamed(name)).toBe(0)

@@ -16,9 +16,7 @@ function handleForNobody(route: Route) {
   return handleRoute(
     { doors: openTestDoors(), keys, policy },
     {
-      route,
-      serialize: undefined,
-      serializeForEtag: undefined,
+      served: { route, serialize: undefined, serializeForEtag: undefined },
       tenant: { ...tenant, limits: { rate: null, concurrency: null } },
       signedIn: undefined,
       info: { id: '', address: '', userAgent: '' },
