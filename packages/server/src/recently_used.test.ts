@@ -56,6 +56,16 @@ test('where all are in use one of them makes room', () => {
   expect(kept.get('d')).toBeDefined()
 })
 
+test('however many are in use, few of them are looked at for the room of one (DOS-4)', () => {
+  const kept = new RecentlyUsed(10_000)
+  const values = Array.from({ length: 10_000 }, fresh)
+  for (const [at, value] of values.entries()) kept.set(`${at}`, value)
+  for (const at of values.keys()) kept.get(`${at}`)
+  kept.set('new', fresh())
+  expect(kept.size).toBe(10_000)
+  expect(values.filter((it) => !it.used).length).toBeLessThanOrEqual(1_000)
+})
+
 test('a value that replaces another takes its place and no more room', () => {
   const kept = filled(2, 'a', 'b')
   const later = fresh()

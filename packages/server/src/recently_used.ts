@@ -4,6 +4,9 @@ export interface Kept {
   used: boolean
 }
 
+// A round over a hundred thousand in use would stop the event loop for tens of milliseconds.
+const MAX_CHANCES = 1_000
+
 /**
  * So many values and no more, by key. Where one has to go it is the oldest, unless it was asked for:
  * then it stays, and is the newest (second chance, or CLOCK). To find a value moves nothing, as in a
@@ -40,13 +43,13 @@ export class RecentlyUsed<V extends Kept> {
     this.#kept.delete(key)
   }
 
-  // Ends: in the second round none is marked.
+  // Where so many in a row are in use, one of them goes.
   #makeRoom(): void {
-    for (;;) {
+    for (let chances = MAX_CHANCES; ; chances--) {
       const key = this.#oldestKey()
       const value = this.#kept.get(key)
       this.#kept.delete(key)
-      if (value?.used !== true) return
+      if (value?.used !== true || chances === 0) return
       value.used = false
       this.#kept.set(key, value)
     }

@@ -25,10 +25,16 @@ async function heard<T>(
   try {
     return await running
   } catch (error) {
-    // A write that fails is taken back; who revokes and then refuses says so.
-    revoked = error instanceof AppError && error.extras.revoked === true
+    revoked = mayHaveRevoked(route, error)
     throw error
   } finally {
     if (revoked) await feed.catchUp()
   }
+}
+
+// A write that is refused is taken back, unless who refuses says that it revoked. One that broke may have
+// been done: COMMIT had arrived, and only its answer was lost.
+function mayHaveRevoked({ revokes }: Pick<Route, 'revokes'>, error: unknown): boolean {
+  const isRefusal = error instanceof AppError && error.kind !== 'unavailable'
+  return isRefusal ? error.extras.revoked === true : revokes
 }
