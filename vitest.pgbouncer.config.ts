@@ -7,7 +7,7 @@ const server = 'packages/server'
 const near = [
   `${server}/test/pgbouncer/*.test.ts`,
   `${server}/test/{database_,revocation,remembered_,interleaving,two_processes,lock_order}*.test.ts`,
-  `${server}/src/db/{transaction,borrowed_client}.test.ts`,
+  `${server}/src/db/{transaction,reading,borrowed_client}.test.ts`,
   `${server}/src/modules/**/*.test.ts`,
   'starter/src/**/*.test.ts',
 ]
