@@ -1,4 +1,4 @@
-import { type Compilable, CompiledQuery, type Kysely } from 'kysely'
+import type { Compilable, CompiledQuery, Kysely } from 'kysely'
 import type { KernelTables } from './tables.ts'
 
 type Db = Kysely<KernelTables>
@@ -12,16 +12,16 @@ type Value = string | null
 export function fixedQuery<Row, Values extends Record<string, Value>>(
   build: (db: Db, values: Values) => Compilable<Row>,
 ): (db: Db, values: Values) => CompiledQuery<Row> {
-  let known: { sql: string; parameters: Parameter[] } | undefined
+  let known: ReturnType<typeof templateOf<Row, Values>> | undefined
   return (db, values) => {
     known ??= templateOf(build, db, values)
-    const parameters = known.parameters.map((it) => ('name' in it ? values[it.name] : it.value))
-    return CompiledQuery.raw(known.sql, parameters) as CompiledQuery<Row>
+    const parameters = known.places.map((it) => ('name' in it ? values[it.name] : it.value))
+    return { ...known.compiled, parameters }
   }
 }
 
 /** One of the query's own, or the name of the value that stands there. */
-type Parameter = { value: unknown } | { name: string }
+type Place = { value: unknown } | { name: string }
 
 function templateOf<Row, Values extends Record<string, Value>>(
   build: (db: Db, values: Values) => Compilable<Row>,
@@ -31,12 +31,11 @@ function templateOf<Row, Values extends Record<string, Value>>(
   const names = Object.keys(values)
   const marks = new Map(names.map((name) => [`value of ${name}`, name]))
   const marked = Object.fromEntries(names.map((name) => [name, `value of ${name}`]))
-  const { sql, parameters } = build(db, marked as Values).compile()
-  return {
-    sql,
-    parameters: parameters.map((value): Parameter => {
-      const name = marks.get(String(value))
-      return name === undefined ? { value } : { name }
-    }),
-  }
+  // It has the same keys, and `build` only hands the values on.
+  const compiled = build(db, marked as Values).compile()
+  const places = compiled.parameters.map((value): Place => {
+    const name = marks.get(String(value))
+    return name === undefined ? { value } : { name }
+  })
+  return { compiled, places }
 }

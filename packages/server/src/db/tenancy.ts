@@ -23,9 +23,9 @@ export interface Writing extends Pick<UnitOfWork<KernelTables>, 'db'> {
 }
 
 /**
- * The only ways to the data. Each opens one transaction, under one database role. Where that is lost
- * to another one (a deadlock), `inTenant` and `asIdentity` run their work again from its start: it
- * must touch nothing but `db` and what it makes itself.
+ * The only ways to the data, each under one database role. All but a read open one transaction. Where
+ * that is lost to another one (a deadlock), `inTenant`, `writeInTenant` and `asIdentity` run their work
+ * again from its start: it must touch nothing but `db` and what it makes itself.
  */
 export interface Doors {
   /** Work on one tenant's rows: the database shows no others. */

@@ -91,13 +91,13 @@ export async function createServer(deps: ServerDeps): Promise<HttpServer> {
     const state = stateOf(request)
     readOrigin(deps, request.raw, request.originalUrl, state)
     reply.raw.setHeader('x-request-id', state.info.id)
-    const isPreflight = letIn(deps, index, request, route, state)
-    const goOn = (isPreflight: boolean) => {
-      if (isPreflight) reply.status(204).send()
+    const needsNoRoute = letIn(deps, index, request, route, state)
+    const goOn = (isAnswered: boolean) => {
+      if (isAnswered) reply.status(204).send()
       else done()
     }
-    if (isPreflight instanceof Promise) isPreflight.then(goOn, done)
-    else goOn(isPreflight)
+    if (needsNoRoute instanceof Promise) needsNoRoute.then(goOn, done)
+    else goOn(needsNoRoute)
   })
   // Here the framework reads the body, for those who may send one; the route's handler follows.
 
@@ -113,7 +113,7 @@ export async function createServer(deps: ServerDeps): Promise<HttpServer> {
   return app
 }
 
-/** Lets a request in to its route. True for a preflight, which is answered here. Throws what it is told. */
+/** Lets a request in to its route. True for a preflight, which needs none. Throws what it is told. */
 function letIn(
   deps: ServerDeps,
   index: RouteIndex,
@@ -182,6 +182,7 @@ function addRoute(
 
 function inputOf(route: Route, { params, query, body, headers }: FastifyRequest): unknown {
   assertMediaType(route, body, headers['content-type'])
+  // The framework's own parser gives a record, and its type for it is open.
   return readInput(route, { params, query: query as Record<string, unknown>, body })
 }
 
