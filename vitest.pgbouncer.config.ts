@@ -6,14 +6,20 @@ import base from './vitest.config.ts'
 const server = 'packages/server'
 const near = [
   `${server}/test/pgbouncer/*.test.ts`,
-  `${server}/test/{database_,revocation,remembered_,interleaving,two_processes,lock_order}*.test.ts`,
-  `${server}/src/db/{transaction,reading,borrowed_client}.test.ts`,
+  `${server}/test/{database,revocation}/*.test.ts`,
+  `${server}/src/db/{transaction,read_transaction,connection}.test.ts`,
   `${server}/src/modules/**/*.test.ts`,
   'starter/src/**/*.test.ts',
 ]
 
+// They start servers of their own, or need rights that no pooled role has.
+const bringTheirOwn = [
+  `${server}/test/database/{backup,upgrade}.test.ts`,
+  `${server}/test/revocation/{full_notify_queue,invalidated_changes}.test.ts`,
+]
+
 // Of these, transactions wait for each other, each on a connection.
-const needTwo = [`${server}/test/{lock_order,database_pool}.test.ts`]
+const needTwo = [`${server}/test/database/{lock_order,pool}.test.ts`]
 
 const projectOf = (poolSize: number, exclude: string[]) => ({
   resolve: { tsconfigPaths: true },
@@ -23,7 +29,7 @@ const projectOf = (poolSize: number, exclude: string[]) => ({
     globalSetup: [`./${server}/test/pgbouncer/setup.ts`],
     provide: { poolSize },
     include: near,
-    exclude,
+    exclude: [...bringTheirOwn, ...exclude],
     maxWorkers: 1,
     fileParallelism: false,
   },

@@ -2,7 +2,7 @@
 // writes nothing and fails when a file is not current.
 import { readFile } from 'node:fs/promises'
 import { bringFilesUpToDate, generatedFiles } from '../packages/server/src/cli/generated_files.ts'
-import { generateTables } from '../packages/server/src/db/generate_tables.ts'
+import { generateTables } from '../packages/server/src/db/migrations/generate_tables.ts'
 import { licencesPage } from './licensed_packages.ts'
 import { readmeWithSettings } from './settings_table.ts'
 

@@ -15,33 +15,34 @@ const kernel = 'packages/server/src'
 
 /** For each rule an import that it must find: the file and what it imports. */
 const forbidden: Record<string, [from: string, to: string]> = {
-  'no-cycles': [`${kernel}/errors.ts`, './ids.ts'],
-  resolvable: [`${kernel}/config.ts`, './nothing.ts'],
-  'app-uses-public-entry': ['starter/src/a.ts', '../../packages/server/src/ids.ts'],
+  'no-cycles': [`${kernel}/lib/errors.ts`, './ids.ts'],
+  resolvable: [`${kernel}/config/config.ts`, './nothing.ts'],
+  'app-uses-public-entry': ['starter/src/a.ts', '../../packages/server/src/lib/ids.ts'],
   'testing-in-tests-only': ['starter/src/b.ts', 'tenantry/testing'],
-  'kernel-knows-no-app': [`${kernel}/policy.ts`, '../../../starter/src/a.ts'],
+  'kernel-knows-no-app': [`${kernel}/app/policy.ts`, '../../../../starter/src/a.ts'],
   'sources-need-no-scripts': ['starter/src/c.ts', '../../scripts/check.ts'],
   'scaffolder-stands-alone': ['packages/create-tenantry/src/a.ts', 'semver'],
-  'db-knows-no-http': [`${kernel}/db/page.ts`, '../http/route.ts'],
-  'only-wiring-knows-modules': [`${kernel}/http/tenant.ts`, '../modules/tenants/tenants.ts'],
+  'only-wiring-knows-modules': [
+    `${kernel}/tenancy/find_tenant.ts`,
+    '../modules/tenants/tenants.ts',
+  ],
   'modules-keep-their-internals': [`${kernel}/modules/members/members.ts`, '../tenants/secret.ts'],
-  'modules-are-called': [`${kernel}/modules/tenants/tenants.ts`, '../../http/server.ts'],
-  'wiring-is-the-top': [`${kernel}/define_app.ts`, './app.ts'],
-  'public-entry-is-for-apps': [`${kernel}/seed.ts`, './index.ts'],
-  'testing-is-for-tests': [`${kernel}/tokens.ts`, './testing/test_app.ts'],
-  'framework-in-two-files': [`${kernel}/http/reply.ts`, 'fastify'],
+  'modules-import-no-http': [`${kernel}/modules/tenants/tenants.ts`, '../../http/server.ts'],
+  'wiring-is-the-top': [`${kernel}/app/define_app.ts`, '../runtime/create_app.ts'],
+  'public-entry-is-for-apps': [`${kernel}/access/tokens.ts`, '../index.ts'],
+  'testing-is-for-tests': [`${kernel}/access/passwords.ts`, '../testing/test_app.ts'],
+  'framework-in-two-files': [`${kernel}/http/response/serialize.ts`, 'fastify'],
   'driver-in-db': [`${kernel}/modules/users/users.ts`, 'pg'],
-  'served-by-dependencies': [`${kernel}/secrets.ts`, 'semver'],
+  'served-by-dependencies': [`${kernel}/lib/keys.ts`, 'semver'],
 }
 
 test('every forbidden import is found, as a type too', () => {
   const folder = newFolder({
-    [`${kernel}/ids.ts`]: ['./errors.ts'],
+    [`${kernel}/lib/ids.ts`]: ['./errors.ts'],
     [`${kernel}/index.ts`]: [],
     [`${kernel}/testing.ts`]: [],
     [`${kernel}/testing/test_app.ts`]: [],
-    [`${kernel}/app.ts`]: [],
-    [`${kernel}/http/route.ts`]: [],
+    [`${kernel}/runtime/create_app.ts`]: [],
     [`${kernel}/http/server.ts`]: [],
     [`${kernel}/modules/tenants/secret.ts`]: [],
     'scripts/check.ts': [],
@@ -59,11 +60,11 @@ test('every rule has an import that it must find', () => {
 
 test('what is allowed is left alone', () => {
   const folder = newFolder({
-    [`${kernel}/index.ts`]: ['./ids.ts'],
-    [`${kernel}/ids.ts`]: ['uuid'],
+    [`${kernel}/index.ts`]: ['./lib/ids.ts'],
+    [`${kernel}/lib/ids.ts`]: ['uuid'],
     [`${kernel}/testing.ts`]: ['./testing/test_app.ts'],
-    [`${kernel}/testing/test_app.ts`]: ['../app.ts', 'vitest'],
-    [`${kernel}/app.ts`]: ['./modules/users/users.ts', './http/server.ts'],
+    [`${kernel}/testing/test_app.ts`]: ['../runtime/create_app.ts', 'vitest'],
+    [`${kernel}/runtime/create_app.ts`]: ['../modules/users/users.ts', '../http/server.ts'],
     [`${kernel}/http/server.ts`]: ['fastify', '../db/pool.ts'],
     [`${kernel}/db/pool.ts`]: ['pg'],
     [`${kernel}/modules/users/users.ts`]: ['kysely', 'zod', '../../db/pool.ts'],
@@ -74,6 +75,23 @@ test('what is allowed is left alone', () => {
     'scripts/check.ts': ['../packages/server/src/db/pool.ts'],
   })
   expect(check(folder)).toEqual({ output: '', status: 0 })
+})
+
+test('a cycle of folders is found where no two files are in one', () => {
+  const folder = newFolder({
+    [`${kernel}/index.ts`]: [],
+    [`${kernel}/testing.ts`]: [],
+    [`${kernel}/db/pool.ts`]: ['../limits/queue.ts'],
+    [`${kernel}/db/migrations/load.ts`]: [],
+    [`${kernel}/limits/queue.ts`]: [],
+    [`${kernel}/limits/rate.ts`]: ['../db/migrations/load.ts'],
+    [`${kernel}/lib/ids.ts`]: ['uuid'],
+    'starter/src/a.ts': [],
+    'scripts/a.ts': [],
+  })
+  const { output, status } = check(folder)
+  expect(output).toContain('no-folder-cycles: db -> limits -> db')
+  expect(status).toBe(1)
 })
 
 test('a folder without a single import does not pass', () => {

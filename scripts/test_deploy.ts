@@ -21,7 +21,7 @@ try {
   const [haproxy, image] = await Promise.all([fetchHaproxy(place), makeImage(place)])
   const env = { ...process.env, TENANTRY_HAPROXY: haproxy, TENANTRY_IMAGE: image }
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
-  const args = [vitest, 'run', 'packages/server/test/deployment.test.ts']
+  const args = [vitest, 'run', 'packages/server/test/deploy/deployment.test.ts']
   const [code] = await once(
     spawn(process.execPath, args, { cwd: root, env, stdio: 'inherit' }),
     'close',

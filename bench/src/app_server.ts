@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { TemporaryDatabase } from '../../packages/server/src/db/temporary_database.ts'
+import type { TemporaryDatabase } from '../../packages/server/src/db/provisioning/temporary_database.ts'
 import { send } from '../../packages/server/src/testing/http_client.ts'
-import { freePort } from '../../packages/server/test/free_port.ts'
+import { freePort } from '../../packages/server/test/fixtures/free_port.ts'
 import { type Child, startChild } from './child.ts'
 import type { InstalledApp } from './installed_app.ts'
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { TemporaryDatabase } from '../../packages/server/src/db/temporary_database.ts'
+import type { TemporaryDatabase } from '../../packages/server/src/db/provisioning/temporary_database.ts'
 import { type AppServer, startAppServer } from './app_server.ts'
 import { openBigDatabase } from './big_database.ts'
 import { type Peer, startPeer } from './child.ts'

@@ -1,4 +1,4 @@
-import type { TemporaryDatabase } from '../../packages/server/src/db/temporary_database.ts'
+import type { TemporaryDatabase } from '../../packages/server/src/db/provisioning/temporary_database.ts'
 import { asSuperuser, openDatabaseOn } from './database.ts'
 
 /** How many members a tenant of the big database has. */

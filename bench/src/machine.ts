@@ -1,5 +1,5 @@
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os'
-import type { TemporaryDatabase } from '../../packages/server/src/db/temporary_database.ts'
+import type { TemporaryDatabase } from '../../packages/server/src/db/provisioning/temporary_database.ts'
 import { asSuperuser } from './database.ts'
 
 /** What it was measured on, a line each. */

@@ -1,6 +1,6 @@
-import { boundKysely } from '../../packages/server/src/db/dialect.ts'
+import { findActor } from '../../packages/server/src/access/session_lookup.ts'
+import { boundKysely } from '../../packages/server/src/db/kysely.ts'
 import type { KernelTables } from '../../packages/server/src/db/tables.ts'
-import { findActor } from '../../packages/server/src/http/authenticate.ts'
 import { app } from '../../starter/src/app.ts'
 import type { AppServer } from './app_server.ts'
 import type { Bench } from './bench.ts'

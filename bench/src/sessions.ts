@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { withClient } from '../../packages/server/src/db/setup.ts'
-import type { TemporaryDatabase } from '../../packages/server/src/db/temporary_database.ts'
-import { keyRing } from '../../packages/server/src/secrets.ts'
-import { createTokens } from '../../packages/server/src/tokens.ts'
+import { createTokens } from '../../packages/server/src/access/tokens.ts'
+import { withClient } from '../../packages/server/src/db/provisioning/roles.ts'
+import type { TemporaryDatabase } from '../../packages/server/src/db/provisioning/temporary_database.ts'
+import { keyRing } from '../../packages/server/src/lib/keys.ts'
 import { superuserUrl } from './database.ts'
 
 /** A session that nobody signed in for, and the headers of its requests. */

@@ -1,4 +1,4 @@
-import type { TemporaryDatabase } from '../../../packages/server/src/db/temporary_database.ts'
+import type { TemporaryDatabase } from '../../../packages/server/src/db/provisioning/temporary_database.ts'
 import { type Bench, below } from '../bench.ts'
 import { MEMBERS_EACH, openBigDatabase } from '../big_database.ts'
 import { type Contender, contest, evenLoad, ratioOf, showingText } from '../contest.ts'

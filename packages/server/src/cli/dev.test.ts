@@ -2,8 +2,8 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
-import { appWith, makeWorkplace } from '../../test/cli.ts'
-import { findServer } from '../db/embedded_process.ts'
+import { appWith, makeWorkplace } from '../../test/fixtures/cli.ts'
+import { findServer } from '../db/embedded/process.ts'
 
 const place = makeWorkplace('./app.ts')
 afterAll(() => place.remove())

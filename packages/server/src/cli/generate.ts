@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { OperatorError } from '../operator_error.ts'
+import { OperatorError } from '../lib/operator_error.ts'
 import { bringFilesUpToDate, generatedFiles } from './generated_files.ts'
 
 /** `tenantry generate`. */

@@ -1,13 +1,13 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { readEnvironment } from '../config.ts'
-import { generateTables } from '../db/generate_tables.ts'
-import { openTemporaryDatabase } from '../db/temporary_database.ts'
-import { OperatorError } from '../operator_error.ts'
-import { databaseUrl } from '../setting.ts'
-import { describeApp } from './describe_app.ts'
-import { findApp, loadApp } from './load_app.ts'
+import { readEnvironment } from '../config/config.ts'
+import { databaseUrl } from '../config/parsers.ts'
+import { generateTables } from '../db/migrations/generate_tables.ts'
+import { openTemporaryDatabase } from '../db/provisioning/temporary_database.ts'
+import { OperatorError } from '../lib/operator_error.ts'
+import { describeApp } from '../runtime/describe_app.ts'
+import { findApp, loadApp } from '../runtime/load_app.ts'
 
 /** Paths from the folder they were made for, and what should be in them. */
 export type GeneratedFiles = Record<string, string>

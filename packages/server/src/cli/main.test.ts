@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { makeWorkplace, type Workplace } from '../../test/cli.ts'
+import { makeWorkplace, type Workplace } from '../../test/fixtures/cli.ts'
 
 const readme = readFileSync(new URL('../../../../README.md', import.meta.url), 'utf8')
 

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { kernelVersion } from '../kernel_version.ts'
-import { explain, wantsStack } from './explain.ts'
+import { kernelVersion } from '../lib/kernel_version.ts'
+import { explain, wantsStack } from './format_error.ts'
 
 interface Noun {
   summary: string
@@ -39,19 +39,19 @@ const nouns: Record<string, Noun> = {
   },
   new: {
     summary: 'write a new resource: migration, routes, test',
-    load: async () => (await import('./new.ts')).newCommand(),
+    load: async () => (await import('./new/new.ts')).newCommand(),
   },
   doctor: {
     summary: 'check settings, database, roles and row-level security',
-    load: async () => (await import('./doctor.ts')).doctorCommand(),
+    load: async () => (await import('./doctor/doctor.ts')).doctorCommand(),
   },
   tenant: {
     summary: 'create, list, suspend, resume and limit tenants',
-    load: async () => (await import('./tenant.ts')).tenantCommand(),
+    load: async () => (await import('./platform/tenant.ts')).tenantCommand(),
   },
   user: {
     summary: 'create users and reset links',
-    load: async () => (await import('./user.ts')).userCommand(),
+    load: async () => (await import('./platform/user.ts')).userCommand(),
   },
 }
 

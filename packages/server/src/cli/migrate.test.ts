@@ -1,9 +1,9 @@
 import { cpSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { appWith, makeWorkplace } from '../../test/cli.ts'
-import { appMigrations, type DatabaseUrls, onEmptyDatabase } from '../../test/databases.ts'
-import { withClient } from '../db/setup.ts'
+import { appWith, makeWorkplace } from '../../test/fixtures/cli.ts'
+import { appMigrations, type DatabaseUrls, onEmptyDatabase } from '../../test/fixtures/databases.ts'
+import { withClient } from '../db/provisioning/roles.ts'
 
 const place = makeWorkplace('./app.ts')
 const migrations = join(place.folder, 'migrations')

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
-import { type CommandConfig, loadCommandConfig, readEnvironment } from '../config.ts'
+import { type CommandConfig, loadCommandConfig, readEnvironment } from '../config/config.ts'
 import {
   type History,
   histories,
@@ -8,11 +8,11 @@ import {
   migrateDown,
   migrateUp,
   migrationStatus,
-} from '../db/migrate.ts'
-import { probeServer } from '../db/probe.ts'
-import { OperatorError } from '../operator_error.ts'
-import { loadApp } from './load_app.ts'
-import { pooledOwner, withDatabase } from './open_database.ts'
+} from '../db/migrations/migrate.ts'
+import { probeServer } from '../db/provisioning/probe.ts'
+import { OperatorError } from '../lib/operator_error.ts'
+import { loadApp } from '../runtime/load_app.ts'
+import { pooledOwner, withDatabase } from '../runtime/open_database.ts'
 import { printJson, printTable } from './print.ts'
 
 /** `tenantry migrate`. */

@@ -1,13 +1,13 @@
 import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 import { Command } from 'commander'
-import { type CommandConfig, loadCommandConfig, readEnvironment } from '../config.ts'
-import { removeEmbedded } from '../db/embedded.ts'
-import { controlFolder, findHome } from '../db/embedded_home.ts'
-import { databaseOf, serverOf } from '../db/probe.ts'
-import { forgetPasswords } from '../db/role_passwords.ts'
-import { OperatorError } from '../operator_error.ts'
-import { runningServer } from './claim.ts'
+import { type CommandConfig, loadCommandConfig, readEnvironment } from '../config/config.ts'
+import { controlFolder, findHome } from '../db/embedded/data_folder.ts'
+import { removeEmbedded } from '../db/embedded/embedded.ts'
+import { forgetPasswords } from '../db/provisioning/password_file.ts'
+import { databaseOf, serverOf } from '../db/provisioning/probe.ts'
+import { OperatorError } from '../lib/operator_error.ts'
+import { runningServer } from '../runtime/data_dir_lock.ts'
 
 /** `tenantry reset`. */
 export function resetCommand(): Command {

@@ -1,9 +1,9 @@
 import { Command } from 'commander'
-import { loadCommandConfig, readEnvironment } from '../config.ts'
-import { OperatorError } from '../operator_error.ts'
-import { createPasswords } from '../passwords.ts'
-import { seedDemo } from '../seed.ts'
-import { operate } from './operate.ts'
+import { createPasswords } from '../access/passwords.ts'
+import { loadCommandConfig, readEnvironment } from '../config/config.ts'
+import { OperatorError } from '../lib/operator_error.ts'
+import { seedDemo } from '../runtime/seed_demo.ts'
+import { operate } from './platform/platform_command.ts'
 
 /** `tenantry seed`. */
 export function seedCommand(): Command {

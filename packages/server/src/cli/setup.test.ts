@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type Finished, makeWorkplace, type Workplace } from '../../test/cli.ts'
-import { startEmbedded } from '../db/embedded.ts'
-import { withClient, withDatabase } from '../db/setup.ts'
+import { type Finished, makeWorkplace, type Workplace } from '../../test/fixtures/cli.ts'
+import { startEmbedded } from '../db/embedded/embedded.ts'
+import { withClient, withDatabase } from '../db/provisioning/roles.ts'
 import { send } from '../testing/http_client.ts'
 
 const production = {

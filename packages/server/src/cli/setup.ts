@@ -1,10 +1,13 @@
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
-import { type CommandConfig, loadCommandConfig, readEnvironment } from '../config.ts'
-import { histories, migrateUp } from '../db/migrate.ts'
-import { withPasswordLock } from '../db/prepare.ts'
-import { serverOf } from '../db/probe.ts'
-import { keepPasswords, keptPasswords, type RolePasswords } from '../db/role_passwords.ts'
+import { type CommandConfig, loadCommandConfig, readEnvironment } from '../config/config.ts'
+import { histories, migrateUp } from '../db/migrations/migrate.ts'
+import { withPasswordLock } from '../db/provisioning/choose_database.ts'
+import {
+  keepPasswords,
+  keptPasswords,
+  type RolePasswords,
+} from '../db/provisioning/password_file.ts'
 import {
   carryOut,
   oneSetUpAtATime,
@@ -12,10 +15,11 @@ import {
   type ServerSetup,
   type SetUpPlan,
   settingOf,
-} from '../db/set_up_server.ts'
-import { asOwner, type Role, roles, roleUrls } from '../db/setup.ts'
-import { OperatorError } from '../operator_error.ts'
-import { loadApp } from './load_app.ts'
+} from '../db/provisioning/plan.ts'
+import { serverOf } from '../db/provisioning/probe.ts'
+import { asOwner, type Role, roles, roleUrls } from '../db/provisioning/roles.ts'
+import { OperatorError } from '../lib/operator_error.ts'
+import { loadApp } from '../runtime/load_app.ts'
 import { printJson } from './print.ts'
 
 /** `tenantry setup`. */

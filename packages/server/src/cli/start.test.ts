@@ -4,8 +4,13 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { appWith, makeWorkplace, type RunningCommand, type Workplace } from '../../test/cli.ts'
-import { findServer } from '../db/embedded_process.ts'
+import {
+  appWith,
+  makeWorkplace,
+  type RunningCommand,
+  type Workplace,
+} from '../../test/fixtures/cli.ts'
+import { findServer } from '../db/embedded/process.ts'
 import { send } from '../testing/http_client.ts'
 
 const READY = /ready at http:\/\/127\.0\.0\.1:(\d+)/

@@ -1,15 +1,15 @@
 import { Command, Option } from 'commander'
 import type { Logger } from 'pino'
-import { type Config, loadConfig, readEnvironment } from '../config.ts'
-import { prepareDatabase } from '../db/prepare.ts'
-import type { App } from '../define_app.ts'
-import { mistypedSettings } from '../mistyped_settings.ts'
-import { announce, claimDataDir } from './claim.ts'
-import { endWithShell, type Life, live } from './life.ts'
-import { loadApp } from './load_app.ts'
-import { createLog } from './log.ts'
-import { assertPortFree, withFreePort } from './port.ts'
-import type { serve as Serve } from './serve.ts'
+import type { App } from '../app/define_app.ts'
+import { type Config, loadConfig, readEnvironment } from '../config/config.ts'
+import { mistypedSettings } from '../config/misspelled_settings.ts'
+import { prepareDatabase } from '../db/provisioning/choose_database.ts'
+import { announce, claimDataDir } from '../runtime/data_dir_lock.ts'
+import { endWithShell, type Life, live } from '../runtime/lifecycle.ts'
+import { assertPortFree, withFreePort } from '../runtime/listen_port.ts'
+import { loadApp } from '../runtime/load_app.ts'
+import { createLog } from '../runtime/logger.ts'
+import type { serve as Serve } from '../runtime/serve.ts'
 
 /** `tenantry start`. */
 export function startCommand(): Command {
@@ -61,7 +61,7 @@ async function boot(life: Life, { config, log, startedAt, tell }: Boot): Promise
 // The app last: where Node reads no TypeScript by itself, its loader is then asked for the app's few
 // files and not for each of the kernel's, which took a third of a start.
 async function load(): Promise<{ serve: typeof Serve; app: App }> {
-  const { serve } = await import('./serve.ts')
+  const { serve } = await import('../runtime/serve.ts')
   return { serve, app: await loadApp(process.cwd()) }
 }
 

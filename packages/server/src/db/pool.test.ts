@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
 import { expect, test } from 'vitest'
-import { asRole } from '../../test/databases.ts'
-import { openTestDoors } from '../../test/doors_for_test.ts'
-import { insertSample } from '../../test/sample_rows.ts'
+import { insertSample } from '../../test/database/sample_rows.ts'
+import { asRole } from '../../test/fixtures/databases.ts'
+import { openTestDoors } from '../../test/fixtures/scopes_for_test.ts'
 import { isoTimestamp } from './pool.ts'
 import type { KernelTables } from './tables.ts'
 

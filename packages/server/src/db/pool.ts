@@ -1,6 +1,6 @@
 import pg from 'pg'
-import { clientFor } from './next_password.ts'
-import { limitSession, type Settings } from './role_settings.ts'
+import { limitSession, type Settings } from './provisioning/role_settings.ts'
+import { clientFor } from './rotating_password.ts'
 
 export interface PoolSettings {
   url: string

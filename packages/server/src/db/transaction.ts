@@ -1,9 +1,9 @@
 import type { CompiledQuery, Kysely } from 'kysely'
 import type pg from 'pg'
-import { unavailable } from '../errors.ts'
-import type { Patience } from '../patience.ts'
-import { type BorrowedClient, borrow } from './borrowed_client.ts'
-import { boundKysely, type Statement, statementOf } from './dialect.ts'
+import { unavailable } from '../lib/errors.ts'
+import type { Patience } from '../lib/wait_budget.ts'
+import { type BorrowedClient, borrow } from './connection.ts'
+import { boundKysely, type Statement, statementOf } from './kysely.ts'
 import { recorded } from './transaction_span.ts'
 
 /** Longer than any request may take to arrive and be handled; nobody holds locks for longer. */

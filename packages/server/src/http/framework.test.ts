@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
-import { rawRequest } from '../../test/raw_socket.ts'
+import { rawRequest } from '../../test/hostile/raw_socket.ts'
 import { createFramework } from './framework.ts'
-import { type Limits, limits } from './limits.ts'
-import { publicError } from './problem.ts'
+import { type Limits, limits } from './request/size_limits.ts'
+import { publicError } from './response/problem.ts'
 import type { HttpServer } from './server.ts'
 
 // Long enough for a machine that is busy with other tests.

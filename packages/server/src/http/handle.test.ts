@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { openTestDoors } from '../../test/doors_for_test.ts'
-import { newId } from '../ids.ts'
-import { Patience } from '../patience.ts'
-import { definePolicy } from '../policy.ts'
-import { keyRing } from '../secrets.ts'
+import { openTestDoors } from '../../test/fixtures/scopes_for_test.ts'
+import { definePolicy } from '../app/policy.ts'
+import { createRoutes, type Route } from '../app/route.ts'
+import { newId } from '../lib/ids.ts'
+import { keyRing } from '../lib/keys.ts'
+import { Patience } from '../lib/wait_budget.ts'
 import { handleRoute } from './handle.ts'
-import { createRoutes, type Route } from './route.ts'
 
 const { get, post } = createRoutes<never, never, never>()
 const policy = definePolicy({ resources: {}, roles: {} })

@@ -1,12 +1,19 @@
 import type { Kysely } from 'kysely'
-import type { Actor, AuditNote, Cursors, RequestInfo, Tenant, TenantContext } from '../context.ts'
+import type {
+  Actor,
+  AuditNote,
+  Cursors,
+  RequestInfo,
+  Tenant,
+  TenantContext,
+} from '../app/context.ts'
 import type { KernelTables } from '../db/tables.ts'
 import type { UnitOfWork } from '../db/transaction.ts'
-import type { Patience } from '../patience.ts'
-import type { KeyRing } from '../secrets.ts'
-import { cursorsFor } from './cursor.ts'
-import { IfMatch } from './if_match.ts'
-import type { ReadyRequest } from './ready_request.ts'
+import type { KeyRing } from '../lib/keys.ts'
+import type { Patience } from '../lib/wait_budget.ts'
+import { cursorsFor } from './request/cursor.ts'
+import { IfMatch } from './request/if_match.ts'
+import type { ReadyRequest } from './request_state.ts'
 
 /**
  * What the handler of one signed-in request is given. Most handlers use little of it, so each part is

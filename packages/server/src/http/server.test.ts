@@ -2,9 +2,9 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../../../starter/src/app.ts'
-import { expectProblem } from '../../test/problem.ts'
-import { rawRequest, sendRaw } from '../../test/raw_socket.ts'
-import { newId } from '../ids.ts'
+import { expectProblem } from '../../test/fixtures/problem.ts'
+import { rawRequest, sendRaw } from '../../test/hostile/raw_socket.ts'
+import { newId } from '../lib/ids.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../testing.ts'
 
 let api: TestApp

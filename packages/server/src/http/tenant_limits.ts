@@ -1,12 +1,11 @@
-import type { Config } from '../config.ts'
-import type { RequestInfo, Tenant } from '../context.ts'
-import type { MaybePromise } from '../maybe_promise.ts'
-import type { Patience } from '../patience.ts'
-import { addressSubject } from './address.ts'
-import { type Client, FairQueue, type QueueFigures } from './fair_queue.ts'
-import { limits } from './limits.ts'
-import { createRequestRate } from './request_rate.ts'
-import type { Route } from './route.ts'
+import type { RequestInfo, Tenant } from '../app/context.ts'
+import type { Route } from '../app/route.ts'
+import type { Config } from '../config/config.ts'
+import { addressSubject } from '../lib/client_key.ts'
+import type { MaybePromise } from '../lib/maybe_promise.ts'
+import type { Patience } from '../lib/wait_budget.ts'
+import { type Client, FairQueue, HUNG_MS, type QueueFigures } from '../limits/fair_concurrency.ts'
+import { createRequestRate } from '../limits/rate_limiter.ts'
 
 /** A request whose work waits its turn. */
 export interface Waiting {
@@ -75,6 +74,6 @@ function queueOf({ DB_POOL_MAX, TENANT_QUEUE }: Config) {
     atOnce: DB_POOL_MAX,
     waiting: TENANT_QUEUE,
     // The silence after which a connection is closed: an answer would reach nobody.
-    hungMs: limits.silenceMs,
+    hungMs: HUNG_MS,
   })
 }

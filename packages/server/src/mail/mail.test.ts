@@ -6,7 +6,7 @@ import { domainToASCII } from 'node:url'
 import fc from 'fast-check'
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { emailKey } from '../email.ts'
+import { emailKey } from '../lib/email_address.ts'
 import { createMail, type Mail, type MailSettings } from './mail.ts'
 
 interface Received {

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { emailKey } from '../email.ts'
+import { emailKey } from '../lib/email_address.ts'
 import { type CaughtMail, createMailFolder } from './mail_folder.ts'
 import type { OutgoingMail } from './outgoing_mail.ts'
 import { createSmtp } from './smtp.ts'

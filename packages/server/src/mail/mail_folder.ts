@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { newId } from '../ids.ts'
+import { newId } from '../lib/ids.ts'
 import type { OutgoingMail } from './outgoing_mail.ts'
 
 const KEPT = 200

@@ -1,9 +1,9 @@
 import { collectDefaultMetrics, Registry } from 'prom-client'
-import type { FinishedRequest } from '../http/finished.ts'
-import { kernelVersion } from '../kernel_version.ts'
-import { counter, exposeFigures, type Figure, gauge, type Reading } from './figures.ts'
-import { OUTCOMES } from './outcome.ts'
+import type { FinishedRequest } from '../http/access_log.ts'
+import { kernelVersion } from '../lib/kernel_version.ts'
+import { counter, exposeFigures, type Figure, gauge, type Reading } from './metric.ts'
 import { createRequestDurations } from './request_durations.ts'
+import { OUTCOMES } from './status_class.ts'
 import { type TenantCounts, TenantSeries } from './tenant_series.ts'
 
 /** What Prometheus reads of this process. */

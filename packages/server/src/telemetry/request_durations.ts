@@ -1,6 +1,6 @@
 import { Histogram } from 'prom-client'
-import { type FinishedRequest, patternOf } from '../http/finished.ts'
-import { OUTCOMES, outcomeOf } from './outcome.ts'
+import { type FinishedRequest, patternOf } from '../http/access_log.ts'
+import { OUTCOMES, outcomeOf } from './status_class.ts'
 
 type Label = 'method' | 'route' | 'outcome' | 'le'
 

@@ -1,6 +1,6 @@
 import { DiagLogLevel, diag } from '@opentelemetry/api'
 import type { Logger } from 'pino'
-import { OperatorError } from '../operator_error.ts'
+import { OperatorError } from '../lib/operator_error.ts'
 
 export interface TracingSettings {
   /** Where OTLP over HTTP is taken, without the path. */

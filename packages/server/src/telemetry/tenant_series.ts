@@ -1,4 +1,4 @@
-import { OUTCOMES, outcomeOf } from './outcome.ts'
+import { OUTCOMES, outcomeOf } from './status_class.ts'
 
 /** What was counted of one tenant's requests, or of all that have no series of their own. */
 export interface TenantCounts {

@@ -1,8 +1,8 @@
 import type { TestProject } from 'vitest/node'
-import { readEnvironment } from '../config.ts'
-import type { RoleUrls } from '../db/setup.ts'
-import { openTemporaryDatabase } from '../db/temporary_database.ts'
-import { databaseUrl } from '../setting.ts'
+import { readEnvironment } from '../config/config.ts'
+import { databaseUrl } from '../config/parsers.ts'
+import type { RoleUrls } from '../db/provisioning/roles.ts'
+import { openTemporaryDatabase } from '../db/provisioning/temporary_database.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {

@@ -2,17 +2,17 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type pg from 'pg'
-import { startEmbedded } from '../../src/db/embedded.ts'
-import { findServer } from '../../src/db/embedded_process.ts'
-import { histories, migrateUp } from '../../src/db/migrate.ts'
+import { startEmbedded } from '../../src/db/embedded/embedded.ts'
+import { findServer } from '../../src/db/embedded/process.ts'
+import { histories, migrateUp } from '../../src/db/migrations/migrate.ts'
 import {
   derivedPasswords,
   type RoleUrls,
   setupDatabase,
   withClient,
   withDatabase,
-} from '../../src/db/setup.ts'
-import { appMigrations } from '../databases.ts'
+} from '../../src/db/provisioning/roles.ts'
+import { appMigrations } from '../fixtures/databases.ts'
 
 /** A PostgreSQL that nobody else uses, so that it may be killed. */
 export interface Cluster {

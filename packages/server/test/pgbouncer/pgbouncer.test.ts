@@ -1,8 +1,8 @@
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { app } from '../../../../starter/src/app.ts'
 import { startTestApp, type TestApp } from '../../src/testing.ts'
-import { sharedDatabase } from '../databases.ts'
-import { inhabit, runByHand, type Scene } from '../revocation_attempts.ts'
+import { sharedDatabase } from '../fixtures/databases.ts'
+import { inhabit, runByHand, type Scene } from '../revocation/attempts.ts'
 import { type PgBouncer, startPgBouncer } from './start.ts'
 
 /** A server whose doors go through a PgBouncer of its own, and its feed too where that is asked for. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { TestProject } from 'vitest/node'
-import { openTemporaryDatabase } from '../../src/db/temporary_database.ts'
+import { openTemporaryDatabase } from '../../src/db/provisioning/temporary_database.ts'
 import { findProgram, type Program } from './program.ts'
 import { startPgBouncer } from './start.ts'
 

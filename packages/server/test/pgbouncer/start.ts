@@ -5,7 +5,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { freePort } from '../free_port.ts'
+import { freePort } from '../fixtures/free_port.ts'
 import type { Program } from './program.ts'
 
 /** A PgBouncer that runs, in transaction mode, in front of one server. */

@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import type { TenantContext } from '../../context.ts'
-import { PageQuery, pageOf, readPage } from '../../db/page.ts'
+import type { TenantContext } from '../../app/context.ts'
+import type { KernelPermission } from '../../app/policy.ts'
+import { createRoutes, type Route } from '../../app/route.ts'
+import { PageQuery, pageOf, readPage } from '../../db/pagination.ts'
 import type { KernelTables } from '../../db/tables.ts'
-import { createRoutes, type Route } from '../../http/route.ts'
-import type { KernelPermission } from '../../policy.ts'
 
 const { get } = createRoutes<KernelPermission, never, KernelTables>()
 

@@ -1,8 +1,8 @@
-import { PageQuery, pageOf } from '../../db/page.ts'
+import type { Rules } from '../../access/permissions.ts'
+import type { KernelPermission } from '../../app/policy.ts'
+import { createRoutes, type Route } from '../../app/route.ts'
+import { PageQuery, pageOf } from '../../db/pagination.ts'
 import type { KernelTables } from '../../db/tables.ts'
-import { createRoutes, type Route } from '../../http/route.ts'
-import type { KernelPermission } from '../../policy.ts'
-import type { Rules } from '../../rights.ts'
 import { Member, MemberChanges, MemberPath } from './members.schema.ts'
 import { findMember, listMembers, removeMember, updateMember } from './members.ts'
 

@@ -1,9 +1,5 @@
 import { type Kysely, sql } from 'kysely'
 import type { z } from 'zod'
-import type { TenantContext } from '../../context.ts'
-import { type PageQuery, readPage } from '../../db/page.ts'
-import type { KernelTables } from '../../db/tables.ts'
-import { AppError, notFound, unprocessable } from '../../errors.ts'
 import {
   assertHolds,
   type HeldRoles,
@@ -11,7 +7,11 @@ import {
   lockMemberRights,
   permissionsOf,
   type Rules,
-} from '../../rights.ts'
+} from '../../access/permissions.ts'
+import type { TenantContext } from '../../app/context.ts'
+import { type PageQuery, readPage } from '../../db/pagination.ts'
+import type { KernelTables } from '../../db/tables.ts'
+import { AppError, notFound, unprocessable } from '../../lib/errors.ts'
 import { revokeSessionsOf } from '../sessions/sessions.ts'
 import type { MemberChanges } from './members.schema.ts'
 

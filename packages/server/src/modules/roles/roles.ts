@@ -1,12 +1,12 @@
 import { sql } from 'kysely'
 import type { z } from 'zod'
-import type { TenantContext } from '../../context.ts'
-import { type PageQuery, readPage } from '../../db/page.ts'
+import { assertHolds, lockRights, type Rules } from '../../access/permissions.ts'
+import type { TenantContext } from '../../app/context.ts'
+import type { Policy } from '../../app/policy.ts'
+import { type PageQuery, readPage } from '../../db/pagination.ts'
 import type { KernelTables } from '../../db/tables.ts'
-import { conflict, notFound, unprocessable } from '../../errors.ts'
-import { newId } from '../../ids.ts'
-import type { Policy } from '../../policy.ts'
-import { assertHolds, lockRights, type Rules } from '../../rights.ts'
+import { conflict, notFound, unprocessable } from '../../lib/errors.ts'
+import { newId } from '../../lib/ids.ts'
 import type { NewRole, RoleChanges } from './roles.schema.ts'
 
 type Context = TenantContext<KernelTables>

@@ -1,11 +1,11 @@
 import { sql } from 'kysely'
 import type { z } from 'zod'
-import type { TenantContext } from '../../context.ts'
-import { sessionIsLive } from '../../db/live_session.ts'
-import { type PageQuery, readPage } from '../../db/page.ts'
+import { sessionIsLive } from '../../access/live_session.ts'
+import { lockMemberRights, type Rules } from '../../access/permissions.ts'
+import type { TenantContext } from '../../app/context.ts'
+import { type PageQuery, readPage } from '../../db/pagination.ts'
 import type { KernelTables } from '../../db/tables.ts'
-import { notFound } from '../../errors.ts'
-import { lockMemberRights, type Rules } from '../../rights.ts'
+import { notFound } from '../../lib/errors.ts'
 import { revokeSession, revokeSessionsOf } from './sessions.ts'
 
 type Context = TenantContext<KernelTables>

@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import { PageQuery, pageOf } from '../../db/page.ts'
+import type { Rules } from '../../access/permissions.ts'
+import type { KernelPermission } from '../../app/policy.ts'
+import { createRoutes, type Route } from '../../app/route.ts'
+import { PageQuery, pageOf } from '../../db/pagination.ts'
 import type { KernelTables } from '../../db/tables.ts'
-import { createRoutes, type Route } from '../../http/route.ts'
-import type { KernelPermission } from '../../policy.ts'
-import type { Rules } from '../../rights.ts'
 import { endOwnSession, endSessionsOf, listSessions, listSessionsOf } from './list_sessions.ts'
 
 const { get, del } = createRoutes<KernelPermission, never, KernelTables>()

@@ -1,8 +1,8 @@
 import { type Kysely, sql } from 'kysely'
-import type { RequestInfo } from '../../context.ts'
-import { sessionIsLive } from '../../db/live_session.ts'
+import { sessionIsLive } from '../../access/live_session.ts'
+import { heldRoles } from '../../access/permissions.ts'
+import type { RequestInfo } from '../../app/context.ts'
 import type { KernelTables } from '../../db/tables.ts'
-import { heldRoles } from '../../rights.ts'
 
 // Locks are taken downwards, member, then session, then refresh token, which is how the cascade of
 // a removal takes them: whoever began with the token would wait for who waits for it.

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { createRoutes, type Route } from '../../http/route.ts'
-import type { KernelPermission } from '../../policy.ts'
+import type { KernelPermission } from '../../app/policy.ts'
+import { createRoutes, type Route } from '../../app/route.ts'
 
 const { get } = createRoutes<KernelPermission, never, never>()
 

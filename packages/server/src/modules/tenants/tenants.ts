@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { KernelTables } from '../../db/tables.ts'
-import { newId } from '../../ids.ts'
+import { newId } from '../../lib/ids.ts'
 
 export interface NewTenant {
   name: string

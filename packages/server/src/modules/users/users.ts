@@ -1,9 +1,9 @@
 import { type Kysely, sql } from 'kysely'
+import { GLOBAL_REALM } from '../../access/realm.ts'
 import type { KernelTables } from '../../db/tables.ts'
-import { emailKey } from '../../email.ts'
-import { unprocessable } from '../../errors.ts'
-import { newId } from '../../ids.ts'
-import { GLOBAL_REALM } from '../../realm.ts'
+import { emailKey } from '../../lib/email_address.ts'
+import { unprocessable } from '../../lib/errors.ts'
+import { newId } from '../../lib/ids.ts'
 
 export interface NewUser {
   email: string

@@ -1,4 +1,4 @@
-import type { Route } from '../../http/route.ts'
+import type { Route } from '../../app/route.ts'
 import type { TestUser } from '../test_app.ts'
 import { nameOf, pathToNothing, type World } from './world.ts'
 

@@ -1,4 +1,4 @@
-import type { Route } from '../../http/route.ts'
+import type { Route } from '../../app/route.ts'
 import type { TestReply } from '../http_client.ts'
 import { changedTables, fingerprintOf } from './rows.ts'
 import { inSafeOrder } from './statements.ts'

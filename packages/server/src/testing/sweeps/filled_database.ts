@@ -2,9 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import type pg from 'pg'
 import { inject } from 'vitest'
-import { histories, migrateUp } from '../../db/migrate.ts'
-import { type RoleUrls, setupDatabase, withClient, withDatabase } from '../../db/setup.ts'
-import type { App } from '../../define_app.ts'
+import type { App } from '../../app/define_app.ts'
+import { histories, migrateUp } from '../../db/migrations/migrate.ts'
+import {
+  type RoleUrls,
+  setupDatabase,
+  withClient,
+  withDatabase,
+} from '../../db/provisioning/roles.ts'
 import { createWorld, type SweepOptions, type World } from './world.ts'
 
 /** How many tenants, and how many rows each has in every table that the API fills. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import type { Route } from '../../http/route.ts'
+import type { Route } from '../../app/route.ts'
 import type { TestReply, TestRequest } from '../http_client.ts'
 import { changedTables, fingerprintOf, valuesOf } from './rows.ts'
 import { bodyFor, call, collectionsIn, nameOf, pathIn, pathToNothing, type World } from './world.ts'

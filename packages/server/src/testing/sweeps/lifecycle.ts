@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Route } from '../../http/route.ts'
+import type { Route } from '../../app/route.ts'
 import type { TestReply } from '../http_client.ts'
 import { changedTables, fingerprintOf } from './rows.ts'
 import {

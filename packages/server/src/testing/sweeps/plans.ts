@@ -1,5 +1,5 @@
 import { CompiledQuery, type Kysely } from 'kysely'
-import { withClient } from '../../db/setup.ts'
+import { withClient } from '../../db/provisioning/roles.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import type { SentStatement } from '../record_statements.ts'
 import type { FilledWorld } from './filled_database.ts'

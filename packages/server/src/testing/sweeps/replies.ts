@@ -1,6 +1,6 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
-import type { Route } from '../../http/route.ts'
+import type { Route } from '../../app/route.ts'
 import type { TestReply } from '../http_client.ts'
 import { inSafeOrder } from './statements.ts'
 import { call, nameOf, pathToNothing, type World } from './world.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { inject } from 'vitest'
-import { withClient } from '../../db/setup.ts'
+import { withClient } from '../../db/provisioning/roles.ts'
 
 // Shorter ones, such as a status or a role's name, are anybody's.
 const TELLING = 8

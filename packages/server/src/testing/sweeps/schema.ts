@@ -1,9 +1,9 @@
 import type pg from 'pg'
 import { inject } from 'vitest'
-import { findingText, lint } from '../../db/lint.ts'
-import { lintRules } from '../../db/lint_rules.ts'
-import { type RoleUrls, withClient } from '../../db/setup.ts'
-import type { App } from '../../define_app.ts'
+import type { App } from '../../app/define_app.ts'
+import { findingText, lint } from '../../db/lint/lint.ts'
+import { lintRules } from '../../db/lint/rules.ts'
+import { type RoleUrls, withClient } from '../../db/provisioning/roles.ts'
 
 type DoorUrls = Pick<RoleUrls, 'app' | 'identity'>
 

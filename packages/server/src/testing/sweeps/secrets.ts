@@ -1,6 +1,6 @@
 import { inject } from 'vitest'
-import { withClient } from '../../db/setup.ts'
-import type { Route } from '../../http/route.ts'
+import type { Route } from '../../app/route.ts'
+import { withClient } from '../../db/provisioning/roles.ts'
 import type { TestReply, TestRequest } from '../http_client.ts'
 import type { TestUser } from '../test_app.ts'
 import { inSafeOrder } from './statements.ts'

@@ -1,4 +1,4 @@
-import type { Route } from '../../http/route.ts'
+import type { Route } from '../../app/route.ts'
 import { call, nameOf, type World } from './world.ts'
 
 /** How many statements a successful call of each route costs: by route, in order. */

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import type { App } from '../../define_app.ts'
+import type { App } from '../../app/define_app.ts'
 import { accessFaults, accessTable, observeAccess } from './access.ts'
 import { auditFaults } from './audit.ts'
 import { type Check, unexcepted } from './exceptions.ts'

@@ -1,0 +1,132 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { app } from '../../../../starter/src/app.ts'
+import { AppError } from '../lib/errors.ts'
+import { startTestApp, type TestApp } from '../testing.ts'
+import { assertAcceptablePassword } from './password_rules.ts'
+
+let api: TestApp
+beforeAll(async () => {
+  api = await startTestApp(app)
+})
+afterAll(() => api.close())
+
+const context = {
+  email: 'jane.roe@example.com',
+  full_name: 'Jane Roe',
+  tenantName: 'Acme & Sons',
+  subdomain: 'acme',
+}
+
+function refuses(password: string): boolean {
+  try {
+    assertAcceptablePassword(password, context)
+    return false
+  } catch (error) {
+    if (error instanceof AppError && error.status === 422) return true
+    throw error
+  }
+}
+
+describe('what is guessed first is no password (AUTHN-2)', () => {
+  test('through the API, with the reason', async () => {
+    const tenant = await api.makeTenant({ name: 'Acme' })
+    const { email } = await tenant.makeUser()
+    await tenant.send({ method: 'POST', path: '/api/auth/forgot-password', body: { email } })
+    const [mail] = await api.mailsTo(email)
+    const token = /#token=([\w-]+)/.exec(mail?.text ?? '')?.[1]
+    const choose = (new_password: string) =>
+      tenant.send({
+        method: 'POST',
+        path: '/api/auth/reset-password',
+        body: { token, new_password },
+      })
+    const cases: [string, RegExp][] = [
+      ['aaaaaaaa', /repeated/],
+      ['        ', /spaces/],
+      ['acmeacme', /repeated/],
+      ['Acme-Acme-1', /name/],
+      ['2026acme', /name/],
+    ]
+    for (const [password, reason] of cases) {
+      const reply = await choose(password)
+      expect(reply.status).toBe(422)
+      expect(reply.json.errors).toEqual([
+        { pointer: '/new_password', message: expect.stringMatching(reason) },
+      ])
+    }
+    expect((await choose('acme is where I keep my bees')).status).toBe(200)
+  })
+
+  test('a short unit repeated, whatever it is made of', () => {
+    const unit = fc
+      .array(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 1 }), {
+        minLength: 1,
+        maxLength: 4,
+      })
+      .map((it) => it.join(''))
+      .filter((it) => [...it].length <= 4)
+    fc.assert(
+      fc.property(unit, fc.integer({ min: 8, max: 63 }), (it, length) => {
+        expect(refuses([...it.repeat(length)].slice(0, length).join(''))).toBe(true)
+      }),
+    )
+    for (const it of ['aAaAaAaA', '12341234', 'abcdabcdab', '👍👎'.repeat(5)]) {
+      expect([it, refuses(it)]).toEqual([it, true])
+    }
+  })
+
+  test('only white space', () => {
+    const space = fc.constantFrom(' ', '\t', '\u00a0', '\u2003', '\u3000')
+    fc.assert(fc.property(fc.string({ unit: space, minLength: 8, maxLength: 256 }), refuses))
+  })
+
+  test('names, with digits and punctuation before, between and behind', () => {
+    const name = fc.constantFrom('acme', 'ACME', 'Sons', 'jane', 'Roe', 'Jane.Roe', 'example.com')
+    const filling = fc.string({ unit: fc.constantFrom(...'0123456789-_.!@# '), maxLength: 8 })
+    const parts = fc.array(fc.tuple(filling, name), { minLength: 1, maxLength: 4 })
+    fc.assert(
+      fc.property(parts, filling, (named, end) => {
+        const password = `${named.flat().join('')}${end}`.padEnd(8, '7')
+        expect([password, refuses(password)]).toEqual([password, true])
+      }),
+    )
+  })
+
+  test('a common word between digits', () => {
+    for (const it of ['password1234567', '2026password', '!!dragon!!', '2026-Monkey-1']) {
+      expect([it, refuses(it)]).toEqual([it, true])
+    }
+  })
+})
+
+describe('no rules of composition (ASVS 6.2.5)', () => {
+  test('words of a dictionary in a row are welcome, names among them', () => {
+    const word = fc.constantFrom('correct', 'horse', 'battery', 'staple', 'otter', 'umbrella')
+    const words = fc.uniqueArray(word, { minLength: 3, maxLength: 6 })
+    fc.assert(
+      fc.property(words, fc.constantFrom('', 'acme', 'jane '), (them, name) => {
+        const password = name + them.join(' ')
+        expect([password, refuses(password)]).toEqual([password, false])
+      }),
+    )
+  })
+
+  test('64 of one character are long enough, and so is what has no letter', () => {
+    for (const it of ['👍'.repeat(64), 'x'.repeat(256), '84017395', '!?;:=)(&%$§!']) {
+      expect([it, refuses(it)]).toEqual([it, false])
+    }
+  })
+
+  test('the longest passwords and names are judged at once', () => {
+    const long = { ...context, full_name: 'ab '.repeat(80), tenantName: 'aab'.repeat(80) }
+    const started = performance.now()
+    for (const it of ['a', 'ab', 'aab', '1a', '!', ' !', 'a1!']) {
+      const password = `${it.repeat(256).slice(0, 255)}z`
+      try {
+        assertAcceptablePassword(password, long)
+      } catch {}
+    }
+    expect(performance.now() - started).toBeLessThan(250)
+  })
+})

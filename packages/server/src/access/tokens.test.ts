@@ -1,0 +1,225 @@
+import { createHmac, randomUUID } from 'node:crypto'
+import { type JWTPayload, SignJWT } from 'jose'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Tenant } from '../app/context.ts'
+import { keyRing } from '../lib/keys.ts'
+import { createTokens } from './tokens.ts'
+
+const secret = 'w0uNJ6aeDgXnXSn1H1pMIDbWQwqPZ2mN'
+const ring = keyRing(secret)
+const settings = { algorithm: 'HS256', accessMinutes: 15 } as const
+const tokens = createTokens(ring, settings)
+
+const tenant = tenantAt('a')
+const other = tenantAt('b')
+const subject = { userId: randomUUID(), sessionId: randomUUID(), roles: ['manager'], jti: 'jti-1' }
+
+function tenantAt(subdomain: string): Tenant {
+  const origin = `https://${subdomain}.app.test`
+  const limits = { rate: null, concurrency: null }
+  return { id: randomUUID(), name: subdomain, subdomain, origin, issuer: origin, limits }
+}
+
+const now = Date.UTC(2026, 1, 28, 23, 59, 59)
+const seconds = now / 1000
+beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now }))
+afterEach(() => void vi.useRealTimers())
+
+const claims = {
+  iss: tenant.issuer,
+  aud: tenant.id,
+  sub: subject.userId,
+  tid: tenant.id,
+  sid: subject.sessionId,
+  jti: subject.jti,
+  roles: subject.roles,
+  iat: seconds,
+  exp: seconds + 900,
+}
+const header = { alg: 'HS256', typ: 'at+jwt', kid: ring.current.kid }
+
+/** A token with our key over whatever it is told to say. */
+function sign(payload: JWTPayload, changes: object = {}, key = ring.current.key('access')) {
+  return new SignJWT(payload).setProtectedHeader({ ...header, ...changes }).sign(key)
+}
+
+/** What the pipeline makes of a token on a tenant's host. */
+async function verdict(token: string, on: Tenant, by = tokens) {
+  const claims = await by.verifyAccess(token)
+  if (claims === undefined || claims === 'expired') return claims
+  return by.belongTo(claims, on) ? claims : 'foreign'
+}
+
+async function refreshVerdict(token: string, on: Tenant) {
+  const claims = await tokens.verifyRefresh(token)
+  if (claims === undefined || claims === 'expired') return claims
+  return tokens.belongTo(claims, on) ? claims : 'foreign'
+}
+
+const accepted = { tenantId: tenant.id, sessionId: claims.sid, userId: claims.sub }
+
+test.each(['HS256', 'HS384', 'HS512'] as const)(
+  'a token is what jose makes of it (%s)',
+  async (algorithm) => {
+    const issued = createTokens(ring, { ...settings, algorithm }).issueAccess(tenant, subject)
+    expect(issued).toBe(await sign(claims, { alg: algorithm }))
+  },
+)
+
+describe('an access token', () => {
+  test('verifies on its tenant, and is foreign on another (TEN-5)', async () => {
+    const token = tokens.issueAccess(tenant, subject)
+    expect(await verdict(token, tenant)).toMatchObject(accepted)
+    expect(await verdict(token, other)).toBe('foreign')
+    expect(await verdict(await sign(claims), tenant)).toMatchObject(accepted)
+  })
+
+  test('is never a refresh token, nor the other way round (JWT-1)', async () => {
+    const access = tokens.issueAccess(tenant, subject)
+    const times = { createdAt: '2026-02-28T23:59:59Z', expiresAt: '2026-03-10T00:00:00Z' }
+    const refresh = tokens.issueRefresh(tenant, { ...subject, ...times })
+    expect(await refreshVerdict(refresh, tenant)).toMatchObject({ jti: 'jti-1' })
+    expect(await refreshVerdict(refresh, other)).toBe('foreign')
+    expect(await refreshVerdict(access, tenant)).toBeUndefined()
+    expect(await verdict(refresh, tenant)).toBeUndefined()
+    const [accessKey, refreshKey] = [ring.current.key('access'), ring.current.key('refresh')]
+    // The right key under the wrong type, the right type under the wrong key.
+    expect(await verdict(await sign(claims, { typ: 'rt+jwt' }, accessKey), tenant)).toBeUndefined()
+    expect(await verdict(await sign(claims, {}, refreshKey), tenant)).toBeUndefined()
+    expect(await refreshVerdict(await sign(claims, {}, refreshKey), tenant)).toBeUndefined()
+  })
+
+  test.each(['iss', 'aud', 'sub', 'tid', 'sid', 'jti', 'iat', 'exp'])(
+    'without %s, or with another type or value of it, is refused (JWT-2)',
+    async (name) => {
+      const wrong = [undefined, null, '', true, {}, [], ['x'], 1.5, 1e300, name === 'jti' ? 1 : 'x']
+      for (const value of wrong) {
+        const result = await verdict(await sign({ ...claims, [name]: value }), tenant)
+        expect(typeof result === 'object', `${name}: ${JSON.stringify(value)}`).toBe(false)
+      }
+    },
+  )
+
+  test('with an audience list, another issuer or another tenant inside is refused (JWT-2)', async () => {
+    const verify = async (changes: object) => verdict(await sign({ ...claims, ...changes }), tenant)
+    expect(await verify({ aud: [tenant.id] })).toBeUndefined()
+    expect(await verify({ aud: [tenant.id, other.id] })).toBeUndefined()
+    expect(await verify({ aud: other.id })).toBe('foreign')
+    expect(await verify({ iss: other.issuer })).toBe('foreign')
+    expect(await verify({ iss: `${tenant.issuer}/` })).toBe('foreign')
+    expect(await verify({ tid: other.id })).toBe('foreign')
+    expect(await verify({ tid: tenant.id.toUpperCase() })).toBe('foreign')
+  })
+
+  test.each<[Record<string, unknown>, boolean]>([
+    [{ exp: seconds - 4 }, true],
+    [{ exp: seconds - 5 }, false],
+    [{ exp: seconds - 6 }, false],
+    [{ iat: seconds + 5 }, true],
+    [{ iat: seconds + 6 }, false],
+    [{ nbf: seconds + 5 }, true],
+    [{ nbf: seconds + 6 }, false],
+    [{ nbf: 'soon' }, false],
+  ])('has a leeway of 5 seconds: %j (JWT-3)', async (changes, good) => {
+    const token = await sign({ ...claims, ...changes })
+    expect(typeof (await verdict(token, tenant)) === 'object').toBe(good)
+  })
+
+  test('ends when it says, by the clock of the moment (JWT-3, JWT-6)', async () => {
+    const token = tokens.issueAccess(tenant, subject)
+    expect(await verdict(token, tenant)).toMatchObject({ expiresAt: seconds + 900 })
+    vi.setSystemTime(now + 904_000)
+    expect(await verdict(token, tenant)).toMatchObject(accepted)
+    vi.setSystemTime(now + 906_000)
+    expect(await verdict(token, tenant)).toBe('expired')
+  })
+
+  test('is only called expired when its signature was ours (JWT-3)', async () => {
+    const past = { ...claims, exp: seconds - 60 }
+    expect(await verdict(await sign(past), tenant)).toBe('expired')
+    const strange = keyRing('another secret').current.key('access')
+    expect(await verdict(await sign(past, {}, strange), tenant)).toBeUndefined()
+  })
+
+  test('has one spelling (JWT-7)', async () => {
+    const token = tokens.issueAccess(tenant, subject)
+    const last = token.at(-1) ?? ''
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+    const others = [
+      ...['=', '==', 'A', '.', '.A', ' ', '\n', '\0'].map((it) => token + it),
+      ...[...alphabet].filter((it) => it !== last).map((it) => token.slice(0, -1) + it),
+      token.replace('.', '=.'),
+      ` ${token}`,
+      `Bearer ${token}`,
+      token.toLowerCase(),
+      encodeURIComponent(token).replaceAll('.', '%2E'),
+      Buffer.from(token).toString('base64url'),
+    ]
+    for (const it of others) expect(await verdict(it, tenant), it).toBeUndefined()
+  })
+
+  test('of which a part is missing is refused, wherever it ends (JWT-7)', async () => {
+    const token = tokens.issueAccess(tenant, subject)
+    const results = await Promise.all(
+      Array.from(token, (_, at) => verdict(token.slice(0, at), tenant)),
+    )
+    expect(new Set(results)).toEqual(new Set([undefined]))
+  })
+
+  test('costs no more to refuse for having thousands of parts (DOS-4)', async () => {
+    const decode = vi.spyOn(Buffer, 'from')
+    const verdicts = [await verdict('.'.repeat(16_000), tenant), await verdict('..', tenant)]
+    const times = decode.mock.calls.length
+    decode.mockRestore()
+    expect(verdicts).toEqual([undefined, undefined])
+    expect(times).toBeLessThan(20)
+  })
+})
+
+// Its times are the database's, and so is the word on whether it still lives.
+test('a refresh token is one at a server whose clock is behind', async () => {
+  const times = { createdAt: '2026-03-01T00:10:00Z', expiresAt: '2026-03-10T00:00:00Z' }
+  const token = tokens.issueRefresh(tenant, { ...subject, ...times })
+  expect(await refreshVerdict(token, tenant)).toMatchObject({ jti: 'jti-1' })
+})
+
+describe('keys (JWT-4)', () => {
+  test('the previous secret verifies during a rotation and signs nothing', async () => {
+    const next = 'NGd0Yp0H8gc2Dnu4fYbFQYQ2Ae7SkN5l'
+    const rotated = createTokens(keyRing(next, secret), settings)
+    const finished = createTokens(keyRing(next), settings)
+    const [old, fresh] = [tokens.issueAccess(tenant, subject), rotated.issueAccess(tenant, subject)]
+    expect(await verdict(old, tenant, rotated)).toMatchObject(accepted)
+    expect(await verdict(old, tenant, finished)).toBeUndefined()
+    expect(await verdict(fresh, tenant, finished)).toMatchObject(accepted)
+    expect(await verdict(fresh, tenant)).toBeUndefined()
+  })
+
+  test('the kid picks the key: one generation never verifies under the name of another', async () => {
+    const next = keyRing('NGd0Yp0H8gc2Dnu4fYbFQYQ2Ae7SkN5l', secret)
+    const rotated = createTokens(next, settings)
+    const renamed = await sign(claims, { kid: next.current.kid })
+    expect(await verdict(renamed, tenant, rotated)).toBeUndefined()
+  })
+
+  test('each purpose has a key of its own, and none is the secret', () => {
+    const purposes = ['access', 'refresh', 'successor', 'cursor', 'throttle'] as const
+    const keys = purposes.map((it) => ring.current.key(it).toString('hex'))
+    expect(new Set(keys).size).toBe(purposes.length)
+    expect(keys.join()).not.toContain(Buffer.from(secret).toString('hex'))
+    expect(createHmac('sha256', secret).update('kid').digest('base64url')).not.toContain(
+      ring.current.kid,
+    )
+  })
+
+  test.each(['HS384', 'HS512'] as const)(
+    '%s takes no token of another algorithm',
+    async (algorithm) => {
+      const strong = createTokens(ring, { ...settings, algorithm })
+      const token = strong.issueAccess(tenant, subject)
+      expect(await verdict(token, tenant, strong)).toMatchObject(accepted)
+      expect(await verdict(token, tenant)).toBeUndefined()
+      expect(await verdict(await sign(claims), tenant, strong)).toBeUndefined()
+    },
+  )
+})

@@ -1,0 +1,207 @@
+import { createHmac, type webcrypto } from 'node:crypto'
+import { errors, type JWTPayload, jwtVerify } from 'jose'
+import { z } from 'zod'
+import type { Tenant } from '../app/context.ts'
+import type { KeyRing, Keys } from '../lib/keys.ts'
+
+/** What a token of ours says. Rights are not read from it: `roles` is for clients to show. */
+export interface AccessClaims {
+  issuer: string
+  audience: string
+  tenantId: string
+  sessionId: string
+  userId: string
+  /** Seconds since the epoch. */
+  expiresAt: number
+}
+
+export interface RefreshClaims extends AccessClaims {
+  jti: string
+  /** The generation that signed it: its successor is derived with the same one. */
+  keys: Keys
+}
+
+export interface Tokens {
+  issueAccess(tenant: Tenant, subject: AccessSubject): string
+  issueRefresh(tenant: Tenant, token: RefreshSubject): string
+  /** Undefined for what is not one of our access tokens. Whose it is, belongTo says. */
+  verifyAccess(token: string): Promise<AccessClaims | 'expired' | undefined>
+  verifyRefresh(token: string): Promise<RefreshClaims | 'expired' | undefined>
+  /** Was it issued for this tenant? */
+  belongTo(claims: AccessClaims, tenant: Tenant): boolean
+  /** The jti that follows `jti`: the same on every node and every retry. */
+  successorOf(claims: Pick<RefreshClaims, 'jti' | 'keys'>): string
+  accessSeconds: number
+}
+
+export interface AccessSubject {
+  userId: string
+  sessionId: string
+  roles: readonly string[]
+  jti: string
+}
+
+export interface RefreshSubject {
+  userId: string
+  sessionId: string
+  jti: string
+  /** Both from the token's row, so that a retry gets the same bytes. RFC 3339. */
+  createdAt: string
+  expiresAt: string
+}
+
+/** Has it expired since it was verified? By the same rule as when it was. */
+export function hasExpired({ expiresAt }: AccessClaims): boolean {
+  return expiresAt <= nowSeconds() - LEEWAY_SECONDS
+}
+
+const LEEWAY_SECONDS = 5
+const types = { access: 'at+jwt', refresh: 'rt+jwt' } as const
+
+const CommonClaims = z.object({
+  iss: z.string(),
+  aud: z.string(),
+  sub: z.uuid(),
+  tid: z.uuid(),
+  sid: z.uuid(),
+  jti: z.string().min(1),
+  iat: z.int(),
+  exp: z.int(),
+})
+
+/** Issues and verifies the two kinds of JWT (RFC 7519, RFC 9068; algorithm pinned, RFC 8725). */
+export function createTokens(ring: KeyRing, { algorithm, accessMinutes }: TokenSettings): Tokens {
+  const accessSeconds = accessMinutes * 60
+  const sign = (kind: Kind, claims: JWTPayload) =>
+    signed(
+      { alg: algorithm, typ: types[kind], kid: ring.current.kid },
+      claims,
+      ring.current.key(kind),
+    )
+  const verifier = { ring, algorithm, keyOf: importedKeys(algorithm) }
+  return {
+    accessSeconds,
+    issueAccess(tenant, { userId, sessionId, roles, jti }) {
+      const iat = nowSeconds()
+      const base = commonClaims(tenant, userId, sessionId, jti)
+      return sign('access', { ...base, roles, iat, exp: iat + accessSeconds })
+    },
+    issueRefresh(tenant, { userId, sessionId, jti, createdAt, expiresAt }) {
+      const base = commonClaims(tenant, userId, sessionId, jti)
+      return sign('refresh', { ...base, iat: seconds(createdAt), exp: seconds(expiresAt) })
+    },
+    verifyAccess: (token) => verify(verifier, 'access', token),
+    verifyRefresh: (token) => verify(verifier, 'refresh', token),
+    belongTo: ({ tenantId, audience, issuer }, tenant) =>
+      tenantId === tenant.id && audience === tenant.id && issuer === tenant.issuer,
+    successorOf: ({ jti, keys }) =>
+      createHmac('sha256', keys.key('successor')).update(jti).digest('base64url'),
+  }
+}
+
+type Kind = keyof typeof types
+type Algorithm = 'HS256' | 'HS384' | 'HS512'
+
+interface TokenSettings {
+  algorithm: Algorithm
+  accessMinutes: number
+}
+
+interface Header {
+  alg: Algorithm
+  typ: string
+  kid: string
+}
+
+// JWS compact serialisation (RFC 7515, 7.1), the bytes that jose makes. It would sign each on a thread
+// of libuv's pool, where passwords are hashed, and a sign-in signs two.
+function signed(header: Header, claims: JWTPayload, key: Buffer): string {
+  const content = `${encode(header)}.${encode(claims)}`
+  const hash = header.alg.replace('HS', 'sha')
+  return `${content}.${createHmac(hash, key).update(content).digest('base64url')}`
+}
+
+function encode(part: object): string {
+  return Buffer.from(JSON.stringify(part)).toString('base64url')
+}
+
+type KeyOf = (keys: Keys, kind: Kind) => Promise<webcrypto.CryptoKey>
+
+// Each once: for every key that it is given as bytes jose makes a new one, for every token.
+function importedKeys(algorithm: Algorithm): KeyOf {
+  const hmac = { name: 'HMAC', hash: `SHA-${algorithm.slice(2)}` }
+  const known = new Map<string, Promise<webcrypto.CryptoKey>>()
+  return (keys, kind) => {
+    const name = `${keys.kid} ${kind}`
+    const key =
+      known.get(name) ?? crypto.subtle.importKey('raw', keys.key(kind), hmac, false, ['verify'])
+    known.set(name, key)
+    return key
+  }
+}
+
+interface Verifier {
+  ring: KeyRing
+  algorithm: Algorithm
+  keyOf: KeyOf
+}
+
+async function verify(
+  { ring, algorithm, keyOf }: Verifier,
+  kind: Kind,
+  token: string,
+): Promise<RefreshClaims | 'expired' | undefined> {
+  if (!isCanonical(token)) return undefined
+  const verified = await jwtVerify(token, ({ kid }) => keyOf(generationOf(ring, kid), kind), {
+    algorithms: [algorithm],
+    typ: types[kind],
+    clockTolerance: LEEWAY_SECONDS,
+    requiredClaims: ['iss', 'aud', 'sub', 'tid', 'sid', 'jti', 'iat', 'exp'],
+  }).catch(refusal)
+  if (verified === undefined || verified === 'expired') return verified
+  const claims = CommonClaims.safeParse(verified.payload)
+  const keys = ring.accepted.find((it) => it.kid === verified.protectedHeader.kid)
+  if (!claims.success || keys === undefined) return undefined
+  const { iss, aud, sub, tid, sid, jti, iat, exp } = claims.data
+  // A refresh token lives by the times of its row and the database's clock: one of a server that is
+  // behind must not end everybody's sessions.
+  if (kind === 'access' && iat > nowSeconds() + LEEWAY_SECONDS) return undefined
+  const whose = { issuer: iss, audience: aud, tenantId: tid, sessionId: sid, userId: sub }
+  return { ...whose, expiresAt: exp, jti, keys }
+}
+
+function commonClaims(tenant: Tenant, userId: string, sessionId: string, jti: string) {
+  return { iss: tenant.issuer, aud: tenant.id, sub: userId, tid: tenant.id, sid: sessionId, jti }
+}
+
+// One text per token: decoders also take padding and stray last bits (RFC 4648, 3.5). Three parts and
+// no more are looked at: a header has room for thousands.
+function isCanonical(token: string): boolean {
+  const parts = token.split('.', PARTS + 1)
+  const isEncoded = (part: string) => Buffer.from(part, 'base64url').toString('base64url') === part
+  return parts.length === PARTS && parts.every(isEncoded)
+}
+
+const PARTS = 3
+
+// An unknown generation costs a comparison, never a look-up.
+function generationOf(ring: KeyRing, kid: string | undefined): Keys {
+  const keys = ring.accepted.find((it) => it.kid === kid)
+  if (keys === undefined) throw new errors.JWSInvalid('unknown kid')
+  return keys
+}
+
+// The signature is looked at first: only a token that was ours can be called expired.
+function refusal(error: unknown): 'expired' | undefined {
+  if (error instanceof errors.JWTExpired) return 'expired'
+  if (error instanceof errors.JOSEError || error instanceof TypeError) return undefined
+  throw error
+}
+
+function nowSeconds(): number {
+  return Math.floor(Date.now() / 1000)
+}
+
+function seconds(timestamp: string): number {
+  return Math.floor(Date.parse(timestamp) / 1000)
+}

@@ -1,0 +1,122 @@
+import type { Routes } from './route.ts'
+import { createRoutes } from './route.ts'
+
+/** The kernel's own resources: present in every app, granted by its roles like the app's. */
+export const kernelResources = {
+  tenant: ['read'],
+  members: ['read', 'update', 'delete'],
+  roles: ['read', 'create', 'update', 'delete'],
+  sessions: ['read', 'delete'],
+  audit_logs: ['read'],
+} as const
+
+type Resources = Record<string, readonly string[]>
+type PermissionOf<R extends Resources> = {
+  [Name in keyof R & string]: `${Name}:${R[Name][number]}`
+}[keyof R & string]
+/** A permission on one of the kernel's own resources. */
+export type KernelPermission = PermissionOf<typeof kernelResources>
+
+export interface SystemRole {
+  description: string
+  /** Permissions, or patterns: `*`, `*:read`, `projects:*`. */
+  permissions: readonly string[]
+}
+
+interface Held {
+  actor: { permissions: ReadonlySet<string> }
+}
+
+/** What may be done in an app, and which system roles may do it. */
+export interface Policy<Permission extends string = string, Role extends string = string> {
+  /** Every permission there is, sorted: the catalogue. */
+  readonly permissions: readonly string[]
+  readonly roles: Readonly<Record<Role, SystemRole>>
+  /** The permissions a set of system roles and custom grants adds up to. */
+  expand(grants: Iterable<string>): Set<string>
+  /**
+   * Does whoever `ctx` speaks for hold this permission, in this tenant? Throws where there is no such
+   * permission: a mistyped one would be a silent no.
+   */
+  can(ctx: Held, permission: Permission): boolean
+  /** Route builders whose `access` knows this policy's permissions and roles. */
+  routes<Database>(): Routes<Permission, Role, Database>
+}
+
+/**
+ * Defines the app's policy on one page: its resources with their actions, and its system roles.
+ * Throws at start when a role grants something that does not exist.
+ */
+export function definePolicy<const R extends Resources, const Role extends string>(definition: {
+  resources: R
+  roles: Record<Role, SystemRole>
+}): Policy<PermissionOf<R> | KernelPermission, Role> {
+  assertResources(definition.resources)
+  const catalogue = catalogueOf({ ...definition.resources, ...kernelResources })
+  for (const [name, role] of Object.entries<SystemRole>(definition.roles)) {
+    assertRole(name, role, catalogue)
+  }
+  return {
+    permissions: catalogue,
+    // Without a prototype: `constructor` is a role only where one is defined.
+    roles: Object.freeze(Object.assign(Object.create(null), definition.roles)),
+    expand: (grants) => expandGrants(grants, catalogue),
+    can: (ctx, permission) => holds(ctx, permission, catalogue),
+    routes: createRoutes,
+  }
+}
+
+/** Does a pattern (`*`, `*:read`, `projects:*`, or one permission) cover a permission? */
+export function covers(pattern: string, permission: string): boolean {
+  if (pattern === '*') return true
+  const wanted = permission.split(':')
+  const parts = pattern.split(':')
+  return (
+    parts.length === wanted.length && parts.every((part, at) => part === '*' || part === wanted[at])
+  )
+}
+
+function catalogueOf(resources: Resources): string[] {
+  return Object.entries(resources)
+    .flatMap(([name, actions]) => actions.map((action) => `${name}:${action}`))
+    .sort()
+}
+
+function expandGrants(grants: Iterable<string>, catalogue: readonly string[]): Set<string> {
+  const patterns = [...grants]
+  return new Set(catalogue.filter((it) => patterns.some((pattern) => covers(pattern, it))))
+}
+
+function holds({ actor }: Held, permission: string, catalogue: readonly string[]): boolean {
+  if (actor.permissions.has(permission)) return true
+  if (catalogue.includes(permission)) return false
+  throw new Error(`policy.can: no permission "${permission}"; known: ${catalogue.join(', ')}`)
+}
+
+function assertResources(resources: Resources) {
+  for (const [name, actions] of Object.entries(resources)) {
+    if (Object.hasOwn(kernelResources, name)) {
+      throw new Error(`policy: "${name}" is one of the kernel's own resources; choose another name`)
+    }
+    if (!/^[a-z][a-z0-9_]*$/.test(name)) {
+      throw new Error(`policy: resource "${name}" must be lower_snake_case`)
+    }
+    const odd = actions.find((action) => !/^[a-z][a-z0-9_]*$/.test(action))
+    if (odd !== undefined) {
+      throw new Error(`policy: action "${odd}" of "${name}" must be lower_snake_case`)
+    }
+  }
+}
+
+function assertRole(name: string, role: SystemRole, catalogue: readonly string[]) {
+  if (!/^[a-z][a-z0-9_]{0,62}$/.test(name)) {
+    throw new Error(`policy: role "${name}" must be lower_snake_case, at most 63 characters`)
+  }
+  for (const pattern of role.permissions) {
+    if (!catalogue.some((permission) => covers(pattern, permission))) {
+      throw new Error(
+        `policy: role "${name}" grants "${pattern}", which no resource has; known: ${catalogue.join(', ')}`,
+      )
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import type { CompiledQuery, Kysely } from 'kysely'
+import type { Actor, AuditNote, RequestInfo } from '../app/context.ts'
+import { fixedQuery } from '../db/compiled_query.ts'
+import type { KernelTables } from '../db/tables.ts'
+import { newId } from '../lib/ids.ts'
+
+/** One line of the audit log. Never put a secret in `meta`. */
+export interface AuditEntry extends AuditNote {
+  action: string
+  entity?: string
+  actor_id?: string
+  session_id?: string
+  /** Said by the operators' door only: every other has its tenant set. */
+  tenant_id?: string
+}
+
+/** Writes an audit row in the transaction of what it speaks of: if it fails, that fails. */
+export async function recordAudit(
+  db: Kysely<KernelTables>,
+  request: RequestInfo,
+  entry: AuditEntry,
+): Promise<void> {
+  await db.executeQuery(auditInsert(db, request, entry))
+}
+
+/** The statement that writes an audit row. */
+export function auditInsert(
+  db: Kysely<KernelTables>,
+  request: RequestInfo,
+  entry: AuditEntry,
+): CompiledQuery {
+  const row = {
+    id: newId(),
+    action: entry.action,
+    entity: entry.entity ?? '',
+    entity_id: entry.entity_id ?? '',
+    actor_id: entry.actor_id ?? null,
+    session_id: entry.session_id ?? null,
+    meta: JSON.stringify(entry.meta ?? {}),
+    request_id: request.id,
+    address: request.address,
+  }
+  const { tenant_id } = entry
+  return tenant_id === undefined
+    ? insertRow(db, row)
+    : db
+        .insertInto('tenantry.audit_logs')
+        .values({ ...row, tenant_id })
+        .compile()
+}
+
+type Row = Record<
+  'id' | 'action' | 'entity' | 'entity_id' | 'meta' | 'request_id' | 'address',
+  string
+> &
+  Record<'actor_id' | 'session_id', string | null>
+
+const insertRow = fixedQuery((db, row: Row) => db.insertInto('tenantry.audit_logs').values(row))
+
+/** The actor's part of an audit entry. */
+export function byActor(actor: Actor): Pick<AuditEntry, 'actor_id' | 'session_id'> {
+  return { actor_id: actor.user.id, session_id: actor.sessionId }
+}

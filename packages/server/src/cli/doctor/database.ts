@@ -1,0 +1,190 @@
+import { fileURLToPath } from 'node:url'
+import type { App } from '../../app/define_app.ts'
+import type { CommandConfig } from '../../config/config.ts'
+import {
+  assertDoorRoles,
+  assertTablesProtected,
+  type DoorToCheck,
+} from '../../db/lint/boot_check.ts'
+import { findingText, lint } from '../../db/lint/lint.ts'
+import { lintRules, serverFloor } from '../../db/lint/rules.ts'
+import { invalidIndexes } from '../../db/migrations/concurrent_indexes.ts'
+import { histories, migrationFault, migrationStatus } from '../../db/migrations/migrate.ts'
+import { type OpenDoors, openDoors } from '../../db/open_database.ts'
+import { findDatabase, type PreparedDatabase } from '../../db/provisioning/choose_database.ts'
+import { largeObjects } from '../../db/provisioning/large_objects.ts'
+import { MINIMUM_VERSION, probeServer, versionText } from '../../db/provisioning/probe.ts'
+import { roleSettings } from '../../db/provisioning/role_settings.ts'
+import { runningServer } from '../../runtime/data_dir_lock.ts'
+import { loadApp } from '../../runtime/load_app.ts'
+import { explain } from '../format_error.ts'
+import type { Check } from './check.ts'
+import { upgradeChecks, versionCheck } from './upgrade.ts'
+
+/** Looks at app and database, changing nothing; starts the embedded server for it and stops it. */
+export async function checkDatabase(config: CommandConfig): Promise<Check[]> {
+  const checks: Check[] = []
+  const app = await attempt(checks, 'app', () => loadApp(process.cwd()))
+  if (app !== undefined) checks.push({ name: 'app', state: 'ok', detail: app.name })
+  if (!config.production) checks.push(serverCheck(config))
+  const database = await attempt(checks, 'database', () => findDatabase(config))
+  if (database === undefined) {
+    const found = checks.some(({ name }) => name === 'database')
+    return found ? checks : [...checks, notYet(config)]
+  }
+  try {
+    await attempt(checks, 'database', () => inspect(checks, config, database, app))
+  } finally {
+    await database.stop()
+  }
+  return checks
+}
+
+function serverCheck({ DATA_DIR }: CommandConfig): Check {
+  const running = runningServer(DATA_DIR)
+  const where = running?.url === undefined ? '' : ` at ${running.url}`
+  const detail = running === undefined ? 'not running' : `process ${running.pid}${where}`
+  return { name: 'server', state: 'ok', detail }
+}
+
+function notYet({ DB_URL }: CommandConfig): Check {
+  const what = DB_URL === undefined ? 'the embedded database is not made yet' : 'not set up yet'
+  return { name: 'database', state: 'ok', detail: `${what}: tenantry start does it` }
+}
+
+async function inspect(
+  checks: Check[],
+  config: CommandConfig,
+  database: PreparedDatabase,
+  app: App | undefined,
+): Promise<void> {
+  checks.push({ name: 'database', state: 'ok', detail: database.place })
+  const opened = openDatabaseDoors(config, database)
+  try {
+    await attempt(checks, 'roles', () => checkRoles(checks, database, opened, app))
+    await attempt(checks, 'row-level security', () => checkRls(checks, opened, app))
+    await attempt(checks, 'role settings', () => checkRights(checks, opened))
+    await attempt(checks, 'migrations', () => checkMigrations(checks, config, database, app))
+    await attempt(checks, 'indexes', () => checkIndexes(checks, opened))
+    await attempt(checks, 'server version', () => checkVersion(checks, config, database, opened))
+  } finally {
+    await opened.close()
+  }
+}
+
+function openDatabaseDoors(config: CommandConfig, { urls }: PreparedDatabase): OpenDoors {
+  const { app: DB_URL, identity: DB_IDENTITY_URL, platform: DB_PLATFORM_URL } = urls
+  return openDoors({ ...config, DB_URL, DB_IDENTITY_URL, DB_PLATFORM_URL }, () => {})
+}
+
+async function checkRoles(
+  checks: Check[],
+  { urls }: PreparedDatabase,
+  { pools }: OpenDoors,
+  app: App | undefined,
+): Promise<void> {
+  const doors: DoorToCheck[] = [
+    { role: 'app', setting: 'DB_URL', url: urls.app, pool: pools.app },
+    { role: 'identity', setting: 'DB_IDENTITY_URL', url: urls.identity, pool: pools.identity },
+  ]
+  if (urls.platform !== undefined && pools.platform !== undefined) {
+    const { platform: url } = urls
+    doors.push({ role: 'platform', setting: 'DB_PLATFORM_URL', url, pool: pools.platform })
+  }
+  await assertDoorRoles(doors)
+  await assertTablesProtected(doors, app?.unprotectedTables)
+  const names = doors.map(({ role }) => role).join(', ')
+  checks.push({ name: 'roles', state: 'ok', detail: `${names}: none is above row-level security` })
+}
+
+async function checkRls(
+  checks: Check[],
+  { pools }: OpenDoors,
+  app: App | undefined,
+): Promise<void> {
+  const findings = await lint(pools.app, lintRules, { allowed: app?.unprotectedTables })
+  const name = 'row-level security'
+  for (const finding of findings) checks.push({ name, state: 'fail', detail: findingText(finding) })
+  if (findings.length === 0) {
+    checks.push({ name, state: 'ok', detail: `${lintRules.length} rules, nothing found` })
+  }
+}
+
+// What is the server's, and no schema's: the roles' own settings, and large objects.
+async function checkRights(checks: Check[], { pools }: OpenDoors): Promise<void> {
+  const name = 'role settings'
+  const settings = await lint(pools.app, [roleSettings])
+  for (const finding of settings) checks.push({ name, state: 'fail', detail: findingText(finding) })
+  if (settings.length === 0) checks.push({ name, state: 'ok', detail: 'as the set-up gave them' })
+  for (const finding of await lint(pools.app, [largeObjects])) {
+    checks.push({ name: 'large objects', state: 'warn', detail: findingText(finding) })
+  }
+}
+
+async function checkMigrations(
+  checks: Check[],
+  config: CommandConfig,
+  { urls }: PreparedDatabase,
+  app: App | undefined,
+): Promise<void> {
+  if (app === undefined) return
+  const all = histories(fileURLToPath(app.migrations))
+  const url = urls.owner ?? urls.identity
+  const statuses = await migrationStatus(url, all)
+  checks.push(await versionCheck(url))
+  const name = 'migrations'
+  const fault = migrationFault(statuses)
+  if (fault === undefined) {
+    const applied = statuses.flatMap((it) => it.applied).length
+    checks.push({ name, state: 'ok', detail: `${applied} applied, none pending` })
+    return
+  }
+  const ahead = statuses.some(({ unknown }) => unknown.length > 0)
+  const willApply = !config.production && !ahead && urls.owner !== undefined
+  checks.push({ name, state: willApply ? 'warn' : 'fail', detail: fault })
+  if (!ahead) checks.push(...(await upgradeChecks(all, statuses)))
+}
+
+async function checkIndexes(checks: Check[], { pools }: OpenDoors): Promise<void> {
+  for (const { path, table } of await invalidIndexes(pools.app)) {
+    const remedy =
+      'migrate up makes it anew where its migration is pending; else drop or REINDEX it'
+    const detail = `${path} of ${table} is not finished: ${remedy}`
+    checks.push({ name: 'indexes', state: 'warn', detail })
+  }
+}
+
+async function checkVersion(
+  checks: Check[],
+  { production }: CommandConfig,
+  { urls }: PreparedDatabase,
+  { pools }: OpenDoors,
+): Promise<void> {
+  const name = 'server version'
+  const { version } = await probeServer(urls.app, 'DB_URL')
+  const said = `PostgreSQL ${versionText(version)}`
+  if (version < MINIMUM_VERSION * 10_000) {
+    checks.push({ name, state: 'fail', detail: `${said}: use ${MINIMUM_VERSION} or later` })
+    return
+  }
+  const [finding] = await lint(pools.app, [serverFloor])
+  if (finding === undefined) checks.push({ name, state: 'ok', detail: said })
+  else checks.push({ name, state: production ? 'fail' : 'warn', detail: findingText(finding) })
+}
+
+// What goes wrong is a finding as well, and keeps nobody from looking further.
+async function attempt<T>(
+  checks: Check[],
+  name: string,
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await work()
+  } catch (error) {
+    const lines = explain(error, false)
+      .replaceAll(/^tenantry: /gm, '')
+      .split('\n')
+    checks.push(...lines.map((detail): Check => ({ name, state: 'fail', detail })))
+    return undefined
+  }
+}

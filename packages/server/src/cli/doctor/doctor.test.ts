@@ -1,0 +1,180 @@
+import { cpSync, existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { appWith, makeWorkplace } from '../../../test/fixtures/cli.ts'
+import {
+  appMigrations,
+  type DatabaseUrls,
+  onMigratedDatabase,
+  sharedDatabase,
+} from '../../../test/fixtures/databases.ts'
+import { withClient } from '../../db/provisioning/roles.ts'
+import { kernelVersion } from '../../lib/kernel_version.ts'
+
+const place = makeWorkplace()
+afterAll(() => place.remove())
+
+/** What it says of the tests' database, in development. */
+let development: Report
+
+interface Report {
+  ok: boolean
+  checks: { name: string; state: string; detail: string }[]
+  settings: { name: string; value?: string; source: string }[]
+}
+
+describe('tenantry doctor', { timeout: 90_000 }, () => {
+  test('makes nothing where nothing was started yet', async () => {
+    const { code, stdout } = await place.run('doctor')
+    expect(stdout).toMatch(/ok +database +the embedded database is not made yet/)
+    expect(code).toBe(0)
+    expect(existsSync(join(place.folder, '.data'))).toBe(false)
+  })
+
+  test('OPS-6 shows every setting, where it comes from, and no secret', async () => {
+    const own = makeWorkplace()
+    own.write('.env', 'SECRET_KEY=change-me\nSMTP_URL=smtp://ann:hush@127.0.0.1:1\nDB_POL_MAX=5')
+    const { stdout } = await own.run('doctor --json', { ...dsns(), LOG_LEVEL: 'warn' })
+    const { settings }: Report = JSON.parse(stdout)
+    expect(settings).toEqual(
+      expect.arrayContaining([
+        { name: 'SECRET_KEY', value: '(9 bytes)', source: '.env' },
+        { name: 'SMTP_URL', value: 'smtp://ann:***@127.0.0.1:1', source: '.env' },
+        { name: 'LOG_LEVEL', value: 'warn', source: 'environment' },
+        { name: 'JWT_ALGORITHM', value: 'HS256', source: 'default' },
+        { name: 'BASE_DOMAINS', value: 'localhost,local.com', source: 'default' },
+      ]),
+    )
+    expect(stdout).not.toMatch(/hush|change-me/)
+    for (const url of Object.values(dsns())) expect(stdout).not.toContain(new URL(url).password)
+    await own.remove()
+    development = JSON.parse(stdout)
+  })
+
+  test('finds nothing wrong with a database as it should be', () => {
+    const { ok, checks } = development
+    const names = ['roles', 'row-level security', 'role settings', 'migrations']
+    const states = names.map((it) => stateOf(checks, it))
+    expect([ok, ...states]).toEqual([true, 'ok', 'ok', 'ok', 'ok'])
+    expect(stateOf(checks, 'large objects')).toBeUndefined()
+    expect(stateOf(checks, 'secret key')).toBe('warn')
+  })
+
+  test('names a setting that is mistyped, and a mail server that does not answer', () => {
+    expect(development.checks).toEqual(
+      expect.arrayContaining([
+        {
+          name: 'settings',
+          state: 'warn',
+          detail: 'DB_POL_MAX is no setting: write DB_POOL_MAX if that is meant',
+        },
+        {
+          name: 'mail',
+          state: 'warn',
+          detail: expect.stringMatching(
+            /^smtp:\/\/ann:\*\*\*@127.* takes no mail \(.*ECONNREFUSED/,
+          ),
+        },
+      ]),
+    )
+  })
+
+  test('OPS-6 RLS-12 production: bad settings and an old server are faults', async () => {
+    const { code, stdout } = await place.run('doctor --json', { ...dsns(), NODE_ENV: 'production' })
+    const { ok, checks }: Report = JSON.parse(stdout)
+    expect([code, ok]).toEqual([1, false])
+    const settings = checks.filter(({ name }) => name === 'settings').map(({ detail }) => detail)
+    expect(settings).toContain('SECRET_KEY is required in production')
+    expect(stateOf(checks, 'roles')).toBe('ok')
+    // The server of the tests may be a new one.
+    const old = stateOf(development.checks, 'server version') === 'warn'
+    expect(stateOf(checks, 'server version')).toBe(old ? 'fail' : 'ok')
+  })
+
+  test('RLS-1 names each table that is not protected, and exits 1', async () => {
+    await onMigratedDatabase(async (urls) => {
+      await withClient(urls.owner, (owner) =>
+        owner.query(
+          'create table bare (tenant_id uuid, name text); grant select on bare to tenantry_app',
+        ),
+      )
+      const { code, stdout } = await place.run('doctor', dsns(urls))
+      expect(stdout).toMatch(/FAIL +row-level security +L1 bare: /)
+      expect(stdout).toMatch(/FAIL +row-level security +L13 public\.bare: /)
+      expect(code).toBe(1)
+    })
+  })
+
+  test('names what a role has made of its own settings, and large objects', async () => {
+    await onMigratedDatabase(async (urls) => {
+      const here = `in database ${new URL(urls.app).pathname.slice(1)}`
+      await withClient(urls.app, (app) =>
+        app.query(`alter role current_user ${here} set statement_timeout = 0`),
+      )
+      await withClient(urls.admin, (admin) =>
+        admin.query('grant execute on function lo_create(oid) to public'),
+      )
+      const { code, stdout } = await place.run('doctor', dsns(urls))
+      expect(stdout).toMatch(
+        /FAIL +role settings +L15 tenantry_app \(statement_timeout = 0\): .*run: tenantry setup/,
+      )
+      expect(stdout).toMatch(/WARN +large objects +L16 tenantry_app, tenantry_identity/)
+      expect(code).toBe(1)
+    })
+  })
+
+  test('says what an upgrade will do, and which migration to read first', async () => {
+    const own = makeWorkplace('./app.ts')
+    cpSync(appMigrations, join(own.folder, 'migrations'), { recursive: true })
+    own.write('migrations/0002_fine.up.sql', 'create index by_name on projects (tenant_id, name);')
+    own.write(
+      'migrations/0003_loss.up.sql',
+      '-- truncate?\nalter table projects drop  column name; delete from tasks;',
+    )
+    own.write('app.ts', appWith("migrations: new URL('./migrations', import.meta.url)"))
+    const { code, stdout } = await own.run('doctor', dsns())
+    const file = join(own.folder, 'migrations/0003_loss.up.sql')
+    expect(stdout).toMatch(
+      /FAIL +migrations +.*missing 0002_fine, 0003_loss\); run: tenantry migrate up/,
+    )
+    expect(stdout).toMatch(/ok +upgrade +migrate up will apply 2 migrations\n/)
+    expect(stdout).toMatch(/ok +upgrade +app 0002_fine\n/)
+    expect(stdout).toMatch(/WARN +upgrade +app 0003_loss has "drop column", "delete from": read /)
+    expect(stdout).toContain(`read ${file} first\n`)
+    expect(code).toBe(1)
+    await own.remove()
+  })
+
+  test('says which version migrated the database, and which one this is', async () => {
+    await onMigratedDatabase(async (urls) => {
+      const version = kernelVersion()
+      const said = async () => (await place.run('doctor', dsns(urls))).stdout
+      expect(await said()).toMatch(versions(version, version))
+      await withClient(urls.owner, (owner) =>
+        owner.query("comment on schema tenantry is 'migrated by tenantry 0.0.9'"),
+      )
+      expect(await said()).toMatch(versions(version, '0.0.9'))
+    })
+  })
+
+  test('says what is wrong with the settings', async () => {
+    const broken = await place.run('doctor', { ...dsns(), PORT: 'x' })
+    expect(broken.stdout).toMatch(/FAIL +settings +PORT must be a whole number/)
+    expect(broken.code).toBe(1)
+  })
+})
+
+function dsns(urls: DatabaseUrls = sharedDatabase()): Record<string, string> {
+  const { app, identity, platform } = urls
+  return { DB_URL: app, DB_IDENTITY_URL: identity, DB_PLATFORM_URL: platform }
+}
+
+function versions(code: string, database: string): RegExp {
+  return new RegExp(
+    `ok +version +tenantry ${code}; the database was last migrated by tenantry ${database}\n`,
+  )
+}
+
+function stateOf(checks: Report['checks'], name: string): string | undefined {
+  return checks.find((it) => it.name === name)?.state
+}

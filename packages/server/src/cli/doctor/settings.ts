@@ -1,0 +1,86 @@
+import {
+  type CommandConfig,
+  type Config,
+  ConfigError,
+  loadCommandConfig,
+  loadConfig,
+  readEnvironment,
+  sourceOfSetting,
+  textOfSetting,
+} from '../../config/config.ts'
+import { mistypedSettings } from '../../config/misspelled_settings.ts'
+import type { Setting } from '../../config/parsers.ts'
+import { settings } from '../../config/settings.ts'
+import { weakSecret } from '../../lib/keys.ts'
+import type { Check } from './check.ts'
+
+/** A setting as it is shown: a secret only as far as it helps to recognise it. */
+export interface ShownSetting {
+  name: string
+  value: string | undefined
+  source: 'environment' | '.env' | 'default'
+}
+
+/** Every setting as it stands in this folder, secrets masked. */
+export function shownSettings(folder: string): ShownSetting[] {
+  const environment = readEnvironment(folder)
+  return Object.entries<Setting<unknown>>(settings).map(([name, { secret }]) => {
+    const text = textOfSetting(name, environment)
+    const value = text !== undefined && secret ? masked(text) : text
+    return { name, value, source: sourceOfSetting(name, folder) }
+  })
+}
+
+/** What is wrong with the settings; the config where a database can be looked for with them. */
+export function checkSettings(folder: string): { checks: Check[]; config?: CommandConfig } {
+  const environment = readEnvironment(folder)
+  const mistyped = mistypedSettings(environment).map(
+    (detail): Check => ({ name: 'settings', state: 'warn', detail }),
+  )
+  try {
+    const config = loadConfig(environment)
+    return { checks: [okSettings(config), ...mistyped, secretCheck(config)], config }
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    const checks = error.faults.map((detail) => fault('settings', detail))
+    return { checks: [...checks, ...mistyped], ...usable(environment) }
+  }
+}
+
+// Settings that are only missing keep nobody from looking at the database.
+function usable(environment: NodeJS.ProcessEnv): { config?: CommandConfig } {
+  try {
+    return { config: loadCommandConfig(environment) }
+  } catch {
+    return {}
+  }
+}
+
+function okSettings({ production }: Config): Check {
+  const mode = production ? 'production' : 'development (NODE_ENV is not production)'
+  return { name: 'settings', state: 'ok', detail: mode }
+}
+
+function secretCheck({ SECRET_KEY }: Config): Check {
+  const name = 'secret key'
+  if (SECRET_KEY === undefined) return { name, state: 'ok', detail: 'kept under DATA_DIR' }
+  const weakness = weakSecret(SECRET_KEY)
+  if (weakness === undefined) return { name, state: 'ok', detail: 'set' }
+  return { name, state: 'warn', detail: `SECRET_KEY ${weakness}; production refuses it` }
+}
+
+function fault(name: string, detail: string): Check {
+  return { name, state: 'fail', detail }
+}
+
+/** A secret as far as it may be shown: its size, or a URL without its password. */
+export function masked(secret: string): string {
+  if (!URL.canParse(secret)) return `(${Buffer.byteLength(secret)} bytes)`
+  const url = new URL(secret)
+  if (url.password !== '') url.password = '***'
+  // A password may also come as a parameter.
+  for (const name of url.searchParams.keys()) {
+    if (/pass|secret|key/i.test(name)) url.searchParams.set(name, '***')
+  }
+  return url.href
+}

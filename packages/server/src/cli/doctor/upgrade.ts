@@ -1,0 +1,46 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type History, lastMigratedBy, type MigrationStatus } from '../../db/migrations/migrate.ts'
+import { kernelVersion } from '../../lib/kernel_version.ts'
+import type { Check } from './check.ts'
+
+/** The version of this code, and the one that last migrated the database of this DSN. */
+export async function versionCheck(url: string): Promise<Check> {
+  const [code, database] = [kernelVersion(), await lastMigratedBy(url)]
+  const last = database === undefined ? 'not migrated yet' : `last migrated by tenantry ${database}`
+  return { name: 'version', state: 'ok', detail: `tenantry ${code}; the database was ${last}` }
+}
+
+/** What `tenantry migrate up` would do, a line for each migration; nothing where it would do nothing. */
+export async function upgradeChecks(
+  all: readonly History[],
+  statuses: readonly MigrationStatus[],
+): Promise<Check[]> {
+  const pending = all.flatMap(({ name, folder }) =>
+    (statuses.find(({ history }) => history === name)?.pending ?? []).map((migration) => ({
+      name,
+      migration,
+      file: join(folder, `${migration}.up.sql`),
+    })),
+  )
+  if (pending.length === 0) return []
+  const count = pending.length === 1 ? '1 migration' : `${pending.length} migrations`
+  const summary: Check = { name: 'upgrade', state: 'ok', detail: `migrate up will apply ${count}` }
+  const each = pending.map(async ({ name, migration, file }): Promise<Check> => {
+    const losses = lossesIn(await readFile(file, 'utf8'))
+    const detail = `${name} ${migration}`
+    if (losses.length === 0) return { name: 'upgrade', state: 'ok', detail }
+    const warning = `${detail} has "${losses.join('", "')}": read ${file} first`
+    return { name: 'upgrade', state: 'warn', detail: warning }
+  })
+  return [summary, ...(await Promise.all(each))]
+}
+
+const LOSS =
+  /\b(drop\s+(?:table|column|schema)|truncate|delete\s+from|alter\s+column\s+\S+\s+type)\b/gi
+
+/** The words by which a migration loses data, or holds everybody up while it rewrites a table. */
+function lossesIn(sql: string): string[] {
+  const found = sql.replaceAll(/--.*/g, '').match(LOSS) ?? []
+  return [...new Set(found.map((it) => it.toLowerCase().replaceAll(/\s+/g, ' ')))]
+}

@@ -1,0 +1,77 @@
+import { OperatorError } from '../../lib/operator_error.ts'
+import { assertFieldName, camel } from './names.ts'
+
+/** A column of the table, and a field of the API. */
+export interface Field {
+  name: string
+  /** What its schema is called in code: `amountCents`. */
+  identifier: string
+  type: FieldType
+}
+
+interface FieldType {
+  /** What stands behind the column's name in the migration. */
+  sql(column: string): string
+  zod: string
+  /** Two values for the test, as TypeScript. */
+  examples: [string, string]
+}
+
+/** The types there are. Each refuses in HTTP what PostgreSQL would refuse later. */
+export const fieldTypes: Record<string, FieldType> = {
+  text: {
+    sql: (column) => `text not null check (length(${column}) between 1 and 200)`,
+    zod: 'z.string().trim().min(1).max(200)',
+    examples: ["'First'", "'Second'"],
+  },
+  integer: { sql: () => 'integer not null', zod: 'z.int32()', examples: ['1', '2'] },
+  // Text in JSON: beyond 2^53 a number would lie.
+  bigint: {
+    sql: () => 'bigint not null',
+    zod: 'z.string().regex(/^-?\\d{1,18}$/)',
+    examples: ["'9007199254740993'", "'2'"],
+  },
+  boolean: { sql: () => 'boolean not null', zod: 'z.boolean()', examples: ['false', 'true'] },
+  date: {
+    sql: () => 'date not null',
+    zod: 'z.iso.date()',
+    examples: ["'2026-01-31'", "'2026-02-28'"],
+  },
+  timestamp: {
+    sql: () => 'timestamptz not null',
+    zod: 'z.iso.datetime()',
+    examples: ["'2026-01-31T12:00:00.000Z'", "'2026-02-28T12:00:00.000Z'"],
+  },
+  uuid: {
+    sql: () => 'uuid not null',
+    zod: 'z.uuid()',
+    examples: ["'0198a0c5-0000-7000-8000-000000000001'", "'0198a0c5-0000-7000-8000-000000000002'"],
+  },
+}
+
+/** Reads `number:text due_on:date`. Throws an OperatorError that names the field that is wrong. */
+export function parseFields(text: string): Field[] {
+  const fields = text.split(/[\s,]+/).filter((it) => it !== '')
+  if (fields.length === 0) {
+    throw new OperatorError('a resource needs a field at least: --fields "name:text"')
+  }
+  return fields.map(parseField).map((field, at, all) => {
+    if (all.findIndex((it) => it.identifier === field.identifier) === at) return field
+    throw new OperatorError(`the field "${field.name}" is there twice`)
+  })
+}
+
+function parseField(text: string): Field {
+  const [name = '', typeName, ...more] = text.split(':')
+  if (typeName === undefined || more.length > 0) {
+    throw new OperatorError(`"${text}" is no field: write name:type, such as number:text`)
+  }
+  assertFieldName(name)
+  if (kept.has(name)) throw new OperatorError(`every resource has "${name}" already: leave it out`)
+  const type = Object.hasOwn(fieldTypes, typeName) ? fieldTypes[typeName] : undefined
+  if (type !== undefined) return { name, identifier: camel(name), type }
+  const known = Object.keys(fieldTypes).join(', ')
+  throw new OperatorError(`"${typeName}" of "${name}" is no type: there are ${known}`)
+}
+
+const kept = new Set(['tenant_id', 'id', 'created_at', 'updated_at'])

@@ -1,0 +1,67 @@
+import { list } from './layout.ts'
+import type { Names } from './names.ts'
+
+/** A line of an existing file: the file with it, or undefined where its place was not found. */
+export interface Insertion {
+  line: string
+  insertInto(source: string): string | undefined
+}
+
+/** `invoices: ['read', …]` among the resources of policy.ts. */
+export function policyLine({ plural }: Names): Insertion {
+  const line = `${plural}: ['read', 'create', 'update', 'delete'],`
+  return {
+    line,
+    insertInto(source) {
+      const opening = /^([ \t]*)resources: \{[ \t]*$/m.exec(source)
+      if (opening === null) return undefined
+      const [, indent = ''] = opening
+      const closing = source.indexOf(`\n${indent}}`, opening.index)
+      if (closing === -1) return undefined
+      const before = source.slice(0, closing).replace(/([^,{\s])$/, '$1,')
+      return `${before}\n${indent}  ${line}${source.slice(closing)}`
+    },
+  }
+}
+
+/** `...invoiceRoutes` among the routes of app.ts. */
+export function routesLine({ one }: Names): Insertion {
+  const entry = `...${one}Routes`
+  return {
+    line: `routes: [… ${entry}]`,
+    insertInto(source) {
+      const found = /^([ \t]*routes: \[)([^\]]*)\],?$/m.exec(source)
+      if (found === null) return undefined
+      const [all, open = '', inside = ''] = found
+      const before = source.slice(0, found.index)
+      const after = source.slice(found.index + all.length)
+      return `${before}${routesWith(open, inside, entry)}${after}`
+    },
+  }
+}
+
+/** The import of the routes in app.ts, where the order of imports has it. */
+export function importLine({ plural, one }: Names): Insertion {
+  const path = `./${plural}/${plural}.routes.ts`
+  const line = `import { ${one}Routes } from '${path}'`
+  return {
+    line,
+    insertInto(source) {
+      const imports = [...source.matchAll(/^import [^'"]*['"]([^'"]+)['"];?\n/gm)]
+      const last = imports.findLast(([, it = '']) => !it.startsWith('./') || it < path)
+      if (last === undefined) return undefined
+      const at = last.index + last[0].length
+      return `${source.slice(0, at)}${line}\n${source.slice(at)}`
+    },
+  }
+}
+
+function routesWith(open: string, inside: string, entry: string): string {
+  if (!inside.includes('\n')) {
+    const entries = inside.split(',').map((it) => it.trim())
+    return list(open, [...entries.filter((it) => it !== ''), entry], '],')
+  }
+  const indent = /^[ \t]*/.exec(open)?.[0] ?? ''
+  const lines = inside.trimEnd().replace(/([^,])$/, '$1,')
+  return `${open}${lines}\n${indent}  ${entry},\n${indent}],`
+}

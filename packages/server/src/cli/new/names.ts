@@ -1,0 +1,92 @@
+import { OperatorError } from '../../lib/operator_error.ts'
+import { globals, javascriptWords, sqlWords } from './words.ts'
+
+/** One noun in every form that a resource needs. */
+export interface Names {
+  /** The table, the folder, the permission: `purchase_orders`. */
+  plural: string
+  /** `purchase_order` */
+  singular: string
+  /** Identifiers: `purchaseOrders`, `PurchaseOrders`, `purchaseOrder`, `PurchaseOrder`. */
+  many: string
+  Many: string
+  one: string
+  One: string
+  /** The URL: `/api/purchase-orders`. */
+  path: string
+  /** In a sentence: `purchase orders`, `a purchase order`. */
+  words: string
+  aWord: string
+}
+
+const NAME = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/
+/** Longer ones leave no room for what is named after them, in PostgreSQL and on a line of code. */
+const LONGEST = { resource: 30, field: 40 }
+
+/** Derives the forms. Throws an OperatorError where the name cannot be one. */
+export function namesOf(plural: string, given?: string): Names {
+  const singular = given ?? singularOf(plural)
+  for (const it of [plural, singular]) assertShape('resource', it)
+  assertUnkept('resource', plural, sqlWords.has(plural) || javascriptWords.has(camel(singular)))
+  const [one, One] = [camel(singular), pascal(singular)]
+  if (locals.has(one) || globals.has(One)) {
+    throw new OperatorError(`"${plural}" cannot be a resource: ${one} means something else in code`)
+  }
+  return {
+    plural,
+    singular,
+    many: camel(plural),
+    Many: pascal(plural),
+    one,
+    One,
+    path: `/api/${plural.replaceAll('_', '-')}`,
+    words: spaced(plural),
+    aWord: `${/^([aeio]|u[^s])/.test(singular) ? 'an' : 'a'} ${spaced(singular)}`,
+  }
+}
+
+/** Throws an OperatorError for what is no name of a column, or one that a language keeps for itself. */
+export function assertFieldName(name: string): void {
+  assertShape('field', name)
+  assertUnkept('field', name, sqlWords.has(name) || javascriptWords.has(camel(name)))
+}
+
+/** `purchaseOrder` for `purchase_order`. */
+export function camel(name: string): string {
+  return name.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase())
+}
+
+function assertShape(kind: keyof typeof LONGEST, name: string): void {
+  if (!NAME.test(name)) {
+    throw new OperatorError(`"${name}" is no name for a ${kind}: write lower_snake_case`)
+  }
+  if (name.length > LONGEST[kind]) {
+    throw new OperatorError(
+      `"${name}" is too long for a ${kind}: at most ${LONGEST[kind]} characters`,
+    )
+  }
+}
+
+function assertUnkept(kind: string, name: string, kept: boolean): void {
+  if (!kept) return
+  throw new OperatorError(
+    `"${name}" cannot be a ${kind}: SQL or JavaScript keeps that word for itself; choose another`,
+  )
+}
+
+// What the functions of a module call their own things.
+const locals = new Set(['changes', 'columns', 'ctx', 'cursors', 'db', 'id', 'query'])
+
+function pascal(name: string): string {
+  return camel(`_${name}`)
+}
+
+function spaced(name: string): string {
+  return name.replaceAll('_', ' ')
+}
+
+function singularOf(plural: string): string {
+  if (plural.endsWith('ies')) return `${plural.slice(0, -3)}y`
+  if (/(ss|x|z|ch|sh|us)es$/.test(plural)) return plural.slice(0, -2)
+  return /[^s]s$/.test(plural) ? plural.slice(0, -1) : plural
+}

@@ -1,0 +1,38 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { kernelResources } from '../../app/policy.ts'
+import { OperatorError } from '../../lib/operator_error.ts'
+import type { RunningApp } from '../../runtime/create_app.ts'
+import type { Names } from './names.ts'
+import type { Places } from './resource.ts'
+
+type Described = Pick<RunningApp, 'routes' | 'document'>
+
+/** Throws an OperatorError where the app or the kernel has something of this name already. */
+export function assertFree(names: Names, places: Places, described: Described): void {
+  const { plural, path } = names
+  const taken = (what: string) => new OperatorError(`"${plural}" cannot be a resource: ${what}`)
+  if (Object.hasOwn(kernelResources, plural)) throw taken("it is one of the kernel's own")
+  const route = described.routes.find((it) => it.path === path || it.path.startsWith(`${path}/`))
+  if (route !== undefined) throw taken(`there is a route ${route.method} ${route.path}`)
+  if (existsSync(join(places.source, plural))) throw taken(`there is a folder src/${plural}`)
+  const migration = migrationWith(plural, places)
+  if (migration !== undefined) throw taken(`${migration} makes a table of that name`)
+  const schemas = Object.keys(described.document.components['schemas'] ?? {})
+  const schema = schemasOf(names).find((it) => schemas.includes(it))
+  if (schema !== undefined) throw taken(`the API has a schema ${schema} already`)
+}
+
+function migrationWith(table: string, { migrations }: Places): string | undefined {
+  const pattern = new RegExp(
+    `create\\s+table\\s+(if\\s+not\\s+exists\\s+)?(public\\.)?"?${table}\\b`,
+    'i',
+  )
+  return readdirSync(migrations)
+    .filter((it) => it.endsWith('.up.sql'))
+    .find((it) => pattern.test(readFileSync(join(migrations, it), 'utf8')))
+}
+
+function schemasOf({ One }: Names): string[] {
+  return [One, `New${One}`, `${One}Changes`]
+}

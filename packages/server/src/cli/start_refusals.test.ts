@@ -1,0 +1,225 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, readdirSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, describe, expect, inject, test } from 'vitest'
+import { appWith, type Finished, makeWorkplace } from '../../test/fixtures/cli.ts'
+import {
+  type DatabaseUrls,
+  onEmptyDatabase,
+  onMigratedDatabase,
+  sharedDatabase,
+} from '../../test/fixtures/databases.ts'
+import { withClient, withDatabase } from '../db/provisioning/roles.ts'
+
+const place = makeWorkplace()
+afterAll(() => place.remove())
+
+const production = {
+  NODE_ENV: 'production',
+  SECRET_KEY: randomBytes(32).toString('base64'),
+  BASE_DOMAINS: 'example.com',
+  PUBLIC_ORIGIN: 'https://{tenant}.example.com',
+}
+
+// Each of them one clear line (or one for each fault), exit 1, nothing begun.
+describe('tenantry start refuses', { timeout: 90_000 }, () => {
+  test('OPS-6 all bad settings at once', async () => {
+    const { code, stderr } = await place.run('start', {
+      PORT: 'eighty',
+      DB_URL: 'mysql://localhost/x',
+      LOG_LEVEL: 'chatty',
+    })
+    expect(code).toBe(1)
+    expect(lines(stderr)).toEqual([
+      'tenantry: the settings have faults:',
+      'tenantry:   PORT must be a whole number from 0 to 65535 (it is "eighty")',
+      'tenantry:   DB_URL must look like postgresql://user:password@host:5432/database',
+      expect.stringContaining('LOG_LEVEL must be one of'),
+    ])
+  })
+
+  test('OPS-6 production without its settings, and with weak ones', async () => {
+    const { code, stderr } = await place.run('start', {
+      NODE_ENV: 'production',
+      SECRET_KEY: 'change-me',
+      RATE_LIMIT: 'off',
+    })
+    expect(code).toBe(1)
+    for (const name of ['DB_URL', 'DB_IDENTITY_URL', 'BASE_DOMAINS', 'PUBLIC_ORIGIN']) {
+      expect(stderr).toContain(`${name} is required in production`)
+    }
+    expect(stderr).toContain('SECRET_KEY is shorter than 32 bytes')
+    expect(stderr).toContain('RATE_LIMIT=off is refused in production')
+  })
+
+  test('a busy port, before it touches the database', async () => {
+    const squatter = createServer().listen(0, '127.0.0.1')
+    await new Promise((resolve) => squatter.once('listening', resolve))
+    const address = squatter.address()
+    const port = typeof address === 'object' ? String(address?.port) : ''
+    const own = makeWorkplace()
+    expectOneLine(
+      await own.run('start', { PORT: port }),
+      `port ${port} is in use: stop the other program or set PORT`,
+    )
+    expect(readdirSync(join(own.folder, '.data'))).toEqual([])
+    squatter.close()
+    await own.remove()
+  })
+
+  test('a DATA_DIR that is none', async () => {
+    const DATA_DIR = join(place.folder, 'package.json')
+    expectOneLine(
+      await place.run('start', { DATA_DIR }),
+      `${DATA_DIR} is not a folder: set DATA_DIR to one`,
+    )
+  })
+
+  test.each([
+    ['where nothing listens', { port: '1' }, 'nothing listens at'],
+    ['whose host is not known', { hostname: 'nowhere.invalid' }, 'is not known: correct it'],
+    ['whose password is wrong', { password: 'wrong' }, 'does not let "postgres" in'],
+  ])('a DB_URL %s', async (_what, change, words) => {
+    const url = new URL(withDatabase(inject('tenantryDatabase').admin, 'saas_db'))
+    const { href: DB_URL } = Object.assign(url, change)
+    const refusal = await place.run('start', { DB_URL })
+    expectOneLine(refusal, `DB_URL: `, words)
+    expect(refusal.stderr).not.toContain(url.password)
+  })
+
+  test('a DB_URL that names no database of its own', async () => {
+    const DB_URL = withDatabase(inject('tenantryDatabase').admin, 'postgres')
+    expectOneLine(await place.run('start', { DB_URL }), 'DB_URL must name a database of its own')
+  })
+
+  test('a DB_URL whose role may not make roles, where the other DSNs are missing', async () => {
+    const DB_URL = sharedDatabase().app
+    expectOneLine(
+      await place.run('start', { DB_URL }),
+      'DB_URL: "tenantry_app" may not create roles and databases',
+    )
+  })
+
+  test('RLS-3 a superuser', async () => {
+    const { admin, identity } = sharedDatabase()
+    expectOneLine(
+      await place.run('start', { ...production, DB_URL: admin, DB_IDENTITY_URL: identity }),
+      'DB_URL: "postgres" is above row-level security (superuser)',
+    )
+  })
+
+  test("RLS-3 one door's DSN at another door", async () => {
+    const { platform, app } = sharedDatabase()
+    const { stderr } = await place.run('start', { DB_URL: platform, DB_IDENTITY_URL: app })
+    expect(lines(stderr)).toEqual([
+      expect.stringContaining('DB_URL: "tenantry_platform" is not tenantry_app'),
+      expect.stringContaining('DB_IDENTITY_URL: "tenantry_app" is not tenantry_identity'),
+    ])
+  })
+
+  test('RLS-1 a table its roles can touch without forced row-level security, unless listed', async () => {
+    await onMigratedDatabase(async (urls) => {
+      await withClient(urls.owner, async (owner) => {
+        await owner.query('create table countries (code text primary key)')
+        await owner.query('grant select on countries to tenantry_app')
+      })
+      expectOneLine(await place.run('start', served(urls)), 'L13 public.countries')
+      const own = makeWorkplace('./app.ts')
+      own.write('app.ts', appWith("unprotectedTables: { countries: 'the same for everybody' }"))
+      const server = own.launch('start', served(urls))
+      await server.says(/"msg":"listening"/)
+      await own.remove()
+      expect((await server.finished).code).toBe(0)
+    })
+  })
+
+  test('a schema behind the code in production, and one ahead of it anywhere', async () => {
+    await onEmptyDatabase(async (urls) => {
+      expectOneLine(
+        await place.run('start', served(urls)),
+        'the database is behind this code (missing 0001_tenancy',
+        'run: tenantry migrate up',
+      )
+    })
+    await onMigratedDatabase(async (urls) => {
+      await withClient(urls.owner, (owner) =>
+        owner.query(
+          "insert into tenantry.app_migrations (name, run_on) values ('0099_later', now())",
+        ),
+      )
+      const { app: DB_URL, identity: DB_IDENTITY_URL, owner: DB_OWNER_URL } = urls
+      expectOneLine(
+        await place.run('start', { DB_URL, DB_IDENTITY_URL, DB_OWNER_URL }),
+        'the database is ahead of this code (it has 0099_later); deploy the newer code',
+      )
+    })
+  })
+
+  test('a database that is not there', async () => {
+    const { app, identity } = sharedDatabase()
+    const DB_URL = withDatabase(app, 'nowhere')
+    const DB_IDENTITY_URL = withDatabase(identity, 'nowhere')
+    expectOneLine(
+      await place.run('start', { ...production, DB_URL, DB_IDENTITY_URL }),
+      'DB_URL: there is no database "nowhere"',
+    )
+  })
+
+  test.each([
+    ['a syntax error', 'export const app = {', 'cannot load app.ts', 'app.ts:1:'],
+    ['an error when it is loaded', "throw new Error('my fault')", 'my fault', 'app.ts:1:'],
+    ['no app', 'export const nothing = 1', 'app.ts exports no app'],
+  ])('an app with %s', async (_what, source, ...words) => {
+    const own = makeWorkplace('./app.ts')
+    own.write('app.ts', source)
+    expectOneLine(await own.run('start', { DB_URL: sharedDatabase().admin }), ...words)
+    await own.remove()
+  })
+
+  test('a folder without an app', async () => {
+    const own = makeWorkplace('./missing.ts')
+    expectOneLine(await own.run('migrate status'), 'there is no app in', 'missing.ts')
+    expect(existsSync(join(own.folder, '.data'))).toBe(false)
+    await own.remove()
+  })
+})
+
+describe('production refuses', { timeout: 90_000 }, () => {
+  test.each([
+    ['seed', 'demo data has well-known passwords'],
+    ['reset --yes', 'production refuses it'],
+    ['migrate down', 'production goes forward only'],
+    ['migrate up', 'DB_OWNER_URL is needed to migrate'],
+    ['dev', 'dev is for development'],
+    ['setup', 'DB_ADMIN_URL is needed'],
+  ])('tenantry %s', async (command, words) => {
+    const { app: DB_URL, identity: DB_IDENTITY_URL, owner } = sharedDatabase()
+    const environment = { ...production, DB_URL, DB_IDENTITY_URL }
+    const owned = command === 'migrate down' ? { DB_OWNER_URL: owner } : {}
+    expectOneLine(await place.run(command, { ...environment, ...owned }), words)
+  })
+})
+
+test('an error shows its stack with LOG_LEVEL=debug, and only then', {
+  timeout: 90_000,
+}, async () => {
+  const quiet = await place.run('reset --yes', { NODE_ENV: 'production' })
+  expect(quiet.stderr).not.toContain('    at ')
+  const loud = await place.run('reset --yes', { NODE_ENV: 'production', LOG_LEVEL: 'debug' })
+  expect(loud.stderr).toContain('    at ')
+})
+
+function served({ app, identity }: DatabaseUrls): Record<string, string> {
+  return { ...production, DB_URL: app, DB_IDENTITY_URL: identity }
+}
+
+function expectOneLine({ code, stderr }: Finished, ...words: string[]): void {
+  expect(lines(stderr)).toEqual([expect.stringMatching(/^tenantry: /)])
+  for (const word of words) expect(stderr).toContain(word)
+  expect(code).toBe(1)
+}
+
+function lines(text: string): string[] {
+  return text.trimEnd().split('\n')
+}

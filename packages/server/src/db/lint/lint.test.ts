@@ -1,0 +1,190 @@
+import type pg from 'pg'
+import { describe, expect, test } from 'vitest'
+import { sharedDatabase } from '../../../test/fixtures/databases.ts'
+import { withClient } from '../provisioning/roles.ts'
+import { findingText, lint } from './lint.ts'
+import { belowFloor, lintRules, serverFloor } from './rules.ts'
+
+/** What breaks a rule, and the subject it must then name. */
+interface Mutation {
+  rule: string
+  breaks: string
+  subject: string
+  /** Who has to do it; the owner unless said. */
+  as?: 'admin'
+}
+
+const tenantTable = `
+  create table lint_notes (tenant_id uuid not null, id uuid not null, parent uuid, name text,
+    price numeric, primary key (tenant_id, id));
+  select tenantry.make_tenant_table('lint_notes');`
+
+const mutations: Mutation[] = [
+  {
+    rule: 'L1',
+    breaks:
+      'create table lint_bare (tenant_id uuid not null, id uuid, primary key (tenant_id, id))',
+    subject: 'lint_bare',
+  },
+  {
+    rule: 'L1',
+    breaks: `${tenantTable} alter table lint_notes no force row level security`,
+    subject: 'lint_notes',
+  },
+  {
+    rule: 'L2',
+    breaks: `${tenantTable} create policy wider on lint_notes for select to tenantry_app using (name > '')`,
+    subject: 'lint_notes (app_own_tenant, wider)',
+  },
+  {
+    rule: 'L3',
+    breaks: `${tenantTable} create policy wider on lint_notes for select to tenantry_identity using (true)`,
+    subject: 'lint_notes (wider)',
+  },
+  {
+    rule: 'L3',
+    breaks: `${tenantTable} create policy unchecked on lint_notes for update to tenantry_identity using (name > '')`,
+    subject: 'lint_notes (unchecked)',
+  },
+  {
+    rule: 'L3',
+    breaks: `${tenantTable} create policy shared on lint_notes for select to tenantry_platform, tenantry_identity using (true)`,
+    subject: 'lint_notes (shared)',
+  },
+  { rule: 'L4', breaks: 'create view lint_view as select 1 as one', subject: 'lint_view' },
+  {
+    rule: 'L5',
+    breaks: `create materialized view lint_copy as select 1 as one;
+      grant select (one) on lint_copy to tenantry_identity`,
+    subject: 'lint_copy',
+  },
+  {
+    rule: 'L6',
+    breaks: `create function lint_definer() returns int language sql security definer return 1;
+      grant execute on function lint_definer() to tenantry_app`,
+    subject: 'lint_definer()',
+  },
+  {
+    rule: 'L7',
+    breaks: `${tenantTable} alter table lint_notes add unique (id),
+      add constraint lint_parent foreign key (parent) references lint_notes (id)`,
+    subject: 'lint_notes (lint_parent)',
+  },
+  {
+    rule: 'L8',
+    breaks: `${tenantTable} create unique index lint_names on lint_notes (name)`,
+    subject: 'lint_names',
+  },
+  {
+    rule: 'L9',
+    breaks: `create table lint_log (tenant_id uuid not null, id int) partition by range (id);
+      create table lint_log_1 partition of lint_log for values from (1) to (2);
+      grant select on lint_log_1 to tenantry_app`,
+    subject: 'lint_log_1',
+  },
+  {
+    rule: 'L10a',
+    breaks: 'alter role tenantry_app bypassrls',
+    subject: 'tenantry_app (bypassrls)',
+    as: 'admin',
+  },
+  {
+    rule: 'L10a',
+    breaks: 'grant tenantry_owner to tenantry_identity',
+    subject: 'tenantry_identity (member of tenantry_owner)',
+    as: 'admin',
+  },
+  {
+    rule: 'L10a',
+    breaks: 'grant pg_execute_server_program to tenantry_platform',
+    subject: 'tenantry_platform (pg_execute_server_program)',
+    as: 'admin',
+  },
+  {
+    rule: 'L10b',
+    breaks: `${tenantTable} grant truncate on lint_notes to tenantry_app`,
+    subject: 'lint_notes (tenantry_app)',
+  },
+  {
+    rule: 'L10b',
+    breaks: 'grant create on schema public to tenantry_app',
+    subject: 'schema public (tenantry_app)',
+  },
+  {
+    rule: 'L11',
+    breaks: `${tenantTable} create index lint_prices on lint_notes (tenant_id, price)`,
+    subject: 'lint_prices (numeric)',
+  },
+  {
+    rule: 'L13',
+    breaks: 'create table lint_open (name text); grant select (name) on lint_open to tenantry_app',
+    subject: 'public.lint_open',
+  },
+  {
+    rule: 'L14',
+    breaks: `${tenantTable} create policy everybody on lint_notes for select using (name > '')`,
+    subject: 'lint_notes (everybody)',
+  },
+  { rule: 'L17', breaks: 'create table lint_lost (name text)', subject: 'public.lint_lost' },
+]
+
+test('RLS-1 the catalog breaks no rule', async () => {
+  await withClient(sharedDatabase().owner, async (owner) => {
+    expect((await lint(owner, lintRules)).map(findingText)).toEqual([])
+  })
+})
+
+test('every rule has a mutation that must break it', () => {
+  const broken = new Set(mutations.map(({ rule }) => rule))
+  expect(lintRules.map(({ id }) => id).filter((id) => !broken.has(id))).toEqual([])
+})
+
+describe('RLS-1 the lint fires', () => {
+  test.each(mutations)('$rule: $subject', async ({ rule, breaks, subject, as }) => {
+    await withClient(sharedDatabase()[as ?? 'owner'], async (client) => {
+      const findings = await broken(client, breaks)
+      expect(findings).toContain(`${rule} ${subject}`)
+    })
+  })
+})
+
+test('a table on the list of an app is left alone, whether it names the schema or not', async () => {
+  await withClient(sharedDatabase().owner, async (owner) => {
+    const lost = 'create table lint_open (name text);'
+    for (const breaks of [lost, `${lost} grant select on lint_open to tenantry_app`]) {
+      for (const name of ['lint_open', 'public.lint_open']) {
+        expect(await broken(owner, breaks, { [name]: 'a test' })).toEqual([])
+      }
+      expect(await broken(owner, breaks, { other: 'a test' })).toHaveLength(1)
+    }
+  })
+})
+
+test('RLS-12 the floor is 15.20, 16.16, 17.12 and 18.7', async () => {
+  const below = [150019, 160015, 170011, 180006, 140099]
+  const above = [150020, 160016, 170012, 180007, 190000]
+  await withClient(sharedDatabase().owner, async (owner) => {
+    for (const version of [...below, ...above]) {
+      const { rows } = await owner.query(`select ${belowFloor(String(version))} as below`)
+      expect([version, rows[0].below]).toEqual([version, below.includes(version)])
+    }
+    const [finding] = await lint(owner, [serverFloor])
+    if (finding !== undefined) expect(findingText(finding)).toMatch(/^L12 \d+\.\d+: PostgreSQL/)
+  })
+})
+
+/** What the lint says inside a transaction that is rolled back. */
+async function broken(
+  client: pg.Client,
+  breaks: string,
+  allowed: Record<string, string> = {},
+): Promise<string[]> {
+  await client.query('begin')
+  try {
+    await client.query(breaks)
+    const findings = await lint(client, lintRules, { allowed })
+    return findings.map(({ rule, subject }) => `${rule.id} ${subject}`)
+  } finally {
+    await client.query('rollback')
+  }
+}

@@ -1,0 +1,88 @@
+import { withClient } from '../provisioning/roles.ts'
+
+interface ColumnRow {
+  schema: string
+  table: string
+  column: string
+  type: string
+  nullable: boolean
+  defaulted: boolean
+}
+
+/** TypeScript types of PostgreSQL's, as this pool reads them: [read, write]. */
+const typescript: Record<string, [string, string]> = {
+  uuid: ['string', 'string'],
+  text: ['string', 'string'],
+  bool: ['boolean', 'boolean'],
+  int2: ['number', 'number'],
+  int4: ['number', 'number'],
+  // Beyond 2^53 a number would lie, so the driver gives text.
+  int8: ['string', 'string | number | bigint'],
+  numeric: ['string', 'string | number'],
+  float8: ['number', 'number'],
+  timestamptz: ['string', 'string | Date'],
+  date: ['string', 'string'],
+  jsonb: ['unknown', 'string'],
+  bytea: ['Buffer', 'Buffer'],
+}
+
+/**
+ * The source of a `tables.ts`: one interface for the tables of a schema, read from a migrated
+ * database. Names carry the schema unless it is `public`.
+ */
+export async function generateTables(
+  url: string,
+  schema: string,
+  interfaceName: string,
+): Promise<string> {
+  const columns = await withClient(url, async (client) => {
+    const { rows } = await client.query<ColumnRow>(columnsSql, [schema])
+    return rows
+  })
+  const tables = groupByTable(columns)
+  const members = [...tables].map(([table, own]) => tableMember(schema, table, own))
+  return [
+    '// Generated from a migrated database: npm run generate. Do not edit.',
+    "import type { ColumnType } from 'kysely'",
+    '',
+    `export interface ${interfaceName} {`,
+    ...members,
+    '}',
+    '',
+  ].join('\n')
+}
+
+function tableMember(schema: string, table: string, columns: ColumnRow[]): string {
+  const name = schema === 'public' ? table : `'${schema}.${table}'`
+  return [`  ${name}: {`, ...columns.map(columnMember), '  }'].join('\n')
+}
+
+function columnMember({ table, column, type, nullable, defaulted }: ColumnRow): string {
+  const [read, write] = typescript[type] ?? unknownType(table, column, type)
+  const orNull = nullable ? ' | null' : ''
+  const insert = nullable || defaulted ? `${write}${orNull} | undefined` : write
+  return `    ${column}: ColumnType<${read}${orNull}, ${insert}, ${write}${orNull}>`
+}
+
+function unknownType(table: string, column: string, type: string): never {
+  throw new Error(`${table}.${column} has the type ${type}, which generate_tables.ts does not know`)
+}
+
+const columnsSql = `
+  select n.nspname as schema, c.relname as table, a.attname as column, t.typname as type,
+    not a.attnotnull as nullable, a.atthasdef or a.attidentity <> '' as defaulted
+  from pg_attribute a
+  join pg_class c on c.oid = a.attrelid
+  join pg_namespace n on n.oid = c.relnamespace
+  join pg_type t on t.oid = a.atttypid
+  where n.nspname = $1 and c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped
+    and not (n.nspname = 'tenantry' and c.relname in ('kernel_migrations', 'app_migrations'))
+  order by c.relname, a.attnum`
+
+function groupByTable(columns: ColumnRow[]): Map<string, ColumnRow[]> {
+  const tables = new Map<string, ColumnRow[]>()
+  for (const column of columns) {
+    tables.set(column.table, [...(tables.get(column.table) ?? []), column])
+  }
+  return tables
+}

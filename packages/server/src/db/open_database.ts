@@ -1,0 +1,61 @@
+import type pg from 'pg'
+import type { CommandConfig } from '../config/config.ts'
+import { createPool } from './pool.ts'
+import { limits } from './provisioning/role_settings.ts'
+import type { Role } from './provisioning/roles.ts'
+import { createDoors, type OperatorDoors } from './tenancy.ts'
+
+/** How the pool of one door does, for those who watch. */
+export interface PoolFigures {
+  door: string
+  max: number
+  inUse: number
+  idle: number
+  /** Callers that wait for a connection. */
+  waiting: number
+}
+
+/** Doors over pools of their own. Close them when done. */
+export interface OpenDoors {
+  doors: OperatorDoors
+  pools: { app: pg.Pool; identity: pg.Pool; platform?: pg.Pool }
+  figures(): PoolFigures[]
+  close(): Promise<void>
+}
+
+/** Opens pools and doors by the settings. The platform door exists only where its DSN is given. */
+export function openDoors(config: CommandConfig, onError: (error: Error) => void): OpenDoors {
+  const pool = (url: string, max: number, door: Exclude<Role, 'owner'>) =>
+    createPool({
+      url,
+      max,
+      name: `tenantry ${door}`,
+      limits: limits[door],
+      waitMs: config.DB_WAIT_MS,
+      queryTimeoutMs: config.DB_QUERY_TIMEOUT_MS,
+      pipeline: config.DB_PIPELINE === 'on',
+      onError,
+    })
+  const { DB_URL, DB_IDENTITY_URL, DB_PLATFORM_URL } = config
+  if (DB_URL === undefined || DB_IDENTITY_URL === undefined) {
+    throw new Error('the doors need DB_URL and DB_IDENTITY_URL')
+  }
+  const pools = {
+    app: pool(DB_URL, config.DB_POOL_MAX, 'app'),
+    identity: pool(DB_IDENTITY_URL, config.DB_IDENTITY_POOL_MAX, 'identity'),
+    ...(DB_PLATFORM_URL === undefined ? {} : { platform: pool(DB_PLATFORM_URL, 2, 'platform') }),
+  }
+  return {
+    doors: createDoors(pools, config.DB_PREPARED === 'on'),
+    pools,
+    figures: () => Object.entries(pools).map(([door, it]) => figuresOf(door, it)),
+    async close() {
+      await Promise.all(Object.values(pools).map((it) => it.end()))
+    },
+  }
+}
+
+function figuresOf(door: string, pool: pg.Pool): PoolFigures {
+  const { totalCount, idleCount: idle, waitingCount: waiting } = pool
+  return { door, max: pool.options.max, inUse: totalCount - idle, idle, waiting }
+}

@@ -1,0 +1,105 @@
+import { describe, expect, inject, test } from 'vitest'
+import { asRole, onEmptyDatabase, sharedDatabase } from '../../../test/fixtures/databases.ts'
+import { openTestDoors } from '../../../test/fixtures/scopes_for_test.ts'
+import { findingText, lint } from '../lint/lint.ts'
+import { largeObjects } from './large_objects.ts'
+import { databaseOf } from './probe.ts'
+import { roleSettings } from './role_settings.ts'
+import { setupDatabase, withClient } from './roles.ts'
+
+const say = (url: string, sql: string) => withClient(url, async (it) => (await it.query(sql)).rows)
+const findings = (url: string) =>
+  withClient(url, async (it) => (await lint(it, [roleSettings])).map(({ subject }) => subject))
+
+describe('a role that changes its own settings', () => {
+  test.each([
+    ['statement_timeout = 0', 'tenantry_app (statement_timeout = 0)'],
+    ['search_path = public', 'tenantry_app (search_path = public)'],
+    ['row_security = off', 'tenantry_app (row_security = off)'],
+    ['default_transaction_read_only = on', 'tenantry_app (default_transaction_read_only = on)'],
+  ])(
+    'is noticed, and set right by the next set-up: %s (RLS-3, POOL-4)',
+    async (setting, finding) => {
+      await onEmptyDatabase(async ({ admin, app, owner }) => {
+        const database = databaseOf(app)
+        expect(await findings(app)).toEqual([])
+        // Here only: the roles are the whole server's, and other tests speak as them.
+        await say(app, `alter role current_user in database ${database} set ${setting}`)
+        expect(await findings(app)).toEqual([finding])
+        expect(await findings(owner)).toEqual([finding])
+        await setupDatabase({ adminUrl: admin, database, passwords: {} })
+        expect(await findings(app)).toEqual([])
+      })
+    },
+  )
+
+  test('is noticed for all databases, and so is a limit that is gone', async () => {
+    await withClient(inject('tenantryDatabase').admin, async (admin) => {
+      await admin.query('begin')
+      await admin.query('alter role tenantry_identity reset lock_timeout')
+      await admin.query("alter role tenantry_platform set statement_timeout = '10h'")
+      await admin.query("alter role tenantry_app set app.tenant_id = 'x'")
+      await admin.query("alter role tenantry_app set work_mem = '8MB'")
+      const found = await lint(admin, [roleSettings])
+      await admin.query('rollback')
+      expect(found.map(({ subject }) => subject)).toEqual([
+        'tenantry_app (app.tenant_id = x)',
+        'tenantry_identity (lock_timeout)',
+        'tenantry_platform (statement_timeout = 10h)',
+      ])
+      expect(findingText(found[0] ?? { rule: roleSettings, subject: '' })).toContain(
+        'run: tenantry setup',
+      )
+    })
+  })
+
+  test('lifts no limit of the doors that are opened later (POOL-4)', async () => {
+    await onEmptyDatabase(async (urls) => {
+      const lifts = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']
+      for (const name of lifts) {
+        const place = `in database ${databaseOf(urls.app)}`
+        await say(urls.app, `alter role current_user ${place} set ${name} = 0`)
+      }
+      expect(await say(urls.app, 'show statement_timeout')).toEqual([{ statement_timeout: '0' }])
+      const { pools, close } = openTestDoors({ urls })
+      const { rows } = await pools.app.query(
+        'select name, setting from pg_settings where name = any ($1) order by name',
+        [lifts],
+      )
+      expect(rows).toEqual([
+        { name: 'idle_in_transaction_session_timeout', setting: '15000' },
+        { name: 'lock_timeout', setting: '5000' },
+        { name: 'statement_timeout', setting: '10000' },
+      ])
+      await close()
+    })
+  })
+})
+
+describe('large objects', () => {
+  test.each(['app', 'identity', 'platform'] as const)('are not for the %s door (RLS-3)', (door) =>
+    asRole(door, async (client) => {
+      for (const call of [
+        'lo_create(0)',
+        "lo_from_bytea(0, 'x')",
+        'lo_creat(-1)',
+        'lo_unlink(1)',
+      ]) {
+        await expect(client.query(`select ${call}`)).rejects.toMatchObject({ code: '42501' })
+      }
+    }),
+  )
+
+  test('are spoken of where they are left to everybody', async () => {
+    await withClient(sharedDatabase().admin, async (admin) => {
+      expect(await lint(admin, [largeObjects])).toEqual([])
+      await admin.query('begin')
+      await admin.query('grant execute on function lo_create(oid) to public')
+      const found = await lint(admin, [largeObjects])
+      await admin.query('rollback')
+      expect(found.map(({ subject }) => subject)).toEqual([
+        'tenantry_app, tenantry_identity, tenantry_platform',
+      ])
+    })
+  })
+})

@@ -1,0 +1,71 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startEmbedded } from '../embedded/embedded.ts'
+import { histories, migrateUp } from '../migrations/migrate.ts'
+import { derivedPasswords, type RoleUrls, setupDatabase, withClient } from './roles.ts'
+
+/** A migrated database that lives until `stop`. */
+export interface TemporaryDatabase {
+  urls: RoleUrls & { admin: string }
+  stop(): Promise<void>
+}
+
+/**
+ * Makes a database with the kernel's schema and the app's: on the server of `adminUrl`, or without
+ * one on an embedded PostgreSQL in a temporary folder.
+ */
+export async function openTemporaryDatabase(
+  appMigrations: string,
+  adminUrl?: string,
+): Promise<TemporaryDatabase> {
+  const server = adminUrl === undefined ? await embeddedServer() : externalServer(adminUrl)
+  const database = `tenantry_test_${randomBytes(6).toString('hex')}`
+  try {
+    const urls = await migratedDatabase(server.adminUrl, database, appMigrations)
+    return { urls: { ...urls, admin: server.adminUrl }, stop: () => server.stop(database) }
+  } catch (error) {
+    await server.stop(database)
+    throw error
+  }
+}
+
+async function migratedDatabase(
+  adminUrl: string,
+  database: string,
+  appMigrations: string,
+): Promise<RoleUrls> {
+  const passwords = derivedPasswords(adminUrl)
+  const { owner, app, identity, platform } = await setupDatabase({ adminUrl, database, passwords })
+  if (!owner || !app || !identity || !platform) throw new Error('set-up gave no DSNs')
+  await migrateUp(owner, histories(appMigrations))
+  return { owner, app, identity, platform }
+}
+
+interface Server {
+  adminUrl: string
+  stop(database: string): Promise<void>
+}
+
+function externalServer(adminUrl: string): Server {
+  return {
+    adminUrl,
+    stop: (database) =>
+      withClient(adminUrl, async (client) => {
+        await client.query(`drop database if exists ${database} with (force)`)
+      }),
+  }
+}
+
+async function embeddedServer(): Promise<Server> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'tenantry-test-'))
+  const postgres = await startEmbedded({ dataDir, ephemeral: true })
+  return {
+    adminUrl: postgres.adminUrl,
+    async stop() {
+      await postgres.stop()
+      await rm(dataDir, { recursive: true, force: true })
+    },
+  }
+}

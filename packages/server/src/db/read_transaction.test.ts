@@ -1,0 +1,156 @@
+import { randomUUID } from 'node:crypto'
+import { type Kysely, sql } from 'kysely'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { insertSample, type Sample } from '../../test/database/sample_rows.ts'
+import { asRole, doorUrls, isPooled } from '../../test/fixtures/databases.ts'
+import { openTestDoors } from '../../test/fixtures/scopes_for_test.ts'
+import { startWireProxy } from '../../test/fixtures/wire_proxy.ts'
+import { Patience } from '../lib/wait_budget.ts'
+import type { KernelTables } from './tables.ts'
+
+let sample: Sample
+beforeAll(async () => {
+  sample = await asRole('platform', insertSample)
+})
+
+type Db = Kysely<KernelTables>
+
+const one = (db: Db) => sql<{ n: number }>`select 1 as n`.execute(db)
+const tenantsSeen = async (db: Db) =>
+  (await db.selectFrom('tenantry.roles').select('tenant_id').distinct().execute()).map(
+    (it) => it.tenant_id,
+  )
+
+function reader(doors = openTestDoors()) {
+  return <T>(work: (db: Db) => Promise<T> | T) =>
+    doors.readInTenant(sample.tenantId, new Patience(5_000), ({ db }) => work(db))
+}
+
+test('a read is one read-only transaction in one write, with nothing to wait for in between', async () => {
+  const { app } = doorUrls()
+  const proxy = await startWireProxy(app)
+  onTestFinished(() => proxy.close())
+  const doors = openTestDoors({ urls: { ...doorUrls(), app: proxy.through(app) } })
+  await doors.pools.app.query('select')
+  proxy.sent.length = 0
+  proxy.set('hold')
+  const work = reader(doors)(one)
+  await proxy.until((sent) => sent.length === 4)
+  expect(proxy.sent).toEqual([
+    'BEGIN READ ONLY',
+    'select tenantry.set_tenant($1)',
+    'select 1 as n',
+    'COMMIT',
+  ])
+  proxy.set('pass')
+  expect((await work).rows).toEqual([{ n: 1 }])
+})
+
+test('what asks nothing is done at once, on no connection', () => {
+  const doors = openTestDoors()
+  expect(reader(doors)(() => 'nothing')).toBe('nothing')
+  expect(() =>
+    reader(doors)(() => {
+      throw new Error('no')
+    }),
+  ).toThrow('no')
+  expect(doors.pools.app.totalCount).toBe(0)
+})
+
+test('a query that comes after what was done at once is told so, and takes no connection', async () => {
+  const doors = openTestDoors()
+  let kept: Db | undefined
+  reader(doors)((db) => {
+    kept = db
+  })
+  if (kept === undefined) throw new Error('there was no work')
+  await expect(one(kept)).rejects.toThrow('await every query')
+  expect(doors.pools.app.totalCount).toBe(0)
+})
+
+test('each of several queries sees its tenant, all on one connection', async () => {
+  const doors = openTestDoors()
+  const seen = await reader(doors)(async (db) => [
+    await tenantsSeen(db),
+    ...(await Promise.all([tenantsSeen(db), tenantsSeen(db), tenantsSeen(db)])),
+  ])
+  expect(seen).toEqual(Array(4).fill([sample.tenantId]))
+  expect([doors.pools.app.totalCount, doors.pools.app.idleCount]).toEqual([1, 1])
+})
+
+test('nothing of its tenant is left on the connection', async () => {
+  const doors = openTestDoors()
+  await reader(doors)(tenantsSeen)
+  const { rows } = await doors.pools.app.query(
+    "select nullif(current_setting('app.tenant_id', true), '') as id",
+  )
+  expect([rows, doors.pools.app.totalCount]).toEqual([[{ id: null }], 1])
+})
+
+test('a write is refused, and its error says what to do', async () => {
+  const write = reader()((db) =>
+    db.insertInto('tenantry.roles').values({ id: randomUUID(), name: 'by_get' }).execute(),
+  )
+  await expect(write).rejects.toThrow('make it a POST')
+})
+
+test('a query that failed does not stop the next one, nor spoil the connection', async () => {
+  const doors = openTestDoors()
+  const answers = await reader(doors)(async (db) => {
+    await expect(sql`select 1 / 0`.execute(db)).rejects.toMatchObject({ code: '22012' })
+    return one(db)
+  })
+  expect(answers.rows).toEqual([{ n: 1 }])
+  expect([doors.pools.app.totalCount, doors.pools.app.idleCount]).toEqual([1, 1])
+})
+
+test('a query that nobody awaited is told so, and its connection is not given to others', async () => {
+  const doors = openTestDoors()
+  let late: Promise<unknown> = Promise.resolve()
+  await reader(doors)((db) => {
+    late = one(db)
+    return 'done'
+  })
+  await late.catch(() => {})
+  let kept: Db | undefined
+  await reader(doors)(async (db) => {
+    kept = db
+    await one(db)
+  })
+  expect(kept).toBeDefined()
+  if (kept !== undefined) await expect(one(kept)).rejects.toThrow('await every query')
+})
+
+test.each([{ pipeline: true }, { pipeline: false }])(
+  'with %o a connection is given back when all of its queries are over, should one fail',
+  async (settings) => {
+    const doors = openTestDoors(settings)
+    const { app } = doors.pools
+    let isOver = false
+    const slow = async (db: Db) => {
+      await sql`select pg_sleep(0.5)`.execute(db)
+      isOver = true
+    }
+    const failing = (db: Db) => sql`select 1 / 0`.execute(db)
+    const work = reader(doors)((db) => Promise.all([failing(db), slow(db)]))
+    await expect(work).rejects.toMatchObject({ code: '22012' })
+    expect([isOver, app.totalCount, app.idleCount]).toEqual([true, 1, 1])
+    expect(await reader(doors)(tenantsSeen)).toEqual([sample.tenantId])
+  },
+)
+
+test('a query waits for a slow one beside it, longer than the request would for a connection', async () => {
+  const doors = openTestDoors()
+  await doors.pools.app.query('select')
+  const both = doors.readInTenant(sample.tenantId, new Patience(2_000), ({ db }) =>
+    Promise.all([sql`select pg_sleep(2.5)`.execute(db), one(db)]),
+  )
+  expect((await both)[1].rows).toEqual([{ n: 1 }])
+})
+
+test.skipIf(isPooled())('a server that cannot set the tenant answers no query', async () => {
+  const doors = openTestDoors()
+  const read = doors.readInTenant('no tenant', new Patience(5_000), ({ db }) => one(db))
+  await expect(read).rejects.toThrow()
+  expect(doors.pools.app.totalCount).toBe(0)
+})

@@ -1,0 +1,104 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { app } from '../../../../../starter/src/app.ts'
+import { createMail } from '../../mail/mail.ts'
+import { startTestApp, type TestApp } from '../../testing.ts'
+import { devPages } from './dev_mail.ts'
+
+let api: TestApp
+beforeAll(async () => {
+  api = await startTestApp(app)
+})
+afterAll(() => api.close())
+
+async function caughtResetMail(): Promise<{ email: string; link: string }> {
+  const tenant = await api.makeTenant()
+  const { email } = await tenant.makeUser()
+  await tenant.send({ method: 'POST', path: '/api/auth/forgot-password', body: { email } })
+  const [mail] = await api.mailsTo(email)
+  return { email, link: /https:\S+/.exec(mail?.text ?? '')?.[0] ?? '' }
+}
+
+describe('/dev/mail', () => {
+  test('shows caught mail with links to click', async () => {
+    const { email, link } = await caughtResetMail()
+    const reply = await api.send('localhost', { path: '/dev/mail' })
+    expect(reply.headers['content-type']).toMatch('text/html')
+    expect(reply.text).toContain(`<b>${email}</b>`)
+    expect(reply.text).toContain(`<a href="${link}">${link}</a>`)
+  })
+
+  test('gives the same as JSON, by Accept or ?format=json, newest first', async () => {
+    const older = await caughtResetMail()
+    const { email } = await caughtResetMail()
+    const headers = { accept: 'application/json' }
+    const byAccept = await api.send('localhost', { path: '/dev/mail', headers })
+    const byQuery = await api.send('localhost', { path: '/dev/mail?format=json' })
+    expect(byQuery.json).toEqual(byAccept.json)
+    expect(Object.keys(byAccept.json.items[0]).sort()).toEqual(
+      ['created_at', 'html', 'subject', 'text', 'to'].sort(),
+    )
+    const recipients = byAccept.json.items.map((it: { to: string }) => it.to)
+    expect(recipients.indexOf(email)).toBeLessThan(recipients.indexOf(older.email))
+  })
+
+  test('is not there for a foreign name that points here', async () => {
+    for (const host of ['evil.example', 'localhost.evil.example', 'evil.example:8000']) {
+      const reply = await api.send(host, { path: '/dev/mail' })
+      expect([host, reply.status]).toEqual([host, 404])
+    }
+    for (const host of ['127.0.0.1:8000', '192.168.1.2', 'client1.localhost', '[::1]']) {
+      expect((await api.send(host, { path: '/dev/mail' })).status).toBe(200)
+    }
+  })
+
+  test('escapes whatever a mail says', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'tenantry-mail-'))
+    onTestFinished(() => rm(dataDir, { recursive: true }))
+    const log = { warn: () => {} }
+    const mail = createMail({ smtpUrl: undefined, from: 'a@b.cd', dataDir, production: false, log })
+    const hostile = `<script>alert(1)</script> "'&`
+    const text = `${hostile} https://x.example/?a=1&b=2"onmouseover="alert(1)`
+    await mail.send({ to: "o'neil&co@x.example", subject: hostile, text, html: hostile })
+    const page = devPages(api.config, hostile, mail).find((it) => it.path === '/dev/mail')
+    const reply = await page?.respond({
+      headers: { host: 'localhost' },
+      query: new URLSearchParams(),
+    })
+    expect(String(reply?.body)).not.toMatch(/<script|"onmouseover|'neil/)
+    expect(String(reply?.body)).toContain('<a href="https://x.example/?a=1&amp;b=2">')
+    expect(String(reply?.body)).toContain('&lt;script&gt;alert(1)&lt;/script&gt;')
+  })
+})
+
+describe('/reset-password', () => {
+  test('loads nothing foreign, and runs no script but its own', async () => {
+    const page = await api.send('localhost', { path: '/reset-password' })
+    const policy = page.headers['content-security-policy'] ?? ''
+    expect(policy).toMatch(/default-src 'none'.*script-src 'self'.*form-action 'none'/)
+    expect(policy).not.toMatch(/https?:|unsafe|\*/)
+    expect(page.headers['referrer-policy']).toBe('no-referrer')
+    expect(page.text).not.toMatch(/https?:|<script>|\son\w+=/)
+    const [, script = ''] = /<script src="([^"]+)">/.exec(page.text) ?? []
+    const reply = await api.send('localhost', { path: script })
+    expect([reply.status, reply.headers['content-type']]).toEqual([
+      200,
+      'text/javascript; charset=utf-8',
+    ])
+  })
+
+  test('asks for a label, a new-password field, and announces the answer', async () => {
+    const page = await api.send('localhost', { path: '/reset-password' })
+    expect(page.text).toMatch(/<label for="password">[\s\S]*<input id="password"/)
+    expect(page.text).toContain('autocomplete="new-password"')
+    expect(page.text).toContain('role="status"')
+  })
+})
+
+test('there are no development pages in production', async () => {
+  const caught = async () => []
+  const mail = { send: async () => {}, caught }
+  expect(devPages({ ...api.config, production: true }, 'App', mail)).toEqual([])
+})

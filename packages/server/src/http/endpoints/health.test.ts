@@ -1,0 +1,105 @@
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { app } from '../../../../../starter/src/app.ts'
+import { startTestApp, type TestApp } from '../../testing.ts'
+import { createHealth, type Health } from './health.ts'
+
+let api: TestApp
+beforeAll(async () => {
+  api = await startTestApp(app)
+})
+afterAll(() => api.close())
+
+const ask = (of: TestApp, path: string) => of.send('no host, no tenant', { path })
+
+async function ready(health: Health): Promise<boolean> {
+  const page = health.pages.find((it) => it.path === '/health/ready')
+  const reply = Promise.resolve(page?.respond({ headers: {}, query: new URLSearchParams() }))
+  return reply.then(
+    () => true,
+    () => false,
+  )
+}
+
+async function appWithoutDatabase(url: string): Promise<TestApp> {
+  const settings = { DB_URL: url, DB_IDENTITY_URL: url, DB_WAIT_MS: '1500' }
+  const lost = await startTestApp(app, settings)
+  onTestFinished(() => lost.close())
+  return lost
+}
+
+describe('health', () => {
+  test('lives and is ready where database and schema are there (OPS-5)', async () => {
+    const live = await ask(api, '/health/live')
+    expect([live.status, live.json]).toEqual([200, { status: 'ok' }])
+    const ready = await ask(api, '/health/ready')
+    expect([ready.status, ready.json]).toEqual([200, { status: 'ok', announcements: 'heard' }])
+  })
+
+  test('lives and is not ready without a database, and says nothing more (OPS-5)', async () => {
+    const lost = await appWithoutDatabase('postgresql://someone:secret@127.0.0.1:1/nowhere')
+    expect((await ask(lost, '/health/live')).status).toBe(200)
+    const reply = await ask(lost, '/health/ready')
+    expect([reply.status, reply.json.detail]).toEqual([503, 'The server is not ready'])
+    expect(reply.headers['retry-after']).toBe('1')
+    expect(reply.text).not.toMatch(/127\.0\.0\.1|ECONN|postgres|nowhere|secret/i)
+    expect(lost.logLines.join('')).not.toContain('secret')
+  })
+
+  test('says so within a second, and lives on, when the database hangs (OPS-5)', async () => {
+    const silent = createServer(() => {}).listen(0, '127.0.0.1')
+    onTestFinished(() => void silent.close())
+    await setTimeout(10)
+    const address = silent.address()
+    const port = typeof address === 'object' ? address?.port : 0
+    const lost = await appWithoutDatabase(`postgresql://someone@127.0.0.1:${port}/nowhere`)
+    const startedAt = performance.now()
+    const replies = await Promise.all([1, 2, 3].map(() => ask(lost, '/health/ready')))
+    // Within DB_WAIT_MS; a busy machine adds its own. Nothing else would end it.
+    expect(performance.now() - startedAt).toBeLessThan(5_000)
+    expect(replies.map((it) => it.status)).toEqual([503, 503, 503])
+    expect((await ask(lost, '/health/live')).status).toBe(200)
+  })
+
+  test('is not ready on a schema behind this code, and ready on one ahead (OPS-2, OPS-5)', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tenantry-health-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    expect(await ready(createHealth(api.doors, pathToFileURL(folder), api.feed))).toBe(true)
+    await cp(fileURLToPath(app.migrations), folder, { recursive: true })
+    await writeFile(join(folder, '9999_later.up.sql'), 'select 1;')
+    expect(await ready(createHealth(api.doors, pathToFileURL(folder), api.feed))).toBe(false)
+  })
+
+  test('asks the database once for many, and again a moment later', async () => {
+    let asked = 0
+    const counting = {
+      ...api.doors,
+      inTenant: ((tenantId, work) => {
+        asked++
+        return api.doors.inTenant(tenantId, work)
+      }) satisfies typeof api.doors.inTenant,
+    }
+    const health = createHealth(counting, app.migrations, api.feed)
+    await Promise.all(Array.from({ length: 50 }, () => ready(health)))
+    await ready(health)
+    expect(asked).toBe(1)
+    await setTimeout(300)
+    expect(await ready(health)).toBe(true)
+    expect(asked).toBe(2)
+  })
+
+  test('says not ready first when it shuts down, and still serves (OPS-1)', async () => {
+    const leaving = await startTestApp(app)
+    onTestFinished(() => leaving.close())
+    leaving.running.drain()
+    expect((await ask(leaving, '/health/ready')).status).toBe(503)
+    expect((await ask(leaving, '/health/live')).status).toBe(200)
+    const tenant = await leaving.makeTenant()
+    expect((await tenant.send({ path: '/' })).status).toBe(200)
+  })
+})

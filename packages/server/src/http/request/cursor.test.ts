@@ -1,0 +1,82 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { AppError } from '../../lib/errors.ts'
+import { keyRing } from '../../lib/keys.ts'
+import { cursorsFor } from './cursor.ts'
+
+const secret = 'one secret of an installation'
+const keys = keyRing(secret)
+const cursors = cursorsFor(keys, 'tenant-a', '/api/projects')
+
+function opens(cursor: string, by = cursors): boolean {
+  try {
+    by.open(cursor)
+    return true
+  } catch (error) {
+    if (error instanceof AppError && error.status === 400) return false
+    throw error
+  }
+}
+
+describe('a cursor (API-5)', () => {
+  test('opens to the position it was sealed with', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', minLength: 1 }), (position) => {
+        expect(cursors.open(cursors.seal(position))).toBe(position)
+      }),
+    )
+  })
+
+  test.each([
+    ['another tenant', cursorsFor(keys, 'tenant-b', '/api/projects')],
+    ['another list', cursorsFor(keys, 'tenant-a', '/api/members')],
+    ['another secret', cursorsFor(keyRing('another'), 'tenant-a', '/api/projects')],
+    ['a tenant and list that only read alike', cursorsFor(keys, 'tenant-a\n', 'api/projects')],
+  ])('does not open for %s', (_, others) => {
+    expect(opens(others.seal('01a207c1'))).toBe(false)
+    expect(opens(cursors.seal('01a207c1'), others)).toBe(false)
+  })
+
+  test('outlives a rotation of the secret by one (JWT-4)', () => {
+    const rotated = cursorsFor(keyRing('another', secret), 'tenant-a', '/api/projects')
+    const finished = cursorsFor(keyRing('another'), 'tenant-a', '/api/projects')
+    const cursor = cursors.seal('01a207c1')
+    expect(rotated.open(cursor)).toBe('01a207c1')
+    expect(opens(cursor, finished)).toBe(false)
+    expect(opens(rotated.seal('01a207c1'))).toBe(false)
+  })
+
+  test('does not open with any one bit changed', () => {
+    const bytes = Buffer.from(cursors.seal('01a207c1-ee93-72cc-9c6c-0b525c2bf566'), 'base64url')
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const changed = Buffer.from(bytes)
+      changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+      expect(opens(changed.toString('base64url'))).toBe(false)
+    }
+  })
+
+  test('has one spelling only, whole', () => {
+    const cursor = cursors.seal('01a207c1')
+    const mac = Buffer.from(cursor, 'base64url').subarray(0, 16)
+    const others = [
+      ...Array.from(cursor, (_, at) => cursor.slice(0, at)),
+      `${cursor}=`,
+      `${cursor}A`,
+      ` ${cursor}`,
+      `${cursor}\n`,
+      cursor.replaceAll('-', '+').replaceAll('_', '/').padEnd(44, '='),
+      mac.toString('base64url'),
+      mac.toString('hex'),
+    ].filter((it) => it !== cursor)
+    expect(others.filter((it) => opens(it))).toEqual([])
+  })
+
+  test('nothing that was not sealed opens', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        expect(opens(text)).toBe(false)
+        expect(opens(Buffer.from(text).toString('base64url'))).toBe(false)
+      }),
+    )
+  })
+})

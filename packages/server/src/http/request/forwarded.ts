@@ -1,0 +1,129 @@
+import type { IncomingMessage } from 'node:http'
+import { isIP, isIPv4 } from 'node:net'
+import ipaddr from 'ipaddr.js'
+import type { Network } from '../../config/parsers.ts'
+import { AppError } from '../../lib/errors.ts'
+import { rawValues } from '../../lib/raw_headers.ts'
+
+/** Where a request came from and which host it names, forwarded headers weighed. */
+export interface Origin {
+  /** The Host to resolve: raw text, not yet canonical. */
+  host: string
+  /** The client's address: the peer, or the nearest hop that is not a trusted proxy. */
+  address: string
+  /** Did a trusted proxy bring it? */
+  viaProxy: boolean
+}
+
+/**
+ * Reads origin and host. `X-Forwarded-*` and `Forwarded` (RFC 7239) count only when the socket's
+ * peer is a trusted proxy. Throws 400 where host headers are missing, doubled or contradictory.
+ */
+export function originOf(request: IncomingMessage, target: string, trusted: Network[]): Origin {
+  const peer = plainAddress(request.socket.remoteAddress ?? '')
+  const direct = onlyValue(request, 'host')
+  assertTargetAgrees(target, direct)
+  if (!isTrusted(peer, trusted)) return { host: direct, address: peer, viaProxy: false }
+  const forwarded = parseForwarded(request)
+  return {
+    host: forwardedHost(request, forwarded) ?? direct,
+    address: nearestUntrusted([...forwardedFor(request, forwarded), peer], trusted),
+    viaProxy: true,
+  }
+}
+
+/** Is a request brought by one of these networks? By its socket, whatever its headers say. */
+export function isTrustedPeer(request: IncomingMessage, trusted: Network[]): boolean {
+  return isTrusted(plainAddress(request.socket.remoteAddress ?? ''), trusted)
+}
+
+/** 400, in the words of the seed. */
+export function invalidHost(): AppError {
+  return new AppError('invalid', 'host.invalid', 'Invalid host format')
+}
+
+function valuesOf({ rawHeaders }: IncomingMessage, name: string): string[] {
+  return rawValues(rawHeaders, name)
+}
+
+function onlyValue(request: IncomingMessage, name: string): string {
+  const values = valuesOf(request, name)
+  if (values.length !== 1 || values[0] === undefined || values[0] === '') throw invalidHost()
+  return values[0]
+}
+
+// An absolute-form target overrides Host (RFC 9112, 3.2.2); one that contradicts it is an attack.
+function assertTargetAgrees(target: string, host: string) {
+  if (target.startsWith('/') || target === '*') return
+  const authority = /^https?:\/\/([^/?#]*)/i.exec(target)?.[1]
+  if (authority?.toLowerCase() !== host.toLowerCase()) throw invalidHost()
+}
+
+function forwardedHost(request: IncomingMessage, forwarded: ForwardedHop[]): string | undefined {
+  const values = valuesOf(request, 'x-forwarded-host')
+  if (values.length > 1) throw invalidHost()
+  const standard = forwarded.at(-1)?.host
+  const [value = standard] = values
+  if (standard !== undefined && value !== standard) throw invalidHost()
+  return value
+}
+
+function forwardedFor(request: IncomingMessage, forwarded: ForwardedHop[]): string[] {
+  const values = valuesOf(request, 'x-forwarded-for')
+  const hops = values.length > 0 ? values.join(',').split(',') : forwarded.map((it) => it.for ?? '')
+  return hops.map(withoutPort)
+}
+
+// From our side outwards: everything a trusted proxy vouches for, up to the first hop it does not.
+function nearestUntrusted(hops: string[], trusted: Network[]): string {
+  let nearest = hops.at(-1) ?? ''
+  for (const hop of hops.toReversed()) {
+    if (isIP(hop) === 0) return nearest
+    nearest = plainAddress(hop)
+    if (!isTrusted(nearest, trusted)) return nearest
+  }
+  return nearest
+}
+
+function isTrusted(address: string, trusted: Network[]): boolean {
+  if (trusted.length === 0 || !ipaddr.isValid(address)) return false
+  const parsed = ipaddr.process(address)
+  return trusted.some(([base, bits]) => parsed.kind() === base.kind() && parsed.match(base, bits))
+}
+
+/** One form per address: v4-mapped IPv6 becomes IPv4, zones are dropped. */
+function plainAddress(address: string): string {
+  if (isIPv4(address)) return address
+  const withoutZone = address.replace(/%.*$/, '')
+  return ipaddr.isValid(withoutZone) ? ipaddr.process(withoutZone).toString() : ''
+}
+
+function withoutPort(hop: string): string {
+  const trimmed = hop.trim().replace(/^"|"$/g, '')
+  const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(trimmed)
+  if (bracketed?.[1] !== undefined) return bracketed[1]
+  return /^[\d.]+:\d+$/.test(trimmed) ? trimmed.replace(/:\d+$/, '') : trimmed
+}
+
+interface ForwardedHop {
+  for?: string
+  host?: string
+}
+
+function parseForwarded(request: IncomingMessage): ForwardedHop[] {
+  const text = valuesOf(request, 'forwarded').join(',')
+  return text === '' ? [] : text.split(',').map(hopOf)
+}
+
+// RFC 7239, 4: `for=192.0.2.43;host=a.example`, each parameter at most once.
+function hopOf(element: string): ForwardedHop {
+  const hop: Record<string, string> = {}
+  for (const pair of element.split(';')) {
+    const [name = '', value = ''] = pair.trim().split('=', 2)
+    const known = name.toLowerCase()
+    if (known !== 'for' && known !== 'host') continue
+    if (hop[known] !== undefined) throw invalidHost()
+    hop[known] = value.replace(/^"|"$/g, '')
+  }
+  return hop
+}

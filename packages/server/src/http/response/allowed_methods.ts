@@ -1,0 +1,34 @@
+import type { Route } from '../../app/route.ts'
+import { AppError, notFound } from '../../lib/errors.ts'
+import type { Page } from '../endpoints/endpoint.ts'
+
+/** Finds which methods a path would take, for the answer to one it does not. */
+export interface RouteIndex {
+  methodsOf(path: string): string[]
+}
+
+export function createRouteIndex(
+  served: readonly Pick<Route | Page, 'method' | 'path'>[],
+): RouteIndex {
+  const patterns = served.map(({ method = 'GET', path }) => ({ method, pattern: patternOf(path) }))
+  return {
+    methodsOf: (path) => patterns.filter((it) => it.pattern.test(path)).map((it) => it.method),
+  }
+}
+
+/** 405 with Allow (RFC 9110, 15.5.6) where the path exists for other methods, else 404. */
+export function noSuchRoute(index: RouteIndex, url: string): AppError {
+  const path = url.split('?', 1)[0] ?? '/'
+  const methods = index.methodsOf(path)
+  if (methods.length === 0) return notFound()
+  const allow = methods.flatMap((it) => (it === 'GET' ? ['GET', 'HEAD'] : [it])).join(', ')
+  return new AppError('method_not_allowed', 'request.method', `Use one of: ${allow}`, {
+    headers: { allow },
+  })
+}
+
+function patternOf(path: string): RegExp {
+  return new RegExp(
+    `^${path.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll(/:\w+/g, '[^/]+')}$`,
+  )
+}

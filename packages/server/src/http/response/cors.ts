@@ -1,0 +1,36 @@
+import type { IncomingMessage } from 'node:http'
+import type { Config } from '../../config/config.ts'
+
+/** How browsers of other origins may use the API. */
+export function corsOptions(config: Config) {
+  return {
+    origin: config.CORS_ORIGINS,
+    credentials: false,
+    maxAge: 600,
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    exposedHeaders: [
+      'etag',
+      'location',
+      'ratelimit',
+      'ratelimit-policy',
+      'retry-after',
+      'x-request-id',
+    ],
+    // Answered by us, where the tenant is known; what is no preflight is a 405 like any other.
+    preflightContinue: true,
+    strictPreflight: false,
+  }
+}
+
+/** Is it a CORS-preflight request (the Fetch standard, 3.3.2)? */
+export function isPreflight(
+  { CORS_ORIGINS }: Config,
+  { method, headers }: Pick<IncomingMessage, 'method' | 'headers'>,
+): boolean {
+  return (
+    CORS_ORIGINS.length > 0 &&
+    method === 'OPTIONS' &&
+    headers.origin !== undefined &&
+    headers['access-control-request-method'] !== undefined
+  )
+}

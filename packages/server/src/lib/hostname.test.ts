@@ -1,0 +1,192 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { loadConfig } from '../config/config.ts'
+import { canonicalHost, canonicalName, claimOf, createHostReader } from './hostname.ts'
+
+const config = { BASE_DOMAINS: ['app.test'], DEFAULT_DEV_TENANT: 'public' }
+const nobody = { kind: 'nobody' }
+const tenant = (subdomain: string) => ({ kind: 'subdomain', subdomain })
+const domain = (name: string) => ({ kind: 'domain', domain: name })
+
+const LDH_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/
+/** Two spaces stand between; some hosts hold one. */
+const apart = (hosts: string) => hosts.split('  ')
+const label63 = 'a'.repeat(63)
+
+describe('the canonicaliser (TEN-2)', () => {
+  test.each([
+    ['a.app.test', 'a.app.test'],
+    ['A.APP.TEST:443', 'a.app.test'],
+    ['a.app.test.', 'a.app.test'],
+    ['a.app.test.:8000', 'a.app.test'],
+    ['a.app.test:0', 'a.app.test'],
+    ['a.app.test:65535', 'a.app.test'],
+    ['127.0.0.1:8000', '127.0.0.1'],
+    ['[::1]', '[::1]'],
+    ['[0:0:0:0:0:0:0:1]:8000', '[::1]'],
+    ['[2001:DB8::1]', '[2001:db8::1]'],
+    ['xn--bcher-kva.app.test', 'xn--bcher-kva.app.test'],
+    [`${label63}.app.test`, `${label63}.app.test`],
+  ])('reads %j as %j', (host, canonical) => {
+    expect(canonicalHost(host)).toBe(canonical)
+  })
+
+  test.each([
+    ...apart('.  ..  .app.test  a..app.test  a.app.test..  -a.app.test  a-.app.test  a_b.app.test'),
+    ...apart(
+      'a.app.test#  a.app.test/  a.app.test\\  a.app.test?x  *.app.test  a%2eapp.test  %61.b',
+    ),
+    ...apart(
+      'user@a.app.test  user:secret@a.app.test  http://a.app.test  //a.app.test  a.app.test;b',
+    ),
+    ...apart(
+      'a.b,c.d  a.b, c.d  a.app.test b.app.test  a.app.test%00  xn--.b  xn--a.b  xn--a-ecp.b  ab--c.b',
+    ),
+    ...apart('a.b:  :80  a.b:0x50  a.b:65536  a.b:-1  a.b:1:2  a.b:99999999  a.b:８０'),
+    ...apart('::1  [::1  ::1]  [::1]x  [::1].app.test  [::g]  []  [:]  [::1]:  [1.2.3.4]  [[::1]]'),
+    ...apart(
+      '[fe80::1%25eth0]  [v1.fe80]  [::1]@a.app.test  [1::2::3]  bücher.app.test  ａ.app.test',
+    ),
+    ...['', ' a.b', 'a.b ', 'a.b\t', 'a.b\n', 'a.b\0', 'a\u3002b', '\u212Aa.b', '\u00ADa.b'],
+    ...[`${label63}a.app.test`, `${`${label63}.`.repeat(4)}test`, 'a.'.repeat(200)],
+  ])('refuses %j', (host) => {
+    expect(canonicalHost(host)).toBeUndefined()
+  })
+
+  const hostile = fc.string({
+    unit: fc.constantFrom(
+      ...'aZ9-._:@[]%#\\/, \0xn',
+      'ü',
+      '\u212A',
+      '\u3002',
+      '--',
+      'xn--',
+      '.app.test',
+    ),
+  })
+
+  test('gives lower-case LDH names only, and its own output unchanged', () => {
+    fc.assert(
+      fc.property(fc.oneof(hostile, fc.string({ unit: 'binary' })), (text) => {
+        const canonical = canonicalName(text)
+        if (canonical === undefined) return
+        expect(canonical).toMatch(LDH_NAME)
+        expect(canonicalName(canonical)).toBe(canonical)
+        expect(canonicalHost(canonical)).toBe(canonical)
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  test('never claims a tenant for anything but one label under a base domain', () => {
+    const text = fc.oneof(
+      hostile,
+      hostile.map((it) => `${it}.app.test`),
+      fc.string(),
+    )
+    fc.assert(
+      fc.property(text, (text) => {
+        const host = canonicalHost(text)
+        const claim =
+          host === undefined ? nobody : claimOf(host, { ...config, DEFAULT_DEV_TENANT: undefined })
+        if (claim.kind !== 'subdomain') return
+        const { subdomain } = claim as ReturnType<typeof tenant>
+        expect(subdomain).toMatch(/^[a-z0-9-]{1,63}$/)
+        expect(text.toLowerCase().replace(/:\d+$/, '').replace(/\.$/, '')).toBe(
+          `${subdomain}.app.test`,
+        )
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  test('finds the same tenant in any case, with any port, with or without the last dot', () => {
+    const label = fc.stringMatching(/^[a-z0-9]([a-z0-9]{0,20}[a-z0-9])?$/)
+    const dressed = fc.record({
+      label,
+      upper: fc.boolean(),
+      dot: fc.constantFrom('', '.'),
+      port: fc.oneof(
+        fc.constant(''),
+        fc.integer({ min: 0, max: 65_535 }).map((it) => `:${it}`),
+      ),
+    })
+    fc.assert(
+      fc.property(dressed, ({ label, upper, dot, port }) => {
+        const name = `${label}.app.test${dot}`
+        const host = canonicalHost(`${upper ? name.toUpperCase() : name}${port}`)
+        expect(host && claimOf(host, config)).toEqual(tenant(label))
+      }),
+    )
+  })
+})
+
+describe('whose a host is (TEN-1)', () => {
+  test.each([
+    ['a.app.test', tenant('a')],
+    ['app.test', nobody],
+    ['x.a.app.test', nobody],
+    ['www.x.a.app.test', nobody],
+    ['aapp.test', domain('aapp.test')],
+    ['evila.app.test.attacker', domain('evila.app.test.attacker')],
+    ['a.app.test.evil', domain('a.app.test.evil')],
+    ['acme.com', domain('acme.com')],
+    ['127.0.0.2', domain('127.0.0.2')],
+    ['0.0.0.0', domain('0.0.0.0')],
+    ['2130706433', domain('2130706433')],
+    ['[::2]', nobody],
+    ['[::ffff:7f00:1]', nobody],
+    ['test', domain('test')],
+  ])('%s', (host, claim) => {
+    expect(claimOf(host, config)).toEqual(claim)
+  })
+
+  test.each(['localhost', '127.0.0.1', '[::1]'])(
+    '%s is the default tenant where there is one',
+    (host) => {
+      expect(claimOf(host, config)).toEqual(tenant('public'))
+      expect(claimOf(host, { ...config, DEFAULT_DEV_TENANT: undefined })).toEqual(nobody)
+    },
+  )
+
+  test('production has no default tenant, unless PROD_ENV=prod asks for it as in the seed', () => {
+    const production = {
+      NODE_ENV: 'production',
+      DB_URL: 'postgresql://a@db/x',
+      DB_IDENTITY_URL: 'postgresql://b@db/x',
+      SECRET_KEY: 'RTmnFmVXxLXJ4nB7pPnlfX1xk3CE9wUQ',
+      BASE_DOMAINS: 'app.test',
+      PUBLIC_ORIGIN: 'https://{tenant}.app.test',
+    }
+    expect(claimOf('localhost', loadConfig(production))).toEqual(nobody)
+    expect(claimOf('localhost', loadConfig({ ...production, PROD_ENV: 'prod' }))).toEqual(
+      tenant('public'),
+    )
+    expect(claimOf('localhost', loadConfig({}))).toEqual(tenant('public'))
+  })
+
+  test('a name under localhost is a tenant, not the default one', () => {
+    const withLocalhost = { ...config, BASE_DOMAINS: ['localhost', 'app.test'] }
+    expect(claimOf('client1.localhost', withLocalhost)).toEqual(tenant('client1'))
+    expect(claimOf('localhost', withLocalhost)).toEqual(tenant('public'))
+  })
+
+  test.each([[['app.test', 'eu.app.test']], [['eu.app.test', 'app.test']]])(
+    'of base domains within each other the longer is meant, in any order: %j',
+    (BASE_DOMAINS) => {
+      const nested = { ...config, BASE_DOMAINS }
+      expect(claimOf('a.eu.app.test', nested)).toEqual(tenant('a'))
+      expect(claimOf('a.app.test', nested)).toEqual(tenant('a'))
+      expect(claimOf('eu.app.test', nested)).toEqual(nobody)
+    },
+  )
+})
+
+test('a host that is asked again is read as it was the first time', () => {
+  const readHost = createHostReader(config)
+  for (const host of ['acme.app.test', 'ACME.app.test.', 'shop.example:8000', 'no_host', '']) {
+    const canonical = canonicalHost(host)
+    const claim = canonical === undefined ? undefined : claimOf(canonical, config)
+    expect([readHost(host), readHost(host)]).toEqual([claim, claim])
+  }
+})

@@ -1,0 +1,170 @@
+import { type Kysely, sql } from 'kysely'
+import { assertAcceptablePassword } from '../../access/password_rules.ts'
+import type { Passwords } from '../../access/passwords.ts'
+import { GLOBAL_REALM } from '../../access/realm.ts'
+import {
+  accountBudgets,
+  knownAddress,
+  mailBudget,
+  resetBudget,
+} from '../../access/sign_in_limits.ts'
+import type { PublicContext, RequestInfo, Tenant } from '../../app/context.ts'
+import { recordAudit } from '../../audit/audit_log.ts'
+import type { Config } from '../../config/config.ts'
+import type { KernelTables } from '../../db/tables.ts'
+import type { Doors } from '../../db/tenancy.ts'
+import type { Background } from '../../jobs/background.ts'
+import { emailKey } from '../../lib/email_address.ts'
+import { AppError, unprocessable } from '../../lib/errors.ts'
+import { hashSecret } from '../../lib/keys.ts'
+import type { Throttle } from '../../limits/attempt_limiter.ts'
+import type { Mail } from '../../mail/mail.ts'
+import { passwordChangedMail, resetMail } from '../../mail/templates.ts'
+import { changePassword } from '../users/users.ts'
+import { createMissingLink, createResetLink, linkIsGood } from './reset_links.ts'
+
+/** What a reset needs. Its mails are sent in the background: no reply waits for them. */
+export interface ResetDeps {
+  appName: string
+  background: Background
+  config: Config
+  doors: Doors
+  mail: Mail
+  passwords: Passwords
+  throttle: Throttle
+}
+
+/**
+ * Starts a reset. The answer is given before anything about the address is looked up, so it is the
+ * same, in the same time, whoever exists and however often it was asked for; the token leaves by mail
+ * only. Throws 422, or 429 for the client's address.
+ */
+export async function requestReset(deps: ResetDeps, ctx: PublicContext, email: string) {
+  const key = emailKey(email)
+  if (key === undefined) {
+    throw unprocessable([{ pointer: '/email', message: 'must be an e-mail address' }])
+  }
+  deps.background.assertRoom()
+  await deps.throttle.reserve(ctx.patience, [resetBudget(ctx)])
+  deps.background.run('password reset', () => sendResetMail(deps, ctx, key))
+}
+
+/**
+ * Sets a new password by a reset token: once, within its time, on the tenant it was asked on. Ends
+ * every session of the user, in every tenant. Throws 400 for the token, 422 for the password.
+ */
+export async function resetPassword(
+  deps: ResetDeps,
+  ctx: PublicContext,
+  token: string,
+  password: string,
+): Promise<void> {
+  const hash = hashSecret(token)
+  const doors = deps.doors.within(ctx.patience)
+  const holder = await doors.asIdentity((db) => findHolder(db, hash), ctx.tenant.id)
+  if (holder === undefined) throw invalidToken()
+  const { name: tenantName, subdomain } = ctx.tenant
+  assertAcceptablePassword(password, { ...holder, tenantName, subdomain })
+  const password_hash = await deps.passwords.hash(password)
+  const changed = await doors.asIdentity(
+    (db) => consume(db, ctx.request, hash, password_hash),
+    ctx.tenant.id,
+  )
+  if (!changed) throw invalidToken()
+  deps.background.run('unlock', () => unlock(deps, ctx, holder.email_key))
+  deps.background.run('password changed notice', () =>
+    deps.mail.send({ to: holder.email, ...passwordChangedMail(mailContext(deps, ctx.tenant)) }),
+  )
+}
+
+// Whoever was locked out by somebody else's guesses is let in again by their own mail, and stays in
+// while the guessing goes on: the address is known from now on.
+async function unlock({ config, throttle }: ResetDeps, ctx: PublicContext, key: string) {
+  await throttle.forget([...accountBudgets(config, ctx, key), mailBudget(config, ctx, key)])
+  await throttle.remember(knownAddress(ctx, key))
+}
+
+// Beyond the budget a link that works is left to work: whoever is refused a mail, because somebody
+// else asked for too many, has the newest of them in their mailbox.
+async function sendResetMail(deps: ResetDeps, ctx: PublicContext, key: string): Promise<void> {
+  const { tenant, request } = ctx
+  const user = await deps.doors.inTenant(tenant.id, (db) => findActiveMember(db, key))
+  if (user === undefined) return
+  const attempt = await deps.throttle.tryReserve([mailBudget(deps.config, ctx, key)])
+  const make = attempt === undefined ? createMissingLink : createResetLink
+  const link = await make(deps, tenant, user.id, request)
+  if (link === undefined) return
+  const minutes = deps.config.PASSWORD_RESET_EXPIRE_MINUTES
+  const mail = resetMail({ ...mailContext(deps, tenant), link, minutes })
+  try {
+    await deps.mail.send({ to: user.email, ...mail })
+  } catch (error) {
+    await attempt?.giveBack()
+    throw error
+  }
+}
+
+// Through the tenant's door: a person who is no member here gets no mail in this tenant's name.
+function findActiveMember(db: Kysely<KernelTables>, key: string) {
+  return db
+    .selectFrom('tenantry.users as u')
+    .innerJoin('tenantry.members as m', 'm.user_id', 'u.id')
+    .select(['u.id', 'u.email'])
+    .where('u.realm_id', '=', GLOBAL_REALM)
+    .where('u.email_key', '=', key)
+    .where('u.is_active', '=', true)
+    .where('m.is_active', '=', true)
+    .executeTakeFirst()
+}
+
+function findHolder(db: Kysely<KernelTables>, hash: Buffer) {
+  return db
+    .selectFrom('tenantry.password_resets as r')
+    .innerJoin('tenantry.users as u', 'u.id', 'r.user_id')
+    .select(['u.email', 'u.email_key', 'u.full_name'])
+    .where('r.hash', '=', hash)
+    .where(linkIsGood)
+    .executeTakeFirst()
+}
+
+// The conditional UPDATE lets one of many parallel uses through; the rest find it used.
+async function consume(
+  db: Kysely<KernelTables>,
+  request: RequestInfo,
+  hash: Buffer,
+  password_hash: string,
+): Promise<boolean> {
+  await lockUserOf(db, hash)
+  const used = await db
+    .updateTable('tenantry.password_resets as r')
+    .set({ used_at: sql<string>`now()` })
+    .where('r.hash', '=', hash)
+    .where('r.used_at', 'is', null)
+    .where('r.expires_at', '>', sql<string>`now()`)
+    .returning(['r.user_id', sql<string>`r.created_at::text`.as('created_at')])
+    .executeTakeFirst()
+  if (used === undefined) return false
+  if (!(await changePassword(db, used.user_id, password_hash, used.created_at))) return false
+  const about = { entity: 'users', entity_id: used.user_id, actor_id: used.user_id }
+  await recordAudit(db, request, { action: 'auth.password_reset', ...about })
+  return true
+}
+
+// The user before the token, as whoever asks for a new link takes them.
+async function lockUserOf(db: Kysely<KernelTables>, hash: Buffer): Promise<void> {
+  await db
+    .selectFrom('tenantry.password_resets as r')
+    .innerJoin('tenantry.users as u', 'u.id', 'r.user_id')
+    .select('u.id')
+    .where('r.hash', '=', hash)
+    .forUpdate('u')
+    .execute()
+}
+
+function mailContext({ appName }: ResetDeps, tenant: Tenant) {
+  return { appName, tenantName: tenant.name }
+}
+
+function invalidToken(): AppError {
+  return new AppError('invalid', 'token.invalid', 'Invalid or expired token')
+}

@@ -1,0 +1,92 @@
+import { type Kysely, sql } from 'kysely'
+import type { RequestInfo, Tenant } from '../../app/context.ts'
+import { recordAudit } from '../../audit/audit_log.ts'
+import type { Config } from '../../config/config.ts'
+import type { KernelTables } from '../../db/tables.ts'
+import type { Doors } from '../../db/tenancy.ts'
+import { hashSecret, randomSecret } from '../../lib/keys.ts'
+
+interface LinkDeps {
+  config: Config
+  doors: Doors
+}
+
+/**
+ * Whether the link of `password_resets r` of `users u` still works. One from before the last change
+ * of password does not, in whichever tenant it was asked for.
+ */
+export const linkIsGood = sql<boolean>`(
+  r.used_at is null and now() < r.expires_at and r.created_at >= u.sessions_valid_from
+)`
+
+/** Makes a reset link for a user, voiding older ones of this tenant; also what an operator hands out. */
+export async function createResetLink(
+  deps: LinkDeps,
+  tenant: Tenant,
+  userId: string,
+  request: RequestInfo,
+): Promise<string> {
+  const token = randomSecret()
+  await deps.doors.asIdentity(async (db) => {
+    await lockUser(db, userId)
+    await replaceLink(deps, db, userId, token, request)
+  }, tenant.id)
+  return urlOf(deps, tenant, token)
+}
+
+/** The same where the user has no link that works; undefined where there is one, which stays good. */
+export async function createMissingLink(
+  deps: LinkDeps,
+  tenant: Tenant,
+  userId: string,
+  request: RequestInfo,
+): Promise<string | undefined> {
+  const token = randomSecret()
+  const created = await deps.doors.asIdentity(async (db) => {
+    await lockUser(db, userId)
+    if (await hasGoodLink(db, userId)) return false
+    await replaceLink(deps, db, userId, token, request)
+    return true
+  }, tenant.id)
+  return created ? urlOf(deps, tenant, token) : undefined
+}
+
+// One at a time: of two links asked for at once, one is the newer.
+async function lockUser(db: Kysely<KernelTables>, userId: string): Promise<void> {
+  await db.selectFrom('tenantry.users').select('id').where('id', '=', userId).forUpdate().execute()
+}
+
+async function replaceLink(
+  { config }: LinkDeps,
+  db: Kysely<KernelTables>,
+  user_id: string,
+  token: string,
+  request: RequestInfo,
+): Promise<void> {
+  const minutes = config.PASSWORD_RESET_EXPIRE_MINUTES
+  const expires_at = sql<string>`now() + make_interval(mins => ${minutes})`
+  await db.deleteFrom('tenantry.password_resets').where('user_id', '=', user_id).execute()
+  await db
+    .insertInto('tenantry.password_resets')
+    .values({ hash: hashSecret(token), user_id, expires_at })
+    .execute()
+  const about = { entity: 'users', entity_id: user_id }
+  await recordAudit(db, request, { action: 'auth.reset_requested', ...about })
+}
+
+async function hasGoodLink(db: Kysely<KernelTables>, userId: string): Promise<boolean> {
+  const good = await db
+    .selectFrom('tenantry.password_resets as r')
+    .innerJoin('tenantry.users as u', 'u.id', 'r.user_id')
+    .select('r.user_id')
+    .where('r.user_id', '=', userId)
+    .where(linkIsGood)
+    .executeTakeFirst()
+  return good !== undefined
+}
+
+function urlOf({ config }: LinkDeps, tenant: Tenant, token: string): string {
+  return config.RESET_URL.replaceAll('{origin}', tenant.origin)
+    .replaceAll('{tenant}', tenant.subdomain)
+    .replaceAll('{token}', token)
+}

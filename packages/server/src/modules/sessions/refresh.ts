@@ -1,0 +1,102 @@
+import type { Kysely } from 'kysely'
+import { challenge, unauthenticated } from '../../access/session_lookup.ts'
+import type { RefreshClaims } from '../../access/tokens.ts'
+import type { PublicContext } from '../../app/context.ts'
+import { recordAudit } from '../../audit/audit_log.ts'
+import type { KernelTables } from '../../db/tables.ts'
+import { AppError, type ErrorExtras } from '../../lib/errors.ts'
+import { hashSecret } from '../../lib/keys.ts'
+import {
+  findSessionOf,
+  findUsedToken,
+  revokeSession,
+  rotateToken,
+  type Successor,
+  type TokenHashes,
+} from './sessions.ts'
+import type { SignInDeps } from './sign_in_deps.ts'
+
+/**
+ * Exchanges a refresh token for its successor. A retry of the token just used gets the same
+ * successor, byte for byte; any other used token ends the session (RFC 9700, 4.14). Throws 401.
+ */
+export async function refresh(deps: SignInDeps, ctx: PublicContext, token: string) {
+  const claims = await verifyRefresh(deps, ctx, token)
+  const jti = deps.tokens.successorOf(claims)
+  const hashes = { parent: hashSecret(claims.jti), next: hashSecret(jti) }
+  const doors = deps.doors.within(ctx.patience)
+  const successor = await doors.inTenant(
+    ctx.tenant.id,
+    async (db) =>
+      (await rotateToken(db, hashes, deps.config.REFRESH_TOKEN_EXPIRE_DAYS)) ??
+      (await repeat(deps, ctx, db, hashes)),
+  )
+  if (successor === undefined) throw expired()
+  // Thrown out here: the session's end must be committed.
+  if (successor === 'reused') throw expired({ revoked: true })
+  return { jti, ...successor }
+}
+
+/** Ends the session of a refresh token, access tokens included. Throws 401 for what is no token. */
+export async function logOut(deps: SignInDeps, ctx: PublicContext, token: string): Promise<void> {
+  const claims = await verifyRefresh(deps, ctx, token)
+  const doors = deps.doors.within(ctx.patience)
+  const known = await doors.inTenant(ctx.tenant.id, async (db) => {
+    const row = await findSessionOf(db, hashSecret(claims.jti))
+    if (row === undefined) return false
+    if (await revokeSession(db, row.id, 'logout')) {
+      await auditSession(db, ctx, 'auth.signed_out', row.id, row.user_id)
+    }
+    return true
+  })
+  if (!known) throw invalidToken()
+}
+
+// The token was not good for a rotation: a retry in time, or a sign that it was stolen.
+async function repeat(
+  { config }: SignInDeps,
+  ctx: PublicContext,
+  db: Kysely<KernelTables>,
+  hashes: TokenHashes,
+): Promise<Successor | 'reused' | undefined> {
+  const used = await findUsedToken(db, hashes, config.REFRESH_REUSE_GRACE_SECONDS)
+  if (used === undefined || used.retry) return used
+  await revokeSession(db, used.session_id, 'refresh_reuse')
+  await auditSession(db, ctx, 'refresh.reuse', used.session_id, used.user_id)
+  return 'reused'
+}
+
+async function verifyRefresh(
+  deps: SignInDeps,
+  ctx: PublicContext,
+  token: string,
+): Promise<RefreshClaims> {
+  const claims = await deps.tokens.verifyRefresh(token)
+  if (claims === undefined) throw invalidToken()
+  if (claims === 'expired') throw expired()
+  if (!deps.tokens.belongTo(claims, ctx.tenant)) {
+    deps.refusals.note(ctx.tenant.id, ctx.request, { action: 'token.foreign' })
+    throw unauthenticated()
+  }
+  return claims
+}
+
+function auditSession(
+  db: Kysely<KernelTables>,
+  { request }: PublicContext,
+  action: string,
+  session_id: string,
+  actor_id: string,
+): Promise<void> {
+  const entity = { entity: 'sessions', entity_id: session_id }
+  return recordAudit(db, request, { action, ...entity, session_id, actor_id })
+}
+
+function invalidToken(): AppError {
+  return new AppError('unauthenticated', 'token.invalid', 'Invalid token', { headers: challenge })
+}
+
+function expired(extras: Pick<ErrorExtras, 'revoked'> = {}): AppError {
+  const words = 'Token revoked or expired'
+  return new AppError('unauthenticated', 'token.expired', words, { headers: challenge, ...extras })
+}

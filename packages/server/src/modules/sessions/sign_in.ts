@@ -1,0 +1,152 @@
+import { challenge } from '../../access/session_lookup.ts'
+import { knownAddress, signInBudgets } from '../../access/sign_in_limits.ts'
+import type { PublicContext } from '../../app/context.ts'
+import { recordAudit } from '../../audit/audit_log.ts'
+import type { Refusal } from '../../audit/rejections.ts'
+import { emailKey } from '../../lib/email_address.ts'
+import { AppError } from '../../lib/errors.ts'
+import { newId } from '../../lib/ids.ts'
+import { hashSecret, randomSecret } from '../../lib/keys.ts'
+import type { Attempt, Mark } from '../../limits/attempt_limiter.ts'
+import { type Credentials, findCredentials, replaceHash } from '../users/users.ts'
+import { type NewSession, type OpenedSession, openSession, type SessionTimes } from './sessions.ts'
+import type { SignInDeps } from './sign_in_deps.ts'
+
+const WRONG = 'credentials.wrong'
+const NO_MEMBER = 'member.none'
+const DAY_SECONDS = 86_400
+
+export interface SignInInput {
+  email: string
+  password: string
+}
+
+/**
+ * Checks credentials and opens a session. Wrong password, unknown and inactive user answer alike,
+ * after the same work; membership is only spoken of once the password is right.
+ * Throws 401, 403 or 429.
+ */
+export async function signIn(
+  deps: SignInDeps,
+  ctx: PublicContext,
+  given: SignInInput,
+  wants: 'access' | 'refresh',
+) {
+  // What is no e-mail is nobody's, and is counted like one.
+  const key = emailKey(given.email) ?? given.email.trim().toLowerCase().slice(0, 320)
+  const attempt = await reserve(deps, ctx, key)
+  const giveBack = (remembering?: Mark) =>
+    deps.background.run('give back', () => attempt.giveBack(remembering))
+  try {
+    const user = await authenticate(deps, ctx, key, given.password)
+    const session = await openMemberSession(deps, ctx, user, wants)
+    giveBack(knownAddress(ctx, key))
+    return session
+  } catch (error) {
+    // Only a wrong password costs an attempt: not our being busy, not a tenant one is no member of.
+    if (!(error instanceof AppError && error.code === WRONG)) giveBack()
+    throw error
+  }
+}
+
+async function reserve(deps: SignInDeps, ctx: PublicContext, key: string): Promise<Attempt> {
+  const { budgets, instead } = signInBudgets(deps.config, ctx, key)
+  try {
+    return await deps.throttle.reserve(ctx.patience, budgets, instead)
+  } catch (error) {
+    if (error instanceof AppError && error.kind === 'rate_limited') {
+      deps.refusals.note(ctx.tenant.id, ctx.request, { action: 'auth.throttled' })
+    }
+    throw error
+  }
+}
+
+async function authenticate(
+  deps: SignInDeps,
+  ctx: PublicContext,
+  key: string,
+  password: string,
+): Promise<Credentials> {
+  const doors = deps.doors.within(ctx.patience)
+  const user = await doors.asIdentity((db) => findCredentials(db, key))
+  const check = await deps.passwords.check(password, user?.password_hash)
+  if (user === undefined || !check.valid) {
+    deps.refusals.note(ctx.tenant.id, ctx.request, refusal('credentials', user?.id))
+    throw wrongCredentials()
+  }
+  if (check.rehash) {
+    deps.background.run('rehash', async () => {
+      const better = await deps.passwords.hash(password)
+      await deps.doors.asIdentity((db) => replaceHash(db, user, better))
+    })
+  }
+  return user
+}
+
+async function openMemberSession(
+  deps: SignInDeps,
+  ctx: PublicContext,
+  user: Credentials,
+  wants: 'access' | 'refresh',
+) {
+  const jti = randomSecret()
+  const session = {
+    id: newId(),
+    userId: user.id,
+    credentialsFrom: user.credentials_from,
+    times: sessionTimes(deps, wants),
+    ...(wants === 'refresh' ? { refreshHash: hashSecret(jti) } : {}),
+  }
+  try {
+    const opened = await openAudited(deps, ctx, session)
+    return { id: session.id, userId: user.id, jti, ...opened }
+  } catch (error) {
+    if (error instanceof AppError && error.code === NO_MEMBER) {
+      deps.refusals.note(ctx.tenant.id, ctx.request, refusal('membership', user.id))
+    }
+    throw error
+  }
+}
+
+function openAudited(
+  deps: SignInDeps,
+  { tenant, request, patience }: PublicContext,
+  session: NewSession,
+): Promise<OpenedSession> {
+  return deps.doors.within(patience).inTenant(tenant.id, async (db) => {
+    // In one flush: neither waits for the other's answer, and without a session both are taken back.
+    const [opened] = await Promise.all([
+      openSession(db, request, session),
+      recordAudit(db, request, {
+        action: 'auth.signed_in',
+        entity: 'sessions',
+        entity_id: session.id,
+        actor_id: session.userId,
+        session_id: session.id,
+      }),
+    ])
+    if (opened === undefined) {
+      throw new AppError('forbidden', NO_MEMBER, 'User does not belong to this tenant')
+    }
+    return opened
+  })
+}
+
+// A session that no refresh token prolongs ends with its one access token.
+function sessionTimes({ config, tokens }: SignInDeps, wants: 'access' | 'refresh'): SessionTimes {
+  if (wants === 'access') {
+    return { idleSeconds: tokens.accessSeconds, maxSeconds: tokens.accessSeconds }
+  }
+  return {
+    idleSeconds: config.REFRESH_TOKEN_EXPIRE_DAYS * DAY_SECONDS,
+    maxSeconds: config.SESSION_MAX_DAYS * DAY_SECONDS,
+  }
+}
+
+function refusal(reason: string, about: string | undefined): Refusal {
+  return { action: 'auth.refused', meta: { reason }, about }
+}
+
+function wrongCredentials(): AppError {
+  return new AppError('unauthenticated', WRONG, 'Invalid credentials', { headers: challenge })
+}

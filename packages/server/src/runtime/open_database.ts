@@ -1,0 +1,74 @@
+import { fileURLToPath } from 'node:url'
+import type { App } from '../app/define_app.ts'
+import type { CommandConfig } from '../config/config.ts'
+import { histories, migrateUp, migrationFault, migrationStatus } from '../db/migrations/migrate.ts'
+import { type OpenDoors, openDoors } from '../db/open_database.ts'
+import { type PreparedDatabase, prepareDatabase } from '../db/provisioning/choose_database.ts'
+import { probeServer } from '../db/provisioning/probe.ts'
+import { OperatorError } from '../lib/operator_error.ts'
+
+/**
+ * Brings the schema to what the code needs; production only compares. Throws an OperatorError where
+ * they do not fit.
+ */
+export async function bringUpToDate(
+  { urls }: PreparedDatabase,
+  app: App,
+  production: boolean,
+): Promise<void> {
+  const all = histories(fileURLToPath(app.migrations))
+  const owner = production ? undefined : urls.owner
+  const setting = owner === undefined ? 'DB_IDENTITY_URL' : 'DB_OWNER_URL'
+  const { pooled } = await probeServer(owner ?? urls.identity, setting)
+  const statuses = await migrationStatus(owner ?? urls.identity, all)
+  const fault = migrationFault(statuses)
+  if (fault === undefined) return
+  if (owner === undefined || statuses.some(({ unknown }) => unknown.length > 0)) {
+    throw new OperatorError(fault)
+  }
+  if (pooled) throw pooledOwner()
+  await migrateUp(owner, all)
+}
+
+/** Migrations lock and set things for a session, which a pooler takes apart. */
+export function pooledOwner(): OperatorError {
+  return new OperatorError('DB_OWNER_URL leads to a pooler such as PgBouncer: give a direct DSN')
+}
+
+/** The doors of an operator, the one across tenants included. Closed when `work` is done. */
+export async function withDoors<T>(
+  config: CommandConfig,
+  { urls }: PreparedDatabase,
+  work: (doors: OpenDoors['doors']) => Promise<T>,
+): Promise<T> {
+  if (urls.platform === undefined) {
+    throw new OperatorError('DB_PLATFORM_URL is needed for this: `tenantry setup` prints it')
+  }
+  const opened = openDoors(
+    {
+      ...config,
+      DB_URL: urls.app,
+      DB_IDENTITY_URL: urls.identity,
+      DB_PLATFORM_URL: urls.platform,
+    },
+    () => {},
+  )
+  try {
+    return await work(opened.doors)
+  } finally {
+    await opened.close()
+  }
+}
+
+/** Prepares the database for a command and lets go of it afterwards. */
+export async function withDatabase<T>(
+  config: CommandConfig,
+  work: (database: PreparedDatabase) => Promise<T>,
+): Promise<T> {
+  const database = await prepareDatabase(config)
+  try {
+    return await work(database)
+  } finally {
+    await database.stop()
+  }
+}

@@ -1,0 +1,43 @@
+import { linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import type { CommandConfig } from '../config/config.ts'
+import { inPlainWords } from '../db/embedded/error.ts'
+import { readIfThere } from '../db/embedded/process.ts'
+import { randomSecret, weakSecret } from '../lib/keys.ts'
+import { OperatorError } from '../lib/operator_error.ts'
+
+/**
+ * The SECRET_KEY: as it is set; outside production, one that is made once and kept under DATA_DIR.
+ * Warns of a weak one, which production has refused before.
+ */
+export async function secretKey(config: CommandConfig, log: Pick<Logger, 'warn'>): Promise<string> {
+  const { SECRET_KEY, DATA_DIR, production } = config
+  if (SECRET_KEY === undefined) {
+    if (production) throw new OperatorError('SECRET_KEY is required in production')
+    return inPlainWords(DATA_DIR, async () => keptSecret(DATA_DIR))
+  }
+  const weakness = weakSecret(SECRET_KEY)
+  if (weakness !== undefined) {
+    log.warn(`SECRET_KEY ${weakness}: good enough to develop with; production refuses it`)
+  }
+  return SECRET_KEY
+}
+
+function keptSecret(dataDir: string): string {
+  const file = join(dataDir, 'secret_key')
+  const kept = readIfThere(file)?.trim()
+  if (kept) return kept
+  mkdirSync(dataDir, { recursive: true })
+  const draft = `${file}.${process.pid}`
+  writeFileSync(draft, `${randomSecret()}\n`, { mode: 0o600 })
+  try {
+    // Of two first starts one makes the file and both read it.
+    linkSync(draft, file)
+  } catch (error) {
+    if (readIfThere(file) === undefined) throw error
+  } finally {
+    rmSync(draft, { force: true })
+  }
+  return readIfThere(file)?.trim() ?? keptSecret(dataDir)
+}

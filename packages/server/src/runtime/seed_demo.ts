@@ -1,0 +1,41 @@
+import { type Kysely, sql } from 'kysely'
+import type { Passwords } from '../access/passwords.ts'
+import type { Demo, DemoTenant } from '../app/demo.ts'
+import type { OperatorDoors } from '../db/tenancy.ts'
+import { addMember } from '../modules/members/members.ts'
+import { createTenant, findTenantId } from '../modules/tenants/tenants.ts'
+import { ensureUser } from '../modules/users/users.ts'
+
+/** Writes the demo data; what is there already stays as it is. */
+export async function seedDemo(
+  doors: OperatorDoors,
+  passwords: Passwords,
+  demo: Demo,
+): Promise<void> {
+  for (const tenant of demo.tenants) {
+    const tenantId = await seedTenant(doors, passwords, tenant)
+    await doors.inTenant(tenantId, async (db: Kysely<never>) => demo.fill?.(db, tenant))
+  }
+}
+
+// Demo passwords are written directly: the rules for passwords are for people who choose one.
+async function seedTenant(
+  doors: OperatorDoors,
+  passwords: Passwords,
+  tenant: DemoTenant,
+): Promise<string> {
+  const hashes = await Promise.all(tenant.members.map((it) => passwords.hash(it.password)))
+  return doors.acrossTenants('demo data', async (db) => {
+    // One at a time: servers that start together on an empty database all write it.
+    await sql`select pg_advisory_xact_lock(hashtext('tenantry demo data'))`.execute(db)
+    const { name, subdomain, code } = tenant
+    const found = await findTenantId(db, subdomain)
+    const tenant_id = found ?? (await createTenant(db, { name, subdomain, code }))
+    for (const [at, { email, full_name, roles }] of tenant.members.entries()) {
+      const password_hash = hashes[at] ?? null
+      const { id } = await ensureUser(db, { email, full_name, password_hash })
+      await addMember(db, { tenant_id, user_id: id, roles })
+    }
+    return tenant_id
+  })
+}

@@ -1,0 +1,93 @@
+import { afterAll, describe, expect, test } from 'vitest'
+import { get } from '../../../../starter/src/policy.ts'
+import { withClient } from '../../src/db/provisioning/roles.ts'
+import { appWith, makeWorkplace } from '../fixtures/cli.ts'
+import { type DatabaseUrls, onMigratedDatabase, sharedDatabase } from '../fixtures/databases.ts'
+
+const place = makeWorkplace('./app.ts')
+afterAll(() => place.remove())
+
+const starter = new URL('../../../../starter/src/', import.meta.url)
+const builders = `import { get, post } from '${new URL('policy.ts', starter)}'`
+const kernel = new URL('../../src/index.ts', import.meta.url)
+
+/** What a user's app.ts has in it, and the one line that its start then ends with. */
+const mistakes: [string, string, string, string][] = [
+  [
+    'a route without access',
+    builders,
+    "routes: [post('/api/notes', { summary: '', handle: () => undefined })]",
+    "POST /api/notes: has no access; say who may call it, such as access: 'projects:read'",
+  ],
+  [
+    'a route for a permission that does not exist',
+    builders,
+    "routes: [get('/api/notes', { access: 'notes:read', summary: '', handle: () => undefined })]",
+    'GET /api/notes: access "notes:read" is no permission of policy.ts; known: audit_logs:read, ',
+  ],
+  [
+    'a route for a role that does not exist',
+    builders,
+    "routes: [get('/api/notes', { access: 'role:boss', summary: '', handle: () => undefined })]",
+    'GET /api/notes: access names the role "boss", which policy.ts does not define',
+  ],
+  [
+    'a role with a permission that does not exist',
+    `import { definePolicy } from '${kernel}'`,
+    "policy: definePolicy({ resources: {}, roles: { boss: { description: '', permissions: ['notes:*'] } } })",
+    'policy: role "boss" grants "notes:*", which no resource has; known: audit_logs:read, ',
+  ],
+  [
+    'a resource of a name that the kernel has',
+    `import { definePolicy } from '${kernel}'`,
+    "policy: definePolicy({ resources: { members: ['read'] }, roles: {} })",
+    'policy: "members" is one of the kernel\'s own resources; choose another name',
+  ],
+]
+
+describe('a start refuses, in one line that names the fix', { timeout: 90_000 }, () => {
+  test.each(mistakes)('%s', async (_case, before, more, line) => {
+    place.write('app.ts', appWith(more, before))
+    const { code, stderr } = await place.run('start', dsns())
+    expect(stderr.split('\n').filter((it) => it.includes(line))).toHaveLength(1)
+    expect(stderr).not.toMatch(/LOG_LEVEL|\n {4}at /)
+    expect(code).toBe(1)
+  })
+})
+
+test('doctor names a table of which make_tenant_table knows nothing, and the fix', {
+  timeout: 90_000,
+}, async () => {
+  place.write('app.ts', appWith(''))
+  await onMigratedDatabase(async (urls) => {
+    await withClient(urls.owner, (owner) => owner.query('create table notes (id uuid primary key)'))
+    const { code, stdout } = await place.run('doctor', dsns(urls))
+    expect(stdout).toMatch(
+      /FAIL +row-level security +L17 public\.notes: .*; call make_tenant_table in/,
+    )
+    expect(code).toBe(1)
+  })
+})
+
+test('the compiler refuses what a start would, and a query outside of the doors', () => {
+  const handle = () => undefined
+  // @ts-expect-error no access
+  get('/api/notes', { summary: '', handle })
+  // @ts-expect-error a permission that does not exist
+  get('/api/notes', { access: 'notes:read', summary: '', handle })
+  // @ts-expect-error a role that does not exist
+  get('/api/notes', { access: 'role:boss', summary: '', handle })
+  const open = get('/api/notes', {
+    access: 'public',
+    summary: '',
+    // @ts-expect-error before anybody is signed in there is no door to the tenant's rows
+    handle: ({ db }) => db,
+  })
+  expect(open.access).toBe('public')
+})
+
+function dsns(
+  { app, identity, platform }: DatabaseUrls = sharedDatabase(),
+): Record<string, string> {
+  return { DB_URL: app, DB_IDENTITY_URL: identity, DB_PLATFORM_URL: platform }
+}

@@ -1,0 +1,64 @@
+import * as fc from 'fast-check'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { z } from 'zod'
+import { app } from '../../../../starter/src/app.ts'
+import { post } from '../../../../starter/src/policy.ts'
+import { changedTables, fingerprintOf } from '../../src/testing/sweeps/rows.ts'
+import { createWorld, type World } from '../../src/testing/sweeps/world.ts'
+import { newSeed } from '../fixtures/random.ts'
+import { fuzzJudge, fuzzRequests, sendFuzz } from './fuzz_requests.ts'
+
+// `npm run fuzz` takes its time; FUZZ_SECONDS and FUZZ_SEED say otherwise.
+const usual = process.env['npm_lifecycle_event'] === 'fuzz' ? 120 : 8
+const seconds = Number(process.env['FUZZ_SECONDS'] ?? usual)
+const seed = Number(process.env['FUZZ_SEED'] ?? newSeed()) | 0
+
+const fragile = post('/api/fragile', {
+  access: 'projects:create',
+  summary: 'Breaks on what nobody thought of',
+  body: z.strictObject({ amount: z.int().min(-1000).max(1000) }),
+  handle(_, { body }) {
+    if (body.amount < 0) throw new Error('negative')
+  },
+})
+
+let world: World
+beforeAll(async () => {
+  world = await createWorld({ ...app, routes: [...app.routes, fragile] })
+})
+afterAll(() => world.close())
+
+function fuzz(target: World, milliseconds: number): Promise<void> {
+  const judge = fuzzJudge(target)
+  const property = fc.asyncProperty(fuzzRequests(target), async (request) => {
+    expect(judge(request, await sendFuzz(target, request))).toEqual([])
+  })
+  // On failure fast-check prints the seed and the smallest request that still fails.
+  return fc.assert(property, {
+    seed,
+    numRuns: 1_000_000_000,
+    interruptAfterTimeLimit: milliseconds,
+    markInterruptAsFailure: false,
+  })
+}
+
+test(
+  `whatever is sent for ${seconds} s, no 5xx, replies as described, bad input refused (API-2)`,
+  async () => {
+    const routes = world.routes.filter((it) => it.path !== fragile.path)
+    await world.api.running.settle()
+    const before = await fingerprintOf(world.b.tenant.id)
+    await fuzz({ ...world, routes }, seconds * 1_000)
+    await world.api.running.settle()
+    const after = await fingerprintOf(world.b.tenant.id)
+    expect(changedTables(before, after), `seed ${seed}`).toEqual([])
+  },
+  seconds * 1_000 + 60_000,
+)
+
+test('the fuzzer finds a route that breaks on some input', async () => {
+  const broken = { ...world, routes: world.routes.filter((it) => it.path === fragile.path) }
+  await expect(fuzz(broken, 10_000)).rejects.toThrow(
+    /seed: [\s\S]*\/api\/fragile[\s\S]*"amount":-1\D/,
+  )
+}, 60_000)

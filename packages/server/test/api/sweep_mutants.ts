@@ -1,0 +1,205 @@
+import { sql } from 'kysely'
+import pg from 'pg'
+import { z } from 'zod'
+import { del, get, patch, post } from '../../../../starter/src/policy.ts'
+import { withClient } from '../../src/db/provisioning/roles.ts'
+import { AppError } from '../../src/lib/errors.ts'
+import { newId } from '../../src/lib/ids.ts'
+import { sharedDatabase } from '../fixtures/databases.ts'
+
+const Id = z.object({ id: z.uuid() })
+const Row = z.object({ name: z.string() })
+const Rows = z.object({ items: z.array(Row) })
+
+// Past every door: what a route must never do, and some day somebody does.
+async function everyones(where: string, value: string): Promise<{ name: string }[]> {
+  return withClient(sharedDatabase().admin, async (client) => {
+    const { rows } = await client.query(`select name from projects where ${where} = $1`, [value])
+    return rows
+  })
+}
+
+async function onlyOne(id: string): Promise<{ name: string }> {
+  const [found] = await everyones('id', id)
+  if (found === undefined) throw new AppError('not_found', 'resource.none', 'There is none')
+  return found
+}
+
+let pool: pg.Pool | undefined
+
+// As an app might that has always had a pool.
+async function pooled(): Promise<{ name: string }[]> {
+  pool ??= new pg.Pool({
+    connectionString: sharedDatabase().admin,
+    application_name: 'reports',
+    allowExitOnIdle: true,
+  })
+  const { rows } = await pool.query('select name from projects limit 1')
+  return rows
+}
+
+const reads = { access: 'projects:read', summary: 'A mutant' } as const
+const writes = { access: 'projects:update', summary: 'A mutant' } as const
+
+let remembered: { items: { name: string }[] } | undefined
+
+/** Routes as nobody should write them, each with one hole that a sweep has to find. */
+export const mutants = {
+  byPath: get('/api/projects/:id/raw', {
+    ...reads,
+    params: Id,
+    reply: Row,
+    handle: (_, { params }) => onlyOne(params.id),
+  }),
+  byBody: post('/api/reports', {
+    ...writes,
+    body: z.strictObject({ about: z.strictObject({ project_ids: z.array(z.uuid()) }) }),
+    reply: Row,
+    handle: (_, { body }) => onlyOne(body.about.project_ids[0] ?? ''),
+  }),
+  byQuery: get('/api/found', {
+    ...reads,
+    query: z.object({ project_id: z.uuid().optional() }),
+    reply: Rows,
+    handle: async (_, { query }) => ({
+      items: query.project_id === undefined ? [] : await everyones('id', query.project_id),
+    }),
+  }),
+  byName: get('/api/any-tenant', {
+    ...reads,
+    query: z.object({ tenant_id: z.string().optional() }),
+    reply: Rows,
+    handle: async (_, { query }) => ({
+      items: query.tenant_id === undefined ? [] : await everyones('tenant_id', query.tenant_id),
+    }),
+  }),
+  pooled: get('/api/pooled', {
+    ...reads,
+    reply: Rows,
+    handle: async () => ({ items: await pooled() }),
+  }),
+  remembering: get('/api/cached', {
+    ...reads,
+    reply: Rows,
+    async handle({ db }) {
+      remembered ??= { items: await db.selectFrom('projects').select('name').execute() }
+      return remembered
+    },
+  }),
+  quiet: patch('/api/projects/:id/quietly', {
+    ...writes,
+    params: Id,
+    async handle(_, { params }) {
+      await withClient(sharedDatabase().admin, (client) =>
+        client.query("update projects set description = 'seen' where id = $1", [params.id]),
+      )
+      throw new AppError('not_found', 'resource.none', 'There is none')
+    },
+  }),
+  open: get('/api/open', {
+    ...reads,
+    access: 'public',
+    reply: Rows,
+    handle: () => ({ items: [] }),
+  }),
+  shut: get('/api/shut', {
+    ...reads,
+    handle: () => {
+      throw new AppError('forbidden', 'access.denied', 'Not you')
+    },
+  }),
+  slow: get('/api/slow', {
+    ...reads,
+    async handle({ db }) {
+      const rows = await db.selectFrom('tenantry.members').select('user_id').execute()
+      for (const { user_id } of rows) await sql`select ${user_id}::text`.execute(db)
+    },
+  }),
+  odd: get('/api/odd', {
+    ...reads,
+    reply: z.object({ id: z.uuid() }),
+    handle: () => ({ id: 'not an id' }),
+  }),
+  teapot: get('/api/teapot', {
+    ...reads,
+    handle: () => {
+      throw new AppError('conflict', 'tea.pot', 'A teapot')
+    },
+  }),
+  deed: post('/api/deeds', { ...writes, handle: () => {} }),
+  counter: get('/api/counter', {
+    ...reads,
+    // The database would refuse it by way of `db`.
+    async handle({ tenant }) {
+      await touchProjects(tenant.id)
+    },
+  }),
+  inbox: post('/api/inbox', {
+    ...reads,
+    access: 'public',
+    async handle({ tenant }) {
+      await touchProjects(tenant.id)
+    },
+  }),
+  echo: get('/api/echo', {
+    ...reads,
+    query: z.object({ password: z.string().optional() }),
+    reply: z.object({ password: z.string() }),
+    handle: (_, { query }) => ({ password: query.password ?? '' }),
+  }),
+  crash: get('/api/crash', {
+    ...reads,
+    query: z.object({ refresh_token: z.string().optional() }),
+    handle: (_, { query }) => {
+      if (query.refresh_token !== undefined) throw new Error(`cannot use ${query.refresh_token}`)
+    },
+  }),
+  coded: get('/api/coded', {
+    ...reads,
+    query: z.object({ password: z.string().optional() }),
+    handle: (_, { query }) => {
+      throw new AppError(
+        'conflict',
+        `password.${query.password}`,
+        'The code of this problem is made of its input',
+      )
+    },
+  }),
+  note: post('/api/notes', {
+    ...writes,
+    query: z.object({ access_token: z.string().optional() }),
+    handle: (ctx, { query }) => ctx.audit({ meta: { ...query } }),
+  }),
+  undead: del('/api/undead/:id', { ...writes, params: Id, handle: () => {} }),
+  anyParent: get('/api/projects/:project_id/members/:user_id', {
+    ...reads,
+    params: z.object({ project_id: z.uuid(), user_id: z.uuid() }),
+    reply: Row,
+    handle: ({ db }, { params }) =>
+      db
+        .selectFrom('tenantry.users')
+        .select('full_name as name')
+        .where('id', '=', params.user_id)
+        .executeTakeFirstOrThrow(),
+  }),
+  half: post('/api/halves', {
+    ...writes,
+    status: 201,
+    body: z.strictObject({ name: z.string() }).catch({ name: 'nobody said' }),
+    reply: Id,
+    handle: async ({ db }, { body }) => {
+      const id = newId()
+      await db
+        .insertInto('projects')
+        .values({ id, name: `${body.name} ${id}` })
+        .execute()
+      return { id }
+    },
+  }),
+}
+
+async function touchProjects(tenantId: string): Promise<void> {
+  await withClient(sharedDatabase().admin, (client) =>
+    client.query('update projects set updated_at = now() where tenant_id = $1', [tenantId]),
+  )
+}

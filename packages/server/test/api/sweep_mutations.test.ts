@@ -1,0 +1,227 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { app } from '../../../../starter/src/app.ts'
+import type { Route } from '../../src/app/route.ts'
+import { withClient } from '../../src/db/provisioning/roles.ts'
+import { accessFaults, observeAccess } from '../../src/testing/sweeps/access.ts'
+import { auditFaults } from '../../src/testing/sweeps/audit.ts'
+import { unexcepted } from '../../src/testing/sweeps/exceptions.ts'
+import { isolationFaults } from '../../src/testing/sweeps/isolation.ts'
+import { lifecycleFaults } from '../../src/testing/sweeps/lifecycle.ts'
+import { ownConnectionFaults } from '../../src/testing/sweeps/own_connections.ts'
+import { replyFaults } from '../../src/testing/sweeps/replies.ts'
+import { lintFaults, schemaRecord, tenantlessFaults } from '../../src/testing/sweeps/schema.ts'
+import { secretFaults } from '../../src/testing/sweeps/secrets.ts'
+import { countStatements, statementTable } from '../../src/testing/sweeps/statements.ts'
+import { createWorld, nameOf, type World } from '../../src/testing/sweeps/world.ts'
+import { type DatabaseUrls, onMigratedDatabase } from '../fixtures/databases.ts'
+import { mutants } from './sweep_mutants.ts'
+
+// One world for all of them: each test looks at its own.
+let world: World
+beforeAll(async () => {
+  const routes = [...app.routes, ...Object.values(mutants)]
+  const bodies = { 'POST /api/halves': () => ({ name: 'half' }) }
+  world = await createWorld({ ...app, routes }, { bodies, settings: { METRICS_PORT: '0' } })
+})
+afterAll(() => world.close())
+
+const only = (route: Route): World => ({ ...world, routes: [route] })
+
+async function faultsOf(sweep: (world: World) => Promise<string[]>, route: Route): Promise<string> {
+  const faults = await sweep(only(route))
+  expect(faults.filter((it) => !it.startsWith(nameOf(route)))).toEqual([])
+  return faults.join('\n')
+}
+
+describe('the isolation sweep finds a route that', () => {
+  test('takes an id in its path past row-level security', async () => {
+    expect(await faultsOf(isolationFaults, mutants.byPath)).toContain(
+      '/api/projects of another tenant answers 200',
+    )
+  })
+
+  test('takes an id in its body past row-level security, however deep', async () => {
+    expect(await faultsOf(isolationFaults, mutants.byBody)).toContain(
+      'another tenant in the body answers 200',
+    )
+  })
+
+  test('takes an id in its query past row-level security', async () => {
+    expect(await faultsOf(isolationFaults, mutants.byQuery)).toContain(
+      '?project_id= with an id of another tenant',
+    )
+  })
+
+  test('lets the client name the tenant', async () => {
+    expect(await faultsOf(isolationFaults, mutants.byName)).toContain(
+      'naming another tenant answers 200',
+    )
+  })
+
+  test('answers from a memory that tenants share', async () => {
+    expect(await faultsOf(isolationFaults, mutants.remembering)).toMatch(
+      /shows another tenant's \S/,
+    )
+  })
+
+  test("changes another tenant's rows and says nothing of it", async () => {
+    expect(await faultsOf(isolationFaults, mutants.quiet)).toContain(
+      "changed another tenant's rows in projects",
+    )
+  })
+
+  test("takes another tenant's token", async () => {
+    const { tenant, admin } = world.b
+    // As a server would answer that does not compare the token's tenant with its host's.
+    const careless = {
+      ...tenant,
+      send: (it: object) => tenant.send({ path: '/', ...it, user: admin }),
+    }
+    const routes = world.routes.filter((it) => it.path === '/api/projects' && it.method === 'GET')
+    const faults = await isolationFaults({ ...world, routes, b: { ...world.b, tenant: careless } })
+    expect(faults).toEqual(["GET /api/projects: takes another tenant's token (200)"])
+  })
+})
+
+describe('the access sweep finds a route that', () => {
+  test('lets in whom its access keeps out', async () => {
+    const claimed = { ...mutants.open, access: 'projects:delete' }
+    const faults = accessFaults(world, await observeAccess(only(mutants.open)), [claimed])
+    expect(faults).toContain('GET /api/open: nobody got in and should not')
+    expect(faults).toContain('GET /api/open: operator got in and should not')
+  })
+
+  test('keeps out whom its access lets in', async () => {
+    const shut = only(mutants.shut)
+    const faults = accessFaults(shut, await observeAccess(shut))
+    expect(faults).toContain('GET /api/shut: operator was kept out and should not be')
+  })
+})
+
+test('the statements sweep shows a route that asks once for each row', async () => {
+  const slow = only(mutants.slow)
+  const table = statementTable(slow, await countStatements(slow))
+  // The list, and one for each member: those of a role, and the spare.
+  const members = Object.keys(world.a.users).length + 1
+  expect(table).toContain(`| GET /api/slow | ${1 + members} |`)
+})
+
+describe('the connections sweep finds a route that asks past the doors', () => {
+  test('over a connection that it opens', async () => {
+    expect(await faultsOf(ownConnectionFaults, mutants.quiet)).toMatch(
+      /^PATCH \S+: asks PostgreSQL over a connection of its own \(application_name \(none\)\); ask through ctx\.db$/,
+    )
+  })
+
+  test('over one that was open before', async () => {
+    for (const _ of ['opened', 'open']) {
+      expect(await faultsOf(ownConnectionFaults, mutants.pooled)).toContain(
+        '(application_name reports)',
+      )
+    }
+  })
+})
+
+describe('the replies sweep finds a reply', () => {
+  test('that does not fit its schema', async () => {
+    expect(await faultsOf(replyFaults, mutants.odd)).toContain('200 is not as described')
+  })
+
+  test('of a status that is not described', async () => {
+    expect(await faultsOf(replyFaults, mutants.teapot)).toContain('status 409 is not described')
+  })
+})
+
+describe('the audit sweep finds', () => {
+  test('a write whose row names another action', async () => {
+    const faults = await auditFaults(only({ ...mutants.deed, audit: 'deeds.done' }))
+    expect(faults.join('\n')).toMatch(/^POST \/api\/deeds: the audit log has .*projects.update/)
+  })
+
+  test('a read that writes', async () => {
+    expect(await faultsOf(auditFaults, mutants.counter)).toContain('a read changed projects')
+  })
+
+  test('a public write without a row', async () => {
+    expect(await faultsOf(auditFaults, mutants.inbox)).toContain('changed projects without a row')
+  })
+})
+
+describe('the lifecycle sweep finds', () => {
+  test('a thing that is still there after its end', async () => {
+    expect(await faultsOf(lifecycleFaults, mutants.undead)).toContain('answers 204 for what DELETE')
+  })
+
+  test('a child under a parent that is not its own', async () => {
+    const { a } = world
+    const ids = new Map(a.ids).set('/api/projects/:project_id/members', a.spare.id)
+    const faults = await lifecycleFaults({ ...only(mutants.anyParent), a: { ...a, ids } })
+    expect(faults.join()).toContain('finds a thing under another one of /api/projects (200)')
+  })
+
+  test('a create that takes a bad body', async () => {
+    expect(await faultsOf(lifecycleFaults, mutants.half)).toContain(
+      'a bad body answers 201 and changes projects',
+    )
+  })
+})
+
+test('the secrets sweep finds one in a reply, a log line, a metric and a row', async () => {
+  const { echo, crash, coded, note } = mutants
+  const faults = await secretFaults({ ...world, routes: [echo, crash, coded, note] })
+  expect(faults).toContain('metric tenantry_problems_total: holds a secret or an e-mail')
+  expect(faults).toContain('GET /api/echo: its reply repeats a secret')
+  expect(faults).toContain('table tenantry.audit_logs: a row holds a secret')
+  expect(faults.join('\n')).toMatch(/log line ".*": holds a secret/)
+})
+
+test('the secrets sweep finds one in a mail that is not its own', async () => {
+  const { api, b } = world
+  const { mailsTo } = api
+  const told = async (email: string, count?: number) => [
+    ...(await mailsTo(email, count)),
+    { to: email, subject: 'Welcome', text: `Your password is ${b.admin.password}`, html: '' },
+  ]
+  const faults = await secretFaults({ ...world, routes: [], api: { ...api, mailsTo: told } })
+  expect(faults).toContain('mail "Welcome": holds a secret')
+})
+
+test('the schema sweeps find an open table, a wide policy, a changed key and a lost policy', async () => {
+  await onMigratedDatabase(async (urls) => {
+    const faults = async () =>
+      [...(await lintFaults(app, urls)), ...(await tenantlessFaults(app, urls))].join('\n')
+    expect(await faults()).toBe('')
+    const before = await schemaRecord(urls)
+    await mutate(
+      urls,
+      'create table notes (tenant_id uuid not null, id uuid, primary key (tenant_id, id))',
+    )
+    await mutate(urls, 'grant select, insert on notes to tenantry_app')
+    expect(await faults()).toMatch(/L1 notes: .*\n?[\s\S]*app notes: takes a row without a tenant/)
+    await mutate(urls, 'drop table notes')
+    await mutate(urls, 'create policy wide on projects for select to tenantry_app using (true)')
+    expect(await faults()).toMatch(/L3 projects \(wide\): /)
+    await mutate(urls, 'drop policy wide on projects')
+    expect(await schemaRecord(urls)).toBe(before)
+    await mutate(urls, 'alter table projects drop constraint projects_tenant_fkey')
+    expect(await schemaRecord(urls)).not.toBe(before)
+  })
+})
+
+async function mutate({ owner }: DatabaseUrls, statement: string): Promise<void> {
+  await withClient(owner, (client) => client.query(statement))
+}
+
+test('an exception excepts what it names, and one that is not needed is a fault', () => {
+  const faults = ['GET /a: shows too much', 'GET /b: shows too much']
+  expect(unexcepted('isolation', faults, { 'isolation GET /a': 'it is public' })).toEqual([
+    faults[1],
+  ])
+  expect(unexcepted('isolation', [], { 'isolation GET /a': 'it is public' })).toEqual([
+    'isolation GET /a: this exception is not needed; remove it',
+  ])
+  expect(unexcepted('isolation', [faults[0] ?? ''], { 'isolation GET /a': ' ' })).toEqual([
+    'isolation GET /a: this exception has no reason; give one',
+  ])
+  expect(unexcepted('audit', [], { 'GET /a': 'it is public' }).join()).toContain('names no check')
+})

@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest'
+import { app } from '../../../../starter/src/app.ts'
+import { withClient } from '../../src/db/provisioning/roles.ts'
+import { inFilledWorld } from '../../src/testing/sweeps/filled_database.ts'
+import { planFaults } from '../../src/testing/sweeps/plans.ts'
+
+test('the plans sweep finds a lost index, and one that does not lead with the tenant', async () => {
+  await inFilledWorld(app, {}, { tenants: 50, rows: 200 }, async (filled) => {
+    const { world, urls } = filled
+    const routes = world.routes.filter(
+      (it) => it.path.startsWith('/api/projects') && it.method === 'GET',
+    )
+    const faults = () => planFaults({ ...filled, world: { ...world, routes } })
+    const mutate = (statement: string) =>
+      withClient(urls.owner, (client) => client.query(statement))
+    expect(await faults()).toEqual([])
+    await mutate('alter table projects drop constraint projects_pkey')
+    await mutate('alter table projects drop constraint projects_name_unique')
+    expect((await faults()).join('\n')).toContain(
+      'GET /api/projects/:project_id: reads all of projects',
+    )
+    await mutate('create index projects_by_id on projects (id)')
+    expect((await faults()).join('\n')).toContain(
+      'GET /api/projects/:project_id: reads projects by projects_by_id, which leads with id',
+    )
+  })
+}, 60_000)

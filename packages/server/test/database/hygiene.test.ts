@@ -1,0 +1,188 @@
+import { randomUUID } from 'node:crypto'
+import { request } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Kysely, sql } from 'kysely'
+import { expect, onTestFinished, test } from 'vitest'
+import { app } from '../../../../starter/src/app.ts'
+import type { KernelTables } from '../../src/db/tables.ts'
+import { startTestApp, type TestApp, type TestTenant } from '../../src/testing.ts'
+import { asRole, doorUrls } from '../fixtures/databases.ts'
+import { newSeed, seededRandom } from '../fixtures/random.ts'
+import { openTestDoors } from '../fixtures/scopes_for_test.ts'
+import { startWireProxy } from '../fixtures/wire_proxy.ts'
+import { insertSample, type Sample } from './sample_rows.ts'
+
+// Hundreds of requests: two seconds, and far more where many share the cores.
+const long = { timeout: 90_000 }
+
+test(
+  'whatever breaks in a transaction, the next one sees its own tenant only (POOL-2)',
+  long,
+  async () => {
+    const seed = newSeed()
+    const random = seededRandom(seed)
+    const { app: url, identity, platform } = doorUrls()
+    const proxy = await startWireProxy(url)
+    onTestFinished(() => proxy.close())
+    const { through } = proxy
+    const urls = { app: through(url), identity: through(identity), platform: through(platform) }
+    const doors = openTestDoors({ max: 2, urls })
+    const samples = await asRole('platform', async (client) => [
+      await insertSample(client),
+      await insertSample(client),
+    ])
+
+    type Db = Kysely<KernelTables>
+    const endings: Record<number, (db: Db, look: (db: Db) => Promise<void>) => Promise<unknown>> = {
+      3: (db) => sql`select 1 / 0`.execute(db),
+      4: (db) => sql`select 1 / 0`.execute(db).catch(() => {}),
+      5: () => Promise.reject(new Error('before the end')),
+      6: async (db, look) => {
+        void look(db).catch(() => {})
+      },
+    }
+
+    /** One transaction that breaks somewhere, or does not. Gives the tenants of all rows it was shown. */
+    async function breakSomewhere(sample: Sample): Promise<string[]> {
+      const fate = Math.floor(random() * 7)
+      const seen: string[] = []
+      const look = async (db: Kysely<KernelTables>) => {
+        const rows = await db.selectFrom('tenantry.roles').select('tenant_id').execute()
+        seen.push(...rows.map((it) => it.tenant_id))
+      }
+      await doors
+        .inTenant(sample.tenantId, async (db) => {
+          if (fate === 0) throw new Error('before the first query')
+          const first = look(db)
+          if (fate === 1) throw await first.then(() => new Error('after the first query'))
+          if (fate === 2) proxy.cut()
+          await Promise.all([first, look(db)])
+          await endings[fate]?.(db, look)
+        })
+        .catch(() => {})
+      return seen
+    }
+
+    for (let round = 0; round < 75; round++) {
+      const turns = Array.from({ length: 4 }, () => samples[Math.floor(random() * 2)]).filter(
+        (it) => it !== undefined,
+      )
+      const seen = await Promise.all(turns.map(breakSomewhere))
+      turns.forEach(({ tenantId }, at) => {
+        expect(
+          seen[at]?.filter((it) => it !== tenantId),
+          `seed ${seed}`,
+        ).toEqual([])
+      })
+    }
+    for (const { tenantId } of samples) {
+      const rows = await doors.inTenant(tenantId, (db) =>
+        db.selectFrom('tenantry.roles').select('tenant_id').execute(),
+      )
+      expect(rows, `seed ${seed}`).toEqual([{ tenant_id: tenantId }])
+    }
+  },
+)
+
+test(
+  'whenever clients hang up, no reply holds anything of another tenant (POOL-2)',
+  long,
+  async () => {
+    const seed = newSeed()
+    const random = seededRandom(seed)
+    const api = await startTestApp(app, { DB_POOL_MAX: '2', DB_IDENTITY_POOL_MAX: '2' })
+    onTestFinished(() => api.close())
+    const sides = await Promise.all([side(api), side(api)])
+    let answered = 0
+
+    async function client(): Promise<void> {
+      for (let turn = 0; turn < 50; turn++) {
+        const mine = sides[Math.floor(random() * 2)]
+        const theirs = sides.find((it) => it !== mine)
+        if (mine === undefined || theirs === undefined) throw new Error('two sides')
+        const reply = await mine.ask(random)
+        if (reply === undefined) continue
+        answered++
+        expect([200, 201, 404, 409, 422], `seed ${seed}: ${reply.text}`).toContain(reply.status)
+        expect(reply.text, `seed ${seed}`).not.toContain(theirs.marker)
+        expect(reply.text, `seed ${seed}`).not.toContain(theirs.tenant.id)
+      }
+    }
+    await Promise.all(Array.from({ length: 6 }, client))
+    expect(answered).toBeGreaterThan(50)
+    expect(answered).toBeLessThan(300)
+    for (const { marker, tenant, list } of sides) {
+      const { items } = (await list()).json
+      expect(items.every((it: { name: string }) => it.name.startsWith(marker))).toBe(true)
+      const stray = await asRole('platform', (client) =>
+        client.query('select from projects where tenant_id <> $1 and name like $2', [
+          tenant.id,
+          `${marker}%`,
+        ]),
+      )
+      expect(stray.rowCount).toBe(0)
+    }
+  },
+)
+
+/** One tenant, its user, and a mark on all that is its own. */
+async function side(api: TestApp) {
+  const tenant = await api.makeTenant()
+  const user = await tenant.makeUser({ roles: ['admin_tenant'] })
+  const marker = randomUUID()
+  const create = (name: string) =>
+    tenant.send({ method: 'POST', path: '/api/projects', body: { name }, user })
+  const { id } = (await create(`${marker} first`)).json
+  const list = () => tenant.send({ path: '/api/projects?limit=100', user })
+
+  function ask(random: () => number) {
+    const body = { name: `${marker} ${random() < 0.2 ? 'first' : randomUUID()}` }
+    const asks = [
+      { method: 'GET', path: '/api/projects?limit=100' },
+      { method: 'GET', path: `/api/projects/${random() < 0.5 ? id : randomUUID()}` },
+      { method: 'POST', path: '/api/projects', body },
+      { method: 'PATCH', path: `/api/projects/${id}`, body: { description: marker } },
+      { method: 'GET', path: '/api/members' },
+    ]
+    const chosen = asks[Math.floor(random() * asks.length)] ?? { method: 'GET', path: '/' }
+    const patience = random() < 0.5 ? 60_000 : random() * 12
+    return askFor(api, tenant, user.accessToken, chosen, patience)
+  }
+  return { tenant, marker, list, ask }
+}
+
+/** The reply, or undefined when the client hung up before it came. */
+async function askFor(
+  { port }: TestApp,
+  { host }: TestTenant,
+  token: string,
+  { method, path, body }: { method: string; path: string; body?: object },
+  patience: number,
+): Promise<{ status: number; text: string } | undefined> {
+  const payload = body === undefined ? undefined : JSON.stringify(body)
+  const headers = {
+    host,
+    authorization: `Bearer ${token}`,
+    ...(payload === undefined
+      ? {}
+      : { 'content-type': 'application/json', 'content-length': String(payload.length) }),
+  }
+  const outgoing = request({ host: '127.0.0.1', port, method, path, headers })
+  const reply = new Promise<{ status: number; text: string } | undefined>((resolve) => {
+    outgoing.on('error', () => resolve(undefined))
+    outgoing.on('response', (incoming) => {
+      let text = ''
+      incoming.on('data', (chunk) => {
+        text += chunk
+      })
+      incoming.on('error', () => resolve(undefined))
+      incoming.on('end', () => resolve({ status: incoming.statusCode ?? 0, text }))
+    })
+  })
+  outgoing.end(payload)
+  const given = new AbortController()
+  await Promise.race([reply, sleep(patience, undefined, { signal: given.signal })]).catch(() => {})
+  given.abort()
+  outgoing.destroy()
+  return reply
+}

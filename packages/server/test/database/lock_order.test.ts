@@ -1,0 +1,211 @@
+import { randomUUID } from 'node:crypto'
+import { sql } from 'kysely'
+import type pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { app } from '../../../../starter/src/app.ts'
+import type { Doors } from '../../src/db/tenancy.ts'
+import { createResetLink } from '../../src/modules/password_resets/reset_links.ts'
+import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../src/testing.ts'
+import { asRole } from '../fixtures/databases.ts'
+import { openTestDoors } from '../fixtures/scopes_for_test.ts'
+import { insertSample } from './sample_rows.ts'
+
+const ROUNDS = 30
+
+let api: TestApp
+beforeAll(async () => {
+  api = await startTestApp(app, { RATE_LIMIT: 'off' })
+})
+afterAll(() => api.close())
+
+const refresh = (tenant: TestTenant, refresh_token: string) =>
+  tenant.send({ method: 'POST', path: '/api/auth/refresh', body: { refresh_token } })
+const memberPath = ({ id }: TestUser) => `/api/members/${id}`
+
+/** The ways to end what a refresh prolongs: each by somebody else, beside it. */
+const endings = {
+  'a removal': (tenant: TestTenant, admin: TestUser, user: TestUser) =>
+    tenant.send({ method: 'DELETE', path: memberPath(user), user: admin }),
+  'a suspension': (tenant: TestTenant, admin: TestUser, user: TestUser) =>
+    tenant.send({
+      method: 'PATCH',
+      path: memberPath(user),
+      user: admin,
+      body: { is_active: false },
+    }),
+  'a revocation': (tenant: TestTenant, admin: TestUser, user: TestUser) =>
+    tenant.send({ method: 'DELETE', path: `${memberPath(user)}/sessions`, user: admin }),
+}
+
+describe.each(Object.entries(endings))('%s beside refreshes', (_, end) => {
+  test('is done, and leaves no token that is good (POOL-6, SESS-4)', async () => {
+    const tenant = await api.makeTenant()
+    const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
+    for (let round = 0; round < ROUNDS; round++) {
+      const user = await tenant.makeUser()
+      const [ended, ...refreshed] = await Promise.all([
+        end(tenant, admin, user),
+        ...Array.from({ length: 4 }, () => refresh(tenant, user.refreshToken)),
+      ])
+      expect([200, 204]).toContain(ended.status)
+      const good = refreshed.filter(({ status }) => status === 200)
+      expect(refreshed.filter(({ status }) => status >= 500)).toEqual([])
+      const tokens = [user.refreshToken, ...good.map(({ json }) => json.refresh_token)]
+      for (const token of tokens) expect((await refresh(tenant, token)).status).toBe(401)
+      for (const { json } of good) {
+        const headers = { authorization: `Bearer ${json.access_token}` }
+        expect((await tenant.send({ path: '/api/auth/me', headers })).status).toBe(401)
+      }
+    }
+  })
+})
+
+test('a refresh that waits for its session holds nothing of its token meanwhile (POOL-6)', async () => {
+  const tenant = await api.makeTenant()
+  const user = await tenant.makeUser()
+  await asRole('platform', async (client) => {
+    await client.query('begin')
+    await client.query('select from tenantry.sessions where user_id = $1 for update', [user.id])
+    const refreshed = refresh(tenant, user.refreshToken)
+    await untilBlocking(client)
+    const { rowCount } = await client.query(
+      `select from tenantry.refresh_tokens where session_id in (
+         select id from tenantry.sessions where user_id = $1) for update nowait`,
+      [user.id],
+    )
+    expect(rowCount).toBe(1)
+    await client.query('commit')
+    expect((await refreshed).status).toBe(200)
+  })
+})
+
+test('a sign-in beside the end of a membership waits, and then opens nothing (POOL-6, SESS-4)', async () => {
+  const tenant = await api.makeTenant()
+  const { id, email, password } = await tenant.makeUser()
+  await asRole('platform', async (client) => {
+    const sessions = 'select id from tenantry.sessions where user_id = $1'
+    await client.query('update tenantry.sessions set expires_at = now() where user_id = $1', [id])
+    const before = await client.query(sessions, [id])
+    expect(before.rows).toHaveLength(1)
+    await client.query('begin')
+    await client.query('update tenantry.members set is_active = false where user_id = $1', [id])
+    const body = { email, password }
+    const signedIn = tenant.send({ method: 'POST', path: '/api/auth/login', body })
+    await untilBlocking(client)
+    // Sessions that are over, which it removes, it locks after the membership and not before.
+    const free = await client.query(`${sessions} for update nowait`, [id])
+    expect(free.rows).toEqual(before.rows)
+    await client.query('commit')
+    expect((await signedIn).status).toBe(403)
+    expect((await client.query(sessions, [id])).rows).toEqual(before.rows)
+  })
+})
+
+test('links asked for beside the use of one are a success or a refusal (POOL-6, AUTHN-7)', async () => {
+  const tenant = await api.makeTenant()
+  const { id, subdomain } = tenant
+  const limits = { rate: null, concurrency: null }
+  const about = { id, subdomain, name: '', origin: `https://${tenant.host}`, issuer: '', limits }
+  const info = { id: randomUUID(), address: '127.0.0.1', userAgent: '' }
+  const { config, doors } = api
+  for (let round = 0; round < 10; round++) {
+    const user = await tenant.makeUser()
+    const ask = () => createResetLink({ config, doors }, about, user.id, info)
+    const [, token = ''] = (await ask()).split('#token=')
+    const body = { token, new_password: `horse ${randomUUID()}` }
+    const [used] = await Promise.all([
+      tenant.send({ method: 'POST', path: '/api/auth/reset-password', body }),
+      ...Array.from({ length: 4 }, ask),
+    ])
+    expect([200, 400]).toContain(used.status)
+  }
+})
+
+describe('a deadlock', () => {
+  const [one, two] = [1, 2].map(() => Math.floor(Math.random() * 2 ** 31)) as [number, number]
+  type Locks = (
+    door: Doors,
+    first: number,
+    second: number,
+    met: () => Promise<void>,
+  ) => Promise<void>
+
+  /** Writes a row, takes both locks in the order given, and waits in between. */
+  const lockBoth =
+    (tenantId: string, runs: { count: number }): Locks =>
+    (doors, first, second, met) =>
+      doors.inTenant(tenantId, async (db) => {
+        runs.count++
+        await db
+          .insertInto('tenantry.roles')
+          .values({ id: randomUUID(), name: `lock_${first}` })
+          .execute()
+        await sql`select pg_advisory_xact_lock(${first})`.execute(db)
+        await met()
+        await sql`select pg_advisory_xact_lock(${second})`.execute(db)
+      })
+
+  test('is run again from its start, and what it does is done once (POOL-6)', async () => {
+    const { tenantId } = await asRole('platform', insertSample)
+    const runs = { count: 0 }
+    const work = lockBoth(tenantId, runs)
+    const met = meeting(2)
+    await Promise.all([work(openTestDoors(), one, two, met), work(openTestDoors(), two, one, met)])
+    expect(runs.count).toBe(3)
+    const names = await asRole('platform', async (client) => {
+      const { rows } = await client.query(
+        "select name from tenantry.roles where tenant_id = $1 and name like 'lock%'",
+        [tenantId],
+      )
+      return rows.map(({ name }) => name).sort()
+    })
+    expect(names).toEqual([`lock_${one}`, `lock_${two}`].sort())
+  })
+
+  test('is a 503 after three tries, and nothing of it is kept (POOL-6)', async () => {
+    const { tenantId } = await asRole('platform', insertSample)
+    const doors = openTestDoors()
+    let tries = 0
+    const lost = doors.inTenant(tenantId, async (db) => {
+      tries++
+      await db.insertInto('tenantry.roles').values({ id: randomUUID(), name: 'lost' }).execute()
+      await sql`do $$ begin raise exception 'lost' using errcode = '40P01'; end $$`.execute(db)
+    })
+    await expect(lost).rejects.toMatchObject({ kind: 'unavailable', cause: { code: '40P01' } })
+    const kept = await doors.inTenant(tenantId, (db) =>
+      db.selectFrom('tenantry.roles').select('id').where('name', '=', 'lost').execute(),
+    )
+    expect([tries, kept]).toEqual([3, []])
+  })
+
+  test('a failure of any other kind is not run again', async () => {
+    const { tenantId } = await asRole('platform', insertSample)
+    let tries = 0
+    const failed = openTestDoors().inTenant(tenantId, async (db) => {
+      tries++
+      await sql`select 1 / 0`.execute(db)
+    })
+    await expect(failed).rejects.toMatchObject({ code: '22012' })
+    expect(tries).toBe(1)
+  })
+})
+
+/** Resolves when somebody waits for what this connection has locked. */
+async function untilBlocking(client: pg.Client): Promise<void> {
+  const waiting =
+    'select from pg_stat_activity where pg_backend_pid() = any (pg_blocking_pids(pid))'
+  await expect.poll(async () => (await client.query(waiting)).rowCount).toBe(1)
+}
+
+/** Resolves for everybody when `count` have come; at once for who comes later. */
+function meeting(count: number): () => Promise<void> {
+  let come = 0
+  let open = () => {}
+  const everybody = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return () => {
+    if (++come === count) open()
+    return everybody
+  }
+}

@@ -1,0 +1,162 @@
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { attempt } from '../fixtures/attempt.ts'
+import { asRole, doorUrls } from '../fixtures/databases.ts'
+
+const doors = ['app', 'identity', 'platform'] as const
+
+describe.each(doors)('the role of the %s door', (door) => {
+  let client: pg.Client
+  beforeAll(async () => {
+    client = new pg.Client(doorUrls()[door])
+    await client.connect()
+  })
+  afterAll(() => client.end())
+
+  test('has no power over the server, and belongs to no other role (RLS-3)', async () => {
+    const { rows } = await client.query(`
+      select rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication, rolinherit,
+        (select count(*)::int from pg_auth_members where member = r.oid) as memberships
+      from pg_roles r where rolname = current_user`)
+    expect(rows[0]).toEqual({
+      rolsuper: false,
+      rolbypassrls: false,
+      rolcreaterole: false,
+      rolcreatedb: false,
+      rolreplication: false,
+      rolinherit: false,
+      memberships: 0,
+    })
+  })
+
+  test.each([
+    'set role tenantry_owner',
+    'set session authorization tenantry_owner',
+    'alter role current_user bypassrls',
+    'alter role current_user superuser',
+    'create role intruder',
+    'grant tenantry_owner to current_user',
+    'create schema intruder',
+    'create extension pg_trgm',
+    'create table tenantry.intruder (id int)',
+    'create table public.intruder (id int)',
+    'create temporary table intruder (id int)',
+    'create function public.intruder() returns int language sql as $$ select 1 $$',
+    'create view public.intruder as select * from projects',
+    "copy (select 1) to program 'id'",
+    "select pg_read_file('postgresql.conf')",
+  ])('may not: %s (RLS-3)', async (statement) => {
+    expect(await attempt(client, undefined, statement)).toMatchObject({ code: '42501' })
+  })
+
+  test('may not: create database (RLS-3)', async () => {
+    await expect(client.query('create database intruder')).rejects.toMatchObject({ code: '42501' })
+  })
+
+  test.each([
+    'truncate TABLE',
+    'alter table TABLE disable row level security',
+    'alter table TABLE no force row level security',
+    'alter table TABLE owner to current_user',
+    'alter table TABLE add column intruder int',
+    'create policy intruder on TABLE using (true)',
+    'drop policy POLICY on TABLE',
+    'alter policy POLICY on TABLE using (true)',
+    'create trigger intruder before insert on TABLE execute function pg_catalog.suppress_redundant_updates_trigger()',
+    'create index on TABLE (id)',
+    'drop table TABLE',
+  ])('may not on any table: %s (RLS-3)', async (statement) => {
+    for (const { table, policy } of await tables()) {
+      if (policy === null && statement.includes('POLICY')) continue
+      const sql = statement.replace('TABLE', table).replace('POLICY', String(policy))
+      const tried = await attempt(client, undefined, sql)
+      expect([table, tried.code]).toEqual([table, '42501'])
+    }
+  })
+})
+
+test('what each door may touch is as listed (RLS-3, RLS-9, RLS-14)', async () => {
+  const lines = await asRole('owner', async (client) => {
+    const all = [databaseSql, schemasSql, tablesSql, otherRelationsSql, functionsSql, systemSql]
+    const { rows } = await client.query<{ line: string }>(
+      `${all.join(' union all ')} order by line`,
+    )
+    return rows.map((it) => it.line)
+  })
+  await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot('../database_rights.txt')
+})
+
+async function tables(): Promise<{ table: string; policy: string | null }[]> {
+  const { rows } = await asRole('owner', (client) =>
+    client.query<{ table: string; policy: string | null }>(`
+      select c.oid::regclass::text as table, min(p.polname) as policy
+      from pg_class c left join pg_policy p on p.polrelid = c.oid
+      where c.relkind in ('r', 'p')
+        and c.relnamespace in ('tenantry'::regnamespace, 'public'::regnamespace)
+      group by c.oid`),
+  )
+  return rows
+}
+
+const everyDoor = "unnest(array['app', 'identity', 'platform']) door"
+
+const databaseSql = `
+  select 'database: ' || door || ' ' || string_agg(right_, ', ' order by right_) as line
+  from ${everyDoor}, unnest(array['connect', 'create', 'temporary']) right_
+  where has_database_privilege('tenantry_' || door, current_database(), right_)
+  group by door`
+
+const schemasSql = `
+  select 'schema ' || n.nspname || ': ' || door || ' ' || string_agg(right_, ', ' order by right_) as line
+  from pg_namespace n, ${everyDoor}, unnest(array['usage', 'create']) right_
+  where n.nspname in ('tenantry', 'public')
+    and has_schema_privilege('tenantry_' || door, n.oid, right_)
+  group by n.nspname, door`
+
+// A right on some columns only is written with them.
+const tablesSql = `
+  select 'table ' || name || ': ' || door || ' ' || string_agg(held, ', ' order by held)
+  from (
+    select c.relname as name, door, right_ || case
+      when has_table_privilege('tenantry_' || door, c.oid, right_) then ''
+      else ' (' || (select string_agg(a.attname, ', ' order by a.attnum) from pg_attribute a
+        where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+        and has_column_privilege('tenantry_' || door, c.oid, a.attnum, right_)) || ')' end as held
+    from pg_class c, ${everyDoor},
+      unnest(array['select', 'insert', 'update', 'references']) right_
+    where c.relnamespace = 'tenantry'::regnamespace and c.relkind in ('r', 'p')
+    union all
+    select c.relname, door, right_ from pg_class c, ${everyDoor},
+      unnest(array['delete', 'truncate', 'trigger']) right_
+    where c.relnamespace = 'tenantry'::regnamespace and c.relkind in ('r', 'p')
+      and has_table_privilege('tenantry_' || door, c.oid, right_)
+  ) rights
+  where held is not null
+  group by name, door`
+
+// Views, sequences and the like: none that a door could touch.
+const otherRelationsSql = `
+  select 'other ' || c.relname || ': ' || door
+  from pg_class c, ${everyDoor}
+  where c.relnamespace in ('tenantry'::regnamespace, 'public'::regnamespace)
+    and case when c.relkind = 'S'
+      then has_sequence_privilege('tenantry_' || door, c.oid, 'usage, select, update')
+      else c.relkind in ('v', 'm', 'f')
+        and has_any_column_privilege('tenantry_' || door, c.oid, 'select, insert, update') end`
+
+const functionsSql = `
+  select 'function ' || p.oid::regprocedure
+    || case when p.prosecdef then ' security definer' else '' end
+    || coalesce(' set ' || array_to_string(p.proconfig, ', '), '')
+    || coalesce(': ' || string_agg(door, ', ' order by door)
+      filter (where has_function_privilege('tenantry_' || door, p.oid, 'execute')), ': no door')
+  from pg_proc p, ${everyDoor}
+  where p.pronamespace in ('tenantry'::regnamespace, 'public'::regnamespace)
+  group by p.oid`
+
+// Of the system's own functions: those that write and are bound by nothing.
+const systemSql = `
+  select 'large objects: ' || coalesce(string_agg(distinct door, ', '), 'no door')
+  from pg_proc p, ${everyDoor}
+  where p.pronamespace = 'pg_catalog'::regnamespace and p.proname ~ '^lo(_|read$|write$)'
+    and has_function_privilege('tenantry_' || door, p.oid, 'execute')`

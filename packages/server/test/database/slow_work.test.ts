@@ -1,0 +1,116 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { AddressInfo } from 'node:net'
+import { pino } from 'pino'
+import { expect, onTestFinished, test } from 'vitest'
+import { app } from '../../../../starter/src/app.ts'
+import { createPasswords, type Passwords } from '../../src/access/passwords.ts'
+import type { Doors } from '../../src/db/tenancy.ts'
+import type { OutgoingMail } from '../../src/mail/outgoing_mail.ts'
+import { createApp } from '../../src/runtime/create_app.ts'
+import { send } from '../../src/testing/http_client.ts'
+import { startTestApp } from '../../src/testing.ts'
+import { asRole } from '../fixtures/databases.ts'
+
+// bcrypt, as a user brings it from elsewhere, of the password every test user has.
+const imported = '$2b$04$BOYJgy.tW0eTl5FLbQKyiu1fsOTbrhL8/6yhhvI8AYOactZal/EgS'
+
+test('nobody hashes or sends mail while a transaction is open (POOL-7)', async () => {
+  const api = await startTestApp(app)
+  const watch = createWatch()
+  const mails: OutgoingMail[] = []
+  const running = await createApp({
+    app,
+    config: api.config,
+    secret: api.config.SECRET_KEY ?? '',
+    doors: watch.doors(api.doors),
+    feed: api.feed,
+    log: pino({ level: 'silent' }),
+    passwords: watch.passwords(createPasswords()),
+    mail: {
+      send: async (mail) => {
+        watch.note('mail')
+        mails.push(mail)
+      },
+    },
+  })
+  onTestFinished(async () => {
+    await running.close()
+    await api.close()
+  })
+  await running.server.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = running.server.server.address() as AddressInfo
+  const tenant = await api.makeTenant()
+  const { id, email, password } = await tenant.makeUser()
+  const post = async (path: string, body: unknown) => {
+    const request = {
+      method: 'POST',
+      path: `/api/auth/${path}`,
+      body,
+      headers: { host: tenant.host },
+    }
+    const { status } = await send(port, request)
+    await running.settle()
+    return status
+  }
+
+  expect(await post('login', { email, password })).toBe(200)
+  expect(await post('login', { email, password: 'wrong password' })).toBe(401)
+  expect(await post('token', new URLSearchParams({ username: email, password }))).toBe(200)
+  await asRole('platform', (client) =>
+    client.query('update tenantry.users set password_hash = $1 where id = $2', [imported, id]),
+  )
+  expect(await post('login', { email, password })).toBe(200)
+  expect(await post('forgot-password', { email })).toBe(200)
+  const token = /#token=([\w-]+)/.exec(mails[0]?.text ?? '')?.[1]
+  expect(await post('reset-password', { token, new_password: 'another long one' })).toBe(200)
+  expect(watch.seen).toEqual(['check', 'check', 'check', 'check', 'hash', 'mail', 'hash', 'mail'])
+})
+
+/** Notes slow work, and whether it was done from inside of a door that had not closed. */
+function createWatch() {
+  const around = new AsyncLocalStorage<{ open: boolean }>()
+  const seen: string[] = []
+  const note = (what: string) => {
+    seen.push(around.getStore()?.open ? `${what} in a transaction` : what)
+  }
+
+  function inside<Opened, T>(work: (opened: Opened) => T | Promise<T>) {
+    return async (opened: Opened): Promise<T> => {
+      const door = { open: true }
+      try {
+        return await around.run(door, () => work(opened))
+      } finally {
+        door.open = false
+      }
+    }
+  }
+
+  function watchedDoors(doors: Doors): Doors {
+    return {
+      inTenant: (tenantId, work) => doors.inTenant(tenantId, inside(work)),
+      readInTenant: (tenantId, patience, work) =>
+        doors.readInTenant(tenantId, patience, inside(work)),
+      writeInTenant: (tenantId, patience, work) =>
+        doors.writeInTenant(tenantId, patience, inside(work)),
+      asIdentity: (work, tenantId) => doors.asIdentity(inside(work), tenantId),
+      within: (patience) => watchedDoors(doors.within(patience)),
+    }
+  }
+
+  return {
+    seen,
+    note,
+    doors: watchedDoors,
+    passwords: ({ hash, check, figures }: Passwords): Passwords => ({
+      figures,
+      hash(password) {
+        note('hash')
+        return hash(password)
+      },
+      check(password, stored) {
+        note('check')
+        return check(password, stored)
+      },
+    }),
+  }
+}

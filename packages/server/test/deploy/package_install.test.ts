@@ -1,0 +1,134 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { send } from '../../src/testing/http_client.ts'
+import { carryOut, stepsOf } from './guide.ts'
+import { makePackedApp, type PackedApp } from './packed_app.ts'
+
+let app: PackedApp
+beforeAll(async () => {
+  app = await makePackedApp('my-app')
+}, 300_000)
+afterAll(() => app.remove())
+
+const read = (path: string) => readFileSync(join(app.folder, path), 'utf8')
+
+// One after the other on one app, as its user would: each leaves it for the next.
+describe('an app made by npm create tenantry', { timeout: 300_000 }, () => {
+  test('has the name of its folder, our version of tenantry and a secret of its own', () => {
+    const kernel = readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')
+    const installed = read('node_modules/tenantry/package.json')
+    expect(JSON.parse(installed).version).toBe(JSON.parse(kernel).version)
+    expect(JSON.parse(read('package.json')).name).toBe('my-app')
+    expect(read('src/app.ts')).toContain("name: 'My App'")
+    expect(read('.env')).toMatch(/^SECRET_KEY=[\w+/]{64}$/m)
+    expect(statSync(join(app.folder, '.env')).mode & 0o777).toBe(0o600)
+    expect(read('.gitignore')).toMatch(/^\.env$/m)
+  })
+
+  test('has nothing of this repository in it', () => {
+    const files = readdirSync(app.folder, { recursive: true, encoding: 'utf8' })
+    const own = files.filter((it) => !it.startsWith('node_modules') && /\.\w+$/.test(it))
+    const texts = own
+      .filter((it) => statSync(join(app.folder, it)).isFile())
+      .map((it) => [it, read(it)])
+    const strange = texts.filter(([, text]) => /starter|packages\/server/i.test(text ?? ''))
+    expect(strange.map(([path]) => path)).toEqual([])
+  })
+
+  test('brings containers of its own name, and secrets for them', () => {
+    expect(read('deploy/compose.yaml')).toMatch(/^name: my-app$/m)
+    expect(read('deploy/compose.yaml')).toContain(
+      'context: ..\n    dockerfile: deploy/Dockerfile\n',
+    )
+    expect(read('deploy/.env')).toMatch(/^(\w+_(KEY|PASSWORD)=[0-9a-f]{64}\n){6}$/m)
+    expect(statSync(join(app.folder, 'deploy/.env')).mode & 0o777).toBe(0o600)
+  })
+
+  test('can import the public entries of tenantry, and nothing else', async () => {
+    const tried = async (path: string) =>
+      app.run(
+        `node -e "import('${path}').then(() => console.log('yes'), (e) => console.log(e.code))"`,
+      )
+    expect(await tried('tenantry')).toBe('yes\n')
+    for (const path of ['tenantry/dist/app.js', 'tenantry/src/app.ts', 'tenantry/db/tenancy']) {
+      expect(await tried(path)).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED\n')
+    }
+  })
+
+  test('compiles, and its generated files are current', async () => {
+    await app.run('npm run check')
+    expect(await app.run('npm run generate -- --check')).not.toContain('not current')
+  })
+
+  test('starts with a database of its own and signs somebody in', async () => {
+    const server = spawn('node_modules/.bin/tenantry', ['start'], {
+      cwd: app.folder,
+      env: { ...app.environment, PORT: '0' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const port = await portOf(server.stdout)
+    const reply = await send(port, {
+      method: 'POST',
+      path: '/api/auth/login',
+      headers: { host: 'client1.localhost' },
+      body: { email: 'admin@client1.com', password: 'admin123' },
+    })
+    server.kill('SIGTERM')
+    const [code] = await once(server, 'close')
+    expect([reply.status, reply.json.tenant, code]).toEqual([200, 'client1', 0])
+  })
+
+  test('takes the resource of the guide, followed to the letter', async () => {
+    const steps = stepsOf(read('docs/adding-a-resource.md'))
+    expect(steps.filter(({ kind }) => kind === 'file')).toHaveLength(5)
+    expect(steps.filter(({ kind }) => kind === 'lines')).toHaveLength(3)
+    for (const step of steps) {
+      if (step.kind === 'command') await app.run(step.line)
+      else carryOut(app.folder, step)
+    }
+    expect(read('records/access.md')).toContain('| POST /api/invoices | invoices:create |')
+    expect(read('records/schema.md')).toContain('- invoices: app_own_tenant')
+    await app.run('npm run check')
+  })
+
+  test('takes a resource of the generator, of every type, as it is written', async () => {
+    const types = ['text', 'integer', 'bigint', 'boolean', 'date', 'timestamp', 'uuid']
+    const fields = types.map((type) => `a_${type}:${type}`).join(' ')
+    const said = await app.run(`npx tenantry new resource purchase_orders --fields "${fields}"`)
+    expect(said).toContain('wrote migrations/0003_purchase_orders.up.sql\n')
+    expect(said).not.toContain('by hand')
+    await app.run('npm run generate')
+    await app.run('npm run check')
+    await app.run('npm test -- -u')
+    expect(read('records/access.md')).toContain(
+      '| DELETE /api/purchase-orders/:purchase_order_id |',
+    )
+  })
+
+  test('refuses a resource whose name is taken, and writes nothing', async () => {
+    const attempt = (name: string) => app.run(`npx tenantry new resource ${name} --fields "a:text"`)
+    await expect(attempt('invoices')).rejects.toThrow('there is a route GET /api/invoices')
+    await expect(attempt('members')).rejects.toThrow("it is one of the kernel's own")
+    await expect(attempt('permissions')).rejects.toThrow('there is a route GET /api/permissions')
+    expect(readdirSync(join(app.folder, 'migrations'))).toHaveLength(6)
+  })
+
+  test('passes its whole suite, every sweep included, against the records', async () => {
+    const said = await app.run('npm test')
+    expect(said).toMatch(/Test Files +3 passed/)
+  })
+})
+
+async function portOf(stdout: NodeJS.ReadableStream): Promise<number> {
+  let said = ''
+  for await (const chunk of stdout) {
+    said += String(chunk)
+    const [, port] = /ready at http:\/\/127\.0\.0\.1:(\d+)/.exec(said) ?? []
+    if (port === undefined) continue
+    return Number(port)
+  }
+  throw new Error(`it ended before it was ready:\n${said}`)
+}

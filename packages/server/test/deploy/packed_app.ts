@@ -1,0 +1,72 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmod } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+const root = join(import.meta.dirname, '../../../..')
+const runFile = promisify(execFile)
+
+/** An app as a user has it: scaffolded, and with `tenantry` installed from its own package. */
+export interface PackedApp {
+  folder: string
+  /** Runs a shell's line in its folder; rejects with what it said when it fails. */
+  run(line: string): Promise<string>
+  environment: Record<string, string>
+  remove(): void
+}
+
+/** Packs both packages and makes an app of them, outside this checkout. */
+export async function makePackedApp(name: string): Promise<PackedApp> {
+  const place = mkdtempSync(join(tmpdir(), 'tenantry-packed-'))
+  // As root, PostgreSQL's own user must get through to the cluster.
+  await chmod(place, 0o755)
+  const folder = join(place, name)
+  try {
+    const [kernel, scaffolder] = [await pack('server', place), await pack('create-tenantry', place)]
+    writeFileSync(join(place, 'package.json'), '{ "private": true }')
+    await runIn(place, `npm install --no-audit --no-fund "${scaffolder}"`)
+    await runIn(place, `npx create-tenantry ${name}`)
+    await runIn(folder, `npm install --no-audit --no-fund --prefer-offline "${kernel}"`)
+  } catch (error) {
+    rmSync(place, { recursive: true, force: true })
+    throw error
+  }
+  return {
+    folder,
+    environment,
+    run: (line) => runIn(folder, line),
+    remove: () => rmSync(place, { recursive: true, force: true, maxRetries: 5 }),
+  }
+}
+
+async function pack(workspace: string, place: string): Promise<string> {
+  const line = `npm pack --silent --pack-destination "${place}"`
+  const said = await runIn(join(root, 'packages', workspace), line)
+  return join(place, said.trim().split('\n').at(-1) ?? '')
+}
+
+async function runIn(cwd: string, line: string): Promise<string> {
+  try {
+    const options = { cwd, env: environment, shell: true, maxBuffer: 64 * 1024 * 1024 }
+    return (await runFile(line, options)).stdout
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }
+    throw new Error(`${line} failed:\n${stdout}\n${stderr}`, { cause: error })
+  }
+}
+
+// Of our own environment what a program and npm need: neither a developer's DB_URL nor what the npm
+// that runs these tests has set for its own children.
+// And no colours: what is said is read here.
+const environment: Record<string, string> = {
+  NO_COLOR: '1',
+  ...Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) =>
+      /^(path|home|.*_proxy|npm_config_(registry|cache|cafile))$/i.test(name) && value !== undefined
+        ? [[name, value]]
+        : [],
+    ),
+  ),
+}

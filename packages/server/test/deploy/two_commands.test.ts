@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { startEmbedded } from '../../src/db/embedded/embedded.ts'
+import { withClient, withDatabase } from '../../src/db/provisioning/roles.ts'
+import { type Finished, makeWorkplace, type Workplace } from '../fixtures/cli.ts'
+import { type DatabaseUrls, onEmptyDatabase, sharedDatabase } from '../fixtures/databases.ts'
+
+// What operators may do in two places at the same moment, each a process of its own.
+let place: Workplace
+beforeAll(() => {
+  place = makeWorkplace()
+})
+afterAll(() => place.remove())
+
+const environmentOf = (urls: DatabaseUrls) => ({
+  DB_URL: urls.app,
+  DB_IDENTITY_URL: urls.identity,
+  DB_PLATFORM_URL: urls.platform,
+  DB_OWNER_URL: urls.owner,
+})
+
+/**
+ * Runs the commands up to where each of them would write to `table`, and then lets them. Nobody waits
+ * longer than 3 s for the others: a lock is given up after five.
+ */
+function meetingAt(urls: DatabaseUrls, table: string, ...commands: string[]): Promise<Finished[]> {
+  return withClient(urls.admin, async (client) => {
+    await client.query(`begin; lock table ${table} in share row exclusive mode`)
+    const done = commands.map((it) => place.run(it, environmentOf(urls)))
+    const waiting = async () => {
+      const text = 'select from pg_locks where relation = $1::regclass and not granted'
+      return (await client.query(text, [table])).rowCount ?? 0
+    }
+    await expect.poll(waiting, { timeout: 60_000 }).toBeGreaterThan(0)
+    for (let tries = 0; tries < 60 && (await waiting()) < commands.length; tries++) await sleep(50)
+    await client.query('commit')
+    return Promise.all(done)
+  })
+}
+
+const codesOf = (done: Finished[]) => done.map((it) => it.code).sort()
+
+async function count(url: string, from: string, values: unknown[] = []): Promise<number> {
+  const text = `select count(*)::int as count from ${from}`
+  const { rows } = await withClient(url, (client) => client.query(text, values))
+  return rows[0].count
+}
+
+describe('two commands at once', { timeout: 120_000 }, () => {
+  test('tenantry setup: both end, and every DSN that was printed works', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'tenantry-two-setups-'))
+    const { adminUrl, stop } = await startEmbedded({ dataDir, ephemeral: true })
+    onTestFinished(async () => {
+      await stop()
+      rmSync(dataDir, { recursive: true, force: true })
+    })
+    const DB_ADMIN_URL = withDatabase(adminUrl, 'live_db')
+    const run = () => place.run('setup --json', { NODE_ENV: 'production', DB_ADMIN_URL })
+    const done = await Promise.all([run(), run()])
+    expect(codesOf(done)).toEqual([0, 0])
+    const urls = done.flatMap((it) => Object.values<string>(JSON.parse(it.stdout).dsns))
+    // The one made the roles; for the other they keep their passwords.
+    expect(urls).toHaveLength(4)
+    for (const url of urls) await withClient(url, (client) => client.query('select 1'))
+  })
+
+  test('tenantry migrate: one migrates, the other finds it done (OPS-3)', async () => {
+    await onEmptyDatabase(async (urls) => {
+      const run = () => place.run('migrate up', environmentOf(urls))
+      const done = await Promise.all([run(), run()])
+      expect(done.map((it) => [it.code, it.stderr])).toEqual([
+        [0, ''],
+        [0, ''],
+      ])
+      expect(done.map((it) => it.stdout).sort()).not.toEqual(done.map(() => done[0]?.stdout))
+      const applied = await count(urls.owner, 'tenantry.kernel_migrations')
+      expect(applied).toBe(await count(sharedDatabase().owner, 'tenantry.kernel_migrations'))
+    })
+  })
+
+  test('tenantry tenant create: one makes it, the other is told that it is taken', async () => {
+    const subdomain = `t-${randomUUID().slice(0, 8)}`
+    const create = `tenant create --name Acme --subdomain ${subdomain}`
+    const done = await meetingAt(sharedDatabase(), 'tenantry.tenants', create, create)
+    expect(codesOf(done)).toEqual([0, 1])
+    const { stderr = '' } = done.find((it) => it.code === 1) ?? {}
+    expect(stderr).toMatch(/^tenantry: subdomain .* is taken: choose another\n$/)
+    const { platform } = sharedDatabase()
+    expect(await count(platform, 'tenantry.tenants where subdomain = $1', [subdomain])).toBe(1)
+  })
+
+  test('with one new person in both: two tenants and one user', async () => {
+    const [first, second] = [randomUUID().slice(0, 8), randomUUID().slice(0, 8)]
+    const email = `${randomUUID()}@example.com`
+    const create = (it: string) =>
+      `tenant create --name Acme --subdomain t-${it} --admin-email ${email} --json`
+    const commands = [create(first), create(second)]
+    const done = await meetingAt(sharedDatabase(), 'tenantry.users', ...commands)
+    expect(done.map((it) => [it.code, it.stderr])).toEqual([
+      [0, ''],
+      [0, ''],
+    ])
+    const { platform } = sharedDatabase()
+    expect(await count(platform, 'tenantry.users where email_key = $1', [email])).toBe(1)
+    const members = 'tenantry.members m join tenantry.users u on u.id = m.user_id'
+    expect(await count(platform, `${members} where u.email_key = $1`, [email])).toBe(2)
+  })
+
+  test('tenantry seed: the demo data is there once', async () => {
+    await onEmptyDatabase(async (urls) => {
+      expect((await place.run('migrate up', environmentOf(urls))).code).toBe(0)
+      const seed = () => place.run('seed', environmentOf(urls))
+      const done = await Promise.all([seed(), seed()])
+      expect(done.map((it) => [it.code, it.stderr])).toEqual([
+        [0, ''],
+        [0, ''],
+      ])
+      const before = await count(urls.platform, 'tenantry.members')
+      expect(before).toBeGreaterThan(0)
+      await seed()
+      expect(await count(urls.platform, 'tenantry.members')).toBe(before)
+    })
+  })
+})

@@ -1,0 +1,280 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { app } from '../../../../starter/src/app.ts'
+import type { Route } from '../../src/app/route.ts'
+import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../src/testing.ts'
+import { expectProblem } from '../fixtures/problem.ts'
+import { rawRequest, sendRaw } from './raw_socket.ts'
+
+const ui = 'https://ui.example'
+let api: TestApp
+let open: TestApp
+let tenant: TestTenant
+let user: TestUser
+beforeAll(async () => {
+  ;[api, open] = await Promise.all([
+    startTestApp(app),
+    startTestApp(app, { CORS_ORIGINS: `${ui}, http://localhost:5173` }),
+  ])
+  tenant = await api.makeTenant()
+  user = await tenant.makeUser({ roles: ['admin_tenant'] })
+})
+afterAll(() => Promise.all([api.close(), open.close()]))
+
+const pathOf = ({ path }: Pick<Route, 'path'>) => path.replaceAll(/:\w+/g, () => randomUUID())
+
+describe('no spelling of a path gets past authentication (API-8)', () => {
+  const encoded = (text: string) =>
+    [...text].map((it) => (it === '/' ? it : `%${it.charCodeAt(0).toString(16)}`)).join('')
+
+  function variantsOf(path: string): string[] {
+    const [, first = '', ...rest] = path.split('/')
+    const tail = rest.length === 0 ? '' : `/${rest.join('/')}`
+    const endings = '/ // /. /%2e ; ;x=1 ? ?/public # %00 %20 %2f %3f .json %c0%af \\'.split(' ')
+    return [
+      ...endings.map((it) => path + it),
+      `/${path}`,
+      `/${first}/${tail}`,
+      `/./${first}${tail}`,
+      `/x/..${path}`,
+      `/%2e%2e${path}`,
+      `/%2f${first}${tail}`,
+      `/${first}${tail.toUpperCase()}`,
+      encoded(path),
+      encoded(encoded(path)),
+      path.replaceAll('/', '%2f').replace('%2f', '/'),
+      path.replaceAll('/', '\\').replace('\\', '/'),
+      `http://${tenant.host}${path}`,
+      `/health/live${path}`,
+    ]
+  }
+
+  test('on any protected route, by any method', async () => {
+    const guarded = api.running.routes.filter((it) => it.access !== 'public')
+    expect(guarded.length).toBeGreaterThan(15)
+    let tried = 0
+    for (const route of guarded) {
+      const asked = variantsOf(pathOf(route)).map(async (target) => {
+        const request = rawRequest(
+          `${route.method} ${target} HTTP/1.1`,
+          `Host: ${tenant.host}`,
+          'Connection: close',
+        )
+        const [reply] = await sendRaw(api.port, request)
+        return { target, reply }
+      })
+      for (const { target, reply } of await Promise.all(asked)) {
+        tried++
+        expect([400, 401, 404, 405], `${route.method} ${target}`).toContain(reply?.status)
+      }
+    }
+    expect(tried).toBeGreaterThan(guarded.length * 20)
+  }, 60_000)
+
+  test('and nothing but the path itself says what is asked', async () => {
+    const headers = {
+      'x-original-url': '/',
+      'x-rewrite-url': '/',
+      'x-forwarded-uri': '/',
+      'x-forwarded-prefix': '/health',
+    }
+    expectProblem(await tenant.send({ path: '/api/auth/me', headers }), 401)
+    const asked = { 'x-original-url': '/api/auth/me', 'x-rewrite-url': '/api/auth/me' }
+    expect((await tenant.send({ path: '/', headers: asked, user })).json).toHaveProperty('message')
+  })
+
+  test.each(['%zz', '%', '%f', '%ff', '%c0%80', '%ed%a0%80'])(
+    'a path with %s is not valid',
+    async (text) => {
+      for (const path of [`/${text}`, `/api/projects/${text}`]) {
+        expectProblem(await tenant.send({ path, user }), 400)
+      }
+    },
+  )
+
+  test.each([
+    'x',
+    '0',
+    'null',
+    '%00',
+    '%27%20or%201=1--',
+    '..%2f..%2fetc',
+    '%F0%9F%98%80',
+    '1e3',
+    'a'.repeat(3_000),
+  ])("an id that is %s is a client's mistake", async (id) => {
+    for (const route of api.running.routes.filter((it) => it.path.includes(':'))) {
+      const path = route.path.replaceAll(/:\w+/g, id)
+      const reply = await tenant.send({ method: route.method, path, user })
+      expectProblem(reply, id === '%00' ? 400 : 422)
+    }
+  })
+})
+
+describe('a path takes the methods it has', () => {
+  const methods = [
+    'GET',
+    'HEAD',
+    'POST',
+    'PUT',
+    'PATCH',
+    'DELETE',
+    'OPTIONS',
+    'TRACE',
+    'PROPFIND',
+    'QUERY',
+    'SEARCH',
+    'PURGE',
+    'LOCK',
+  ]
+
+  test('any other is 405 with Allow, signed in or not', async () => {
+    const paths = [...new Set(api.running.routes.map((it) => it.path))]
+    for (const path of paths) {
+      const own = api.running.routes.filter((it) => it.path === path).map((it): string => it.method)
+      const allowed = own.flatMap((it) => (it === 'GET' ? ['GET', 'HEAD'] : [it]))
+      for (const method of methods.filter((it) => !allowed.includes(it))) {
+        const reply = await tenant.send({
+          method,
+          path: pathOf({ path }),
+          user: method === 'PUT' ? user : undefined,
+        })
+        expect(reply.status, `${method} ${path}`).toBe(405)
+        expect(reply.headers['allow']?.split(', ').sort()).toEqual(allowed.toSorted())
+        if (method !== 'HEAD') expectProblem(reply, 405)
+      }
+    }
+  })
+
+  test('an unknown path is 404 by every method', async () => {
+    for (const method of methods) {
+      const reply = await tenant.send({ method, path: '/api/nothing', user })
+      expect(reply.status).toBe(404)
+      expect(reply.headers['allow']).toBeUndefined()
+    }
+  })
+
+  test('HEAD answers as GET does, without the body', async () => {
+    const reads = api.running.routes.filter((it) => it.method === 'GET' && !it.path.includes(':'))
+    for (const { path } of reads) {
+      const lines = [
+        `Host: ${tenant.host}`,
+        `Authorization: Bearer ${user.accessToken}`,
+        'Connection: close',
+      ]
+      const [get] = await sendRaw(api.port, rawRequest(`GET ${path} HTTP/1.1`, ...lines))
+      const [head] = await sendRaw(api.port, rawRequest(`HEAD ${path} HTTP/1.1`, ...lines))
+      const same = ({ date, 'x-request-id': _, ...headers }: Record<string, string>) => headers
+      expect(head?.text).toBe('')
+      expect([head?.status, same(head?.headers ?? {})]).toEqual([200, same(get?.headers ?? {})])
+    }
+    const [refused] = await sendRaw(
+      api.port,
+      rawRequest('HEAD /api/auth/me HTTP/1.1', `Host: ${tenant.host}`),
+    )
+    expect([refused?.status, refused?.text]).toEqual([401, ''])
+  })
+
+  test('what is signed in is not stored by anybody on the way (TEN-11)', async () => {
+    for (const { path } of api.running.routes.filter((it) => it.method === 'GET')) {
+      const reply = await tenant.send({ path: pathOf({ path }), user })
+      expect(reply.headers['cache-control'], path).toBe('no-store')
+    }
+  })
+})
+
+describe('CORS', () => {
+  const from = (origin: string, extra: Record<string, string> = {}) => ({ origin, ...extra })
+  const corsOf = ({ headers }: { headers: Record<string, string> }) =>
+    Object.keys(headers).filter((it) => it.startsWith('access-control-'))
+
+  test('without CORS_ORIGINS nobody is let in', async () => {
+    const preflight = from(ui, { 'access-control-request-method': 'GET' })
+    const replies = [
+      await tenant.send({ path: '/', headers: from(ui) }),
+      await tenant.send({ method: 'OPTIONS', path: '/', headers: preflight }),
+    ]
+    expect(replies.map((it) => [it.status, corsOf(it)])).toEqual([
+      [200, []],
+      [405, []],
+    ])
+  })
+
+  test('an origin on the list is, errors included, and never with credentials', async () => {
+    for (const [path, host, status] of [
+      ['/', tenant.host, 200],
+      ['/api/auth/me', tenant.host, 401],
+      ['/api/nothing', tenant.host, 404],
+      ['/', 'nobody.app.test', 404],
+    ] as const) {
+      const reply = await open.send(host, { path, headers: from(ui) })
+      expect([reply.status, reply.headers['access-control-allow-origin']]).toEqual([status, ui])
+      expect(reply.headers['access-control-allow-credentials']).toBeUndefined()
+      expect(reply.headers['access-control-expose-headers']).toContain('etag')
+      expect(reply.headers['vary']?.toLowerCase()).toContain('origin')
+    }
+  })
+
+  test.each([
+    ...[
+      'https://evil.test',
+      'null',
+      '*',
+      'http://ui.example',
+      'https://ui.example:8443',
+      'https://ui.example.evil.test',
+    ],
+    ...[
+      'https://evil.ui.example',
+      'https://UI.example',
+      'https://ui.example/',
+      'https://ui.exampl',
+      'https://ui_example',
+    ],
+    ...[
+      `${ui}, https://evil.test`,
+      `${ui} https://evil.test`,
+      'http://localhost:5174',
+      'http://localhost',
+      'file://',
+    ],
+  ])('%s is not on the list', async (origin) => {
+    const headers = from(origin, { 'access-control-request-method': 'GET' })
+    for (const method of ['GET', 'OPTIONS']) {
+      const reply = await open.send(tenant.host, { method, path: '/', headers })
+      expect(reply.headers['access-control-allow-origin']).toBeUndefined()
+      expect(reply.headers['vary']?.toLowerCase()).toContain('origin')
+    }
+  })
+
+  test('a preflight says what may be sent, to a tenant that is there', async () => {
+    const headers = from(ui, {
+      'access-control-request-method': 'PATCH',
+      'access-control-request-headers': 'authorization, content-type, if-match',
+    })
+    const preflight = (host: string, path = '/api/projects') =>
+      open.send(host, { method: 'OPTIONS', path, headers })
+    const reply = await preflight(tenant.host)
+    expect([reply.status, reply.text]).toEqual([204, ''])
+    expect(reply.headers).toMatchObject({
+      'access-control-allow-origin': ui,
+      'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
+      'access-control-allow-headers': 'authorization, content-type, if-match',
+      'access-control-max-age': '600',
+    })
+    expectProblem(await preflight('nobody.app.test'), 404)
+    expectProblem(await preflight('a,b'), 400)
+  })
+
+  test('an OPTIONS that is no preflight is a 405 like any other', async () => {
+    for (const headers of [{}, from(ui), { 'access-control-request-method': 'GET' }]) {
+      const reply = await open.send(tenant.host, {
+        method: 'OPTIONS',
+        path: '/api/projects',
+        headers,
+      })
+      expectProblem(reply, 405)
+      expect(reply.headers['allow']).toBe('GET, HEAD, POST')
+    }
+  })
+})

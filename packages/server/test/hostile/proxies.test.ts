@@ -1,0 +1,234 @@
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { app } from '../../../../starter/src/app.ts'
+import { startTestApp, type TestApp, type TestTenant } from '../../src/testing.ts'
+import { expectProblem } from '../fixtures/problem.ts'
+import { rawRequest, sendRaw } from './raw_socket.ts'
+
+// The tests' own address is a trusted proxy of one of them.
+const trusting = { TRUST_PROXY: '127.0.0.1, 10.0.0.0/8' }
+let direct: TestApp
+let proxied: TestApp
+beforeAll(async () => {
+  ;[direct, proxied] = await Promise.all([startTestApp(app), startTestApp(app, trusting)])
+})
+afterAll(() => Promise.all([direct.close(), proxied.close()]))
+
+/** Four refused sign-ins at an app that allows three from an address, and counts from zero. */
+async function fourSignIns(
+  settings: Record<string, string>,
+  headersFor: (tenants: [TestTenant, TestTenant]) => Record<string, string>,
+) {
+  const SECRET_KEY = randomBytes(32).toString('base64')
+  const api = await startTestApp(app, { SIGNIN_LIMIT_ADDRESS: '3', SECRET_KEY, ...settings })
+  const tenants: [TestTenant, TestTenant] = [await api.makeTenant(), await api.makeTenant()]
+  const results: Awaited<ReturnType<typeof refusedSignIn>>[] = []
+  for (let i = 0; i < 4; i++) {
+    results.push(await refusedSignIn(api, tenants[0].host, headersFor(tenants)))
+  }
+  await api.close()
+  return { results, statuses: results.map((it) => it.status), own: tenants[0] }
+}
+
+// In canonical form: no group begins with a zero.
+const randomAddress = () => `2001:db8:${randomGroup()}:${randomGroup()}::1`
+const randomGroup = () => `f${randomBytes(2).toString('hex').slice(1)}`
+
+/** A refused sign-in, and how it stands in the log: of which tenant, from which address. */
+async function refusedSignIn(api: TestApp, host: string, headers: Record<string, string> = {}) {
+  const reply = await api.send(host, {
+    method: 'POST',
+    path: '/api/auth/login',
+    headers,
+    body: { email: `nobody-${randomBytes(5).toString('hex')}@example.com`, password: 'wrong' },
+  })
+  await api.running.settle()
+  const rows = await api.doors.acrossTenants('test', (db) =>
+    db
+      .selectFrom('tenantry.audit_logs as a')
+      .innerJoin('tenantry.tenants as t', 't.id', 'a.tenant_id')
+      .select(['t.subdomain', 'a.address'])
+      .where('a.request_id', '=', reply.headers['x-request-id'] ?? '')
+      .execute(),
+  )
+  return { status: reply.status, request: reply.headers['x-request-id'], ...rows[0] }
+}
+
+function allForwarded(host: string, address: string): Record<string, string> {
+  return {
+    'x-forwarded-host': host,
+    'x-forwarded-for': address,
+    'x-forwarded-proto': 'https',
+    forwarded: `for="[${address}]";host=${host};proto=https`,
+    'x-real-ip': address,
+    'x-original-host': host,
+    'x-host': host,
+    'x-forwarded-server': host,
+    'x-client-ip': address,
+    'true-client-ip': address,
+    'cf-connecting-ip': address,
+    'x-original-url': '/api/nothing',
+    'x-rewrite-url': '/api/nothing',
+    'x-http-method-override': 'DELETE',
+  }
+}
+
+describe('a peer that is no trusted proxy (TEN-4)', () => {
+  test('chooses neither tenant nor address: the log and the limit see the peer', async () => {
+    // A new address each time: one that were believed would never be limited.
+    const { results, statuses, own } = await fourSignIns({}, ([, other]) =>
+      allForwarded(other.host, randomAddress()),
+    )
+    expect(results[0]).toMatchObject({ subdomain: own.subdomain, address: '127.0.0.1' })
+    expect(statuses).toEqual([401, 401, 401, 429])
+  })
+
+  test('names no request: its x-request-id is not taken over', async () => {
+    const tenant = await direct.makeTenant()
+    const reply = await tenant.send({ path: '/', headers: { 'x-request-id': 'chosen-by-client' } })
+    expect(reply.headers['x-request-id']).not.toBe('chosen-by-client')
+  })
+
+  test('is not one by what it says of itself', async () => {
+    const tenant = await proxied.makeTenant()
+    const other = await proxied.makeTenant()
+    // The trusted proxy vouches for 203.0.113.9 only; that this one names another proxy is nothing.
+    const headers = { 'x-forwarded-for': '10.0.0.1, 203.0.113.9', 'x-forwarded-host': tenant.host }
+    expect(await refusedSignIn(proxied, other.host, headers)).toMatchObject({
+      status: 401,
+      subdomain: tenant.subdomain,
+      address: '203.0.113.9',
+    })
+  })
+})
+
+describe('a trusted proxy (TEN-4)', () => {
+  test('says which host was asked, from where, and by which request', async () => {
+    const tenant = await proxied.makeTenant()
+    const address = randomAddress()
+    const id = `edge-${randomBytes(8).toString('hex')}`
+    const headers = { ...allForwarded(tenant.host, address), 'x-request-id': id }
+    const { subdomain } = tenant
+    expect(await refusedSignIn(proxied, 'internal:8000', headers)).toEqual({
+      status: 401,
+      request: id,
+      subdomain,
+      address,
+    })
+  })
+
+  test('limits count the nearest hop that is no proxy, whatever a client put before it', async () => {
+    const client = randomAddress()
+    const same = await fourSignIns(trusting, () => ({
+      'x-forwarded-for': `${randomAddress()}, ${client}, 10.1.2.3`,
+    }))
+    expect(same.statuses).toEqual([401, 401, 401, 429])
+    const others = await fourSignIns(trusting, () => ({ 'x-forwarded-for': randomAddress() }))
+    expect(others.statuses).toEqual([401, 401, 401, 401])
+  })
+
+  test.each<[string, (own: string) => string[]]>([
+    ['two hosts', (own) => [`X-Forwarded-Host: ${own}`, 'X-Forwarded-Host: b.app.test']],
+    ['one host twice', (own) => [`X-Forwarded-Host: ${own}`, `X-Forwarded-Host: ${own}`]],
+    ['a list of hosts', (own) => [`X-Forwarded-Host: ${own}, b.app.test`]],
+    ['an empty host', () => ['X-Forwarded-Host:']],
+    ['a malformed host', (own) => [`X-Forwarded-Host: x@${own}`]],
+    ['hosts that contradict', (own) => [`X-Forwarded-Host: ${own}`, 'Forwarded: host=b.app.test']],
+    ['a hop with two hosts', (own) => [`Forwarded: host=${own};host=b.app.test`]],
+    ['a good host, but two of Host', (own) => [`X-Forwarded-Host: ${own}`, 'Host: b.app.test']],
+  ])('that says %s is refused', async (_, lines) => {
+    const tenant = await proxied.makeTenant()
+    const request = rawRequest('GET / HTTP/1.1', `Host: ${tenant.host}`, ...lines(tenant.host))
+    expectProblem((await sendRaw(proxied.port, request))[0], 400)
+  })
+
+  test.each([
+    'short',
+    'x'.repeat(65),
+    'has space in it',
+    'new\u0085line12',
+    '<script>alert</script>',
+  ])('its x-request-id %j is not one that is printed', async (id) => {
+    const tenant = await proxied.makeTenant()
+    const reply = await tenant.send({ path: '/', headers: { 'x-request-id': id } })
+    expect(reply.status).toBe(200)
+    expect(reply.headers['x-request-id']).not.toBe(id)
+  })
+})
+
+describe('a link says the stored origin, whatever the request said (TEN-7)', () => {
+  async function resetLink(api: TestApp, tenant: TestTenant, headers: Record<string, string>) {
+    const { email } = await tenant.makeUser()
+    const reply = await tenant.send({
+      method: 'POST',
+      path: '/api/auth/forgot-password',
+      headers,
+      body: { email },
+    })
+    expect(reply.status).toBe(200)
+    const [mail] = await api.mailsTo(email)
+    expect(mail?.text).not.toContain('evil')
+    expect(mail?.html).not.toContain('evil')
+    return /https?:\S+/.exec(mail?.text ?? '')?.[0]
+  }
+
+  test('by a peer that is no proxy', async () => {
+    const tenant = await direct.makeTenant()
+    const headers = { ...allForwarded('evil.test', randomAddress()), origin: 'https://evil.test' }
+    expect(await resetLink(direct, tenant, headers)).toMatch(
+      new RegExp(`^https://${tenant.host}/reset-password#token=`),
+    )
+  })
+
+  test('by Host with a port, another case and a trailing dot', async () => {
+    const tenant = await direct.makeTenant()
+    const host = `${tenant.host.toUpperCase()}.:666`
+    expect(await resetLink(direct, tenant, { host })).toMatch(
+      new RegExp(`^https://${tenant.host}/reset-password#`),
+    )
+  })
+
+  test('by a trusted proxy', async () => {
+    const tenant = await proxied.makeTenant()
+    const headers = {
+      'x-forwarded-for': randomAddress(),
+      'x-forwarded-host': `${tenant.host}:666`,
+      'x-forwarded-proto': 'evil',
+      'x-forwarded-port': '666',
+      'x-forwarded-prefix': '/evil',
+    }
+    expect(await resetLink(proxied, tenant, headers)).toMatch(
+      new RegExp(`^https://${tenant.host}/reset-password#`),
+    )
+  })
+
+  test('and once a domain is verified, that one', async () => {
+    const tenant = await direct.makeTenant()
+    const name = `d-${randomBytes(5).toString('hex')}.example`
+    const own = (verified_at: Date | null) =>
+      direct.doors.acrossTenants('test', (db) =>
+        db
+          .insertInto('tenantry.domains')
+          .values({ name, tenant_id: tenant.id, verified_at })
+          .onConflict((it) => it.column('name').doUpdateSet({ verified_at }))
+          .execute(),
+      )
+    await own(null)
+    expect(await resetLink(direct, tenant, {})).toMatch(new RegExp(`^https://${tenant.host}/`))
+    await own(new Date())
+    expect(await resetLink(direct, tenant, {})).toMatch(new RegExp(`^https://${name}/`))
+  })
+
+  test('a Location is a path: it names no host at all', async () => {
+    const tenant = await direct.makeTenant()
+    const user = await tenant.makeUser({ roles: ['admin_tenant'] })
+    const reply = await tenant.send({
+      method: 'POST',
+      path: `http://${tenant.host}/api/projects?next=//evil.test`,
+      user,
+      headers: allForwarded('evil.test', randomAddress()),
+      body: { name: 'Somewhere' },
+    })
+    expect(reply.headers['location']).toBe(`/api/projects/${reply.json.id}`)
+  })
+})

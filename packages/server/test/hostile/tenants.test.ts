@@ -1,0 +1,240 @@
+import { randomUUID } from 'node:crypto'
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { app } from '../../../../starter/src/app.ts'
+import type { Route } from '../../src/app/route.ts'
+import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../src/testing.ts'
+import { expectProblem } from '../fixtures/problem.ts'
+
+let api: TestApp
+let a: TestTenant
+let b: TestTenant
+let routes: readonly Route[]
+let everyoneIn: Route[]
+beforeAll(async () => {
+  api = await startTestApp(app)
+  ;[a, b] = [await api.makeTenant(), await api.makeTenant()]
+  routes = api.running.routes
+  everyoneIn = routes.filter((it) => it.access !== 'public')
+})
+afterAll(() => api.close())
+
+const admin = { roles: ['admin_tenant'] }
+const pathOf = ({ path }: Route) => path.replaceAll(/:\w+/g, () => randomUUID())
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+
+async function auditOf(tenant: TestTenant, action: string) {
+  await api.running.settle()
+  return api.doors.inTenant(tenant.id, (db) =>
+    db
+      .selectFrom('tenantry.audit_logs')
+      .select(['actor_id', 'session_id', 'meta', 'address'])
+      .where('action', '=', action)
+      .execute(),
+  )
+}
+
+async function resetToken(tenant: TestTenant, { email }: TestUser): Promise<string> {
+  await tenant.send({ method: 'POST', path: '/api/auth/forgot-password', body: { email } })
+  const [mail] = await api.mailsTo(email)
+  return /token=([\w-]+)/.exec(mail?.text ?? '')?.[1] ?? ''
+}
+
+const newPassword = 'tomato ladder seventeen'
+
+describe("a credential of A on B's host (TEN-5)", () => {
+  test('an access token is worth nothing on any route, and that is audited in B', async () => {
+    const [home, foreign] = [await api.makeTenant(), await api.makeTenant()]
+    const user = await home.makeUser(admin)
+    // The same person has the same role there: the token is what is refused.
+    await foreign.makeUser({ ...admin, email: user.email })
+    expect(everyoneIn.length).toBeGreaterThan(15)
+    for (const route of everyoneIn) {
+      const reply = await foreign.send({ method: route.method, path: pathOf(route), user })
+      expectProblem(reply, 401)
+      expect(reply.json.detail).toBe('Could not validate credentials')
+      expect(reply.headers['www-authenticate']).toBe('Bearer')
+      expect(reply.text).not.toMatch(
+        new RegExp(`${home.subdomain}|${foreign.subdomain}|${user.email}`),
+      )
+    }
+    // The first at once, the rest of the minute counted; the token's claims are not taken over.
+    const rows = await auditOf(foreign, 'token.foreign')
+    expect(rows).toHaveLength(2)
+    expect(rows).toContainEqual(
+      expect.objectContaining({ actor_id: null, session_id: null, address: '127.0.0.1' }),
+    )
+    expect(rows.map((it) => it.meta)).toContainEqual({ repeated: everyoneIn.length - 1 })
+    expect(await auditOf(home, 'token.foreign')).toEqual([])
+    expect((await home.send({ path: '/api/auth/me', user })).status).toBe(200)
+  })
+
+  test('a refresh token is neither exchanged nor ends the session, and that is audited', async () => {
+    const [home, foreign] = [await api.makeTenant(), await api.makeTenant()]
+    const user = await home.makeUser()
+    await foreign.makeUser({ email: user.email })
+    const body = { refresh_token: user.refreshToken }
+    for (const path of ['/api/auth/refresh', '/api/auth/logout']) {
+      const reply = await foreign.send({ method: 'POST', path, body })
+      expectProblem(reply, 401)
+      expect(reply.json.detail).toBe('Could not validate credentials')
+    }
+    expect(await auditOf(foreign, 'token.foreign')).toHaveLength(2)
+    expect((await home.send({ method: 'POST', path: '/api/auth/refresh', body })).status).toBe(200)
+  })
+
+  test('a reset token resets nothing, and still works at home', async () => {
+    const user = await a.makeUser()
+    await b.makeUser({ email: user.email })
+    const body = { token: await resetToken(a, user), new_password: newPassword }
+    const reset = (tenant: TestTenant) =>
+      tenant.send({ method: 'POST', path: '/api/auth/reset-password', body })
+    expectProblem(await reset(b), 400)
+    expect((await reset(a)).status).toBe(200)
+  })
+
+  test('beside good credentials of B changes nothing: the last word is the Host', async () => {
+    const user = await b.makeUser()
+    const other = await a.makeUser()
+    const { email, password } = user
+    const reply = await b.send({
+      method: 'POST',
+      path: '/api/auth/login',
+      headers: bearer(other.accessToken),
+      body: { email, password },
+    })
+    expect([reply.status, reply.json.tenant]).toEqual([200, b.subdomain])
+  })
+})
+
+describe("B's id in a request to A (TEN-6)", () => {
+  const names = ['tenant_id', 'tenantId', 'tenant', 'tenant_code', 'subdomain', 'X-Tenant-Id']
+
+  test('is an unknown field in every JSON body', async () => {
+    const user = await a.makeUser(admin)
+    const bodied = routes.filter(({ body, media }) => body !== undefined && media === 'json')
+    expect(bodied.length).toBeGreaterThan(5)
+    for (const route of bodied) {
+      for (const name of names) {
+        const { method } = route
+        const body = { [name]: b.id }
+        const reply = await a.send({ method, path: pathOf(route), user, body })
+        expectProblem(reply, 422)
+        expect(reply.text).toContain(`\\"${name}\\"`)
+      }
+    }
+  })
+
+  test('is ignored in query, header, cookie and form: the row is of A', async () => {
+    const [user, theirs] = [await a.makeUser(admin), await b.makeUser(admin)]
+    const headers = {
+      ...Object.fromEntries(names.map((it) => [`x-${it.replace('X-', '').toLowerCase()}`, b.id])),
+      cookie: `tenant_id=${b.id}; tenant=${b.subdomain}; access_token=${theirs.accessToken}`,
+      'x-forwarded-host': b.host,
+      origin: `https://${b.host}`,
+      referer: `https://${b.host}/`,
+    }
+    const query = new URLSearchParams([...names.map((it) => [it, b.id] as [string, string])])
+    const path = `/api/projects?${query}`
+    const made = await a.send({ method: 'POST', path, user, headers, body: { name: 'Whose?' } })
+    expect(made.status).toBe(201)
+    const countIn = async (tenant: TestTenant) => {
+      const { rows } = await api.doors.inTenant(tenant.id, (db) =>
+        sql`select from projects where id = ${made.json.id}`.execute(db),
+      )
+      return rows.length
+    }
+    expect([await countIn(a), await countIn(b)]).toEqual([1, 0])
+
+    const form = new URLSearchParams({
+      username: user.email,
+      password: user.password,
+      tenant: b.subdomain,
+    })
+    const signedIn = await a.send({
+      method: 'POST',
+      path: `/api/auth/token?${query}`,
+      headers,
+      body: form,
+    })
+    expect([signedIn.status, signedIn.json.tenant]).toEqual([200, a.subdomain])
+  })
+})
+
+describe('a suspended tenant (TEN-8)', () => {
+  const become = async (tenant: TestTenant, status: 'active' | 'suspended' | 'deleting') => {
+    await api.doors.acrossTenants('test', (db) =>
+      db.updateTable('tenantry.tenants').set({ status }).where('id', '=', tenant.id).execute(),
+    )
+    // Done by hand, so nothing waited for its announcement.
+    await api.feed.catchUp()
+  }
+
+  async function inhabited() {
+    const tenant = await api.makeTenant()
+    const user = await tenant.makeUser(admin)
+    const reset = await tenant.makeUser()
+    return { tenant, user, reset, token: await resetToken(tenant, reset) }
+  }
+
+  /** Every way in: each public one with a credential that is good, and each route with a token. */
+  function ways({ user, token }: Awaited<ReturnType<typeof inhabited>>) {
+    const { email, password, refreshToken: refresh_token } = user
+    const post = (path: string, body: unknown) => ({ method: 'POST', path, body })
+    return [
+      ...routes.map((route) => ({ method: route.method, path: pathOf(route), user })),
+      post('/api/auth/token', new URLSearchParams({ username: email, password })),
+      post('/api/auth/login', { email, password }),
+      post('/api/auth/refresh', { refresh_token }),
+      post('/api/auth/logout', { refresh_token }),
+      post('/api/auth/forgot-password', { email }),
+      post('/api/auth/reset-password', { token, new_password: newPassword }),
+      { path: '/api/no-such-route' },
+      { method: 'OPTIONS', path: '/api/projects' },
+      { path: '/api/auth/me', headers: bearer('rubbish') },
+    ]
+  }
+
+  test.each([
+    ['suspended', 403, 'Tenant suspended'],
+    ['deleting', 404, 'Tenant not found'],
+  ] as const)(
+    '%s answers %i to every credential on every route, and nothing happens',
+    async (status, code, detail) => {
+      const world = await inhabited()
+      const { tenant, user, reset, token } = world
+      await become(tenant, status)
+      for (const request of ways(world)) {
+        const reply = await tenant.send(request)
+        expectProblem(reply, code)
+        expect(reply.json.detail).toBe(detail)
+        expect(reply.text).not.toContain(user.email)
+      }
+
+      // Back again, everything still is as it was: no token was used up, no session ended.
+      await become(tenant, 'active')
+      expect((await tenant.send({ path: '/api/auth/me', user })).status).toBe(200)
+      const { refreshToken: refresh_token } = user
+      const refreshed = await tenant.send({
+        method: 'POST',
+        path: '/api/auth/refresh',
+        body: { refresh_token },
+      })
+      expect(refreshed.status).toBe(200)
+      const body = { token, new_password: newPassword }
+      const changed = await tenant.send({ method: 'POST', path: '/api/auth/reset-password', body })
+      expect(changed.status).toBe(200)
+      await api.running.settle()
+      expect(await api.mailsTo(user.email, 0)).toEqual([])
+      expect((await api.mailsTo(reset.email)).length).toBeGreaterThan(0)
+    },
+  )
+
+  test('is no other tenant', async () => {
+    const [off, on] = [await api.makeTenant(), await api.makeTenant()]
+    const { email } = await off.makeUser()
+    const user = await on.makeUser({ email })
+    await become(off, 'suspended')
+    expect((await on.send({ path: '/api/auth/me', user })).status).toBe(200)
+  })
+})

@@ -1,0 +1,134 @@
+import { expect } from 'vitest'
+import type { TestReply, TestTenant, TestUser } from '../../src/testing.ts'
+import { asAdmin } from '../fixtures/databases.ts'
+
+/** A tenant with a member whose rights are about to be taken away. */
+export interface Scene {
+  tenant: TestTenant
+  user: TestUser
+  /** Of the tenant's own role that the user has it all from. */
+  roleId: string
+}
+
+/** SQL that takes something away by hand, `$1` being the tenant, and what that is answered with. */
+export interface ByHand {
+  what: string
+  sql: string
+  status: number
+}
+
+const ofTenant = 'where tenant_id = $1'
+const itsUsers = `where id in (select user_id from tenantry.members ${ofTenant})`
+
+/** Every way to end a right in psql: each must reach the caches of every node. */
+export const byHand: ByHand[] = [
+  { what: 'a role', sql: `delete from tenantry.member_roles ${ofTenant}`, status: 403 },
+  {
+    what: 'a permission',
+    sql: `delete from tenantry.role_permissions ${ofTenant}`,
+    status: 403,
+  },
+  {
+    what: 'a permission for another',
+    sql: `update tenantry.role_permissions set permission = 'roles:read' ${ofTenant}`,
+    status: 403,
+  },
+  {
+    what: 'a membership, switched off',
+    sql: `update tenantry.members set is_active = false ${ofTenant}`,
+    status: 401,
+  },
+  {
+    what: 'a membership, with all its rows',
+    sql: `with a as (delete from tenantry.member_roles ${ofTenant}),
+      b as (delete from tenantry.refresh_tokens ${ofTenant}),
+      c as (delete from tenantry.sessions ${ofTenant})
+      delete from tenantry.members ${ofTenant}`,
+    status: 401,
+  },
+  {
+    what: 'a user, switched off',
+    sql: `update tenantry.users set is_active = false ${itsUsers}`,
+    status: 401,
+  },
+  {
+    what: "a user's credentials",
+    sql: `update tenantry.users set sessions_valid_from = now() ${itsUsers}`,
+    status: 401,
+  },
+  {
+    what: 'a session, revoked',
+    sql: `update tenantry.sessions set revoked_at = now() ${ofTenant}`,
+    status: 401,
+  },
+  {
+    what: 'a session, made idle',
+    sql: `update tenantry.sessions set idle_expires_at = now() ${ofTenant}`,
+    status: 401,
+  },
+  {
+    what: 'a session, made old',
+    sql: `update tenantry.sessions set expires_at = now() ${ofTenant}`,
+    status: 401,
+  },
+  {
+    what: 'a session, deleted',
+    sql: `with tokens as (delete from tenantry.refresh_tokens ${ofTenant})
+      delete from tenantry.sessions ${ofTenant}`,
+    status: 401,
+  },
+  {
+    what: 'a tenant, suspended',
+    sql: `update tenantry.tenants set status = 'suspended' where id = $1`,
+    status: 403,
+  },
+  {
+    what: 'a tenant, deleting',
+    sql: `update tenantry.tenants set status = 'deleting' where id = $1`,
+    status: 404,
+  },
+  {
+    what: "a tenant's subdomain",
+    sql: `update tenantry.tenants set subdomain = 'x' || substr(subdomain, 2) where id = $1`,
+    status: 404,
+  },
+]
+
+/** A member who may read the tenant's data by a role of the tenant's own. */
+export async function inhabit(tenant: TestTenant): Promise<Scene> {
+  const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
+  const role = await tenant.send({
+    method: 'POST',
+    path: '/api/roles',
+    user: admin,
+    body: { name: 'reader', description: '', permissions: ['tenant:read'] },
+  })
+  expect(role.status).toBe(201)
+  const user = await tenant.makeUser({ roles: ['reader'] })
+  return { tenant, user, roleId: role.json.id }
+}
+
+/** Runs it as who is above every policy; `replica` the way a restore or a replication writes. */
+export async function runByHand(sql: string, tenantId: string, replica = false): Promise<void> {
+  await asAdmin(async (client) => {
+    if (replica) await client.query('set session_replication_role = replica')
+    await client.query(sql, [tenantId])
+  })
+}
+
+/**
+ * Asks until it is refused, and gives the refusal. Throws where it was served to a request that
+ * began later than a second after `committedAt`: the promise, whatever the machine is busy with.
+ */
+export async function untilRefused(
+  ask: () => Promise<TestReply>,
+  committedAt: number,
+): Promise<TestReply> {
+  for (;;) {
+    const askedAt = performance.now()
+    const reply = await ask()
+    if (reply.status !== 200 && reply.status !== 503) return reply
+    if (reply.status === 200) expect(askedAt - committedAt).toBeLessThan(1_000)
+    expect(askedAt - committedAt, 'still not refused').toBeLessThan(20_000)
+  }
+}

@@ -1,0 +1,143 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { app } from '../../../../starter/src/app.ts'
+import { startEmbedded } from '../../src/db/embedded/embedded.ts'
+import { databaseOf } from '../../src/db/provisioning/probe.ts'
+import { withClient, withDatabase } from '../../src/db/provisioning/roles.ts'
+import {
+  openTemporaryDatabase,
+  type TemporaryDatabase,
+} from '../../src/db/provisioning/temporary_database.ts'
+import { startTestApp, type TestApp } from '../../src/testing.ts'
+import { appMigrations } from '../fixtures/databases.ts'
+import { inhabit, type Scene } from './attempts.ts'
+
+// A server of its own: the queue is the whole server's. It holds half a megabyte, the least there is,
+// instead of 8 GB.
+const dataDir = mkdtempSync(join(tmpdir(), 'tenantry-jam-'))
+let stopServer = async () => {}
+let database: TemporaryDatabase
+beforeAll(async () => {
+  const first = await startEmbedded({ dataDir })
+  await withClient(first.adminUrl, (it) => it.query('alter system set max_notify_queue_pages = 64'))
+  await first.stop()
+  const { adminUrl, stop } = await startEmbedded({ dataDir })
+  stopServer = stop
+  database = await openTemporaryDatabase(appMigrations, adminUrl)
+}, 120_000)
+afterAll(async () => {
+  await stopServer()
+  rmSync(dataDir, { recursive: true, force: true })
+})
+
+const admin = () => withDatabase(database.urls.admin, databaseOf(database.urls.owner))
+
+/** Somebody listens, to whatever, and never gets to read: in an open transaction. */
+async function jam(): Promise<{ end(): Promise<void> }> {
+  const sleeper = new pg.Client(admin())
+  await sleeper.connect()
+  await sleeper.query('listen something')
+  await sleeper.query('begin; select 1')
+  return { end: () => sleeper.end() }
+}
+
+async function fill(): Promise<void> {
+  await withClient(admin(), async (client) => {
+    const notify = "select pg_notify('noise', repeat('x', $1))"
+    for (const size of [7_900, 1]) {
+      while (
+        await client.query(notify, [size]).then(
+          () => true,
+          () => false,
+        )
+      );
+    }
+  })
+}
+
+async function startNode(): Promise<TestApp> {
+  const { app: url, identity, platform } = database.urls
+  const api = await startTestApp(app, {
+    DB_URL: url,
+    DB_IDENTITY_URL: identity,
+    DB_PLATFORM_URL: platform,
+    DB_LISTEN_URL: url,
+  })
+  onTestFinished(api.close)
+  return api
+}
+
+const ask = ({ tenant, user }: Scene) => tenant.send({ path: '/api/tenant/tenant-data', user })
+
+test('with the queue full nothing is announced and so nothing revoked: who revokes is told 503 (SESS-7)', async () => {
+  const node = await startNode()
+  const scene = await inhabit(await node.makeTenant())
+  const { tenant, user } = scene
+  const boss = await tenant.makeUser({ roles: ['admin_tenant'] })
+  const remove = () =>
+    tenant.send({ method: 'DELETE', path: `/api/members/${user.id}`, user: boss })
+  const logOut = () =>
+    tenant.send({
+      method: 'POST',
+      path: '/api/auth/logout',
+      body: { refresh_token: user.refreshToken },
+    })
+  expect((await ask(scene)).status).toBe(200)
+
+  const jammed = await jam()
+  await expect.poll(() => node.feed.isFresh()).toBe(true)
+  await fill()
+  await expect.poll(() => node.feed.isFresh(), { timeout: 20_000 }).toBe(false)
+  for (const reply of [await remove(), await logOut()]) {
+    expect([reply.status, reply.headers['retry-after']]).toEqual([503, '1'])
+  }
+  // Answered by direct reads, and by nothing that was remembered; what announces nothing is written.
+  expect((await ask(scene)).status).toBe(200)
+  const ready = await node.send('localhost', { path: '/health/ready' })
+  expect([ready.status, ready.json.announcements]).toEqual([200, 'not heard'])
+  const { email, password } = user
+  const signedIn = await tenant.send({
+    method: 'POST',
+    path: '/api/auth/login',
+    body: { email, password },
+  })
+  const project = await tenant.send({
+    method: 'POST',
+    path: '/api/projects',
+    body: { name: 'written' },
+    user: boss,
+  })
+  expect([signedIn.status, project.status]).toEqual([200, 201])
+
+  await jammed.end()
+  await expect.poll(() => node.feed.isFresh(), { timeout: 20_000 }).toBe(true)
+  expect((await remove()).status).toBe(204)
+  expect((await ask(scene)).status).toBe(401)
+})
+
+test('while the queue is full nobody is served a right that ended (SESS-6)', async () => {
+  const node = await startNode()
+  const scene = await inhabit(await node.makeTenant())
+  expect((await ask(scene)).status).toBe(200)
+  const jammed = await jam()
+  await fill()
+  await expect.poll(() => node.feed.isFresh(), { timeout: 20_000 }).toBe(false)
+  await revokeUnannounced(scene)
+  expect((await ask(scene)).status).toBe(401)
+  await jammed.end()
+})
+
+// As nobody does who wants it announced: it gets past the queue, and only the table knows.
+async function revokeUnannounced({ tenant }: Scene): Promise<void> {
+  await withClient(admin(), async (client) => {
+    await client.query('begin; alter table tenantry.sessions disable trigger announce_update')
+    await client.query('update tenantry.sessions set revoked_at = now() where tenant_id = $1', [
+      tenant.id,
+    ])
+    await client.query('alter table tenantry.sessions enable always trigger announce_update')
+    await client.query('commit')
+  })
+}

@@ -1,0 +1,321 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, onTestFinished, test } from 'vitest'
+import { app } from '../../../../starter/src/app.ts'
+import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../src/testing.ts'
+import {
+  asAdmin,
+  asRole,
+  doorUrls,
+  onMigratedDatabase,
+  sharedDatabase,
+} from '../fixtures/databases.ts'
+import { startWireProxy } from '../fixtures/wire_proxy.ts'
+import { inhabit, runByHand, type Scene, untilRefused } from './attempts.ts'
+
+async function startNode(settings: Record<string, string> = {}): Promise<TestApp> {
+  const api = await startTestApp(app, settings)
+  onTestFinished(api.close)
+  return api
+}
+
+/** A node whose reads, and not its feed, go through a proxy. */
+async function startReadingThroughProxy() {
+  const { app: url, identity } = doorUrls()
+  const proxy = await startWireProxy(url)
+  const node = await startNode({
+    DB_URL: proxy.through(url),
+    DB_IDENTITY_URL: proxy.through(identity),
+    DB_WAIT_MS: '20000',
+  })
+  onTestFinished(async () => {
+    proxy.set('pass')
+    await proxy.close()
+  })
+  return { proxy, node }
+}
+
+/** A node whose feed, and nothing else, goes through a proxy. */
+async function startListeningThroughProxy() {
+  const { app: url } = sharedDatabase()
+  const proxy = await startWireProxy(url)
+  const node = await startNode({ DB_LISTEN_URL: proxy.through(url) })
+  onTestFinished(async () => {
+    proxy.set('pass')
+    await proxy.close()
+  })
+  return { proxy, node }
+}
+
+function ask(node: TestApp, host: string, { accessToken }: TestUser) {
+  const authorization = `Bearer ${accessToken}`
+  return node.send(host, { path: '/api/tenant/tenant-data', headers: { host, authorization } })
+}
+
+/** Resolves when one of these is heard of. */
+async function announced(node: TestApp, ids: string[], position: number): Promise<void> {
+  await expect
+    .poll(() => node.feed.announcements.changedSince(position, ids), { timeout: 10_000 })
+    .toBe(true)
+}
+
+/** A domain of one tenant, known to the node, that can go to the other. */
+async function startWithDomain() {
+  const { proxy, node } = await startReadingThroughProxy()
+  const [from, to] = [
+    await inhabit(await node.makeTenant()),
+    await inhabit(await node.makeTenant()),
+  ]
+  const host = `${from.tenant.subdomain}.example.org`
+  const write = (sql: string, tenant: TestTenant) =>
+    asRole('platform', (client) => client.query(sql, [host, tenant.id]))
+  await write(
+    'insert into tenantry.domains (name, tenant_id, verified_at) values ($1, $2, now())',
+    from.tenant,
+  )
+  await node.feed.catchUp()
+  const move = () => write('update tenantry.domains set tenant_id = $2 where name = $1', to.tenant)
+  return { proxy, node, from, to, host, move }
+}
+
+test('of 50 look-ups in flight while a domain moves, none resolves to the old tenant (TEN-9)', async () => {
+  const { proxy, node, from, to, host, move } = await startWithDomain()
+  const { position } = node.feed.announcements
+  proxy.sent.length = 0
+  proxy.set('hold')
+  const lookups = Array.from({ length: 50 }, () => ask(node, host, to.user))
+  const isLookup = (it: string) => it.includes('"tenantry"."domains"')
+  await proxy.until((sent) => sent.some(isLookup))
+  // The database has answered; its answer is on the way, and is about to be wrong.
+  await sleep(200)
+  await move()
+  await announced(node, [from.tenant.id], position)
+  proxy.set('pass')
+  expect(new Set((await Promise.all(lookups)).map((it) => it.status))).toEqual(new Set([200]))
+  expect((await ask(node, host, from.user)).status).toBe(401)
+  // One for all of them, and one more for its being too old.
+  expect(proxy.sent.filter(isLookup).length).toBe(2)
+})
+
+test('rights in the tenant that a host leaves open nothing in the one it goes to (TEN-9)', async () => {
+  const { proxy, node, from, host, move } = await startWithDomain()
+  expect((await node.send(host, { path: '/' })).status).toBe(200)
+  const { position } = node.feed.announcements
+  proxy.sent.length = 0
+  proxy.set('hold')
+  // Whose host it is has been answered; what this user may do there is being read.
+  const reply = ask(node, host, from.user)
+  await proxy.until((sent) => sent.some((it) => it.includes('"tenantry"."sessions"')))
+  await move()
+  await announced(node, [from.tenant.id], position)
+  proxy.set('pass')
+  expect((await reply).status).toBe(401)
+})
+
+test('a slow look-up of rights that were revoked meanwhile serves nobody who waits for it', async () => {
+  const { proxy, node } = await startReadingThroughProxy()
+  const { tenant, user } = await inhabit(await node.makeTenant())
+  await node.feed.catchUp()
+  const { position } = node.feed.announcements
+  expect((await node.send(tenant.host, { path: '/' })).status).toBe(200)
+  proxy.sent.length = 0
+  proxy.set('hold')
+  const early = Array.from({ length: 10 }, () => ask(node, tenant.host, user))
+  await proxy.until((sent) => sent.some((it) => it.includes('"tenantry"."sessions"')))
+  await sleep(200)
+  await runByHand('update tenantry.sessions set revoked_at = now() where tenant_id = $1', tenant.id)
+  await announced(node, [sessionOf(user)], position)
+  const late = Array.from({ length: 10 }, () => ask(node, tenant.host, user))
+  proxy.set('pass')
+  const replies = await Promise.all([...early, ...late])
+  expect(new Set(replies.map((it) => it.status))).toEqual(new Set([401]))
+})
+
+test.each([
+  ['the session', 'update tenantry.sessions set revoked_at = now() where tenant_id = $1', 401],
+  ['the role', 'delete from tenantry.member_roles where tenant_id = $1', 403],
+  ['the tenant', "update tenantry.tenants set status = 'suspended' where id = $1", 403],
+] as const)(
+  '%s revoked while a slow body was on its way is refused (AUTHZ-6)',
+  async (_, sql, status) => {
+    const node = await startNode()
+    const tenant = await node.makeTenant()
+    const user = await tenant.makeUser({ roles: ['admin_tenant'] })
+    const body = JSON.stringify({ name: 'late' })
+    const sent = request({
+      port: node.port,
+      method: 'POST',
+      path: '/api/projects',
+      headers: {
+        host: tenant.host,
+        authorization: `Bearer ${user.accessToken}`,
+        'content-type': 'application/json',
+        'content-length': body.length,
+      },
+    })
+    sent.write(body.slice(0, 4))
+    await expect.poll(() => node.running.figures().actors.misses).toBeGreaterThan(0)
+    // By now it has heard that the tenant is new.
+    await node.feed.catchUp()
+    const { position } = node.feed.announcements
+    await runByHand(sql, tenant.id)
+    await announced(node, [sessionOf(user), user.id, tenant.id], position)
+    sent.end(body.slice(4))
+    const [reply] = await once(sent, 'response')
+    reply.resume()
+    expect(reply.statusCode).toBe(status)
+  },
+)
+
+test('a write whose tenant was suspended while it waited its turn is refused (TEN-8)', async () => {
+  const node = await startNode({ TENANT_CONCURRENCY: '1', DB_WAIT_MS: '20000' })
+  const tenant = await node.makeTenant()
+  const user = await tenant.makeUser({ roles: ['admin_tenant'] })
+  const write = (name: string) =>
+    tenant.send({ method: 'POST', path: '/api/projects', user, body: { name } })
+  const replies = await asAdmin(async (client) => {
+    await client.query('begin')
+    await client.query('insert into projects (tenant_id, id, name) values ($1, $1, $2)', [
+      tenant.id,
+      'held',
+    ])
+    const first = write('held')
+    await expect.poll(() => node.running.figures().actors.misses).toBeGreaterThan(0)
+    await sleep(200)
+    const second = write('waiting')
+    await sleep(200)
+    // By now it has heard that the tenant is new.
+    const { position } = node.feed.announcements
+    await runByHand("update tenantry.tenants set status = 'suspended' where id = $1", tenant.id)
+    await announced(node, [tenant.id], position)
+    await client.query('rollback')
+    return Promise.all([first, second])
+  })
+  expect(replies.map((it) => it.status)).toEqual([201, 403])
+})
+
+/** Revokes while the feed fails in some way; whoever was served is refused within the second. */
+async function revokeUnheard(node: TestApp, scene: Scene, fail: () => void): Promise<void> {
+  const { tenant, user } = scene
+  expect((await ask(node, tenant.host, user)).status).toBe(200)
+  fail()
+  await runByHand('update tenantry.sessions set revoked_at = now() where tenant_id = $1', tenant.id)
+  const committedAt = performance.now()
+  const refusal = await untilRefused(() => ask(node, tenant.host, user), committedAt)
+  expect(refusal.status).toBe(401)
+}
+
+test.each(['freeze', 'hold', 'refuse'] as const)(
+  'a feed that the network would %s fails closed, stays up, says so, and comes back (SESS-7)',
+  async (fault) => {
+    const { proxy, node } = await startListeningThroughProxy()
+    const scene = await inhabit(await node.makeTenant())
+    await revokeUnheard(node, scene, () => proxy.set(fault))
+    await expect.poll(() => node.feed.isFresh(), { timeout: 5_000 }).toBe(false)
+    const other = await inhabit(await node.makeTenant())
+    expect((await ask(node, other.tenant.host, other.user)).status).toBe(200)
+    const ready = await node.send('localhost', { path: '/health/ready' })
+    expect([ready.status, ready.json.announcements]).toEqual([200, 'not heard'])
+    proxy.set('pass')
+    await expect.poll(() => node.feed.isFresh(), { timeout: 20_000 }).toBe(true)
+    expect((await ask(node, scene.tenant.host, scene.user)).status).toBe(401)
+  },
+)
+
+test.each(['logout', 'refresh'])(
+  'whoever ends a session by /api/auth/%s is refused here from that reply on, heard or not (SESS-3)',
+  async (deed) => {
+    const { proxy, node } = await startListeningThroughProxy()
+    const { tenant, user } = await inhabit(await node.makeTenant())
+    const send = (deed: string, refresh_token: string) =>
+      tenant.send({ method: 'POST', path: `/api/auth/${deed}`, body: { refresh_token } })
+    // Used, and its successor too: again it is a stolen one.
+    const next = await send('refresh', user.refreshToken)
+    expect((await send('refresh', next.json.refresh_token)).status).toBe(200)
+    expect((await ask(node, tenant.host, user)).status).toBe(200)
+    proxy.set('hold')
+    expect((await send(deed, user.refreshToken)).status).toBe(deed === 'logout' ? 204 : 401)
+    expect((await ask(node, tenant.host, user)).status).toBe(401)
+  },
+)
+
+test('what was revoked while the connection was being made again is not remembered', async () => {
+  const { proxy, node } = await startListeningThroughProxy()
+  const scene = await inhabit(await node.makeTenant())
+  await revokeUnheard(node, scene, () => proxy.cut())
+  await expect.poll(() => node.feed.isFresh(), { timeout: 20_000 }).toBe(true)
+  expect((await ask(node, scene.tenant.host, scene.user)).status).toBe(401)
+})
+
+test('a feed that listens to another database is never believed', async () => {
+  const { admin } = sharedDatabase()
+  await onMigratedDatabase(async (other) => {
+    const api = await startTestApp(app, { DB_LISTEN_URL: other.app })
+    try {
+      const { tenant, user } = await inhabit(await api.makeTenant())
+      expect(admin).not.toBe(other.admin)
+      expect(api.feed.isFresh()).toBe(false)
+      expect((await ask(api, tenant.host, user)).status).toBe(200)
+      expect(api.running.figures().actors.size).toBe(0)
+      await runByHand(
+        'update tenantry.sessions set revoked_at = now() where tenant_id = $1',
+        tenant.id,
+      )
+      expect((await ask(api, tenant.host, user)).status).toBe(401)
+    } finally {
+      await api.close()
+    }
+  })
+})
+
+test('TRUNCATE is heard of', async () => {
+  await onMigratedDatabase(async ({ app: DB_URL, identity, platform, admin }) => {
+    const api = await startTestApp(app, {
+      DB_URL,
+      DB_IDENTITY_URL: identity,
+      DB_PLATFORM_URL: platform,
+      DB_LISTEN_URL: DB_URL,
+    })
+    try {
+      const { tenant, user } = await inhabit(await api.makeTenant())
+      expect((await ask(api, tenant.host, user)).status).toBe(200)
+      const { withClient } = await import('../../src/db/provisioning/roles.ts')
+      await withClient(admin, (client) => client.query('truncate tenantry.sessions cascade'))
+      const committedAt = performance.now()
+      const refusal = await untilRefused(() => ask(api, tenant.host, user), committedAt)
+      expect(refusal.status).toBe(401)
+    } finally {
+      await api.close()
+    }
+  })
+})
+
+test('without a feed so many look-ups ask the database at once, and the rest are told 503', async () => {
+  const { app: url, identity } = doorUrls()
+  const [reads, feed] = [await startWireProxy(url), await startWireProxy(url)]
+  feed.set('refuse')
+  const node = await startNode({
+    DB_URL: reads.through(url),
+    DB_IDENTITY_URL: reads.through(identity),
+    DB_LISTEN_URL: feed.through(url),
+    DIRECT_READS_MAX: '3',
+    DB_WAIT_MS: '20000',
+  })
+  onTestFinished(async () => {
+    reads.set('pass')
+    await Promise.all([reads.close(), feed.close()])
+  })
+  const tenant = await node.makeTenant()
+  reads.set('hold')
+  const replies = Array.from({ length: 10 }, () => node.send(tenant.host, { path: '/' }))
+  await sleep(500)
+  reads.set('pass')
+  const statuses = (await Promise.all(replies)).map((it) => it.status).sort()
+  expect(statuses).toEqual([...Array(3).fill(200), ...Array(7).fill(503)])
+})
+
+function sessionOf({ accessToken }: TestUser): string {
+  const claims = Buffer.from(accessToken.split('.')[1] ?? '', 'base64url').toString()
+  return JSON.parse(claims).sid
+}

@@ -1,0 +1,193 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { app } from '../../../../starter/src/app.ts'
+import { startTestApp, type TestApp, type TestReply, type TestTenant } from '../../src/testing.ts'
+import { asRole } from '../fixtures/databases.ts'
+import { byHand, inhabit, runByHand, type Scene, untilRefused } from './attempts.ts'
+
+// Two nodes on one database: what one of them, or nobody's node, commits, the other must refuse.
+let here: TestApp
+let there: TestApp
+beforeAll(async () => {
+  const settings = { SIGNIN_LIMIT_ACCOUNT: '1000' }
+  ;[here, there] = [await startTestApp(app, settings), await startTestApp(app, settings)]
+})
+afterAll(async () => {
+  await here.close()
+  await there.close()
+})
+
+function ask(node: TestApp, { tenant, user }: Pick<Scene, 'tenant' | 'user'>, host = tenant.host) {
+  const authorization = `Bearer ${user.accessToken}`
+  return node.send(host, { path: '/api/tenant/tenant-data', headers: { host, authorization } })
+}
+
+/** Both nodes have it in memory. */
+async function remembered(scene: Scene, host = scene.tenant.host): Promise<void> {
+  for (const node of [here, there]) {
+    expect((await ask(node, scene, host)).status).toBe(200)
+    const hits = () => node.running.figures().actors.hits
+    const before = hits()
+    await expect
+      .poll(async () => {
+        expect((await ask(node, scene, host)).status).toBe(200)
+        return hits()
+      })
+      .toBeGreaterThan(before)
+  }
+}
+
+describe('taken away by hand', () => {
+  const ways = byHand.flatMap((it) => [
+    { ...it, replica: false },
+    { ...it, replica: true },
+  ])
+  test.each(ways)(
+    '$what is refused on every node (session_replication_role = replica: $replica) (SESS-6, TEN-9)',
+    async ({ sql, status, replica }) => {
+      const scene = await inhabit(await here.makeTenant())
+      await remembered(scene)
+      await runByHand(sql, scene.tenant.id, replica)
+      const committedAt = performance.now()
+      for (const node of [here, there]) {
+        const refusal = await untilRefused(() => ask(node, scene), committedAt)
+        expect(refusal.status).toBe(status)
+      }
+    },
+  )
+
+  test('of more rows than are listed one by one, too', async () => {
+    const scene = await inhabit(await here.makeTenant())
+    const add = `with u as (
+        insert into tenantry.users (id, email, email_key)
+        select gen_random_uuid(), k, k from (
+          select gen_random_uuid() || '@example.com' as k from generate_series(1, 150)) keys
+        returning id)
+      insert into tenantry.members (tenant_id, user_id) select $1, id from u`
+    await runByHand(add, scene.tenant.id)
+    await remembered(scene)
+    const elsewhere = await inhabit(await here.makeTenant())
+    await remembered(elsewhere)
+    await runByHand(
+      'update tenantry.members set is_active = false where tenant_id = $1',
+      scene.tenant.id,
+    )
+    const committedAt = performance.now()
+    expect((await untilRefused(() => ask(there, scene), committedAt)).status).toBe(401)
+    expect((await ask(there, elsewhere)).status).toBe(200)
+  })
+})
+
+describe('taken away by the API', () => {
+  type Deed = (scene: Scene, send: TestTenant['send']) => Promise<TestReply>
+  const path = ({ user }: Scene) => `/api/members/${user.id}`
+  const deeds: Record<string, Deed> = {
+    'roles of a member': (scene, send) =>
+      send({ method: 'PATCH', path: path(scene), body: { roles: [] } }),
+    'permissions of a role': ({ roleId }, send) =>
+      send({
+        method: 'PATCH',
+        path: `/api/roles/${roleId}`,
+        body: { permissions: ['roles:read'] },
+      }),
+    'a membership, switched off': (scene, send) =>
+      send({ method: 'PATCH', path: path(scene), body: { is_active: false } }),
+    'a membership': (scene, send) => send({ method: 'DELETE', path: path(scene) }),
+    'all sessions of a member': (scene, send) =>
+      send({ method: 'DELETE', path: `${path(scene)}/sessions` }),
+    'a session, by logging out': ({ tenant, user }) =>
+      tenant.send({
+        method: 'POST',
+        path: '/api/auth/logout',
+        body: { refresh_token: user.refreshToken },
+      }),
+  }
+
+  test.each(Object.entries(deeds))(
+    '%s is refused on the other node, and on this one from the reply on (SESS-6, AUTHZ-6)',
+    async (_, deed) => {
+      const scene = await inhabit(await here.makeTenant())
+      const { tenant } = scene
+      const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
+      await remembered(scene)
+      const done = await deed(scene, (request) => tenant.send({ ...request, user: admin }))
+      const committedAt = performance.now()
+      expect(done.status).toBeLessThan(300)
+      expect([401, 403]).toContain((await ask(here, scene)).status)
+      expect([401, 403]).toContain(
+        (await untilRefused(() => ask(there, scene), committedAt)).status,
+      )
+    },
+  )
+})
+
+describe('a host', () => {
+  const domainOf = (tenant: TestTenant) => `${tenant.subdomain}.example.org`
+  const addDomain = (tenant: TestTenant) =>
+    asRole('platform', (client) =>
+      client.query(
+        'insert into tenantry.domains (name, tenant_id, verified_at) values ($1, $2, now())',
+        [domainOf(tenant), tenant.id],
+      ),
+    )
+
+  test("is the new tenant's on every node once its domain has moved (TEN-9)", async () => {
+    const [from, to] = [
+      await inhabit(await here.makeTenant()),
+      await inhabit(await here.makeTenant()),
+    ]
+    await addDomain(from.tenant)
+    const host = domainOf(from.tenant)
+    await remembered(from, host)
+    await asRole('platform', (client) =>
+      client.query('update tenantry.domains set tenant_id = $1 where name = $2', [
+        to.tenant.id,
+        host,
+      ]),
+    )
+    const committedAt = performance.now()
+    for (const node of [here, there]) {
+      expect((await untilRefused(() => ask(node, from, host), committedAt)).status).toBe(401)
+      expect((await ask(node, to, host)).status).toBe(200)
+    }
+  })
+
+  test("that was nobody's is served as soon as it is somebody's (TEN-9)", async () => {
+    const scene = await inhabit(await here.makeTenant())
+    const host = domainOf(scene.tenant)
+    for (const node of [here, there]) expect((await ask(node, scene, host)).status).toBe(404)
+    await addDomain(scene.tenant)
+    for (const node of [here, there]) {
+      await expect.poll(async () => (await ask(node, scene, host)).status).toBe(200)
+    }
+  })
+})
+
+describe('nothing is announced', () => {
+  const announced = async (work: () => Promise<unknown>, ids: string[]) => {
+    await here.feed.catchUp()
+    const { position } = there.feed.announcements
+    await work()
+    // A beat behind it: whatever it announced has arrived.
+    await there.feed.catchUp()
+    return there.feed.announcements.changedSince(position, ids)
+  }
+
+  test('by signing in and staying signed in: NOTIFY takes a lock of the whole cluster', async () => {
+    const tenant = await here.makeTenant()
+    const { id, email, password, refreshToken } = await tenant.makeUser()
+    const sessions = async () => {
+      const { rows } = await asRole('platform', (client) =>
+        client.query('select id from tenantry.sessions where user_id = $1', [id]),
+      )
+      return rows.map((it): string => it.id)
+    }
+    const ids = [id, tenant.id]
+    const post = (path: string, body: unknown) => tenant.send({ method: 'POST', path, body })
+    const work = async () => {
+      await post('/api/auth/login', { email, password })
+      await post('/api/auth/refresh', { refresh_token: refreshToken })
+      ids.push(...(await sessions()))
+    }
+    expect(await announced(work, ids)).toBe(false)
+  })
+})
