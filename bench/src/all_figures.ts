@@ -1,5 +1,5 @@
 import type { Figure } from './figure.ts'
-import { announcements } from './figures/announcements.ts'
+import { invalidations } from './figures/announcements.ts'
 import { betterAuth } from './figures/better_auth.ts'
 import { login } from './figures/login.ts'
 import { loginStorm } from './figures/login_storm.ts'
@@ -24,7 +24,7 @@ export const allFigures: readonly Figure[] = [
   loginStorm,
   noisyNeighbour,
   revocation,
-  announcements,
+  invalidations,
   scale,
   memory,
   randomRequests,

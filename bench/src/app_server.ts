@@ -51,7 +51,7 @@ function environment({ database, secret, settings }: AppServerOptions): Record<s
     PUBLIC_RATE: '1000000',
     // The machine may be shared: lateness is measured here, not refused.
     EVENT_LOOP_DELAY_MAX_MS: '60000',
-    DB_WAIT_MS: '20000',
+    REQUEST_WAIT_MS: '20000',
     ...settings,
   }
 }
@@ -61,7 +61,7 @@ async function untilReady({ port }: Child, startedAt: number): Promise<number> {
   while (performance.now() - startedAt < PATIENCE_MS) {
     const reply = await send(port, { path: '/health/ready' }).catch(() => undefined)
     if (reply?.status === 200) readyAfterMs ??= performance.now() - startedAt
-    if (readyAfterMs !== undefined && reply?.json.announcements === 'heard') return readyAfterMs
+    if (readyAfterMs !== undefined && reply?.json.invalidations === 'heard') return readyAfterMs
     await sleep(5)
   }
   throw new Error('the server did not become ready')

@@ -1,4 +1,4 @@
-import { findActor } from '../../packages/server/src/access/session_lookup.ts'
+import { loadActor } from '../../packages/server/src/access/session_lookup.ts'
 import { boundKysely } from '../../packages/server/src/db/kysely.ts'
 import type { KernelTables } from '../../packages/server/src/db/tables.ts'
 import { app } from '../../starter/src/app.ts'
@@ -35,6 +35,6 @@ async function rightsStatement(): Promise<string> {
     return { rows: [], rowCount: 0, command: 'SELECT', oid: 0, fields: [] }
   }, false)
   const nobody = { issuer: '', audience: '', tenantId: '', sessionId: '', userId: '', expiresAt: 0 }
-  await findActor(db, app.policy, nobody)
+  await loadActor(db, app.policy, nobody)
   return text
 }

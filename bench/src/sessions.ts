@@ -33,7 +33,7 @@ export async function openSessions(
     const opened = await client.query<Row>(`
       with opened as (
         insert into tenantry.sessions
-          (tenant_id, id, user_id, idle_expires_at, expires_at, credentials_from)
+          (tenant_id, id, user_id, idle_expires_at, expires_at, credentials_epoch)
         select m.tenant_id, gen_random_uuid(), m.user_id, now() + interval '1 day',
           now() + interval '1 day', u.sessions_valid_from
         from (${members}) m

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { createPasswords } from '../../packages/server/src/access/passwords.ts'
 import { loadConfig } from '../../packages/server/src/config/config.ts'
-import { openDoors } from '../../packages/server/src/db/open_database.ts'
+import { openDatabase } from '../../packages/server/src/db/open_database.ts'
 import type { TemporaryDatabase } from '../../packages/server/src/db/provisioning/temporary_database.ts'
-import type { OperatorDoors } from '../../packages/server/src/db/tenancy.ts'
+import type { PlatformDatabase } from '../../packages/server/src/db/tenancy.ts'
 import { addMember } from '../../packages/server/src/modules/members/members.ts'
 import { createTenant } from '../../packages/server/src/modules/tenants/tenants.ts'
 import { ensureUser } from '../../packages/server/src/modules/users/users.ts'
@@ -28,7 +28,7 @@ export async function makeTenant(database: TemporaryDatabase, port: number): Pro
   const subdomain = `t-${randomBytes(6).toString('hex')}`
   const host = `${subdomain}.app.test`
   const email = `${subdomain}@example.com`
-  const ids = await withDoors(database, (doors) => enrol(doors, subdomain, email))
+  const ids = await withDoors(database, (database) => enrol(database, subdomain, email))
   const token = await signIn(port, host, email)
   const headers = { host, authorization: `Bearer ${token}`, ...usual }
   return { ...ids, sessionId: sessionOf(token), host, email, headers }
@@ -67,9 +67,9 @@ function sessionOf(token: string): string {
 // What an ordinary client sends besides.
 const usual = { accept: 'application/json', 'user-agent': 'tenantry-bench/1.0' }
 
-async function enrol(doors: OperatorDoors, subdomain: string, email: string) {
+async function enrol(database: PlatformDatabase, subdomain: string, email: string) {
   const password_hash = await createPasswords().hash(PASSWORD)
-  return doors.acrossTenants('bench', async (db) => {
+  return database.acrossTenants('bench', async (db) => {
     const code = subdomain.toUpperCase().replace('-', '_')
     const tenantId = await createTenant(db, { name: subdomain, subdomain, code })
     const { id: userId } = await ensureUser(db, { email, full_name: 'Ann', password_hash })
@@ -80,16 +80,16 @@ async function enrol(doors: OperatorDoors, subdomain: string, email: string) {
 
 async function withDoors<T>(
   { urls }: TemporaryDatabase,
-  work: (doors: OperatorDoors) => Promise<T>,
+  work: (database: PlatformDatabase) => Promise<T>,
 ): Promise<T> {
   const config = loadConfig({
     DB_URL: urls.app,
     DB_IDENTITY_URL: urls.identity,
     DB_PLATFORM_URL: urls.platform,
   })
-  const opened = openDoors(config, () => {})
+  const opened = openDatabase(config, () => {})
   try {
-    return await work(opened.doors)
+    return await work(opened.database)
   } finally {
     await opened.close()
   }

@@ -19,7 +19,7 @@ const tables = [
   'sessions',
 ]
 
-export const announcements: Figure = {
+export const invalidations: Figure = {
   name: 'announcements',
   what: 'writes per second with the triggers that announce against without, one row each on the tables that have them',
   mustReach: { atLeast: 0.8 },
@@ -60,7 +60,7 @@ const seed = `
   insert into tenantry.members (tenant_id, user_id) select id, id from tenantry.users;
   insert into tenantry.roles (tenant_id, id, name) select id, id, 'clerk' from tenantry.users;
   insert into tenantry.sessions
-    (tenant_id, id, user_id, idle_expires_at, expires_at, credentials_from)
+    (tenant_id, id, user_id, idle_expires_at, expires_at, credentials_epoch)
     select id, id, id, now() + interval '1 day', now() + interval '1 day', sessions_valid_from
     from tenantry.users`
 
@@ -105,7 +105,7 @@ function write(database: TemporaryDatabase, writer: number, endsAt: number): Pro
 async function switchTriggers(database: TemporaryDatabase, state: string): Promise<void> {
   const statements = tables.flatMap((table) =>
     ['update', 'delete', 'truncate', ...(inserts.has(table) ? ['insert'] : [])].map(
-      (event) => `alter table tenantry.${table} ${state} trigger announce_${event}`,
+      (event) => `alter table tenantry.${table} ${state} trigger invalidate_${event}`,
     ),
   )
   await asSuperuser(database, ...statements)

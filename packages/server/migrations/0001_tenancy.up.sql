@@ -69,7 +69,7 @@ end
 $$;
 
 -- TRUNCATE of a table that announces.
-create function tenantry.announce_all() returns trigger
+create function tenantry.invalidate_all() returns trigger
 language plpgsql set search_path = pg_catalog as $$
 begin
   perform pg_notify('tenantry', '*');
@@ -80,24 +80,24 @@ $$;
 -- A row of a transaction that changes many, or of an update that moves a key: `kind:id` up to 100
 -- rows, `tenant:id` up to 100 tenants, then `*`. `tenant` is NULL where nothing but `*` is wider.
 -- It does no more than NOTIFY, which anybody may use.
-create function tenantry.announce_of_many(kind text, id uuid, tenant uuid) returns void
+create function tenantry.invalidate_many(kind text, id uuid, tenant uuid) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  announced text := coalesce(current_setting('tenantry.tenants', true), '');
+  announced text := coalesce(current_setting('tenantry.invalidated_tenants', true), '');
 begin
-  if length(current_setting('tenantry.rows')) <= 100 then
+  if length(current_setting('tenantry.invalidated_rows')) <= 100 then
     perform pg_notify('tenantry', kind || ':' || id);
   elsif strpos(announced, tenant::text) > 0 then
     perform pg_notify('tenantry', 'tenant:' || tenant);
   elsif tenant is not null and length(announced) < 3600 then
-    perform set_config('tenantry.tenants', announced || tenant, true);
+    perform set_config('tenantry.invalidated_tenants', announced || tenant, true);
     perform pg_notify('tenantry', 'tenant:' || tenant);
   else
     perform pg_notify('tenantry', '*');
   end if;
 end
 $$;
-grant execute on function tenantry.announce_of_many(text, uuid, uuid)
+grant execute on function tenantry.invalidate_many(text, uuid, uuid)
   to tenantry_app, tenantry_identity, tenantry_platform;
 
 -- Makes a control-plane table announce, on the channel "tenantry", what a cached answer may depend
@@ -116,13 +116,13 @@ grant execute on function tenantry.announce_of_many(text, uuid, uuid)
 -- Every write pays for it: for one row these are three expressions. A query, a WHEN or a transition
 -- table would cost more than all of them, and so does `set search_path` of a function: names are
 -- qualified instead. PERFORM is a query, `:=` is not; `*=` looks up one operator for all columns.
-create function tenantry.announce_changes(
+create function tenantry.invalidate_on_change(
   relation regclass, kind text, id_column name, watched name[],
   inserts boolean default false, falling name default null, over text default null
 ) returns void
 language plpgsql set search_path = pg_catalog as $$
 declare
-  function_name text := format('tenantry.%I', 'announce_' || (
+  function_name text := format('tenantry.%I', 'invalidate_' || (
     select relname from pg_class where oid = relation));
   has_wider boolean := kind <> 'tenant' and exists (
     select from pg_attribute where attrelid = relation and attname = 'tenant_id');
@@ -137,13 +137,13 @@ begin
       if row(%4$s)::pg_catalog.record operator(pg_catalog.*=) row(%5$s)::pg_catalog.record %6$s then
         return null;
       end if;
-      if pg_catalog.length(pg_catalog.set_config('tenantry.rows', pg_catalog.left(pg_catalog.concat(
-          pg_catalog.current_setting('tenantry.rows', true), '.'), 101), true)) operator(pg_catalog.>) 100
+      if pg_catalog.length(pg_catalog.set_config('tenantry.invalidated_rows', pg_catalog.left(pg_catalog.concat(
+          pg_catalog.current_setting('tenantry.invalidated_rows', true), '.'), 101), true)) operator(pg_catalog.>) 100
         or %7$s
       then
-        nothing := tenantry.announce_of_many(%2$L, coalesce(new.%3$I, old.%3$I), %8$s);
+        nothing := tenantry.invalidate_many(%2$L, coalesce(new.%3$I, old.%3$I), %8$s);
         if %7$s then
-          nothing := tenantry.announce_of_many(%2$L, old.%3$I, %9$s);
+          nothing := tenantry.invalidate_many(%2$L, old.%3$I, %9$s);
         end if;
       else
         nothing := pg_catalog.pg_notify('tenantry', pg_catalog.concat(%2$L, ':', coalesce(new.%3$I, old.%3$I)));
@@ -169,12 +169,12 @@ begin
       ('insert', 'row', function_name, inserts),
       ('update', 'row', function_name, true),
       ('delete', 'row', function_name, true),
-      ('truncate', 'statement', 'tenantry.announce_all', true)) e(name, each, run, wanted)
+      ('truncate', 'statement', 'tenantry.invalidate_all', true)) e(name, each, run, wanted)
     where wanted
   loop
-    execute format('create trigger announce_%1$s after %1$s on %2$s for each %3$s execute function %4$s()',
+    execute format('create trigger invalidate_%1$s after %1$s on %2$s for each %3$s execute function %4$s()',
       event.name, relation, event.each, event.run);
-    execute format('alter table %s enable always trigger announce_%s', relation, event.name);
+    execute format('alter table %s enable always trigger invalidate_%s', relation, event.name);
   end loop;
 end
 $$;

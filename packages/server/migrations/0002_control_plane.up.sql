@@ -147,16 +147,16 @@ select tenantry.make_tenant_table('tenantry.member_roles');
 
 -- What cached answers are made of. Nobody caches that a session or a member is not there, so new
 -- users and members are no news; a new tenant or domain is, to who asked for it before.
-select tenantry.announce_changes('tenantry.tenants', 'tenant', 'id',
+select tenantry.invalidate_on_change('tenantry.tenants', 'tenant', 'id',
   array['id', 'name', 'subdomain', 'status', 'rate', 'concurrency'], inserts => true);
-select tenantry.announce_changes('tenantry.domains', 'tenant', 'tenant_id',
+select tenantry.invalidate_on_change('tenantry.domains', 'tenant', 'tenant_id',
   array['name', 'tenant_id', 'verified_at', 'created_at'], inserts => true);
-select tenantry.announce_changes('tenantry.users', 'user', 'id',
+select tenantry.invalidate_on_change('tenantry.users', 'user', 'id',
   array['id', 'email', 'full_name', 'is_active', 'sessions_valid_from']);
-select tenantry.announce_changes('tenantry.members', 'user', 'user_id',
+select tenantry.invalidate_on_change('tenantry.members', 'user', 'user_id',
   array['tenant_id', 'user_id', 'is_active']);
-select tenantry.announce_changes('tenantry.member_roles', 'user', 'user_id',
+select tenantry.invalidate_on_change('tenantry.member_roles', 'user', 'user_id',
   array['tenant_id', 'user_id', 'role', 'role_id'], inserts => true);
-select tenantry.announce_changes('tenantry.roles', 'role', 'id', array['tenant_id', 'id', 'name']);
-select tenantry.announce_changes('tenantry.role_permissions', 'role', 'role_id',
+select tenantry.invalidate_on_change('tenantry.roles', 'role', 'id', array['tenant_id', 'id', 'name']);
+select tenantry.invalidate_on_change('tenantry.role_permissions', 'role', 'role_id',
   array['tenant_id', 'role_id', 'permission'], inserts => true);

@@ -3,4 +3,4 @@ drop table tenantry.throttles;
 drop table tenantry.password_resets;
 drop table tenantry.refresh_tokens;
 drop table tenantry.sessions;
-drop function tenantry.announce_sessions();
+drop function tenantry.invalidate_sessions();

@@ -13,9 +13,9 @@ create table tenantry.sessions (
   last_seen_at timestamptz not null default now(),
   idle_expires_at timestamptz not null,
   expires_at timestamptz not null,
-  credentials_from timestamptz not null,
+  credentials_epoch timestamptz not null,
   revoked_at timestamptz,
-  revoked_why text check (length(revoked_why) <= 64),
+  revoked_reason text check (length(revoked_reason) <= 64),
   primary key (tenant_id, id),
   constraint sessions_member_fkey
     foreign key (tenant_id, user_id) references tenantry.members (tenant_id, user_id) on delete cascade
@@ -98,7 +98,7 @@ grant execute on function tenantry.take_attempts(jsonb) to tenantry_identity;
 
 -- Neither a sign-in nor a rotation is news: a new session is in no cache, and a cached one lives no
 -- longer than it would have. So is the removal of one that is over: its end was announced, or dated.
-select tenantry.announce_changes('tenantry.sessions', 'session', 'id',
-  array['tenant_id', 'id', 'user_id', 'credentials_from', 'revoked_at', 'expires_at'],
+select tenantry.invalidate_on_change('tenantry.sessions', 'session', 'id',
+  array['tenant_id', 'id', 'user_id', 'credentials_epoch', 'revoked_at', 'expires_at'],
   falling => 'idle_expires_at',
   over => 'old.revoked_at is not null or old.expires_at operator(pg_catalog.<) pg_catalog.now()');

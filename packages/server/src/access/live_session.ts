@@ -7,6 +7,6 @@ import { sql } from 'kysely'
 export const sessionIsLive = sql<boolean>`(
   s.revoked_at is null
   and now() < s.idle_expires_at and now() < s.expires_at
-  and s.credentials_from = u.sessions_valid_from
+  and s.credentials_epoch = u.sessions_valid_from
   and m.is_active and u.is_active
 )`

@@ -34,15 +34,15 @@ export interface Passwords {
    */
   check(password: string, stored: string | null | undefined): Promise<PasswordCheck>
   /** How the queue does, for those who watch. */
-  figures(): { running: number; waiting: number }
+  stats(): { running: number; waiting: number }
 }
 
 export function createPasswords(): Passwords {
-  const { inTurn, figures } = boundedQueue(WORKERS, MAX_WAITING)
+  const { inTurn, stats } = boundedQueue(WORKERS, MAX_WAITING)
   return {
     hash: (password) => inTurn(() => hash(password, PARAMETERS)),
     check: (password, stored) => inTurn(() => checkAgainst(password, stored ?? '')),
-    figures,
+    stats: stats,
   }
 }
 
@@ -81,7 +81,7 @@ function boundedQueue(workers: number, maxWaiting: number) {
   let running = 0
   const waiting: (() => void)[] = []
   return {
-    figures: () => ({ running, waiting: waiting.length }),
+    stats: () => ({ running, waiting: waiting.length }),
     async inTurn<T>(work: () => Promise<T>): Promise<T> {
       if (running >= workers) {
         if (waiting.length >= maxWaiting) {

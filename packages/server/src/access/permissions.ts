@@ -2,11 +2,11 @@ import { type Kysely, sql } from 'kysely'
 import type { TenantContext } from '../app/context.ts'
 import type { Policy } from '../app/policy.ts'
 import type { KernelTables } from '../db/tables.ts'
-import { type Kept, RecentlyUsed } from '../lib/clock_cache.ts'
+import { ClockCache, type ClockEntry } from '../lib/clock_cache.ts'
 import { AppError, notFound } from '../lib/errors.ts'
 
 /** What a member holds, as the database has it. */
-export interface HeldRoles {
+export interface RoleColumns {
   /** Names of all roles, sorted: for people to read. */
   roles: string[]
   system_roles: string[]
@@ -19,32 +19,35 @@ export interface HeldRoles {
  * held, so that a route may ask for a role, and nobody can hand on a role they do not have. Whoever
  * holds the same roles gets the same set: a hundred thousand sessions need few of them.
  */
-export function permissionsOf(policy: Policy, held: Omit<HeldRoles, 'roles'>): ReadonlySet<string> {
+export function permissionsOf(
+  policy: Policy,
+  held: Omit<RoleColumns, 'roles'>,
+): ReadonlySet<string> {
   const key = JSON.stringify([held.system_roles, held.grants])
   return oneFor(setsOf(policy), key, () => unchangeable(addUp(policy, held)))
 }
 
 /** These names, in the one list that all share who hold roles of these names. */
-export function sharedNames(names: string[]): readonly string[] {
+export function internedNames(names: string[]): readonly string[] {
   return oneFor(lists, JSON.stringify(names), () => Object.freeze(names))
 }
 
-interface Shared<T> extends Kept {
+interface Shared<T> extends ClockEntry {
   value: T
 }
-type Sets = RecentlyUsed<Shared<ReadonlySet<string>>>
+type Sets = ClockCache<Shared<ReadonlySet<string>>>
 
 const MAX_SHARED = 1_000
-const lists = new RecentlyUsed<Shared<readonly string[]>>(MAX_SHARED)
+const lists = new ClockCache<Shared<readonly string[]>>(MAX_SHARED)
 const setsByPolicy = new WeakMap<Policy, Sets>()
 
 function setsOf(policy: Policy): Sets {
-  const sets: Sets = setsByPolicy.get(policy) ?? new RecentlyUsed(MAX_SHARED)
+  const sets: Sets = setsByPolicy.get(policy) ?? new ClockCache(MAX_SHARED)
   setsByPolicy.set(policy, sets)
   return sets
 }
 
-function oneFor<T>(known: RecentlyUsed<Shared<T>>, key: string, make: () => T): T {
+function oneFor<T>(known: ClockCache<Shared<T>>, key: string, make: () => T): T {
   const found = known.get(key)
   if (found !== undefined) return found.value
   const value = make()
@@ -52,7 +55,7 @@ function oneFor<T>(known: RecentlyUsed<Shared<T>>, key: string, make: () => T): 
   return value
 }
 
-function addUp(policy: Policy, held: Omit<HeldRoles, 'roles'>): Set<string> {
+function addUp(policy: Policy, held: Omit<RoleColumns, 'roles'>): Set<string> {
   const system = held.system_roles.filter((name) => name in policy.roles)
   const patterns = system.flatMap((name) => policy.roles[name]?.permissions ?? [])
   const permissions = policy.expand([...patterns, ...held.grants])
@@ -73,7 +76,7 @@ function refuseChange(): never {
 }
 
 /** The columns of HeldRoles for a member; `userId` refers to the member's user. */
-export function heldRoles(userId: 's.user_id' | 'm.user_id') {
+export function roleColumns(userId: 's.user_id' | 'm.user_id') {
   const user = sql.ref(userId)
   return [
     sql<string[]>`array(
@@ -93,14 +96,14 @@ export function heldRoles(userId: 's.user_id' | 'm.user_id') {
 }
 
 /** What an active member may do now; undefined where there is no such member. */
-async function rightsOf(
+async function memberPermissions(
   db: Kysely<KernelTables>,
   policy: Policy,
   userId: string,
 ): Promise<ReadonlySet<string> | undefined> {
   const held = await db
     .selectFrom('tenantry.members as m')
-    .select(heldRoles('m.user_id'))
+    .select(roleColumns('m.user_id'))
     .where('m.user_id', '=', userId)
     .where('m.is_active', '=', true)
     .executeTakeFirst()
@@ -108,7 +111,7 @@ async function rightsOf(
 }
 
 /** What rights are judged by: the policy, and which system roles a route asks for by name. */
-export interface Rules {
+export interface GrantRules {
   policy: Policy
   /** `role:<name>` for each: handing one on takes holding it, whatever permissions it gives. */
   guarded: ReadonlySet<string>
@@ -121,37 +124,49 @@ type Context = TenantContext<KernelTables>
  * actor's own have not changed meanwhile: of two administrators who demote each other at once, the
  * second finds that it is none. Throws 403.
  */
-export async function lockRights({ db, actor, tenant }: Context, { policy }: Rules): Promise<void> {
+export async function lockGrants(
+  { db, actor, tenant }: Context,
+  { policy }: GrantRules,
+): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtextextended(${`rights ${tenant.id}`}, 0))`.execute(db)
-  const rights = await rightsOf(db, policy, actor.user.id)
+  const rights = await memberPermissions(db, policy, actor.user.id)
   const lost = [...actor.permissions].filter((it) => !rights?.has(it))
-  if (lost.length > 0) throw new AppError('forbidden', 'access.changed', 'Your rights have changed')
+  if (lost.length > 0)
+    throw new AppError('forbidden', 'permission.changed', 'Your rights have changed')
 }
 
 /**
  * Takes that lock to change something of a member, and checks that they hold nothing the actor does
  * not: nobody acts on somebody who may do more. Throws 403, or 404 where there is no such member.
  */
-export async function lockMemberRights(ctx: Context, rules: Rules, userId: string): Promise<void> {
-  await lockRights(ctx, rules)
+export async function lockMemberGrants(
+  ctx: Context,
+  rules: GrantRules,
+  userId: string,
+): Promise<void> {
+  await lockGrants(ctx, rules)
   const held = await ctx.db
     .selectFrom('tenantry.members as m')
-    .select(heldRoles('m.user_id'))
+    .select(roleColumns('m.user_id'))
     .where('m.user_id', '=', userId)
     .executeTakeFirst()
   if (held === undefined) throw notFound()
-  if (userId !== ctx.actor.user.id) assertHolds(ctx, rules, permissionsOf(rules.policy, held))
+  if (userId !== ctx.actor.user.id) assertCanGrant(ctx, rules, permissionsOf(rules.policy, held))
 }
 
 /** Nobody gives, takes or changes what they do not hold themselves. Throws 403 naming one of it. */
-export function assertHolds(
+export function assertCanGrant(
   { actor }: Context,
-  { guarded }: Rules,
+  { guarded }: GrantRules,
   rights: Iterable<string>,
 ): void {
   for (const right of rights) {
     if (right.startsWith('role:') && !guarded.has(right)) continue
     if (actor.permissions.has(right)) continue
-    throw new AppError('forbidden', 'access.not_held', `You do not hold "${right}" yourself`)
+    throw new AppError(
+      'forbidden',
+      'permission.cannot_grant',
+      `You do not hold "${right}" yourself`,
+    )
   }
 }

@@ -1,12 +1,12 @@
 import { type Kysely, sql } from 'kysely'
 import type { Actor } from '../app/context.ts'
 import type { Policy } from '../app/policy.ts'
-import { fixedQuery } from '../db/compiled_query.ts'
+import { compiledQuery } from '../db/compiled_query.ts'
 import type { KernelTables } from '../db/tables.ts'
 import { AppError } from '../lib/errors.ts'
 import { rawValues } from '../lib/raw_headers.ts'
 import { sessionIsLive } from './live_session.ts'
-import { heldRoles, permissionsOf, sharedNames } from './permissions.ts'
+import { internedNames, permissionsOf, roleColumns } from './permissions.ts'
 import type { AccessClaims } from './tokens.ts'
 
 /** 401, in the words of the seed, with the challenge RFC 6750 asks for. */
@@ -36,23 +36,23 @@ export function bearerToken(rawHeaders: readonly string[]): string | undefined {
 const SCHEME = 'bearer '
 
 /** Who is signed in, as the database had it at one moment. */
-export interface Snapshot {
+export interface SessionSnapshot {
   actor: Actor
   /** The tenant's own roles that the rights come from. */
   roleIds: string[]
   /** Until the session ends by itself. */
-  liveSeconds: number
+  remainingSeconds: number
 }
 
 /**
  * Who the claims speak for and what they may do, read by one query in the tenant's transaction:
  * session, user and membership must all be alive now. Undefined where one is not.
  */
-export async function findSnapshot(
+export async function loadSnapshot(
   db: Kysely<KernelTables>,
   policy: Policy,
   { sessionId, userId }: AccessClaims,
-): Promise<Snapshot | undefined> {
+): Promise<SessionSnapshot | undefined> {
   const { rows } = await db.executeQuery(standing(db, { sessionId, userId }))
   const [row] = rows
   if (row === undefined) return undefined
@@ -60,17 +60,17 @@ export async function findSnapshot(
   const permissions = permissionsOf(policy, held)
   // Frozen: many requests share it. With the texts of the claims, which are kept anyway.
   const user = Object.freeze({ id: id === userId ? userId : id, email, full_name })
-  const actor = Object.freeze({ user, sessionId, roles: sharedNames(held.roles), permissions })
-  return { actor, roleIds: role_ids, liveSeconds: live_seconds }
+  const actor = Object.freeze({ user, sessionId, roles: internedNames(held.roles), permissions })
+  return { actor, roleIds: role_ids, remainingSeconds: live_seconds }
 }
 
 /** The same, of those who only ask who it is. */
-export async function findActor(
+export async function loadActor(
   db: Kysely<KernelTables>,
   policy: Policy,
   claims: AccessClaims,
 ): Promise<Actor | undefined> {
-  return (await findSnapshot(db, policy, claims))?.actor
+  return (await loadSnapshot(db, policy, claims))?.actor
 }
 
 const roleIds = sql<string[]>`array(
@@ -82,12 +82,12 @@ const liveSeconds = sql<number>`
   extract(epoch from least(s.idle_expires_at, s.expires_at) - now())::float8
 `.as('live_seconds')
 
-const standing = fixedQuery((db, { sessionId, userId }: { sessionId: string; userId: string }) =>
+const standing = compiledQuery((db, { sessionId, userId }: { sessionId: string; userId: string }) =>
   db
     .selectFrom('tenantry.sessions as s')
     .innerJoin('tenantry.members as m', 'm.user_id', 's.user_id')
     .innerJoin('tenantry.users as u', 'u.id', 's.user_id')
-    .select(['u.id', 'u.email', 'u.full_name', roleIds, liveSeconds, ...heldRoles('s.user_id')])
+    .select(['u.id', 'u.email', 'u.full_name', roleIds, liveSeconds, ...roleColumns('s.user_id')])
     .where('s.id', '=', sessionId)
     .where('s.user_id', '=', userId)
     .where(sessionIsLive),

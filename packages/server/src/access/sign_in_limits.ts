@@ -1,7 +1,7 @@
 import type { PublicContext } from '../app/context.ts'
 import type { Config } from '../config/config.ts'
-import { addressSubject } from '../lib/client_key.ts'
-import type { Budget, Instead, Mark } from '../limits/attempt_limiter.ts'
+import { clientKey } from '../lib/client_key.ts'
+import type { AttemptLimit, Marker, Override } from '../limits/attempt_limiter.ts'
 
 /** The body of a request without credentials yet: room for the longest password and token, fully escaped. */
 export const CREDENTIALS_BODY_BYTES = 32_768
@@ -12,39 +12,39 @@ const KNOWN_SECONDS = 30 * 86_400
 const MAILS = 5
 
 /** What a sign-in is counted in: its address, its account and its tenant. */
-export interface SignInBudgets {
-  budgets: Budget[]
+export interface SignInLimits {
+  limits: AttemptLimit[]
   /** From an address that is known for the account: out of the reach of who guesses elsewhere. */
-  instead: Instead
+  override: Override
 }
 
 /** The failed sign-ins that are allowed for an account, by its canonical e-mail, here. */
-export function signInBudgets(config: Config, ctx: PublicContext, key: string): SignInBudgets {
-  const address: Budget = {
+export function signInLimits(config: Config, ctx: PublicContext, key: string): SignInLimits {
+  const address: AttemptLimit = {
     name: 'signin address',
-    subject: [addressSubject(ctx.request.address)],
+    subject: [clientKey(ctx.request.address)],
     limit: config.SIGNIN_LIMIT_ADDRESS,
     windowSeconds: SIGN_IN_SECONDS,
   }
-  const tenant: Budget = {
+  const tenant: AttemptLimit = {
     name: 'signin tenant',
     subject: [ctx.tenant.id],
     limit: config.SIGNIN_LIMIT_TENANT,
     windowSeconds: SIGN_IN_SECONDS,
   }
-  const [everywhere, here] = accountBudgets(config, ctx, key)
+  const [everywhere, here] = accountLimits(config, ctx, key)
   return {
-    budgets: [address, everywhere, tenant],
-    instead: { mark: knownAddress(ctx, key), budgets: [address, here] },
+    limits: [address, everywhere, tenant],
+    override: { marker: trustedAddress(ctx, key), limits: [address, here] },
   }
 }
 
 /** An account's budgets: the one that all unknown addresses share, and this address's own. */
-export function accountBudgets(
+export function accountLimits(
   { SIGNIN_LIMIT_ACCOUNT: limit }: Config,
   ctx: PublicContext,
   key: string,
-): [everywhere: Budget, here: Budget] {
+): [everywhere: AttemptLimit, here: AttemptLimit] {
   // One name: a client is not told which of the two has refused it, and so who else signs in there.
   const account = { name: 'signin account', limit, windowSeconds: SIGN_IN_SECONDS }
   return [
@@ -54,22 +54,26 @@ export function accountBudgets(
 }
 
 /** That an account has come in from this address, and so is at home there for a while. */
-export function knownAddress(ctx: PublicContext, key: string): Mark {
+export function trustedAddress(ctx: PublicContext, key: string): Marker {
   return { name: 'signin known', subject: accountHere(ctx, key), windowSeconds: KNOWN_SECONDS }
 }
 
 /** The reset links that an address may ask for. */
-export function resetBudget({ request }: PublicContext): Budget {
-  const subject = [addressSubject(request.address)]
+export function resetRequestLimit({ request }: PublicContext): AttemptLimit {
+  const subject = [clientKey(request.address)]
   return { name: 'reset address', subject, limit: 50, windowSeconds: HOUR_SECONDS }
 }
 
 /** The reset mails of an account in a tenant. The window is the life of a link: beyond it one still works. */
-export function mailBudget(config: Config, { tenant }: PublicContext, key: string): Budget {
+export function resetMailLimit(
+  config: Config,
+  { tenant }: PublicContext,
+  key: string,
+): AttemptLimit {
   const windowSeconds = config.PASSWORD_RESET_EXPIRE_MINUTES * 60
   return { name: 'reset mail', subject: [tenant.id, key], limit: MAILS, windowSeconds }
 }
 
 function accountHere({ request }: PublicContext, key: string): string[] {
-  return [key, addressSubject(request.address)]
+  return [key, clientKey(request.address)]
 }

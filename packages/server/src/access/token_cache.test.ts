@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { keyRing } from '../lib/keys.ts'
-import { createVerifiedTokens, shareTexts } from './token_cache.ts'
+import { createTokenCache, shareStrings } from './token_cache.ts'
 import { createTokens, type Tokens } from './tokens.ts'
 
 const ours = createTokens(keyRing('a secret for this test'), {
@@ -22,14 +22,14 @@ function issue(): string {
   return ours.issueAccess(tenant, subject)
 }
 
-async function claimsOf(verified: ReturnType<typeof createVerifiedTokens>, token: string) {
+async function claimsOf(verified: ReturnType<typeof createTokenCache>, token: string) {
   const claims = await verified.verifyAccess(token)
   if (claims === undefined || claims === 'expired') throw new Error('not verified')
   return claims
 }
 
 test('a token is verified once, and from then on is its claims at once', async () => {
-  const verified = createVerifiedTokens(ours, 10)
+  const verified = createTokenCache(ours, 10)
   const token = issue()
   const claims = await claimsOf(verified, token)
   expect(verified.verifyAccess(token)).toBe(claims)
@@ -37,7 +37,7 @@ test('a token is verified once, and from then on is its claims at once', async (
 })
 
 test('however often a token comes it is the same claims, of whichever of many it is', async () => {
-  const verified = createVerifiedTokens(ours, 10)
+  const verified = createTokenCache(ours, 10)
   const tokens = await Promise.all(Array.from({ length: 10 }, issue))
   const claims = await Promise.all(tokens.map((it) => claimsOf(verified, it)))
   for (let turn = 0; turn < 4; turn++) {
@@ -47,7 +47,7 @@ test('however often a token comes it is the same claims, of whichever of many it
 })
 
 test('a token that is in use is not the one that makes room for others', async () => {
-  const verified = createVerifiedTokens(ours, 3)
+  const verified = createTokenCache(ours, 3)
   const token = issue()
   const claims = await claimsOf(verified, token)
   for (let turn = 0; turn < 10; turn++) {
@@ -61,7 +61,7 @@ test('a token that is in use is not the one that makes room for others', async (
 test.each([0, 1, 2])(
   'with the signature of a remembered token no other text is known, whatever character differs, after %i more uses (JWT-6)',
   async (uses) => {
-    const verified = createVerifiedTokens(ours, 10)
+    const verified = createTokenCache(ours, 10)
     const token = issue()
     for (let use = 0; use <= uses; use++) await claimsOf(verified, token)
     const changed = (at: number) => (token[at] === 'A' ? 'B' : 'A')
@@ -90,7 +90,7 @@ test('of two tokens whose signatures end alike each is its own (JWT-6)', async (
     ...claims,
     userId: users[token] ?? '',
   })
-  const verified = createVerifiedTokens({ ...ours, verifyAccess }, 10)
+  const verified = createTokenCache({ ...ours, verifyAccess }, 10)
   for (let turn = 0; turn < 4; turn++) {
     for (const [token, user] of Object.entries(users)) {
       expect((await claimsOf(verified, token)).userId).toBe(user)
@@ -100,7 +100,7 @@ test('of two tokens whose signatures end alike each is its own (JWT-6)', async (
 })
 
 test('what was not verified takes no room (DOS-4)', async () => {
-  const verified = createVerifiedTokens(ours, 10)
+  const verified = createTokenCache(ours, 10)
   for (const token of ['', 'a', 'a.b.c', `${await issue()}A`]) {
     expect(await verified.verifyAccess(token)).toBeUndefined()
   }
@@ -108,11 +108,11 @@ test('what was not verified takes no room (DOS-4)', async () => {
 })
 
 test('claims share the texts of their tenant and stay what they were', async () => {
-  const verified = createVerifiedTokens(ours, 10)
+  const verified = createTokenCache(ours, 10)
   const claims = await claimsOf(verified, await issue())
   const before = { ...claims }
-  shareTexts(claims, tenant)
+  shareStrings(claims, tenant)
   expect({ ...claims }).toEqual(before)
-  shareTexts(claims, { ...tenant, id: randomUUID(), issuer: 'https://other.example.com' })
+  shareStrings(claims, { ...tenant, id: randomUUID(), issuer: 'https://other.example.com' })
   expect({ ...claims }).toEqual(before)
 })

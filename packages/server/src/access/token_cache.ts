@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto'
 import type { Tenant } from '../app/context.ts'
-import { type Kept, RecentlyUsed } from '../lib/clock_cache.ts'
+import { ClockCache, type ClockEntry } from '../lib/clock_cache.ts'
 import { type AccessClaims, hasExpired, type Tokens } from './tokens.ts'
 
 /** Tokens that were verified lately, so that each is verified once. */
-export interface VerifiedTokens {
+export interface TokenCache {
   readonly size: number
   readonly counts: { hits: number; misses: number }
   /** As Tokens.verifyAccess; what is known is given at once, and not as a promise. */
@@ -25,9 +25,9 @@ const PLACE_LENGTH = 12
  * the same in every character. Only what was verified is kept: whatever else is sent costs its own
  * verification, and no room.
  */
-export function createVerifiedTokens(tokens: Tokens, max: number): VerifiedTokens {
-  const known = new RecentlyUsed<VerifiedClaims>(max)
-  const inUse = new RecentlyUsed<InUse>(MAX_IN_USE)
+export function createTokenCache(tokens: Tokens, max: number): TokenCache {
+  const known = new ClockCache<VerifiedClaims>(max)
+  const inUse = new ClockCache<InUse>(MAX_IN_USE)
   const counts = { hits: 0, misses: 0 }
 
   function find(token: string): VerifiedClaims | undefined {
@@ -68,13 +68,13 @@ export function createVerifiedTokens(tokens: Tokens, max: number): VerifiedToken
   }
 }
 
-interface InUse extends Kept {
+interface InUse extends ClockEntry {
   token: string
   claims: VerifiedClaims
 }
 
 /** Lets claims keep the texts of their tenant, which are the same, instead of their own. */
-export function shareTexts(claims: AccessClaims, tenant: Tenant): void {
+export function shareStrings(claims: AccessClaims, tenant: Tenant): void {
   if (claims instanceof VerifiedClaims) claims.share(tenant)
 }
 

@@ -157,7 +157,7 @@ async function verify(
     typ: types[kind],
     clockTolerance: LEEWAY_SECONDS,
     requiredClaims: ['iss', 'aud', 'sub', 'tid', 'sid', 'jti', 'iat', 'exp'],
-  }).catch(refusal)
+  }).catch(rejection)
   if (verified === undefined || verified === 'expired') return verified
   const claims = CommonClaims.safeParse(verified.payload)
   const keys = ring.accepted.find((it) => it.kid === verified.protectedHeader.kid)
@@ -192,7 +192,7 @@ function generationOf(ring: KeyRing, kid: string | undefined): Keys {
 }
 
 // The signature is looked at first: only a token that was ours can be called expired.
-function refusal(error: unknown): 'expired' | undefined {
+function rejection(error: unknown): 'expired' | undefined {
   if (error instanceof errors.JWTExpired) return 'expired'
   if (error instanceof errors.JOSEError || error instanceof TypeError) return undefined
   throw error

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import type { Patience } from '../lib/wait_budget.ts'
+import type { Deadline } from '../lib/deadline.ts'
 
 /** The tenant a request's host belongs to. */
 export interface Tenant {
@@ -40,7 +40,7 @@ export interface PublicContext {
   tenant: Tenant
   request: RequestInfo
   /** How much longer it waits for the database. */
-  patience: Patience
+  deadline: Deadline
 }
 
 /** What the handler of a signed-in request may touch. */

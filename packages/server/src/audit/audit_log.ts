@@ -1,6 +1,6 @@
 import type { CompiledQuery, Kysely } from 'kysely'
 import type { Actor, AuditNote, RequestInfo } from '../app/context.ts'
-import { fixedQuery } from '../db/compiled_query.ts'
+import { compiledQuery } from '../db/compiled_query.ts'
 import type { KernelTables } from '../db/tables.ts'
 import { newId } from '../lib/ids.ts'
 
@@ -55,7 +55,7 @@ type Row = Record<
 > &
   Record<'actor_id' | 'session_id', string | null>
 
-const insertRow = fixedQuery((db, row: Row) => db.insertInto('tenantry.audit_logs').values(row))
+const insertRow = compiledQuery((db, row: Row) => db.insertInto('tenantry.audit_logs').values(row))
 
 /** The actor's part of an audit entry. */
 export function byActor(actor: Actor): Pick<AuditEntry, 'actor_id' | 'session_id'> {

@@ -1,6 +1,6 @@
 import type { RequestInfo } from '../app/context.ts'
-import type { Doors } from '../db/tenancy.ts'
-import { addressSubject } from '../lib/client_key.ts'
+import type { Database } from '../db/tenancy.ts'
+import { clientKey } from '../lib/client_key.ts'
 import { type AuditEntry, recordAudit } from './audit_log.ts'
 
 const WINDOW_MS = 60_000
@@ -8,21 +8,21 @@ const MAX_OPEN_WINDOWS = 1_000
 const MAX_WRITING = 20
 
 /** A refusal to be noted. */
-export interface Refusal extends AuditEntry {
+export interface Rejection extends AuditEntry {
   /** A user it is about: named only where this tenant knows them as its member. */
   about?: string | undefined
 }
 
 /** Writes refusals to the audit log, outside the refused request's transaction. */
-export interface Refusals {
-  note(tenantId: string, request: RequestInfo, refusal: Refusal): void
+export interface Rejections {
+  record(tenantId: string, request: RequestInfo, rejection: Rejection): void
   /** Writes what is still being counted; called at shutdown. */
   flush(): Promise<void>
-  figures(): RefusalFigures
+  stats(): RejectionStats
 }
 
 /** What became of refusals, for those who watch. */
-export interface RefusalFigures {
+export interface RejectionStats {
   /** Of the rows that were to be written: those that are, and those that could not be. */
   written: number
   failed: number
@@ -42,20 +42,23 @@ interface Window {
  * A flood of refusals must not become a flood of rows: of those of one tenant, action and client the
  * first is written at once, the others of the next minute as one row that counts them.
  */
-export function createRefusals(doors: Doors, onError: (error: unknown) => void): Refusals {
+export function createRejections(
+  database: Database,
+  onError: (error: unknown) => void,
+): Rejections {
   const windows = new Map<string, Window>()
   const writing = new Set<Promise<void>>()
-  const figures = { written: 0, failed: 0, counted: 0 }
+  const stats = { written: 0, failed: 0, counted: 0 }
 
-  function write(tenantId: string, request: RequestInfo, refusal: Refusal): void {
-    const done = doors
+  function write(tenantId: string, request: RequestInfo, rejection: Rejection): void {
+    const done = database
       .inTenant(tenantId, async (db) => {
-        const { about, ...entry } = refusal
+        const { about, ...entry } = rejection
         await recordAudit(db, request, { ...entry, ...(await memberAs(db, about)) })
       })
-      .then(() => void figures.written++)
+      .then(() => void stats.written++)
       .catch((error: unknown) => {
-        figures.failed++
+        stats.failed++
         onError(error)
       })
       .finally(() => writing.delete(done))
@@ -75,14 +78,14 @@ export function createRefusals(doors: Doors, onError: (error: unknown) => void):
   }
 
   return {
-    note(tenantId, request, refusal) {
-      const { action } = refusal
-      const subject = addressSubject(request.address)
+    record(tenantId, request, rejection) {
+      const { action } = rejection
+      const subject = clientKey(request.address)
       const key = `${tenantId} ${action} ${subject}`
       const window = windows.get(key)
       if (window !== undefined) {
         window.suppressed++
-        figures.counted++
+        stats.counted++
         return
       }
       const oldest = windows.keys().next().value
@@ -91,14 +94,14 @@ export function createRefusals(doors: Doors, onError: (error: unknown) => void):
       // Too many at once, from everywhere: this one is counted and not told.
       const crowded = writing.size >= MAX_WRITING
       windows.set(key, { tenantId, action, subject, suppressed: crowded ? 1 : 0, timer })
-      if (crowded) figures.counted++
-      else write(tenantId, request, refusal)
+      if (crowded) stats.counted++
+      else write(tenantId, request, rejection)
     },
     async flush() {
       for (const key of [...windows.keys()]) close(key)
       while (writing.size > 0) await Promise.all(writing)
     },
-    figures: () => figures,
+    stats: () => stats,
   }
 }
 

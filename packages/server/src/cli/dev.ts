@@ -7,8 +7,8 @@ import { Command } from 'commander'
 import { loadConfig, readEnvironment } from '../config/config.ts'
 import { startEmbedded } from '../db/embedded/embedded.ts'
 import { OperatorError } from '../lib/operator_error.ts'
-import { claimDataDir } from '../runtime/data_dir_lock.ts'
-import { endWithShell, type Life, live } from '../runtime/lifecycle.ts'
+import { lockDataDir } from '../runtime/data_dir_lock.ts'
+import { endWithShell, type Lifecycle, runLifecycle } from '../runtime/lifecycle.ts'
 import { findApp } from '../runtime/load_app.ts'
 import { explain, wantsStack } from './format_error.ts'
 
@@ -30,7 +30,7 @@ async function dev(): Promise<void> {
   if (config.production) throw new OperatorError('dev is for development: use tenantry start')
   const app = findApp(folder)
   const onFault = (error: unknown) => console.error(explain(error, wantsStack(folder)))
-  process.exitCode = await live({ onFault }, async (life) => {
+  process.exitCode = await runLifecycle({ onFault }, async (life) => {
     endWithShell(life, environment)
     if (config.DB_URL === undefined) await holdDatabase(life, config.DATA_DIR)
     const server = supervise()
@@ -41,8 +41,8 @@ async function dev(): Promise<void> {
 }
 
 // Held here and not by the child, so that a restart finds it running.
-async function holdDatabase(life: Life, dataDir: string): Promise<void> {
-  const claim = await claimDataDir(dataDir)
+async function holdDatabase(life: Lifecycle, dataDir: string): Promise<void> {
+  const claim = await lockDataDir(dataDir)
   life.atEnd(claim.release)
   const postgres = await startEmbedded({ dataDir })
   life.atEnd(postgres.stop)
@@ -107,7 +107,7 @@ function foldersOf(folder: string, app: string): string[] {
   return [...candidates, ...(kernel.includes('node_modules') ? [] : [kernel])].filter(existsSync)
 }
 
-function watchAll(life: Life, paths: string[], onChange: (changed: string) => void): void {
+function watchAll(life: Lifecycle, paths: string[], onChange: (changed: string) => void): void {
   let timer: NodeJS.Timeout | undefined
   const notice = (name: string | null) => {
     if (name === null || isNoise(name)) return

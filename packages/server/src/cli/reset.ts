@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 import { Command } from 'commander'
 import { type CommandConfig, loadCommandConfig, readEnvironment } from '../config/config.ts'
-import { controlFolder, findHome } from '../db/embedded/data_folder.ts'
+import { controlFolder, findDataFolder } from '../db/embedded/data_folder.ts'
 import { removeEmbedded } from '../db/embedded/embedded.ts'
-import { forgetPasswords } from '../db/provisioning/password_file.ts'
+import { deletePasswords } from '../db/provisioning/password_file.ts'
 import { databaseOf, serverOf } from '../db/provisioning/probe.ts'
 import { OperatorError } from '../lib/operator_error.ts'
 import { runningServer } from '../runtime/data_dir_lock.ts'
@@ -21,7 +21,7 @@ export function resetCommand(): Command {
 async function reset({ yes = false }: { yes?: boolean }): Promise<void> {
   const config = loadCommandConfig(readEnvironment(process.cwd()))
   assertResettable(config)
-  const home = findHome(controlFolder(config.DATA_DIR))
+  const home = findDataFolder(controlFolder(config.DATA_DIR))
   if (home === undefined) {
     console.log(`there is no embedded database in ${config.DATA_DIR}`)
     return
@@ -31,7 +31,7 @@ async function reset({ yes = false }: { yes?: boolean }): Promise<void> {
     return
   }
   await removeEmbedded(config.DATA_DIR)
-  forgetPasswords(config.DATA_DIR, 'embedded')
+  deletePasswords(config.DATA_DIR, 'embedded')
   console.log(`deleted ${home.cluster}; the next start makes a new one`)
 }
 

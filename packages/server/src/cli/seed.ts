@@ -17,9 +17,9 @@ async function seed(): Promise<void> {
   if (loadCommandConfig(readEnvironment(process.cwd())).production) {
     throw new OperatorError('demo data has well-known passwords: production never gets any')
   }
-  await operate(async ({ app: { demo, name }, doors }) => {
+  await operate(async ({ app: { demo, name }, database }) => {
     if (demo === undefined) throw new OperatorError(`${name} defines no demo data`)
-    await seedDemo(doors, createPasswords(), demo)
+    await seedDemo(database, createPasswords(), demo)
     console.log(`demo data is in place: ${demo.tenants.map((it) => it.subdomain).join(', ')}`)
   })
 }

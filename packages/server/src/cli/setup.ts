@@ -4,17 +4,17 @@ import { type CommandConfig, loadCommandConfig, readEnvironment } from '../confi
 import { histories, migrateUp } from '../db/migrations/migrate.ts'
 import { withPasswordLock } from '../db/provisioning/choose_database.ts'
 import {
-  keepPasswords,
-  keptPasswords,
   type RolePasswords,
+  readPasswords,
+  writePasswords,
 } from '../db/provisioning/password_file.ts'
 import {
-  carryOut,
-  oneSetUpAtATime,
-  planSetUp,
+  applyPlan,
+  type ProvisioningPlan,
+  planProvisioning,
   type ServerSetup,
-  type SetUpPlan,
   settingOf,
+  withProvisioningLock,
 } from '../db/provisioning/plan.ts'
 import { serverOf } from '../db/provisioning/probe.ts'
 import { asOwner, type Role, roles, roleUrls } from '../db/provisioning/roles.ts'
@@ -51,7 +51,7 @@ async function setup({ resetPasswords = false, migrate, json }: SetupOptions): P
   const given = givenPasswords(config)
   const strangers = resetPasswords ? 'reset' : 'leave'
   const wanted = { adminUrl, setting, given, strangers } as const
-  const plan = await oneSetUpAtATime(wanted, () =>
+  const plan = await withProvisioningLock(wanted, () =>
     production
       ? setUpForProduction(wanted)
       : withPasswordLock(DATA_DIR, () => setUpForDevelopment(wanted, DATA_DIR)),
@@ -79,17 +79,21 @@ function givenPasswords(config: CommandConfig): Partial<RolePasswords> {
 }
 
 // The passwords go to a secret store, not into a file of whoever ran this.
-async function setUpForProduction(wanted: Wanted): Promise<SetUpPlan> {
-  const plan = await planSetUp({ ...wanted, derive: false })
-  await carryOut(plan)
+async function setUpForProduction(wanted: Wanted): Promise<ProvisioningPlan> {
+  const plan = await planProvisioning({ ...wanted, derive: false })
+  await applyPlan(plan)
   return plan
 }
 
-async function setUpForDevelopment(wanted: Wanted, dataDir: string): Promise<SetUpPlan> {
+async function setUpForDevelopment(wanted: Wanted, dataDir: string): Promise<ProvisioningPlan> {
   const server = serverOf(wanted.adminUrl)
-  const plan = await planSetUp({ ...wanted, derive: true, kept: keptPasswords(dataDir, server) })
-  if (isComplete(plan)) keepPasswords(dataDir, server, plan.known)
-  await carryOut(plan)
+  const plan = await planProvisioning({
+    ...wanted,
+    derive: true,
+    kept: readPasswords(dataDir, server),
+  })
+  if (isComplete(plan)) writePasswords(dataDir, server, plan.known)
+  await applyPlan(plan)
   return plan
 }
 
@@ -102,18 +106,18 @@ function administrator({ DB_ADMIN_URL, DB_URL, production }: CommandConfig) {
   )
 }
 
-function isComplete({ known }: SetUpPlan): boolean {
+function isComplete({ known }: ProvisioningPlan): boolean {
   return Object.keys(known).length === Object.keys(roles).length
 }
 
-function dsnsOf({ adminUrl, database, known }: SetUpPlan): Record<string, string> {
+function dsnsOf({ adminUrl, database, known }: ProvisioningPlan): Record<string, string> {
   const urls = roleUrls(adminUrl, database, known)
   const named = Object.entries(urls).map(([role, url]) => [settingOf[role as Role], url])
   return Object.fromEntries(named)
 }
 
 // To stdout what goes into an environment file, to stderr what is said about it.
-function printDsns(plan: SetUpPlan, given: Partial<RolePasswords>, applied: string[]): void {
+function printDsns(plan: ProvisioningPlan, given: Partial<RolePasswords>, applied: string[]): void {
   const urls = roleUrls(plan.adminUrl, plan.database, plan.known)
   const line = (role: Role) => {
     // Known to whoever set it, and what is printed may be kept in a log.

@@ -2,10 +2,10 @@ import { Command, Option } from 'commander'
 import type { Logger } from 'pino'
 import type { App } from '../app/define_app.ts'
 import { type Config, loadConfig, readEnvironment } from '../config/config.ts'
-import { mistypedSettings } from '../config/misspelled_settings.ts'
-import { prepareDatabase } from '../db/provisioning/choose_database.ts'
-import { announce, claimDataDir } from '../runtime/data_dir_lock.ts'
-import { endWithShell, type Life, live } from '../runtime/lifecycle.ts'
+import { misspelledSettings } from '../config/misspelled_settings.ts'
+import { chooseDatabase } from '../db/provisioning/choose_database.ts'
+import { announce, lockDataDir } from '../runtime/data_dir_lock.ts'
+import { endWithShell, type Lifecycle, runLifecycle } from '../runtime/lifecycle.ts'
 import { assertPortFree, withFreePort } from '../runtime/listen_port.ts'
 import { loadApp } from '../runtime/load_app.ts'
 import { createLog } from '../runtime/logger.ts'
@@ -29,9 +29,9 @@ async function start({ managed = false }: StartOptions): Promise<void> {
   const environment = await withFreePort(readEnvironment(process.cwd()))
   const config = loadConfig(environment)
   const log = createLog(config)
-  for (const line of mistypedSettings(environment)) log.warn(line)
+  for (const line of misspelledSettings(environment)) log.warn(line)
   const onFault = (err: unknown) => log.fatal({ err }, 'nobody caught this error; stopping')
-  process.exitCode = await live({ onFault }, async (life) => {
+  process.exitCode = await runLifecycle({ onFault }, async (life) => {
     if (managed) process.on('disconnect', () => life.end(0))
     else endWithShell(life, environment)
     const tell = await claim(life, config, managed)
@@ -47,11 +47,11 @@ interface Boot {
   tell(url: string): void
 }
 
-async function boot(life: Life, { config, log, startedAt, tell }: Boot): Promise<void> {
+async function boot(life: Lifecycle, { config, log, startedAt, tell }: Boot): Promise<void> {
   // Most of a start is loading code and waiting for PostgreSQL: at the same time.
   const loading = load()
   loading.catch(() => {})
-  const database = await prepareDatabase(config)
+  const database = await chooseDatabase(config)
   life.atEnd(database.stop)
   const { serve, app } = await loading
   life.assertOngoing()
@@ -66,12 +66,16 @@ async function load(): Promise<{ serve: typeof Serve; app: App }> {
 }
 
 // A server of one's own may be shared: only the embedded database belongs to one start.
-async function claim(life: Life, config: Config, managed: boolean): Promise<(url: string) => void> {
+async function claim(
+  life: Lifecycle,
+  config: Config,
+  managed: boolean,
+): Promise<(url: string) => void> {
   if (config.production || config.DB_URL !== undefined) return () => {}
   if (managed) return (url) => announce(config.DATA_DIR, url)
-  const claim = await claimDataDir(config.DATA_DIR)
+  const claim = await lockDataDir(config.DATA_DIR)
   life.atEnd(claim.release)
-  return claim.announce
+  return claim.writeUrl
 }
 
 const examples = `

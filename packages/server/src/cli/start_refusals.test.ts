@@ -83,9 +83,9 @@ describe('tenantry start refuses', { timeout: 90_000 }, () => {
   ])('a DB_URL %s', async (_what, change, words) => {
     const url = new URL(withDatabase(inject('tenantryDatabase').admin, 'saas_db'))
     const { href: DB_URL } = Object.assign(url, change)
-    const refusal = await place.run('start', { DB_URL })
-    expectOneLine(refusal, `DB_URL: `, words)
-    expect(refusal.stderr).not.toContain(url.password)
+    const rejection = await place.run('start', { DB_URL })
+    expectOneLine(rejection, `DB_URL: `, words)
+    expect(rejection.stderr).not.toContain(url.password)
   })
 
   test('a DB_URL that names no database of its own', async () => {

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { mistypedSettings } from './misspelled_settings.ts'
+import { misspelledSettings } from './misspelled_settings.ts'
 
 test.each(['DB_POL_MAX', 'DB_POOOL_MAX', 'DB_POOL_MIX', 'DB_POLO_MAX', 'db_pool_max'])(
   '%s is found to be DB_POOL_MAX mistyped',
   (name) => {
-    expect(mistypedSettings({ [name]: '5', DB_POOL_MAX: '5' })).toEqual([
+    expect(misspelledSettings({ [name]: '5', DB_POOL_MAX: '5' })).toEqual([
       `${name} is no setting: write DB_POOL_MAX if that is meant`,
     ])
   },
@@ -13,6 +13,6 @@ test.each(['DB_POL_MAX', 'DB_POOOL_MAX', 'DB_POOL_MIX', 'DB_POLO_MAX', 'db_pool_
 test.each(['PATH', 'HOSTS', 'POST', 'DB_URI', 'NODE_OPTIONS', 'DB_POOL', 'DB_LOOP_MAXI'])(
   '%s is left to whoever reads it',
   (name) => {
-    expect(mistypedSettings({ [name]: 'x' })).toEqual([])
+    expect(misspelledSettings({ [name]: 'x' })).toEqual([])
   },
 )

@@ -7,7 +7,7 @@ const LONG_ENOUGH = 8
  * A line for each name in the environment that is one slip away from a setting's: another letter, one
  * too many or too few, two that changed places, or small ones. What it was to set keeps its default.
  */
-export function mistypedSettings(environment: NodeJS.ProcessEnv): string[] {
+export function misspelledSettings(environment: NodeJS.ProcessEnv): string[] {
   const names = Object.keys(settings).filter((it) => it.length >= LONG_ENOUGH)
   return Object.keys(environment).flatMap((given) => {
     if (given in settings) return []

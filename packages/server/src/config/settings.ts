@@ -210,7 +210,7 @@ export const settings = {
     meaning: 'connections of the identity role per process',
     parse: integer(1, 1000),
   },
-  DB_WAIT_MS: {
+  REQUEST_WAIT_MS: {
     fallback: '900',
     meaning:
       "how long a request waits in all for look-ups, its tenant's turn, a connection and the database's first answer, before it is told 503",
@@ -231,7 +231,7 @@ export const settings = {
     meaning: 'name prepared statements; `off` behind a PgBouncer older than 1.21',
     parse: oneOf('on', 'off'),
   },
-  DIRECT_READS_MAX: {
+  UNCACHED_LOOKUPS_MAX: {
     fallback: '100',
     meaning:
       'while changes of rights are not heard of: how many look-ups ask the database at once; the rest are told 503',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { fixedQuery } from './compiled_query.ts'
+import { compiledQuery } from './compiled_query.ts'
 import { boundKysely } from './kysely.ts'
 import type { KernelTables } from './tables.ts'
 
@@ -14,7 +14,7 @@ test('a fixed query is what kysely makes of it, with the values of whoever asks'
       .where('name', '!=', 'fixed')
       .where('name', '!=', id)
       .returning('id')
-  const fixed = fixedQuery(build)
+  const fixed = compiledQuery(build)
   for (const values of [
     { id: '1', name: 'one' },
     { id: '2', name: 'two' },

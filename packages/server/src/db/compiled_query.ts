@@ -9,7 +9,7 @@ type Value = string | null
  * the first who asks, and later ones only give their values. `build` may do nothing with a value but
  * hand it on.
  */
-export function fixedQuery<Row, Values extends Record<string, Value>>(
+export function compiledQuery<Row, Values extends Record<string, Value>>(
   build: (db: Db, values: Values) => Compilable<Row>,
 ): (db: Db, values: Values) => CompiledQuery<Row> {
   let known: ReturnType<typeof templateOf<Row, Values>> | undefined

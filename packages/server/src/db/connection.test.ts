@@ -34,9 +34,9 @@ const rolesOf = ({ inTenant }: TestDoors, tenant: Sample) =>
   inTenant(tenant.tenantId, (db) => db.selectFrom('tenantry.roles').selectAll().execute())
 
 /** The tenant's door shows B's role and nothing of A's, on a connection like any other. */
-async function expectUsable(doors: TestDoors): Promise<void> {
-  expect((await rolesOf(doors, b)).map((it) => it.tenant_id)).toEqual([b.tenantId])
-  const { rows } = await doors.asIdentity((db) => sql`select 1 as n`.execute(db))
+async function expectUsable(database: TestDoors): Promise<void> {
+  expect((await rolesOf(database, b)).map((it) => it.tenant_id)).toEqual([b.tenantId])
+  const { rows } = await database.asIdentity((db) => sql`select 1 as n`.execute(db))
   expect(rows).toEqual([{ n: 1 }])
 }
 
@@ -52,46 +52,46 @@ function nextToEnd({ pools }: TestDoors): Promise<void> {
 
 describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) => {
   test('a backend that ends amid the work is a 503, and ends nothing else', async () => {
-    const doors = openTestDoors(settings)
-    const ended = nextToEnd(doors)
-    const work = doors.inTenant(a.tenantId, async (db) => {
+    const database = openTestDoors(settings)
+    const ended = nextToEnd(database)
+    const work = database.inTenant(a.tenantId, async (db) => {
       await addRole(db, 'half_done')
       await kill(await pidOf(db))
       await ended
       await addRole(db, 'never')
     })
     await expect(work).rejects.toMatchObject(unavailable)
-    expect((await rolesOf(doors, a)).map((it) => it.name)).toEqual(['auditor'])
-    await expectUsable(doors)
+    expect((await rolesOf(database, a)).map((it) => it.name)).toEqual(['auditor'])
+    await expectUsable(database)
   })
 
   test('a backend that ends between the last query and COMMIT is a 503, and saves nothing', async () => {
-    const doors = openTestDoors(settings)
-    const ended = nextToEnd(doors)
-    const work = doors.inTenant(a.tenantId, async (db) => {
+    const database = openTestDoors(settings)
+    const ended = nextToEnd(database)
+    const work = database.inTenant(a.tenantId, async (db) => {
       await addRole(db, 'half_done')
       await kill(await pidOf(db))
       await ended
     })
     await expect(work).rejects.toMatchObject(unavailable)
-    expect((await rolesOf(doors, a)).map((it) => it.name)).toEqual(['auditor'])
-    await expectUsable(doors)
+    expect((await rolesOf(database, a)).map((it) => it.name)).toEqual(['auditor'])
+    await expectUsable(database)
   })
 
   test('a backend that ends while it works is a 503', async () => {
-    const doors = openTestDoors(settings)
-    const work = doors.inTenant(a.tenantId, async (db) => {
+    const database = openTestDoors(settings)
+    const work = database.inTenant(a.tenantId, async (db) => {
       const pid = await pidOf(db)
       await Promise.all([sql`select pg_sleep(30)`.execute(db), kill(pid)])
     })
     await expect(work).rejects.toMatchObject(unavailable)
-    await expectUsable(doors)
+    await expectUsable(database)
   })
 
   test('a parameter that cannot be sent spoils no statement for later', async () => {
-    const doors = openTestDoors(settings)
+    const database = openTestDoors(settings)
     const ask = (value: unknown) =>
-      doors.inTenant(a.tenantId, (db) => sql`select ${value}::jsonb as it`.execute(db))
+      database.inTenant(a.tenantId, (db) => sql`select ${value}::jsonb as it`.execute(db))
     const circular: Record<string, unknown> = {}
     circular['me'] = circular
     await expect(ask(circular)).rejects.toThrow('circular')
@@ -101,11 +101,11 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
   test.skipIf(isPooled())(
     'statements the server has forgotten are a 503 once, and then prepared again',
     async () => {
-      const doors = openTestDoors(settings)
-      await rolesOf(doors, b)
-      await doors.inTenant(b.tenantId, (db) => sql`deallocate all`.execute(db))
-      await expect(rolesOf(doors, b)).rejects.toMatchObject(unavailable)
-      await expectUsable(doors)
+      const database = openTestDoors(settings)
+      await rolesOf(database, b)
+      await database.inTenant(b.tenantId, (db) => sql`deallocate all`.execute(db))
+      await expect(rolesOf(database, b)).rejects.toMatchObject(unavailable)
+      await expectUsable(database)
     },
   )
 
@@ -113,14 +113,14 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
     'a table that changed under a prepared statement is a 503 once',
     async () => {
       await onMigratedDatabase(async (urls) => {
-        const doors = openTestDoors({ ...settings, urls })
-        expect(await rolesOf(doors, a)).toEqual([])
+        const database = openTestDoors({ ...settings, urls })
+        expect(await rolesOf(database, a)).toEqual([])
         await withClient(urls.owner, (it) =>
           it.query('alter table tenantry.roles add column more int'),
         )
-        await expect(rolesOf(doors, a)).rejects.toMatchObject(unavailable)
-        expect(await rolesOf(doors, a)).toEqual([])
-        await doors.close()
+        await expect(rolesOf(database, a)).rejects.toMatchObject(unavailable)
+        expect(await rolesOf(database, a)).toEqual([])
+        await database.close()
       })
     },
   )
@@ -130,8 +130,8 @@ test('a connection that breaks before COMMIT is answered is a 503: nobody is tol
   const { app, identity, platform } = doorUrls()
   const proxy = await startWireProxy(app)
   onTestFinished(() => proxy.close())
-  const doors = openTestDoors({ urls: { app: proxy.through(app), identity, platform } })
-  const work = doors.inTenant(a.tenantId, async (db) => {
+  const database = openTestDoors({ urls: { app: proxy.through(app), identity, platform } })
+  const work = database.inTenant(a.tenantId, async (db) => {
     await pidOf(db)
     proxy.set('hold')
   })
@@ -139,15 +139,15 @@ test('a connection that breaks before COMMIT is answered is a 503: nobody is tol
   proxy.set('refuse')
   await expect(work).rejects.toMatchObject(unavailable)
   proxy.set('pass')
-  await expectUsable(doors)
+  await expectUsable(database)
 })
 
 test.skipIf(isPooled())(
   'a name that fails in a batch fails there only: 26000 does not last',
   async () => {
-    const doors = openTestDoors()
+    const database = openTestDoors()
     const tenPer = (db: Db, n: number) => sql<{ n: number }>`select 10 / ${n}::int as n`.execute(db)
-    const batch = doors.inTenant(a.tenantId, async (db) => {
+    const batch = database.inTenant(a.tenantId, async (db) => {
       const broken = sql`select * from no_such_table`.execute(db)
       // Prepared behind a failure, so not prepared; used again before anybody can know.
       const [, first, second] = await Promise.allSettled([broken, tenPer(db, 1), tenPer(db, 2)])
@@ -157,24 +157,24 @@ test.skipIf(isPooled())(
       ])
     })
     await expect(batch).rejects.toMatchObject(unavailable)
-    const { rows } = await doors.inTenant(a.tenantId, (db) => tenPer(db, 5))
+    const { rows } = await database.inTenant(a.tenantId, (db) => tenPer(db, 5))
     expect(rows).toEqual([{ n: 2 }])
   },
 )
 
 test('a tenant that a session kept is refused once, shows nothing, and is gone with its connection', async () => {
-  const doors = openTestDoors()
-  await doors.pools.app.query("select set_config('app.tenant_id', $1, false)", [a.tenantId])
-  await expect(rolesOf(doors, b)).rejects.toMatchObject({ code: '42501' })
-  await expectUsable(doors)
+  const database = openTestDoors()
+  await database.pools.app.query("select set_config('app.tenant_id', $1, false)", [a.tenantId])
+  await expect(rolesOf(database, b)).rejects.toMatchObject({ code: '42501' })
+  await expectUsable(database)
 })
 
 test('a transaction that a statement left open ends with its connection', async () => {
-  const doors = openTestDoors()
-  const pid = await doors.asIdentity(pidOf)
-  expect(await doors.asIdentity(pidOf)).toBe(pid)
-  await doors.asIdentity((db) => sql`begin`.execute(db))
-  expect(await doors.asIdentity(pidOf)).not.toBe(pid)
+  const database = openTestDoors()
+  const pid = await database.asIdentity(pidOf)
+  expect(await database.asIdentity(pidOf)).toBe(pid)
+  await database.asIdentity((db) => sql`begin`.execute(db))
+  expect(await database.asIdentity(pidOf)).not.toBe(pid)
 })
 
 describe('a server that does not answer', () => {
@@ -184,33 +184,33 @@ describe('a server that does not answer', () => {
     onTestFinished(() => proxy.close())
     const { through } = proxy
     const urls = { app: through(app), identity: through(identity), platform: through(platform) }
-    const doors = openTestDoors({ ...settings, urls })
-    await expectUsable(doors)
-    return { proxy, doors }
+    const database = openTestDoors({ ...settings, urls })
+    await expectUsable(database)
+    return { proxy, database }
   }
 
   test.each([{ pipeline: true }, { pipeline: false }])(
     'is a 503 after the wait for a connection, not after the longest statement: %o',
     async (settings) => {
-      const { proxy, doors } = await frozen({ ...settings, queryTimeoutMs: 60_000 })
-      doors.waitFor(300)
+      const { proxy, database } = await frozen({ ...settings, queryTimeoutMs: 60_000 })
+      database.waitFor(300)
       proxy.set('freeze')
       const startedAt = performance.now()
-      await expect(rolesOf(doors, b)).rejects.toMatchObject(unavailable)
-      await expect(doors.asIdentity(pidOf)).rejects.toMatchObject(unavailable)
+      await expect(rolesOf(database, b)).rejects.toMatchObject(unavailable)
+      await expect(database.asIdentity(pidOf)).rejects.toMatchObject(unavailable)
       expect(performance.now() - startedAt).toBeLessThan(20_000)
-      doors.waitFor(30_000)
+      database.waitFor(30_000)
       proxy.set('refuse')
       proxy.set('pass')
-      await expectUsable(doors)
+      await expectUsable(database)
     },
   )
 
   test.each([{ pipeline: true }, { pipeline: false }])(
     'amid the work is a 503 after one query timeout: %o',
     async (settings) => {
-      const { proxy, doors } = await frozen({ ...settings, queryTimeoutMs: 2_000 })
-      const work = doors.inTenant(a.tenantId, async (db) => {
+      const { proxy, database } = await frozen({ ...settings, queryTimeoutMs: 2_000 })
+      const work = database.inTenant(a.tenantId, async (db) => {
         await pidOf(db)
         proxy.set('freeze')
         await pidOf(db)
@@ -218,17 +218,17 @@ describe('a server that does not answer', () => {
       await expect(work).rejects.toMatchObject(unavailable)
       proxy.set('refuse')
       proxy.set('pass')
-      await expectUsable(doors)
+      await expectUsable(database)
     },
   )
 
   test('may take its time over a statement', async () => {
-    const { doors } = await frozen({})
-    doors.waitFor(1_000)
-    const { rows } = await doors.inTenant(a.tenantId, (db) =>
+    const { database } = await frozen({})
+    database.waitFor(1_000)
+    const { rows } = await database.inTenant(a.tenantId, (db) =>
       sql`select pg_sleep(1.2)::text as slept`.execute(db),
     )
     expect(rows).toEqual([{ slept: '' }])
-    await doors.asIdentity((db) => sql`select pg_sleep(1.2)`.execute(db))
+    await database.asIdentity((db) => sql`select pg_sleep(1.2)`.execute(db))
   })
 })

@@ -1,6 +1,6 @@
 import pg from 'pg'
+import { type Deadline, rejectAfter } from '../lib/deadline.ts'
 import { unavailable } from '../lib/errors.ts'
-import { type Patience, within } from '../lib/wait_budget.ts'
 import { publicDatabaseError, spoilsConnection } from './errors.ts'
 import type { Statement } from './kysely.ts'
 
@@ -8,7 +8,7 @@ import type { Statement } from './kysely.ts'
  * A pooled connection on loan. Statements run in the order given. It goes back only in the state in
  * which it came: outside of a transaction and fit for the next borrower.
  */
-export class BorrowedClient {
+export class PooledConnection {
   readonly #client: pg.PoolClient
   #last: Promise<unknown> = Promise.resolve()
   #returned = false
@@ -45,7 +45,7 @@ export class BorrowedClient {
     return replyAt(replies, wanted)
   }
 
-  giveBack(): void {
+  release(): void {
     this.#return(this.#client.getTransactionStatus() !== 'I')
   }
 
@@ -65,13 +65,13 @@ export class BorrowedClient {
 }
 
 /** Waits for a connection as long as there is patience. Throws 503. */
-export async function borrow(pool: pg.Pool, patience: Patience): Promise<BorrowedClient> {
+export async function acquire(pool: pg.Pool, deadline: Deadline): Promise<PooledConnection> {
   const isIdle = pool.idleCount > pool.waitingCount
   const connecting = pool.connect()
   try {
     // One that waits for work is there at once.
-    if (isIdle) return new BorrowedClient(await connecting)
-    return new BorrowedClient(await patience.spend((ms) => within(ms, connecting)))
+    if (isIdle) return new PooledConnection(await connecting)
+    return new PooledConnection(await deadline.wait((ms) => rejectAfter(ms, connecting)))
   } catch (error) {
     // It may still come, to nobody.
     connecting.then(

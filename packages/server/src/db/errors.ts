@@ -33,7 +33,7 @@ export function spoilsConnection(error: unknown): boolean {
 }
 
 /** Did PostgreSQL take the whole transaction back in favour of another one? Then it may run again. */
-export function lostToAnother(error: unknown): boolean {
+export function isDeadlockVictim(error: unknown): boolean {
   const cause = error instanceof AppError ? error.cause : error
   return isDatabaseError(cause) && LOST.test(cause.code)
 }

@@ -3,11 +3,11 @@ import type { CommandConfig } from '../config/config.ts'
 import { createPool } from './pool.ts'
 import { limits } from './provisioning/role_settings.ts'
 import type { Role } from './provisioning/roles.ts'
-import { createDoors, type OperatorDoors } from './tenancy.ts'
+import { createDatabase, type PlatformDatabase } from './tenancy.ts'
 
 /** How the pool of one door does, for those who watch. */
-export interface PoolFigures {
-  door: string
+export interface PoolStats {
+  role: string
   max: number
   inUse: number
   idle: number
@@ -16,22 +16,22 @@ export interface PoolFigures {
 }
 
 /** Doors over pools of their own. Close them when done. */
-export interface OpenDoors {
-  doors: OperatorDoors
+export interface OpenDatabase {
+  database: PlatformDatabase
   pools: { app: pg.Pool; identity: pg.Pool; platform?: pg.Pool }
-  figures(): PoolFigures[]
+  stats(): PoolStats[]
   close(): Promise<void>
 }
 
 /** Opens pools and doors by the settings. The platform door exists only where its DSN is given. */
-export function openDoors(config: CommandConfig, onError: (error: Error) => void): OpenDoors {
+export function openDatabase(config: CommandConfig, onError: (error: Error) => void): OpenDatabase {
   const pool = (url: string, max: number, door: Exclude<Role, 'owner'>) =>
     createPool({
       url,
       max,
       name: `tenantry ${door}`,
       limits: limits[door],
-      waitMs: config.DB_WAIT_MS,
+      waitMs: config.REQUEST_WAIT_MS,
       queryTimeoutMs: config.DB_QUERY_TIMEOUT_MS,
       pipeline: config.DB_PIPELINE === 'on',
       onError,
@@ -46,16 +46,16 @@ export function openDoors(config: CommandConfig, onError: (error: Error) => void
     ...(DB_PLATFORM_URL === undefined ? {} : { platform: pool(DB_PLATFORM_URL, 2, 'platform') }),
   }
   return {
-    doors: createDoors(pools, config.DB_PREPARED === 'on'),
+    database: createDatabase(pools, config.DB_PREPARED === 'on'),
     pools,
-    figures: () => Object.entries(pools).map(([door, it]) => figuresOf(door, it)),
+    stats: () => Object.entries(pools).map(([door, it]) => figuresOf(door, it)),
     async close() {
       await Promise.all(Object.values(pools).map((it) => it.end()))
     },
   }
 }
 
-function figuresOf(door: string, pool: pg.Pool): PoolFigures {
+function figuresOf(door: string, pool: pg.Pool): PoolStats {
   const { totalCount, idleCount: idle, waitingCount: waiting } = pool
-  return { door, max: pool.options.max, inUse: totalCount - idle, idle, waiting }
+  return { role: door, max: pool.options.max, inUse: totalCount - idle, idle, waiting }
 }

@@ -5,7 +5,7 @@ import { insertSample, type Sample } from '../../test/database/sample_rows.ts'
 import { asRole, doorUrls, isPooled } from '../../test/fixtures/databases.ts'
 import { openTestDoors } from '../../test/fixtures/scopes_for_test.ts'
 import { startWireProxy } from '../../test/fixtures/wire_proxy.ts'
-import { Patience } from '../lib/wait_budget.ts'
+import { Deadline } from '../lib/deadline.ts'
 import type { KernelTables } from './tables.ts'
 
 let sample: Sample
@@ -21,20 +21,20 @@ const tenantsSeen = async (db: Db) =>
     (it) => it.tenant_id,
   )
 
-function reader(doors = openTestDoors()) {
+function reader(database = openTestDoors()) {
   return <T>(work: (db: Db) => Promise<T> | T) =>
-    doors.readInTenant(sample.tenantId, new Patience(5_000), ({ db }) => work(db))
+    database.readInTenant(sample.tenantId, new Deadline(5_000), ({ db }) => work(db))
 }
 
 test('a read is one read-only transaction in one write, with nothing to wait for in between', async () => {
   const { app } = doorUrls()
   const proxy = await startWireProxy(app)
   onTestFinished(() => proxy.close())
-  const doors = openTestDoors({ urls: { ...doorUrls(), app: proxy.through(app) } })
-  await doors.pools.app.query('select')
+  const database = openTestDoors({ urls: { ...doorUrls(), app: proxy.through(app) } })
+  await database.pools.app.query('select')
   proxy.sent.length = 0
   proxy.set('hold')
-  const work = reader(doors)(one)
+  const work = reader(database)(one)
   await proxy.until((sent) => sent.length === 4)
   expect(proxy.sent).toEqual([
     'BEGIN READ ONLY',
@@ -47,44 +47,44 @@ test('a read is one read-only transaction in one write, with nothing to wait for
 })
 
 test('what asks nothing is done at once, on no connection', () => {
-  const doors = openTestDoors()
-  expect(reader(doors)(() => 'nothing')).toBe('nothing')
+  const database = openTestDoors()
+  expect(reader(database)(() => 'nothing')).toBe('nothing')
   expect(() =>
-    reader(doors)(() => {
+    reader(database)(() => {
       throw new Error('no')
     }),
   ).toThrow('no')
-  expect(doors.pools.app.totalCount).toBe(0)
+  expect(database.pools.app.totalCount).toBe(0)
 })
 
 test('a query that comes after what was done at once is told so, and takes no connection', async () => {
-  const doors = openTestDoors()
+  const database = openTestDoors()
   let kept: Db | undefined
-  reader(doors)((db) => {
+  reader(database)((db) => {
     kept = db
   })
   if (kept === undefined) throw new Error('there was no work')
   await expect(one(kept)).rejects.toThrow('await every query')
-  expect(doors.pools.app.totalCount).toBe(0)
+  expect(database.pools.app.totalCount).toBe(0)
 })
 
 test('each of several queries sees its tenant, all on one connection', async () => {
-  const doors = openTestDoors()
-  const seen = await reader(doors)(async (db) => [
+  const database = openTestDoors()
+  const seen = await reader(database)(async (db) => [
     await tenantsSeen(db),
     ...(await Promise.all([tenantsSeen(db), tenantsSeen(db), tenantsSeen(db)])),
   ])
   expect(seen).toEqual(Array(4).fill([sample.tenantId]))
-  expect([doors.pools.app.totalCount, doors.pools.app.idleCount]).toEqual([1, 1])
+  expect([database.pools.app.totalCount, database.pools.app.idleCount]).toEqual([1, 1])
 })
 
 test('nothing of its tenant is left on the connection', async () => {
-  const doors = openTestDoors()
-  await reader(doors)(tenantsSeen)
-  const { rows } = await doors.pools.app.query(
+  const database = openTestDoors()
+  await reader(database)(tenantsSeen)
+  const { rows } = await database.pools.app.query(
     "select nullif(current_setting('app.tenant_id', true), '') as id",
   )
-  expect([rows, doors.pools.app.totalCount]).toEqual([[{ id: null }], 1])
+  expect([rows, database.pools.app.totalCount]).toEqual([[{ id: null }], 1])
 })
 
 test('a write is refused, and its error says what to do', async () => {
@@ -95,25 +95,25 @@ test('a write is refused, and its error says what to do', async () => {
 })
 
 test('a query that failed does not stop the next one, nor spoil the connection', async () => {
-  const doors = openTestDoors()
-  const answers = await reader(doors)(async (db) => {
+  const database = openTestDoors()
+  const answers = await reader(database)(async (db) => {
     await expect(sql`select 1 / 0`.execute(db)).rejects.toMatchObject({ code: '22012' })
     return one(db)
   })
   expect(answers.rows).toEqual([{ n: 1 }])
-  expect([doors.pools.app.totalCount, doors.pools.app.idleCount]).toEqual([1, 1])
+  expect([database.pools.app.totalCount, database.pools.app.idleCount]).toEqual([1, 1])
 })
 
 test('a query that nobody awaited is told so, and its connection is not given to others', async () => {
-  const doors = openTestDoors()
+  const database = openTestDoors()
   let late: Promise<unknown> = Promise.resolve()
-  await reader(doors)((db) => {
+  await reader(database)((db) => {
     late = one(db)
     return 'done'
   })
   await late.catch(() => {})
   let kept: Db | undefined
-  await reader(doors)(async (db) => {
+  await reader(database)(async (db) => {
     kept = db
     await one(db)
   })
@@ -124,33 +124,33 @@ test('a query that nobody awaited is told so, and its connection is not given to
 test.each([{ pipeline: true }, { pipeline: false }])(
   'with %o a connection is given back when all of its queries are over, should one fail',
   async (settings) => {
-    const doors = openTestDoors(settings)
-    const { app } = doors.pools
+    const database = openTestDoors(settings)
+    const { app } = database.pools
     let isOver = false
     const slow = async (db: Db) => {
       await sql`select pg_sleep(0.5)`.execute(db)
       isOver = true
     }
     const failing = (db: Db) => sql`select 1 / 0`.execute(db)
-    const work = reader(doors)((db) => Promise.all([failing(db), slow(db)]))
+    const work = reader(database)((db) => Promise.all([failing(db), slow(db)]))
     await expect(work).rejects.toMatchObject({ code: '22012' })
     expect([isOver, app.totalCount, app.idleCount]).toEqual([true, 1, 1])
-    expect(await reader(doors)(tenantsSeen)).toEqual([sample.tenantId])
+    expect(await reader(database)(tenantsSeen)).toEqual([sample.tenantId])
   },
 )
 
 test('a query waits for a slow one beside it, longer than the request would for a connection', async () => {
-  const doors = openTestDoors()
-  await doors.pools.app.query('select')
-  const both = doors.readInTenant(sample.tenantId, new Patience(2_000), ({ db }) =>
+  const database = openTestDoors()
+  await database.pools.app.query('select')
+  const both = database.readInTenant(sample.tenantId, new Deadline(2_000), ({ db }) =>
     Promise.all([sql`select pg_sleep(2.5)`.execute(db), one(db)]),
   )
   expect((await both)[1].rows).toEqual([{ n: 1 }])
 })
 
 test.skipIf(isPooled())('a server that cannot set the tenant answers no query', async () => {
-  const doors = openTestDoors()
-  const read = doors.readInTenant('no tenant', new Patience(5_000), ({ db }) => one(db))
+  const database = openTestDoors()
+  const read = database.readInTenant('no tenant', new Deadline(5_000), ({ db }) => one(db))
   await expect(read).rejects.toThrow()
-  expect(doors.pools.app.totalCount).toBe(0)
+  expect(database.pools.app.totalCount).toBe(0)
 })

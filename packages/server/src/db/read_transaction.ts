@@ -1,26 +1,26 @@
 import type { Kysely } from 'kysely'
 import type pg from 'pg'
-import { type BorrowedClient, borrow } from './connection.ts'
+import { acquire, type PooledConnection } from './connection.ts'
 import { isRefusedWrite } from './errors.ts'
 import { boundKysely, type Statement } from './kysely.ts'
-import { type Opening, promptly, type UnitOfWork } from './transaction.ts'
-import { recorded } from './transaction_span.ts'
+import { firstReplyTimeout, type Transaction, type TransactionSettings } from './transaction.ts'
+import { traced } from './transaction_span.ts'
 
 /**
  * What one request reads, on one connection that is borrowed for its first query. Each query is a
  * read-only transaction of its own, whole in one write: READ COMMITTED would show each its own
  * snapshot anyway, so nothing is gained by waiting in between with an open one.
  */
-export class Reading<Database> implements UnitOfWork<Database> {
-  readonly #settings: Opening & { setup: Statement }
+export class ReadTransaction<Database> implements Transaction<Database> {
+  readonly #settings: TransactionSettings & { setup: Statement }
   #db: Kysely<Database> | undefined
-  #client: Promise<BorrowedClient> | undefined
+  #client: Promise<PooledConnection> | undefined
   #last: Promise<unknown> | undefined
   #openedAt = 0
   #statements = 0
   #finished = false
 
-  constructor(settings: Opening & { setup: Statement }) {
+  constructor(settings: TransactionSettings & { setup: Statement }) {
     this.#settings = settings
   }
 
@@ -29,7 +29,7 @@ export class Reading<Database> implements UnitOfWork<Database> {
     return this.#db
   }
 
-  endUnused(): boolean {
+  closeIfUnused(): boolean {
     this.#finished ||= this.#client === undefined
     return this.#client === undefined
   }
@@ -49,21 +49,21 @@ export class Reading<Database> implements UnitOfWork<Database> {
     if (client === undefined) return
     const { pool } = this.#settings
     const work = { pool, startedAt: this.#openedAt, statements: this.#statements, outcome }
-    await recorded(work, async () => client.giveBack())
+    await traced(work, async () => client.release())
   }
 
   async #read(statement: Statement): Promise<pg.QueryResult> {
     if (this.#finished) {
       throw new Error('a query came after its request had ended: await every query')
     }
-    const { pool, patience, setup } = this.#settings
+    const { pool, deadline, setup } = this.#settings
     const isFirst = this.#client === undefined
     if (isFirst) this.#openedAt = performance.now()
-    this.#client ??= borrow(pool, patience)
+    this.#client ??= acquire(pool, deadline)
     this.#statements++
     const client = await this.#client
     // Only the first has nothing to wait for: another may stand behind the work of those before it.
-    const begin = { text: 'BEGIN READ ONLY', ...(isFirst ? promptly(patience) : {}) }
+    const begin = { text: 'BEGIN READ ONLY', ...(isFirst ? firstReplyTimeout(deadline) : {}) }
     const batch = [begin, setup, statement, { text: 'COMMIT' }]
     return client.runBatch(batch, batch.indexOf(statement)).catch(refuse)
   }

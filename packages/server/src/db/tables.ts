@@ -80,9 +80,9 @@ export interface KernelTables {
     last_seen_at: ColumnType<string, string | Date | undefined, string | Date>
     idle_expires_at: ColumnType<string, string | Date, string | Date>
     expires_at: ColumnType<string, string | Date, string | Date>
-    credentials_from: ColumnType<string, string | Date, string | Date>
+    credentials_epoch: ColumnType<string, string | Date, string | Date>
     revoked_at: ColumnType<string | null, string | Date | null | undefined, string | Date | null>
-    revoked_why: ColumnType<string | null, string | null | undefined, string | null>
+    revoked_reason: ColumnType<string | null, string | null | undefined, string | null>
   }
   'tenantry.tenants': {
     id: ColumnType<string, string, string>

@@ -1,25 +1,25 @@
 import type { CompiledQuery, Kysely } from 'kysely'
 import type pg from 'pg'
+import { Deadline } from '../lib/deadline.ts'
 import { newId } from '../lib/ids.ts'
 import type { MaybePromise } from '../lib/maybe_promise.ts'
-import { Patience } from '../lib/wait_budget.ts'
 import { boundKysely, type Statement } from './kysely.ts'
-import { Reading } from './read_transaction.ts'
-import { retryLost } from './retry_deadlocks.ts'
+import { ReadTransaction } from './read_transaction.ts'
+import { retryDeadlocks } from './retry_deadlocks.ts'
 import type { KernelTables } from './tables.ts'
-import { type Finishable, LazyTransaction, runAlone, type UnitOfWork } from './transaction.ts'
+import { type Finishable, runStatement, type Transaction, WriteTransaction } from './transaction.ts'
 
 /** The pools behind the doors. `platform` is absent in a server: it serves tenants only. */
-export interface DoorPools {
+export interface ScopePools {
   app: pg.Pool
   identity: pg.Pool
   platform?: pg.Pool
 }
 
 /** The way to the data of one request that may change it. */
-export interface Writing extends Pick<UnitOfWork<KernelTables>, 'db'> {
+export interface RequestTransaction extends Pick<Transaction<KernelTables>, 'db'> {
   /** Takes a statement that is sent together with COMMIT: nobody needs its answer before. */
-  runAtEnd(query: CompiledQuery): void
+  sendWithCommit(query: CompiledQuery): void
 }
 
 /**
@@ -27,7 +27,7 @@ export interface Writing extends Pick<UnitOfWork<KernelTables>, 'db'> {
  * that is lost to another one (a deadlock), `inTenant`, `writeInTenant` and `asIdentity` run their work
  * again from its start: it must touch nothing but `db` and what it makes itself.
  */
-export interface Doors {
+export interface Database {
   /** Work on one tenant's rows: the database shows no others. */
   inTenant<T, Database = KernelTables>(
     tenantId: string,
@@ -36,8 +36,8 @@ export interface Doors {
   /** The same for one request, whose waits are taken off its patience, and which may change rows. */
   writeInTenant<T>(
     tenantId: string,
-    patience: Patience,
-    work: (unit: Writing) => Promise<T>,
+    deadline: Deadline,
+    work: (unit: RequestTransaction) => Promise<T>,
   ): Promise<T>
   /**
    * The same for one that only reads: the database refuses a write. Each of its queries is a
@@ -45,8 +45,8 @@ export interface Doors {
    */
   readInTenant<T>(
     tenantId: string,
-    patience: Patience,
-    work: (unit: Pick<UnitOfWork<KernelTables>, 'db'>) => MaybePromise<T>,
+    deadline: Deadline,
+    work: (unit: Pick<Transaction<KernelTables>, 'db'>) => MaybePromise<T>,
   ): MaybePromise<T>
   /**
    * Work that comes before membership is proven: resolving hosts, credentials. Without a tenant
@@ -54,11 +54,11 @@ export interface Doors {
    */
   asIdentity<T>(work: (db: Kysely<KernelTables>) => Promise<T>, tenantId?: string): Promise<T>
   /** The same doors for one request, whose waits are taken off its patience. */
-  within(patience: Patience): Doors
+  within(deadline: Deadline): Database
 }
 
 /** The doors of the command line: what serves requests is given `Doors` and knows no more. */
-export interface OperatorDoors extends Doors {
+export interface PlatformDatabase extends Database {
   /** Operators' work across tenants. Each use is logged with its reason before it begins. */
   acrossTenants<T>(reason: string, work: (db: Kysely<KernelTables>) => Promise<T>): Promise<T>
 }
@@ -68,18 +68,18 @@ const OPERATORS_MAX_MS = 3_600_000
 const DEFAULT_WAIT_MS = 5_000
 
 /** Opens the doors over the given pools. `named` switches prepared statement names. */
-export function createDoors(pools: DoorPools, named: boolean): OperatorDoors {
+export function createDatabase(pools: ScopePools, named: boolean): PlatformDatabase {
   return {
     ...requestDoors(pools, named, patienceOf),
     async acrossTenants<T>(reason: string, work: (db: Kysely<KernelTables>) => Promise<T>) {
       const { platform: pool } = pools
       if (pool === undefined) throw new Error('this process has no platform door')
       // Before the work and on its own: who read everything and then failed has read everything.
-      await runAlone(pool, logReason(reason), patienceOf(pool))
+      await runStatement(pool, logReason(reason), patienceOf(pool))
       // Once: it may take an hour and say things on its way, and an operator can start it again.
-      const patience = patienceOf(pool)
-      const opening = { pool, named, patience, maxMs: OPERATORS_MAX_MS }
-      return through(new LazyTransaction<KernelTables>(opening), ({ db }) => work(db))
+      const deadline = patienceOf(pool)
+      const opening = { pool, named, deadline, maxMs: OPERATORS_MAX_MS }
+      return through(new WriteTransaction<KernelTables>(opening), ({ db }) => work(db))
     },
   }
 }
@@ -87,28 +87,35 @@ export function createDoors(pools: DoorPools, named: boolean): OperatorDoors {
 // Retried here and nowhere else: only the door knows that all of the work was taken back, and every
 // unit of work passes through one. What is effect outside of the database is not in it.
 function requestDoors(
-  pools: DoorPools,
+  pools: ScopePools,
   named: boolean,
-  patienceFor: (pool: pg.Pool) => Patience,
-): Doors {
+  patienceFor: (pool: pg.Pool) => Deadline,
+): Database {
   const { app, identity } = pools
   const alone = (statement: Statement) =>
-    retryLost(() => runAlone(identity, statement, patienceFor(identity)))
-  const transaction = <Database>(pool: pg.Pool, tenantId: string, patience = patienceFor(pool)) =>
-    new LazyTransaction<Database>({ pool, named, patience, setup: setTenant(tenantId, named) })
-  const reading = (tenantId: string, patience: Patience) =>
-    new Reading<KernelTables>({ pool: app, named, patience, setup: setTenant(tenantId, named) })
+    retryDeadlocks(() => runStatement(identity, statement, patienceFor(identity)))
+  const transaction = <Database>(pool: pg.Pool, tenantId: string, deadline = patienceFor(pool)) =>
+    new WriteTransaction<Database>({ pool, named, deadline, setup: setTenant(tenantId, named) })
+  const reading = (tenantId: string, deadline: Deadline) =>
+    new ReadTransaction<KernelTables>({
+      pool: app,
+      named,
+      deadline,
+      setup: setTenant(tenantId, named),
+    })
   return {
     async inTenant<T, Database>(tenantId: string, work: (db: Kysely<Database>) => Promise<T>) {
-      return retryLost(() => through(transaction<Database>(app, tenantId), ({ db }) => work(db)))
+      return retryDeadlocks(() =>
+        through(transaction<Database>(app, tenantId), ({ db }) => work(db)),
+      )
     },
-    async writeInTenant(tenantId, patience, work) {
-      return retryLost(() => through(transaction<KernelTables>(app, tenantId, patience), work))
+    async writeInTenant(tenantId, deadline, work) {
+      return retryDeadlocks(() => through(transaction<KernelTables>(app, tenantId, deadline), work))
     },
-    readInTenant: (tenantId, patience, work) => through(reading(tenantId, patience), work),
+    readInTenant: (tenantId, deadline, work) => through(reading(tenantId, deadline), work),
     async asIdentity<T>(work: (db: Kysely<KernelTables>) => Promise<T>, tenantId?: string) {
       if (tenantId === undefined) return work(boundKysely(alone, named))
-      return retryLost(() =>
+      return retryDeadlocks(() =>
         through(transaction<KernelTables>(identity, tenantId), ({ db }) => work(db)),
       )
     },
@@ -117,8 +124,8 @@ function requestDoors(
 }
 
 // Of work that belongs to no request: each unit of it waits as long as its pool says.
-function patienceOf({ options }: pg.Pool): Patience {
-  return new Patience(options.connectionTimeoutMillis ?? DEFAULT_WAIT_MS)
+function patienceOf({ options }: pg.Pool): Deadline {
+  return new Deadline(options.connectionTimeoutMillis ?? DEFAULT_WAIT_MS)
 }
 
 function through<T, Unit extends Finishable>(
@@ -138,10 +145,10 @@ function through<T, Unit extends Finishable>(
     result = work(unit)
   } catch (error) {
     // Work that throws before it waits may have sent a query all the same.
-    if (unit.endUnused()) throw error
+    if (unit.closeIfUnused()) throw error
     result = Promise.reject(error)
   }
-  const isDone = !(result instanceof Promise) && unit.endUnused()
+  const isDone = !(result instanceof Promise) && unit.closeIfUnused()
   return isDone ? result : finish(unit, result)
 }
 

@@ -6,9 +6,9 @@ import { insertSample, type Sample } from '../../test/database/sample_rows.ts'
 import { asRole, doorUrls, isPooled } from '../../test/fixtures/databases.ts'
 import { openTestDoors } from '../../test/fixtures/scopes_for_test.ts'
 import { startWireProxy } from '../../test/fixtures/wire_proxy.ts'
-import { Patience } from '../lib/wait_budget.ts'
+import { Deadline } from '../lib/deadline.ts'
 import type { KernelTables } from './tables.ts'
-import { LazyTransaction } from './transaction.ts'
+import { WriteTransaction } from './transaction.ts'
 
 let sample: Sample
 beforeAll(async () => {
@@ -28,7 +28,7 @@ async function doorsThroughProxy(settings: Parameters<typeof openTestDoors>[0] =
   onTestFinished(() => proxy.close())
   const { through } = proxy
   const urls = { app: through(app), identity: through(identity), platform: through(platform) }
-  return { proxy, doors: openTestDoors({ ...settings, urls }) }
+  return { proxy, database: openTestDoors({ ...settings, urls }) }
 }
 
 async function rolesNamed(name: string): Promise<number> {
@@ -43,11 +43,11 @@ async function rolesNamed(name: string): Promise<number> {
 
 describe('a transaction on the wire', () => {
   test('begins, sets the tenant and asks the first query without waiting in between', async () => {
-    const { proxy, doors } = await doorsThroughProxy()
-    await doors.pools.app.query('select')
+    const { proxy, database } = await doorsThroughProxy()
+    await database.pools.app.query('select')
     proxy.sent.length = 0
     proxy.set('hold')
-    const work = doors.inTenant(sample.tenantId, one)
+    const work = database.inTenant(sample.tenantId, one)
     await proxy.until((sent) => sent.length === 3)
     expect(proxy.sent).toEqual(['BEGIN', SET_TENANT, 'select 1 as n'])
     proxy.set('pass')
@@ -56,17 +56,17 @@ describe('a transaction on the wire', () => {
   })
 
   test('is none where no query is asked', async () => {
-    const { proxy, doors } = await doorsThroughProxy()
-    expect(await doors.inTenant(sample.tenantId, async () => 'nothing')).toBe('nothing')
+    const { proxy, database } = await doorsThroughProxy()
+    expect(await database.inTenant(sample.tenantId, async () => 'nothing')).toBe('nothing')
     await expect(
-      doors.inTenant(sample.tenantId, () => Promise.reject(new Error('no'))),
+      database.inTenant(sample.tenantId, () => Promise.reject(new Error('no'))),
     ).rejects.toThrow('no')
-    expect([proxy.sent, doors.pools.app.totalCount]).toEqual([[], 0])
+    expect([proxy.sent, database.pools.app.totalCount]).toEqual([[], 0])
   })
 
   test('rolls back what failed, and says what failed', async () => {
-    const { proxy, doors } = await doorsThroughProxy()
-    const work = doors.inTenant(sample.tenantId, async (db) => {
+    const { proxy, database } = await doorsThroughProxy()
+    const work = database.inTenant(sample.tenantId, async (db) => {
       await addRole(db, 'rolled_back')
       throw new Error('changed my mind')
     })
@@ -76,9 +76,9 @@ describe('a transaction on the wire', () => {
   })
 
   test('of the identity door is none without a tenant: each statement stands alone', async () => {
-    const { proxy, doors } = await doorsThroughProxy()
-    await doors.asIdentity(one)
-    await doors.asIdentity(one, sample.tenantId)
+    const { proxy, database } = await doorsThroughProxy()
+    await database.asIdentity(one)
+    await database.asIdentity(one, sample.tenantId)
     // Of the connection itself, once; everything else is the door's.
     const [limits, ...sent] = proxy.sent.filter((it) => it !== '')
     expect(limits).toContain('set statement_timeout')
@@ -148,9 +148,9 @@ describe('a transaction', () => {
   })
 
   test('that could not even open is an error at the end, however its query was ignored', async () => {
-    const { proxy, doors } = await doorsThroughProxy()
+    const { proxy, database } = await doorsThroughProxy()
     proxy.set('refuse')
-    const work = doors.inTenant(sample.tenantId, async (db) => {
+    const work = database.inTenant(sample.tenantId, async (db) => {
       await addRole(db, 'never').catch(() => {})
       return 'saved'
     })
@@ -234,10 +234,10 @@ describe('a transaction', () => {
 
   test('lasts no longer than a request may (POOL-4)', async () => {
     const { pools } = openTestDoors()
-    const transaction = new LazyTransaction({
+    const transaction = new WriteTransaction({
       pool: pools.app,
       named: true,
-      patience: new Patience(5_000),
+      deadline: new Deadline(5_000),
       maxMs: 20,
     })
     await transaction.run({ text: 'select 1' })
@@ -254,15 +254,15 @@ describe('a transaction', () => {
 test.each([{ pipeline: true }, { pipeline: false }])(
   'with %o a last statement that fails takes all back, and leaves the connection as it was',
   async (settings) => {
-    const doors = openTestDoors(settings)
+    const database = openTestDoors(settings)
     const name = `taken_back_${settings.pipeline}`
-    const work = doors.writeInTenant(sample.tenantId, new Patience(5_000), async (unit) => {
+    const work = database.writeInTenant(sample.tenantId, new Deadline(5_000), async (unit) => {
       await addRole(unit.db, name)
-      unit.runAtEnd(unit.db.selectNoFrom(sql`1 / 0`.as('n')).compile())
+      unit.sendWithCommit(unit.db.selectNoFrom(sql`1 / 0`.as('n')).compile())
     })
     await expect(work).rejects.toMatchObject({ code: '22012' })
     expect(await rolesNamed(name)).toBe(0)
-    const { app } = doors.pools
+    const { app } = database.pools
     expect([app.totalCount, app.idleCount]).toEqual([1, 1])
     expect((await app.query('select 1 as n')).rows).toEqual([{ n: 1 }])
   },

@@ -1,10 +1,10 @@
 import type { CompiledQuery, Kysely } from 'kysely'
 import type pg from 'pg'
+import type { Deadline } from '../lib/deadline.ts'
 import { unavailable } from '../lib/errors.ts'
-import type { Patience } from '../lib/wait_budget.ts'
-import { type BorrowedClient, borrow } from './connection.ts'
+import { acquire, type PooledConnection } from './connection.ts'
 import { boundKysely, type Statement, statementOf } from './kysely.ts'
-import { recorded } from './transaction_span.ts'
+import { traced } from './transaction_span.ts'
 
 /** Longer than any request may take to arrive and be handled; nobody holds locks for longer. */
 const MAX_TRANSACTION_MS = 30_000
@@ -12,17 +12,17 @@ const MAX_TRANSACTION_MS = 30_000
 const TIMER_STEP_MS = 100
 
 interface Opened {
-  client: BorrowedClient
+  client: PooledConnection
   /** The reply to the statement that opened it. */
   first: Promise<pg.QueryResult>
 }
 
 /** Where and how a transaction opens. */
-export interface Opening {
+export interface TransactionSettings {
   pool: pg.Pool
   /** Are statements prepared by name? */
   named: boolean
-  patience: Patience
+  deadline: Deadline
   /** What makes it a tenant's; without it shows what its role sees. */
   setup?: Statement
   /** How long it may take in all, in milliseconds. */
@@ -32,12 +32,12 @@ export interface Opening {
 /** Something that has to be ended. */
 export interface Finishable {
   /** Takes no more statements, if none came so far. False where one did: then it has to be finished. */
-  endUnused(): boolean
+  closeIfUnused(): boolean
   finish(outcome: 'commit' | 'rollback'): Promise<void>
 }
 
 /** Work on the data that begins with its first query, and costs next to nothing before. */
-export interface UnitOfWork<Database> extends Finishable {
+export interface Transaction<Database> extends Finishable {
   readonly db: Kysely<Database>
 }
 
@@ -46,8 +46,8 @@ export interface UnitOfWork<Database> extends Finishable {
  * handler that asks no query costs none. BEGIN, the tenant and the first query leave in one flush
  * where the pool pipelines.
  */
-export class LazyTransaction<Database> implements UnitOfWork<Database> {
-  readonly #settings: Opening
+export class WriteTransaction<Database> implements Transaction<Database> {
+  readonly #settings: TransactionSettings
   #db: Kysely<Database> | undefined
   #openedAt = 0
   #statements = 0
@@ -55,7 +55,7 @@ export class LazyTransaction<Database> implements UnitOfWork<Database> {
   #last: Statement | undefined
   #finished = false
 
-  constructor(settings: Opening) {
+  constructor(settings: TransactionSettings) {
     this.#settings = settings
   }
 
@@ -64,7 +64,7 @@ export class LazyTransaction<Database> implements UnitOfWork<Database> {
     return this.#db
   }
 
-  endUnused(): boolean {
+  closeIfUnused(): boolean {
     this.#finished ||= this.#opening === undefined
     return this.#opening === undefined
   }
@@ -84,7 +84,7 @@ export class LazyTransaction<Database> implements UnitOfWork<Database> {
   }
 
   /** Takes a statement that is sent together with COMMIT: nobody needs its answer before. */
-  runAtEnd(query: CompiledQuery): void {
+  sendWithCommit(query: CompiledQuery): void {
     this.#last = statementOf(query, this.#settings.named)
   }
 
@@ -95,7 +95,7 @@ export class LazyTransaction<Database> implements UnitOfWork<Database> {
     if (opening === undefined) return
     const { pool } = this.#settings
     const work = { pool, startedAt: this.#openedAt, statements: this.#statements, outcome }
-    await recorded(work, () =>
+    await traced(work, () =>
       outcome === 'commit' ? commit(opening, this.#last) : rollback(opening),
     )
   }
@@ -110,27 +110,27 @@ export class LazyTransaction<Database> implements UnitOfWork<Database> {
   // All of it is sent before this resolves: a second query queues behind, it cannot run before the
   // tenant is set.
   async #open(statement: Statement): Promise<Opened> {
-    const { pool, patience, setup } = this.#settings
-    const client = await borrow(pool, patience)
-    const begin = { text: 'BEGIN', ...promptly(patience) }
+    const { pool, deadline, setup } = this.#settings
+    const client = await acquire(pool, deadline)
+    const begin = { text: 'BEGIN', ...firstReplyTimeout(deadline) }
     const before = setup === undefined ? [begin] : [begin, setup]
     return { client, first: client.runBatch([...before, statement]) }
   }
 }
 
 /** Runs one statement on its own: no transaction, no tenant. */
-export async function runAlone(
+export async function runStatement(
   pool: pg.Pool,
   statement: Statement,
-  patience: Patience,
+  deadline: Deadline,
 ): Promise<pg.QueryResult> {
   const work = { pool, startedAt: performance.now(), statements: 1, outcome: 'commit' } as const
-  return recorded(work, async () => {
-    const client = await borrow(pool, patience)
+  return traced(work, async () => {
+    const client = await acquire(pool, deadline)
     try {
-      return await client.runBatch([{ text: '', ...promptly(patience) }, statement])
+      return await client.runBatch([{ text: '', ...firstReplyTimeout(deadline) }, statement])
     } finally {
-      client.giveBack()
+      client.release()
     }
   })
 }
@@ -139,7 +139,9 @@ export async function runAlone(
  * The limit of a statement that takes the server no time: it tells a slow one from a server that does
  * not answer at all, so its reply may take no longer than what is left of the wait for a connection.
  */
-export function promptly({ leftMs }: Patience): Pick<Statement, 'query_timeout'> {
+export function firstReplyTimeout({
+  remainingMs: leftMs,
+}: Deadline): Pick<Statement, 'query_timeout'> {
   // In steps: node keeps a list for each length of a timer.
   return { query_timeout: Math.ceil(leftMs / TIMER_STEP_MS) * TIMER_STEP_MS }
 }
@@ -154,7 +156,7 @@ async function commit(opening: Promise<Opened>, last: Statement | undefined): Pr
     // COMMIT of a failed transaction "succeeds" and answers ROLLBACK: nothing was saved.
     if (command === 'COMMIT') return
   } finally {
-    client.giveBack()
+    client.release()
   }
   throw new Error('the transaction was rolled back: a failed query in it was ignored')
 }
@@ -162,5 +164,5 @@ async function commit(opening: Promise<Opened>, last: Statement | undefined): Pr
 async function rollback(opening: Promise<Opened>): Promise<void> {
   const opened = await opening.catch(() => undefined)
   await opened?.client.run({ text: 'ROLLBACK' }).catch(() => {})
-  opened?.client.giveBack()
+  opened?.client.release()
 }

@@ -18,7 +18,7 @@ const tracer = trace.getTracer('tenantry')
  * over, so that a transaction which no query opened has none. Never a statement, a parameter or the
  * words of an error.
  */
-export async function recorded<T>(work: Work, end: () => Promise<T>): Promise<T> {
+export async function traced<T>(work: Work, end: () => Promise<T>): Promise<T> {
   try {
     const result = await end()
     spanOf(work, work.outcome).end()
@@ -35,7 +35,7 @@ function spanOf({ pool, startedAt, statements }: Work, outcome: Work['outcome'] 
     startTime: startedAt,
     attributes: {
       'db.system.name': 'postgresql',
-      'tenantry.door': pool.options.application_name?.replace('tenantry ', '') ?? '',
+      'tenantry.db_role': pool.options.application_name?.replace('tenantry ', '') ?? '',
       'tenantry.outcome': outcome,
       'tenantry.statements': statements,
     },

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from 'pino'
 import type { RequestInfo } from '../app/context.ts'
 import type { Route } from '../app/route.ts'
-import type { Page } from './endpoints/endpoint.ts'
+import type { Endpoint } from './endpoints/endpoint.ts'
 
 /** A request whose reply has left, as those see it who keep count: no body, no query, no name. */
 export interface FinishedRequest {
@@ -10,7 +10,7 @@ export interface FinishedRequest {
   raw: IncomingMessage
   method: string
   /** Nothing where no path matched. */
-  served: Route | Page | undefined
+  served: Route | Endpoint | undefined
   status: number
   ms: number
   /** Of the problem it was told. */

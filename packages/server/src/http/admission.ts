@@ -6,12 +6,12 @@ import type { AccessClaims, Tokens } from '../access/tokens.ts'
 import type { Actor, RequestInfo, Tenant } from '../app/context.ts'
 import type { Route } from '../app/route.ts'
 import { byActor } from '../audit/audit_log.ts'
-import type { Refusals } from '../audit/rejections.ts'
+import type { Rejections } from '../audit/rejections.ts'
 import type { Config } from '../config/config.ts'
-import type { Answer } from '../invalidation/revocable_cache.ts'
-import type { HostClaim } from '../lib/hostname.ts'
+import type { CacheEntry } from '../invalidation/revocable_cache.ts'
+import { Deadline } from '../lib/deadline.ts'
+import type { HostMatch } from '../lib/hostname.ts'
 import { after, type MaybePromise } from '../lib/maybe_promise.ts'
-import { Patience } from '../lib/wait_budget.ts'
 import { type FoundTenant, openTenant } from '../tenancy/find_tenant.ts'
 import { invalidHost, originOf } from './request/forwarded.ts'
 import { acceptableRequestId, newRequestId } from './request/request_id.ts'
@@ -21,31 +21,31 @@ import type { TenantLimits } from './tenant_limits.ts'
 /** What letting a request in needs. */
 export interface AdmissionDeps {
   config: Config
-  readHost: (host: string) => HostClaim | undefined
+  readHost: (host: string) => HostMatch | undefined
   lookups: Lookups
   tokens: Pick<Tokens, 'belongTo'>
-  refusals: Refusals
+  rejections: Rejections
   limits: TenantLimits
 }
 
 /** What is known of a request so far; each step of the pipeline adds to it. */
 export interface RequestState {
   startedAt: number
-  patience: Patience
+  deadline: Deadline
   info: RequestInfo
   host: string
-  claim?: HostClaim
-  found?: Answer<FoundTenant | undefined>
+  claim?: HostMatch
+  found?: CacheEntry<FoundTenant | undefined>
   tenant?: Tenant
-  standing?: Answer<Actor | undefined>
+  standing?: CacheEntry<Actor | undefined>
   signedIn?: SignedIn
   /** Of the problem it was told. */
   code?: string
 }
 
-export function newState({ DB_WAIT_MS }: Config, userAgent = ''): RequestState {
+export function newState({ REQUEST_WAIT_MS }: Config, userAgent = ''): RequestState {
   const info = { id: newRequestId(), address: '', userAgent: userAgent.slice(0, 512) }
-  return { startedAt: performance.now(), patience: new Patience(DB_WAIT_MS), info, host: '' }
+  return { startedAt: performance.now(), deadline: new Deadline(REQUEST_WAIT_MS), info, host: '' }
 }
 
 /** Host, address and, of a proxy that is trusted, the request id. Throws 400 where they contradict each other. */
@@ -83,7 +83,7 @@ export function signIn(
   return after(token === undefined ? token : deps.lookups.verifyAccess(token), (verified) => {
     const claims = claimsFor(deps, verified, tenant, state)
     // Not before: whoever sends no token of ours must not use up what those have who do.
-    deps.limits.spend(tenant)
+    deps.limits.consume(tenant)
     return recognise(deps, claims, tenant, state)
   })
 }
@@ -101,7 +101,7 @@ export function admit(
   } catch (error) {
     const meta = { method: route.method, path: route.path }
     const by = byActor(signedIn.actor)
-    deps.refusals.note(tenant.id, info, { action: 'access.denied', meta, ...by })
+    deps.rejections.record(tenant.id, info, { action: 'access.denied', meta, ...by })
     throw error
   }
 }
@@ -129,7 +129,7 @@ async function letInAgain(deps: AdmissionDeps, route: Route, state: RequestState
   return tenant
 }
 
-function readClaim({ readHost }: AdmissionDeps, state: RequestState): HostClaim {
+function readClaim({ readHost }: AdmissionDeps, state: RequestState): HostMatch {
   const claim = readHost(state.host)
   if (claim === undefined) throw invalidHost()
   return claim
@@ -137,15 +137,15 @@ function readClaim({ readHost }: AdmissionDeps, state: RequestState): HostClaim 
 
 /** Claims that were verified, of this tenant. Throws 401, or 429 for a stranger who came too often. */
 function claimsFor(
-  { limits, tokens, refusals }: AdmissionDeps,
+  { limits, tokens, rejections }: AdmissionDeps,
   verified: AccessClaims | 'expired' | undefined,
   tenant: Tenant,
   { info }: RequestState,
 ): AccessClaims {
   const claims = verified === 'expired' ? undefined : verified
   if (claims !== undefined && tokens.belongTo(claims, tenant)) return claims
-  if (claims !== undefined) refusals.note(tenant.id, info, { action: 'token.foreign' })
-  limits.spendAsStranger(tenant, info)
+  if (claims !== undefined) rejections.record(tenant.id, info, { action: 'token.foreign' })
+  limits.consumeAnonymous(tenant, info)
   throw unauthenticated()
 }
 
@@ -155,7 +155,7 @@ function recognise(
   tenant: Tenant,
   state: RequestState,
 ): MaybePromise<void> {
-  return after(lookups.actor(tenant, claims, state.patience, state.standing), (standing) => {
+  return after(lookups.actor(tenant, claims, state.deadline, state.standing), (standing) => {
     state.standing = standing
     const actor = standing.value
     if (actor === undefined) throw unauthenticated()

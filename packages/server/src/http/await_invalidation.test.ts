@@ -1,29 +1,29 @@
 import { expect, test } from 'vitest'
 import { AppError, unavailable } from '../lib/errors.ts'
-import { untilHeard } from './await_invalidation.ts'
+import { awaitInvalidation } from './await_invalidation.ts'
 
 const lost = unavailable('database.unavailable', 'The database is not available')
-const refusal = (revoked: boolean) =>
+const rejection = (revoked: boolean) =>
   new AppError('unauthenticated', 'token.reused', 'Used twice', { revoked })
 
 /** How often it was waited for what was announced, by the time that `running` had ended. */
 async function waits(revokes: boolean, running: Promise<unknown>): Promise<number> {
   let waited = 0
-  const catchUp = async () => {
+  const sync = async () => {
     waited++
   }
-  await Promise.resolve(untilHeard({ catchUp }, { revokes }, running)).catch(() => {})
+  await Promise.resolve(awaitInvalidation({ sync: sync }, { revokes }, running)).catch(() => {})
   return waited
 }
 
 test.each([
   ['a request that revokes', true, () => Promise.resolve(), 1],
   ['one that does not', false, () => Promise.resolve(), 0],
-  ['a refusal that says it revoked', false, () => Promise.reject(refusal(true)), 1],
+  ['a refusal that says it revoked', false, () => Promise.reject(rejection(true)), 1],
   [
     'a refusal by a route that revokes: it is taken back',
     true,
-    () => Promise.reject(refusal(false)),
+    () => Promise.reject(rejection(false)),
     0,
   ],
   ['a COMMIT whose answer was lost', true, () => Promise.reject(lost), 1],
@@ -37,6 +37,6 @@ test.each([
 )
 
 test('what is there at once waits for nothing', () => {
-  const catchUp = () => Promise.reject(new Error('never asked'))
-  expect(untilHeard({ catchUp }, { revokes: true }, 'done')).toBe('done')
+  const sync = () => Promise.reject(new Error('never asked'))
+  expect(awaitInvalidation({ sync: sync }, { revokes: true }, 'done')).toBe('done')
 })

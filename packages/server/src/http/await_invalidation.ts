@@ -1,5 +1,5 @@
 import type { Route } from '../app/route.ts'
-import type { Feed } from '../invalidation/listener.ts'
+import type { InvalidationListener } from '../invalidation/listener.ts'
 import { AppError } from '../lib/errors.ts'
 import type { MaybePromise } from '../lib/maybe_promise.ts'
 
@@ -7,17 +7,17 @@ import type { MaybePromise } from '../lib/maybe_promise.ts'
  * What `running` work gives. Where it took rights away, whether it ends in a reply or in a refusal,
  * this process has heard of that before this resolves: what it serves next is never older.
  */
-export function untilHeard<T>(
-  feed: Pick<Feed, 'catchUp'>,
+export function awaitInvalidation<T>(
+  listener: Pick<InvalidationListener, 'sync'>,
   route: Pick<Route, 'revokes'>,
   running: MaybePromise<T>,
 ): MaybePromise<T> {
   // What is done at once has asked the database nothing.
-  return running instanceof Promise ? heard(feed, route, running) : running
+  return running instanceof Promise ? heard(listener, route, running) : running
 }
 
 async function heard<T>(
-  feed: Pick<Feed, 'catchUp'>,
+  listener: Pick<InvalidationListener, 'sync'>,
   route: Pick<Route, 'revokes'>,
   running: Promise<T>,
 ): Promise<T> {
@@ -28,7 +28,7 @@ async function heard<T>(
     revoked = mayHaveRevoked(route, error)
     throw error
   } finally {
-    if (revoked) await feed.catchUp()
+    if (revoked) await listener.sync()
   }
 }
 

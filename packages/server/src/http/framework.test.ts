@@ -108,7 +108,10 @@ test('a client that leaves in the middle of its body is no fault of ours', async
   const [client] = await sluggish(await listen(framework), `${post}{"a`)
   await arrived
   client.destroy()
-  expect(publicError(await failed)).toMatchObject({ kind: 'invalid', code: 'request.cut_off' })
+  expect(publicError(await failed)).toMatchObject({
+    kind: 'invalid',
+    code: 'request.client_closed',
+  })
 })
 
 test('the limits of production are within what was promised (DOS-1)', () => {

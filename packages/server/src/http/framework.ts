@@ -4,7 +4,7 @@ import formbody from '@fastify/formbody'
 import underPressure from '@fastify/under-pressure'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { AppError, unavailable } from '../lib/errors.ts'
-import type { Page } from './endpoints/endpoint.ts'
+import type { Endpoint } from './endpoints/endpoint.ts'
 import { parseJson } from './request/json_body.ts'
 import { newRequestId } from './request/request_id.ts'
 import { type Limits, limits as usualLimits } from './request/size_limits.ts'
@@ -69,7 +69,7 @@ export async function watchEventLoop(app: FastifyInstance, maxDelayMs: number): 
 }
 
 /** Serves a page. */
-export function addPage(app: FastifyInstance, page: Page): void {
+export function addEndpoint(app: FastifyInstance, page: Endpoint): void {
   app.route({
     method: page.method ?? 'GET',
     url: page.path,

@@ -2,9 +2,9 @@ import { expect, test } from 'vitest'
 import { openTestDoors } from '../../test/fixtures/scopes_for_test.ts'
 import { definePolicy } from '../app/policy.ts'
 import { createRoutes, type Route } from '../app/route.ts'
+import { Deadline } from '../lib/deadline.ts'
 import { newId } from '../lib/ids.ts'
 import { keyRing } from '../lib/keys.ts'
-import { Patience } from '../lib/wait_budget.ts'
 import { handleRoute } from './handle.ts'
 
 const { get, post } = createRoutes<never, never, never>()
@@ -14,13 +14,13 @@ const keys = keyRing('w0uNJ6aeDgXnXSn1H1pMIDbWQwqPZ2mN')
 function handleForNobody(route: Route) {
   const tenant = { id: newId(), name: '', subdomain: '', origin: '', issuer: '' }
   return handleRoute(
-    { doors: openTestDoors(), keys, policy },
+    { database: openTestDoors(), keys, policy },
     {
       served: { route, serialize: undefined, serializeForEtag: undefined },
       tenant: { ...tenant, limits: { rate: null, concurrency: null } },
       signedIn: undefined,
       info: { id: '', address: '', userAgent: '' },
-      patience: new Patience(5_000),
+      deadline: new Deadline(5_000),
       ifMatch: undefined,
       input: {},
     },

@@ -1,12 +1,12 @@
 import type { CompiledQuery, Kysely } from 'kysely'
 import { authorize } from '../access/authorize.ts'
-import { findActor, unauthenticated } from '../access/session_lookup.ts'
+import { loadActor, unauthenticated } from '../access/session_lookup.ts'
 import type { Actor, AuditNote, PublicContext } from '../app/context.ts'
 import type { Policy } from '../app/policy.ts'
 import type { Route } from '../app/route.ts'
 import { auditInsert, byActor } from '../audit/audit_log.ts'
 import type { KernelTables } from '../db/tables.ts'
-import type { Doors, Writing } from '../db/tenancy.ts'
+import type { Database, RequestTransaction } from '../db/tenancy.ts'
 import type { KeyRing } from '../lib/keys.ts'
 import { after, type MaybePromise } from '../lib/maybe_promise.ts'
 import { HandlerContext } from './handler_context.ts'
@@ -20,7 +20,7 @@ export interface Handled {
 
 /** What handling needs. */
 export interface HandleDeps {
-  doors: Doors
+  database: Database
   keys: KeyRing
   policy: Policy
 }
@@ -29,19 +29,19 @@ const MAX_ENTITY_ID = 128
 
 /** Runs a route. Signed-in routes run in their tenant's transaction, together with their audit row. */
 export function handleRoute(deps: HandleDeps, ready: ReadyRequest): MaybePromise<Handled> {
-  const { tenant, info, patience, signedIn } = ready
+  const { tenant, info, deadline, signedIn } = ready
   const { route } = ready.served
   if (signedIn === undefined) {
     // However it came here: whom nobody recognised is no member.
     if (route.access !== 'public') throw unauthenticated()
-    const result = call(route, { tenant, request: info, patience }, ready.input)
+    const result = call(route, { tenant, request: info, deadline: deadline }, ready.input)
     return after(result, (it) => serialized(ready, it))
   }
   return route.method === 'GET'
-    ? deps.doors.readInTenant(tenant.id, patience, (unit) =>
+    ? deps.database.readInTenant(tenant.id, deadline, (unit) =>
         read(new HandlerContext(deps, ready, unit, signedIn.actor), ready),
       )
-    : deps.doors.writeInTenant(tenant.id, patience, (unit) => write(deps, ready, unit, signedIn))
+    : deps.database.writeInTenant(tenant.id, deadline, (unit) => write(deps, ready, unit, signedIn))
 }
 
 function read(ctx: HandlerContext, ready: ReadyRequest): MaybePromise<Handled> {
@@ -54,7 +54,7 @@ function read(ctx: HandlerContext, ready: ReadyRequest): MaybePromise<Handled> {
 async function write(
   deps: HandleDeps,
   ready: ReadyRequest,
-  unit: Writing,
+  unit: RequestTransaction,
   signedIn: SignedIn,
 ): Promise<Handled> {
   const { input } = ready
@@ -64,7 +64,7 @@ async function write(
   const result = await call(route, ctx, input)
   ctx.assertCompared()
   if (route.audit !== undefined) {
-    unit.runAtEnd(auditRow(unit.db, route.audit, ready, actor, ctx.note, result))
+    unit.sendWithCommit(auditRow(unit.db, route.audit, ready, actor, ctx.note, result))
   }
   // Here and not after COMMIT: a reply that does not fit its schema must not be a done write.
   return serialized(ready, result)
@@ -78,7 +78,7 @@ async function presentActor(
   route: Route,
   { claims }: SignedIn,
 ): Promise<Actor> {
-  const present = await findActor(db, policy, claims)
+  const present = await loadActor(db, policy, claims)
   if (present === undefined) throw unauthenticated()
   authorize(route, present)
   return present

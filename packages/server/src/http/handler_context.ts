@@ -8,9 +8,9 @@ import type {
   TenantContext,
 } from '../app/context.ts'
 import type { KernelTables } from '../db/tables.ts'
-import type { UnitOfWork } from '../db/transaction.ts'
+import type { Transaction } from '../db/transaction.ts'
+import type { Deadline } from '../lib/deadline.ts'
 import type { KeyRing } from '../lib/keys.ts'
-import type { Patience } from '../lib/wait_budget.ts'
 import { cursorsFor } from './request/cursor.ts'
 import { IfMatch } from './request/if_match.ts'
 import type { ReadyRequest } from './request_state.ts'
@@ -22,23 +22,23 @@ import type { ReadyRequest } from './request_state.ts'
 export class HandlerContext implements TenantContext<KernelTables> {
   readonly tenant: Tenant
   readonly request: RequestInfo
-  readonly patience: Patience
+  readonly deadline: Deadline
   readonly actor: Actor
   readonly #keys: KeyRing
   readonly #ready: ReadyRequest
-  readonly #unit: Pick<UnitOfWork<KernelTables>, 'db'>
+  readonly #unit: Pick<Transaction<KernelTables>, 'db'>
   #note: AuditNote | undefined
   #ifMatch: IfMatch | undefined
 
   constructor(
     { keys }: { keys: KeyRing },
     ready: ReadyRequest,
-    unit: Pick<UnitOfWork<KernelTables>, 'db'>,
+    unit: Pick<Transaction<KernelTables>, 'db'>,
     actor: Actor,
   ) {
     this.tenant = ready.tenant
     this.request = ready.info
-    this.patience = ready.patience
+    this.deadline = ready.deadline
     this.actor = actor
     this.#keys = keys
     this.#ready = ready

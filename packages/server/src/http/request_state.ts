@@ -1,7 +1,7 @@
 import type { AccessClaims } from '../access/tokens.ts'
 import type { Actor, RequestInfo, Tenant } from '../app/context.ts'
 import type { Route } from '../app/route.ts'
-import type { Patience } from '../lib/wait_budget.ts'
+import type { Deadline } from '../lib/deadline.ts'
 import type { Serializer } from './response/serialize.ts'
 
 /** Who sent a request, and by which token. */
@@ -25,7 +25,7 @@ export interface ReadyRequest {
   /** Absent on public routes. */
   signedIn: SignedIn | undefined
   info: RequestInfo
-  patience: Patience
+  deadline: Deadline
   ifMatch: string | undefined
   input: unknown
 }

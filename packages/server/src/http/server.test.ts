@@ -24,7 +24,7 @@ interface Item {
 
 async function addProjects(to: TestTenant, count: number): Promise<string[]> {
   const ids = Array.from({ length: count }, newId)
-  await api.doors.inTenant(to.id, (db) =>
+  await api.database.inTenant(to.id, (db) =>
     sql`insert into projects (id, name) select id, id::text from unnest(${ids}::uuid[]) id`.execute(
       db,
     ),

@@ -7,8 +7,8 @@ import { checkRoutes } from '../app/check_routes.ts'
 import type { ConstraintMeanings } from '../app/constraints.ts'
 import type { Policy } from '../app/policy.ts'
 import type { Route } from '../app/route.ts'
-import type { Doors } from '../db/tenancy.ts'
-import type { Feed } from '../invalidation/listener.ts'
+import type { Database } from '../db/tenancy.ts'
+import type { InvalidationListener } from '../invalidation/listener.ts'
 import type { KeyRing } from '../lib/keys.ts'
 import { after, type MaybePromise } from '../lib/maybe_promise.ts'
 import type { FinishedRequest, RequestSpans } from './access_log.ts'
@@ -22,13 +22,13 @@ import {
   signIn,
   tenantOf,
 } from './admission.ts'
-import { untilHeard } from './await_invalidation.ts'
-import type { Page } from './endpoints/endpoint.ts'
-import { addPage, createFramework, watchEventLoop } from './framework.ts'
+import { awaitInvalidation } from './await_invalidation.ts'
+import type { Endpoint } from './endpoints/endpoint.ts'
+import { addEndpoint, createFramework, watchEventLoop } from './framework.ts'
 import { type Handled, handleRoute } from './handle.ts'
 import { assertWithinLimits } from './request/size_limits.ts'
 import { assertMediaType, readInput } from './request/validate.ts'
-import { createRouteIndex, noSuchRoute, type RouteIndex } from './response/allowed_methods.ts'
+import { createRouteIndex, type RouteIndex, routeNotFound } from './response/allowed_methods.ts'
 import { corsOptions, isPreflight } from './response/cors.ts'
 import { problemHeaders, problemOf, publicError } from './response/problem.ts'
 import { headersFor } from './response/security_headers.ts'
@@ -39,13 +39,13 @@ const STATE = 'tenantryState'
 /** What the pipeline needs; made once, in createApp. */
 export interface ServerDeps extends AdmissionDeps {
   log: Logger
-  doors: Doors
-  feed: Pick<Feed, 'catchUp'>
+  database: Database
+  listener: Pick<InvalidationListener, 'sync'>
   policy: Policy
   tokens: Tokens
   keys: KeyRing
   routes: readonly Route[]
-  pages: readonly Page[]
+  pages: readonly Endpoint[]
   constraints: ConstraintMeanings
   /** Absent where nothing is traced. */
   spans: Pick<RequestSpans, 'begin'> | undefined
@@ -100,10 +100,10 @@ export async function createServer(deps: ServerDeps): Promise<HttpServer> {
   })
   // Here the framework reads the body, for those who may send one; the route's handler follows.
 
-  for (const page of deps.pages) addPage(app, page)
+  for (const page of deps.pages) addEndpoint(app, page)
   for (const route of deps.routes) addRoute(app, deps, route, stateOf)
   app.setNotFoundHandler((request) => {
-    throw noSuchRoute(index, request.url)
+    throw routeNotFound(index, request.url)
   })
   app.addHook('onResponse', (request, reply, done) => {
     deps.onFinished(finished(request, reply, stateOf(request)))
@@ -123,8 +123,8 @@ function letIn(
   return after(tenantOf(deps, state), (tenant) => {
     if (isPreflight(deps.config, raw)) return true
     const needsNobody = route === undefined || route.access === 'public'
-    if (needsNobody) deps.limits.spendAsStranger(tenant, state.info)
-    if (route === undefined) throw noSuchRoute(index, url)
+    if (needsNobody) deps.limits.consumeAnonymous(tenant, state.info)
+    if (route === undefined) throw routeNotFound(index, url)
     if (needsNobody) return false
     return after(signIn(deps, raw.rawHeaders, tenant, state), () => {
       admit(deps, route, tenant, state)
@@ -149,13 +149,13 @@ function addRoute(
   const run = (request: FastifyRequest, client: ServerResponse, state: RequestState) =>
     after(assertStillLetIn(deps, route, state), (tenant) => {
       const input = inputOf(route, request)
-      const turn = { tenant, route, client, patience: state.patience }
-      return deps.limits.inTurn(turn, () =>
+      const turn = { tenant, route, client, deadline: state.deadline }
+      return deps.limits.withSlot(turn, () =>
         // The turn may have been long in coming.
         after(assertStillLetIn(deps, route, state), (tenant) => {
-          const { info, patience, signedIn } = state
+          const { info, deadline, signedIn } = state
           const ifMatch = request.headers['if-match']
-          return handleRoute(deps, { served, tenant, signedIn, info, patience, ifMatch, input })
+          return handleRoute(deps, { served, tenant, signedIn, info, deadline, ifMatch, input })
         }),
       )
     })
@@ -166,7 +166,7 @@ function addRoute(
     ...(route.bodyLimit === undefined ? {} : { bodyLimit: route.bodyLimit }),
     handler(request, reply) {
       const state = stateOf(request)
-      const handled = untilHeard(deps.feed, route, run(request, reply.raw, state))
+      const handled = awaitInvalidation(deps.listener, route, run(request, reply.raw, state))
       if (!(handled instanceof Promise)) {
         sendReply(reply, route, request.url, handled)
         return
@@ -199,9 +199,9 @@ function sendReply(
   return reply.header('content-type', 'application/json; charset=utf-8').send(payload)
 }
 
-function servedBy(request: FastifyRequest): { page?: Page; route?: Route } {
+function servedBy(request: FastifyRequest): { page?: Endpoint; route?: Route } {
   // Set by addRoute and addPage; the framework's own type for it is open.
-  return request.routeOptions.config as { page?: Page; route?: Route }
+  return request.routeOptions.config as { page?: Endpoint; route?: Route }
 }
 
 function sendProblem(deps: ServerDeps, thrown: unknown, reply: FastifyReply, state: RequestState) {

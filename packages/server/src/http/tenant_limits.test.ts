@@ -17,7 +17,7 @@ const settings = {
   DB_POOL_MAX: '4',
   TENANT_CONCURRENCY: '2',
   TENANT_QUEUE: '4',
-  DB_WAIT_MS: '9000',
+  REQUEST_WAIT_MS: '9000',
 }
 
 /** An app with a route whose work ends when the test says so. */
@@ -248,8 +248,8 @@ test("a tenant past its rate is told 429 and when to come back, others are not; 
   expect((await b.send({ path: '/' })).status).toBe(200)
 
   const limits = { rate: 100_000, concurrency: 1 }
-  await api.doors.acrossTenants('test', (db) => limitTenant(db, a.subdomain, limits))
-  await api.feed.catchUp()
+  await api.database.acrossTenants('test', (db) => limitTenant(db, a.subdomain, limits))
+  await api.listener.sync()
   for (let time = 0; time < 10; time++) expect((await a.send({ path: '/' })).status).toBe(200)
 })
 
@@ -268,8 +268,10 @@ test("a tenant's own concurrency counts, and RATE_LIMIT=off switches every limit
   ]
   const a = await inhabited(strict)
   const limits = { concurrency: 1 }
-  await strict.api.doors.acrossTenants('test', (db) => limitTenant(db, a.tenant.subdomain, limits))
-  await strict.api.feed.catchUp()
+  await strict.api.database.acrossTenants('test', (db) =>
+    limitTenant(db, a.tenant.subdomain, limits),
+  )
+  await strict.api.listener.sync()
   const flood = collect(many(20, () => ask(a)))
   await until(() => flood(503), 15)
   await until(strict.started, 1)

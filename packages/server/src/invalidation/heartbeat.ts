@@ -24,7 +24,7 @@ export function momentNow(): Moment {
 }
 
 /** Now, to compare with: the same object each time, so that those who ask often allocate nothing. */
-export class Clocks implements Moment {
+export class ReusableMoment implements Moment {
   monotonic = 0
   wall = 0
 
@@ -36,7 +36,7 @@ export class Clocks implements Moment {
 }
 
 /** Milliseconds from then to now, by the clock that says more. */
-export function between(then: Moment, now: Moment): number {
+export function elapsedMs(then: Moment, now: Moment): number {
   return Math.max(now.monotonic - then.monotonic, now.wall - then.wall)
 }
 
@@ -47,7 +47,7 @@ type Notify = (payload: string) => Promise<unknown>
  * What a process tells itself by way of the database. The queue of notifications is ordered: with a
  * beat has arrived all that was committed before it was sent.
  */
-export class Beats {
+export class Heartbeat {
   readonly #id = randomUUID()
   readonly #notify: Notify
   readonly #onReturn: (sentAt: Moment) => void
@@ -63,7 +63,7 @@ export class Beats {
   }
 
   /** Beats until `stop`. Rejects where beats cannot be sent, or do not return. */
-  keepOn(): Promise<never> {
+  run(): Promise<never> {
     this.#lastHeard = performance.now()
     let sending = false
     return new Promise((_, reject) => {
@@ -86,7 +86,7 @@ export class Beats {
   }
 
   /** Sends a beat, by `notify` if given; tells whether it returned in time. */
-  async returns(withinMs: number, notify = this.#notify): Promise<boolean> {
+  async roundTrip(withinMs: number, notify = this.#notify): Promise<boolean> {
     const beat = ++this.#count
     const heard = new Promise<boolean>((resolve) => this.#waiting.set(beat, () => resolve(true)))
     let timer: NodeJS.Timeout | undefined
@@ -104,9 +104,9 @@ export class Beats {
   }
 
   /** Takes what arrived on the channel; tells whether it was a beat, of whichever process. */
-  hear(payload: string): boolean {
+  receive(payload: string): boolean {
     const [kind, id, number] = payload.split(':')
-    if (kind !== 'beat') return false
+    if (kind !== 'heartbeat') return false
     if (id === this.#id) this.#returned(Number(number))
     return true
   }
@@ -114,7 +114,7 @@ export class Beats {
   async #send(beat = ++this.#count, notify = this.#notify): Promise<void> {
     if (this.#sent.size >= MAX_UNANSWERED) return
     this.#sent.set(beat, momentNow())
-    await notify(`beat:${this.#id}:${beat}`)
+    await notify(`heartbeat:${this.#id}:${beat}`)
   }
 
   #returned(beat: number): void {

@@ -3,8 +3,8 @@ import { expect, onTestFinished, test } from 'vitest'
 import { sharedDatabase } from '../../test/fixtures/databases.ts'
 import { openTestDoors } from '../../test/fixtures/scopes_for_test.ts'
 import { startWireProxy } from '../../test/fixtures/wire_proxy.ts'
-import { createFeed } from './listener.ts'
-import { Announcements, EVERYTHING } from './log.ts'
+import { createInvalidationListener } from './listener.ts'
+import { EVERYTHING, InvalidationLog } from './log.ts'
 
 test('a feed stops soon, at whatever moment of its making or mending', async () => {
   const { app: url, identity, platform } = sharedDatabase()
@@ -13,45 +13,45 @@ test('a feed stops soon, at whatever moment of its making or mending', async () 
   const { through } = proxy
   for (let round = 0; round < 25; round++) {
     const urls = { app: through(url), identity: through(identity), platform }
-    const doors = openTestDoors({ urls, waitMs: 1_000 })
-    const feed = createFeed({ url: through(url), doors, onError: () => {} })
-    feed.start()
+    const database = openTestDoors({ urls, waitMs: 1_000 })
+    const listener = createInvalidationListener({ url: through(url), database, onError: () => {} })
+    listener.start()
     await sleep(round * 5)
     if (round % 2 === 1) {
       proxy.cut()
       await sleep(round * 5)
     }
     // Disconnecting may take a second of it.
-    expect(await Promise.race([feed.stop(), sleep(2_500, 'still running')])).toBeUndefined()
+    expect(await Promise.race([listener.stop(), sleep(2_500, 'still running')])).toBeUndefined()
   }
 })
 
 test('what was announced too long ago to be remembered counts as announced for all', () => {
-  const announcements = new Announcements(2)
-  announcements.add('user:1')
-  const { position } = announcements
-  expect(announcements.changedSince(position - 1, ['1'])).toBe(true)
-  expect(announcements.changedSince(position, ['1'])).toBe(false)
-  for (const key of ['user:2', 'user:3', 'user:4']) announcements.add(key)
-  expect(announcements.changedSince(position, ['9'])).toBe(true)
-  expect(announcements.changedSince(announcements.position - 1, ['9'])).toBe(false)
+  const invalidations = new InvalidationLog(2)
+  invalidations.add('user:1')
+  const { position } = invalidations
+  expect(invalidations.changedSince(position - 1, ['1'])).toBe(true)
+  expect(invalidations.changedSince(position, ['1'])).toBe(false)
+  for (const key of ['user:2', 'user:3', 'user:4']) invalidations.add(key)
+  expect(invalidations.changedSince(position, ['9'])).toBe(true)
+  expect(invalidations.changedSince(invalidations.position - 1, ['9'])).toBe(false)
 })
 
 test('what is announced with its kind is found by its id, and a word by itself', () => {
-  const announcements = new Announcements()
-  const { position } = announcements
-  announcements.add('session:0b0e')
-  announcements.add('hosts')
+  const invalidations = new InvalidationLog()
+  const { position } = invalidations
+  invalidations.add('session:0b0e')
+  invalidations.add('hosts')
   for (const id of ['0b0e', 'hosts']) {
-    expect(announcements.changedSince(position, ['other', id])).toBe(true)
+    expect(invalidations.changedSince(position, ['other', id])).toBe(true)
   }
-  expect(announcements.changedSince(position, ['0b0', 'session', 'host'])).toBe(false)
+  expect(invalidations.changedSince(position, ['0b0', 'session', 'host'])).toBe(false)
 })
 
 test('of a change too large to list nothing is left out', () => {
-  const announcements = new Announcements()
-  const { position } = announcements
-  announcements.add(EVERYTHING)
-  expect(announcements.changedSince(position, [])).toBe(true)
-  expect(announcements.changedSince(announcements.position, [])).toBe(false)
+  const invalidations = new InvalidationLog()
+  const { position } = invalidations
+  invalidations.add(EVERYTHING)
+  expect(invalidations.changedSince(position, [])).toBe(true)
+  expect(invalidations.changedSince(invalidations.position, [])).toBe(false)
 })

@@ -2,21 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type pg from 'pg'
 import { clientFor } from '../db/rotating_password.ts'
-import type { Doors } from '../db/tenancy.ts'
-import { Beats, between, CHANNEL, Clocks, type Moment } from './heartbeat.ts'
-import { Announcements, EVERYTHING } from './log.ts'
+import type { Database } from '../db/tenancy.ts'
+import { CHANNEL, elapsedMs, Heartbeat, type Moment, ReusableMoment } from './heartbeat.ts'
+import { EVERYTHING, InvalidationLog } from './log.ts'
 
-export interface FeedSettings {
+export interface ListenerSettings {
   /** A direct DSN: behind a pooler in transaction mode it is never believed, and nothing is cached. */
   url: string
   /** What requests read through: the feed must hear what is committed there. */
-  doors: Pick<Doors, 'asIdentity'>
+  database: Pick<Database, 'asIdentity'>
   onError(error: Error): void
 }
 
 /** What this process hears of changes that any process, or a person in psql, commits. */
-export interface Feed {
-  readonly announcements: Announcements
+export interface InvalidationListener {
+  readonly log: InvalidationLog
   /** Begins to listen, and goes on until `stop`, however often the connection is lost. */
   start(): void
   stop(): Promise<void>
@@ -30,7 +30,7 @@ export interface Feed {
    * Resolves when all has arrived that is committed now. Waits 50 ms at most; where that is not
    * enough, all that is known is forgotten, so that this process at least serves nothing older.
    */
-  catchUp(): Promise<void>
+  sync(): Promise<void>
 }
 
 /** A cached answer is used while no more than this can have been missed, in milliseconds. */
@@ -41,35 +41,35 @@ const PATIENCE_MS = 3_000
 const MAX_BACKOFF_MS = 5_000
 
 /** A feed over one connection of its own. It is stale until it is started and beats return. */
-export function createFeed(settings: FeedSettings): Feed {
-  const announcements = new Announcements()
+export function createInvalidationListener(settings: ListenerSettings): InvalidationListener {
+  const invalidations = new InvalidationLog()
   const stopped = new AbortController()
   const stop = abortOf(stopped.signal)
   let running: Promise<void> | undefined
-  let beats: Beats | undefined
+  let beats: Heartbeat | undefined
   let lastBeat: Moment | undefined
-  const clocks = new Clocks()
+  const clocks = new ReusableMoment()
   const failed = counted(settings.onError)
   const age = (now = clocks.read()) =>
-    lastBeat === undefined ? Number.POSITIVE_INFINITY : between(lastBeat, now)
+    lastBeat === undefined ? Number.POSITIVE_INFINITY : elapsedMs(lastBeat, now)
 
-  async function beOn(client: pg.Client, current: Beats): Promise<never> {
+  async function beOn(client: pg.Client, current: Heartbeat): Promise<never> {
     await client.connect()
-    await proveListening(client, current, settings.doors)
+    await proveListening(client, current, settings.database)
     // What was committed while nobody listened was told to nobody.
-    announcements.add(EVERYTHING)
+    invalidations.add(EVERYTHING)
     beats = current
-    return current.keepOn()
+    return current.run()
   }
 
   async function listen(): Promise<void> {
     const client = newClient(settings.url)
-    const current = new Beats(notifier(client), (sentAt) => {
+    const current = new Heartbeat(notifier(client), (sentAt) => {
       // Beats from before all is proven say nothing.
       if (beats === current) lastBeat = sentAt
     })
     client.on('notification', ({ payload = '' }) => {
-      if (!current.hear(payload)) announcements.add(payload)
+      if (!current.receive(payload)) invalidations.add(payload)
     })
     try {
       await Promise.race([lossOf(client), stop, beOn(client, current)])
@@ -83,7 +83,7 @@ export function createFeed(settings: FeedSettings): Feed {
   }
 
   return {
-    announcements,
+    log: invalidations,
     age,
     failures: failed.times,
     isFresh: (now) => age(now) <= MAX_AGE_MS,
@@ -94,9 +94,9 @@ export function createFeed(settings: FeedSettings): Feed {
       stopped.abort()
       await running
     },
-    async catchUp() {
-      const caughtUp = await beats?.returns(CATCH_UP_MS).catch(() => false)
-      if (!caughtUp) announcements.add(EVERYTHING)
+    async sync() {
+      const caughtUp = await beats?.roundTrip(CATCH_UP_MS).catch(() => false)
+      if (!caughtUp) invalidations.add(EVERYTHING)
     },
   }
 }
@@ -135,7 +135,7 @@ function newClient(url: string): pg.Client {
   const Client = clientFor(url)
   return new Client({
     connectionString: url,
-    application_name: 'tenantry feed',
+    application_name: 'tenantry invalidation',
     connectionTimeoutMillis: PATIENCE_MS,
     query_timeout: PATIENCE_MS,
     keepAlive: true,
@@ -156,16 +156,16 @@ function notifier(client: pg.Client) {
 // hear of nothing; through a pooler in transaction mode it would hear only what its own queries bring.
 async function proveListening(
   client: pg.Client,
-  beats: Beats,
-  doors: FeedSettings['doors'],
+  beats: Heartbeat,
+  database: ListenerSettings['database'],
 ): Promise<void> {
   // To ask also clears away what all have read. From a queue that is full nothing else does: whoever
   // jammed it may be gone, and still no COMMIT could announce anything.
   await client.query('select pg_notification_queue_usage()')
   await client.query(`listen ${CHANNEL}`)
   const throughDoor = (payload: string) =>
-    doors.asIdentity((db) => sql`select pg_notify(${CHANNEL}, ${payload})`.execute(db))
-  if (await beats.returns(PATIENCE_MS, throughDoor)) return
+    database.asIdentity((db) => sql`select pg_notify(${CHANNEL}, ${payload})`.execute(db))
+  if (await beats.roundTrip(PATIENCE_MS, throughDoor)) return
   throw new Error('DB_LISTEN_URL hears nothing of what is committed through DB_IDENTITY_URL')
 }
 

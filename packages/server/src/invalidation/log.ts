@@ -7,7 +7,7 @@ const MAX_REMEMBERED = 50_000
  * What was announced lately, in order. An answer remembers the position at which it began to be
  * read, and holds as long as nothing it depends on was announced behind that position.
  */
-export class Announcements {
+export class InvalidationLog {
   /** Position of the last announcement of each id, oldest first. */
   readonly #last = new Map<string, number>()
   readonly #max: number

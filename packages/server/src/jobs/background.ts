@@ -12,7 +12,7 @@ export interface Background {
   /** Resolves when everything started so far has ended. */
   drain(): Promise<void>
   /** For those who watch; `failed` counts what was dropped too, by the name of the work. */
-  figures(): { pending: number; failed: ReadonlyMap<string, number> }
+  stats(): { pending: number; failed: ReadonlyMap<string, number> }
 }
 
 export function createBackground(log: Logger): Background {
@@ -43,6 +43,6 @@ export function createBackground(log: Logger): Background {
     async drain() {
       while (pending.size > 0) await Promise.all(pending)
     },
-    figures: () => ({ pending: pending.size, failed }),
+    stats: () => ({ pending: pending.size, failed }),
   }
 }

@@ -1,7 +1,7 @@
 import ipaddr from 'ipaddr.js'
 
 /** One subject per client: IPv6 hosts own a /64, so that is what is counted (v4-mapped is IPv4). */
-export function addressSubject(address: string): string {
+export function clientKey(address: string): string {
   if (!ipaddr.isValid(address)) return 'unknown'
   const parsed = ipaddr.process(address)
   if (parsed.kind() === 'ipv4') return parsed.toString()

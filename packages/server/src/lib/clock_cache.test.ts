@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest'
-import { RecentlyUsed } from './clock_cache.ts'
+import { ClockCache } from './clock_cache.ts'
 
 const fresh = () => ({ used: false })
 
 function filled(max: number, ...keys: string[]) {
-  const kept = new RecentlyUsed(max)
+  const kept = new ClockCache(max)
   for (const key of keys) kept.set(key, fresh())
   return kept
 }
 
 test('no more are kept than there is room for, however many come (DOS-4)', () => {
-  const kept = new RecentlyUsed(10)
+  const kept = new ClockCache(10)
   for (let at = 0; at < 1_000; at++) {
     kept.set(`${at}`, fresh())
     kept.get(`${at % 7}`)
@@ -57,7 +57,7 @@ test('where all are in use one of them makes room', () => {
 })
 
 test('however many are in use, few of them are looked at for the room of one (DOS-4)', () => {
-  const kept = new RecentlyUsed(10_000)
+  const kept = new ClockCache(10_000)
   const values = Array.from({ length: 10_000 }, fresh)
   for (const [at, value] of values.entries()) kept.set(`${at}`, value)
   for (const at of values.keys()) kept.get(`${at}`)

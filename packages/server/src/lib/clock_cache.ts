@@ -1,5 +1,5 @@
 /** What RecentlyUsed keeps. A value is kept in one place only. */
-export interface Kept {
+export interface ClockEntry {
   /** The mark of whoever keeps it: was it asked for since its turn to go last came? */
   used: boolean
 }
@@ -12,7 +12,7 @@ const MAX_CHANCES = 1_000
  * then it stays, and is the newest (second chance, or CLOCK). To find a value moves nothing, as in a
  * list by last use it would: it costs a look into a Map and a mark.
  */
-export class RecentlyUsed<V extends Kept> {
+export class ClockCache<V extends ClockEntry> {
   readonly #max: number
   // Oldest first.
   readonly #kept = new Map<string, V>()

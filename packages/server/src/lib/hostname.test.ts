@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { loadConfig } from '../config/config.ts'
-import { canonicalHost, canonicalName, claimOf, createHostReader } from './hostname.ts'
+import { canonicalHost, canonicalName, createHostParser, matchHost } from './hostname.ts'
 
 const config = { BASE_DOMAINS: ['app.test'], DEFAULT_DEV_TENANT: 'public' }
 const nobody = { kind: 'nobody' }
@@ -88,7 +88,9 @@ describe('the canonicaliser (TEN-2)', () => {
       fc.property(text, (text) => {
         const host = canonicalHost(text)
         const claim =
-          host === undefined ? nobody : claimOf(host, { ...config, DEFAULT_DEV_TENANT: undefined })
+          host === undefined
+            ? nobody
+            : matchHost(host, { ...config, DEFAULT_DEV_TENANT: undefined })
         if (claim.kind !== 'subdomain') return
         const { subdomain } = claim as ReturnType<typeof tenant>
         expect(subdomain).toMatch(/^[a-z0-9-]{1,63}$/)
@@ -115,7 +117,7 @@ describe('the canonicaliser (TEN-2)', () => {
       fc.property(dressed, ({ label, upper, dot, port }) => {
         const name = `${label}.app.test${dot}`
         const host = canonicalHost(`${upper ? name.toUpperCase() : name}${port}`)
-        expect(host && claimOf(host, config)).toEqual(tenant(label))
+        expect(host && matchHost(host, config)).toEqual(tenant(label))
       }),
     )
   })
@@ -138,14 +140,14 @@ describe('whose a host is (TEN-1)', () => {
     ['[::ffff:7f00:1]', nobody],
     ['test', domain('test')],
   ])('%s', (host, claim) => {
-    expect(claimOf(host, config)).toEqual(claim)
+    expect(matchHost(host, config)).toEqual(claim)
   })
 
   test.each(['localhost', '127.0.0.1', '[::1]'])(
     '%s is the default tenant where there is one',
     (host) => {
-      expect(claimOf(host, config)).toEqual(tenant('public'))
-      expect(claimOf(host, { ...config, DEFAULT_DEV_TENANT: undefined })).toEqual(nobody)
+      expect(matchHost(host, config)).toEqual(tenant('public'))
+      expect(matchHost(host, { ...config, DEFAULT_DEV_TENANT: undefined })).toEqual(nobody)
     },
   )
 
@@ -158,35 +160,35 @@ describe('whose a host is (TEN-1)', () => {
       BASE_DOMAINS: 'app.test',
       PUBLIC_ORIGIN: 'https://{tenant}.app.test',
     }
-    expect(claimOf('localhost', loadConfig(production))).toEqual(nobody)
-    expect(claimOf('localhost', loadConfig({ ...production, PROD_ENV: 'prod' }))).toEqual(
+    expect(matchHost('localhost', loadConfig(production))).toEqual(nobody)
+    expect(matchHost('localhost', loadConfig({ ...production, PROD_ENV: 'prod' }))).toEqual(
       tenant('public'),
     )
-    expect(claimOf('localhost', loadConfig({}))).toEqual(tenant('public'))
+    expect(matchHost('localhost', loadConfig({}))).toEqual(tenant('public'))
   })
 
   test('a name under localhost is a tenant, not the default one', () => {
     const withLocalhost = { ...config, BASE_DOMAINS: ['localhost', 'app.test'] }
-    expect(claimOf('client1.localhost', withLocalhost)).toEqual(tenant('client1'))
-    expect(claimOf('localhost', withLocalhost)).toEqual(tenant('public'))
+    expect(matchHost('client1.localhost', withLocalhost)).toEqual(tenant('client1'))
+    expect(matchHost('localhost', withLocalhost)).toEqual(tenant('public'))
   })
 
   test.each([[['app.test', 'eu.app.test']], [['eu.app.test', 'app.test']]])(
     'of base domains within each other the longer is meant, in any order: %j',
     (BASE_DOMAINS) => {
       const nested = { ...config, BASE_DOMAINS }
-      expect(claimOf('a.eu.app.test', nested)).toEqual(tenant('a'))
-      expect(claimOf('a.app.test', nested)).toEqual(tenant('a'))
-      expect(claimOf('eu.app.test', nested)).toEqual(nobody)
+      expect(matchHost('a.eu.app.test', nested)).toEqual(tenant('a'))
+      expect(matchHost('a.app.test', nested)).toEqual(tenant('a'))
+      expect(matchHost('eu.app.test', nested)).toEqual(nobody)
     },
   )
 })
 
 test('a host that is asked again is read as it was the first time', () => {
-  const readHost = createHostReader(config)
+  const readHost = createHostParser(config)
   for (const host of ['acme.app.test', 'ACME.app.test.', 'shop.example:8000', 'no_host', '']) {
     const canonical = canonicalHost(host)
-    const claim = canonical === undefined ? undefined : claimOf(canonical, config)
+    const claim = canonical === undefined ? undefined : matchHost(canonical, config)
     expect([readHost(host), readHost(host)]).toEqual([claim, claim])
   }
 })

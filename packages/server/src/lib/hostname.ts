@@ -1,8 +1,8 @@
 import { domainToASCII, domainToUnicode } from 'node:url'
-import { type Kept, RecentlyUsed } from './clock_cache.ts'
+import { ClockCache, type ClockEntry } from './clock_cache.ts'
 
 /** Which tenant a Host asks for, before anybody looked whether there is one. */
-export type HostClaim =
+export type HostMatch =
   | { kind: 'subdomain'; subdomain: string }
   | { kind: 'domain'; domain: string }
   | { kind: 'nobody' }
@@ -15,14 +15,14 @@ const MAX_REMEMBERED = 5_000
  * Reads Host values: which tenant each asks for, undefined where it is malformed. What a text asks for
  * is always the same, so the last ones are remembered.
  */
-export function createHostReader(config: HostSettings): (host: string) => HostClaim | undefined {
-  const read = new RecentlyUsed<Kept & { claim: HostClaim }>(MAX_REMEMBERED)
+export function createHostParser(config: HostSettings): (host: string) => HostMatch | undefined {
+  const read = new ClockCache<ClockEntry & { claim: HostMatch }>(MAX_REMEMBERED)
   return (text) => {
     const known = read.get(text)
     if (known !== undefined) return known.claim
     const host = canonicalHost(text)
     if (host === undefined) return undefined
-    const claim = claimOf(host, config)
+    const claim = matchHost(host, config)
     read.set(text, { claim, used: false })
     return claim
   }
@@ -55,7 +55,7 @@ export function canonicalHost(host: string): string | undefined {
 }
 
 /** Which tenant a canonical host asks for. Nothing falls back: what fits no rule is nobody's. */
-export function claimOf(host: string, config: HostSettings): HostClaim {
+export function matchHost(host: string, config: HostSettings): HostMatch {
   if (LOOPBACK.has(host)) {
     const subdomain = config.DEFAULT_DEV_TENANT
     return subdomain === undefined ? { kind: 'nobody' } : { kind: 'subdomain', subdomain }
@@ -73,7 +73,7 @@ function nearestBase(host: string, bases: string[]): string | undefined {
 }
 
 /** `labels` keeps its trailing dot; it is empty for the base domain itself. */
-function underBase(labels: string): HostClaim {
+function underBase(labels: string): HostMatch {
   const label = labels.slice(0, -1)
   return label === '' || label.includes('.')
     ? { kind: 'nobody' }

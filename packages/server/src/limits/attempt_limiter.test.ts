@@ -1,10 +1,10 @@
 import { sql } from 'kysely'
 import { afterEach, expect, test, vi } from 'vitest'
 import { app } from '../../../../starter/src/app.ts'
+import { Deadline } from '../lib/deadline.ts'
 import { keyRing } from '../lib/keys.ts'
-import { Patience } from '../lib/wait_budget.ts'
 import { startTestApp } from '../testing.ts'
-import { createThrottle } from './attempt_limiter.ts'
+import { createAttemptLimiter } from './attempt_limiter.ts'
 
 afterEach(() => {
   vi.useRealTimers()
@@ -20,7 +20,7 @@ test('what is over is removed each minute, however much it is, and nothing else 
     resets_at: new Date(Date.now() + seconds * 1_000),
   })
   const over = Array.from({ length: 1_500 }, (_, at) => row(`over-${at}`, -10))
-  await api.doors.asIdentity((db) =>
+  await api.database.asIdentity((db) =>
     db
       .insertInto('tenantry.throttles')
       .values([...over, row('not-over', 600)])
@@ -28,7 +28,7 @@ test('what is over is removed each minute, however much it is, and nothing else 
   )
   vi.advanceTimersByTime(60_000)
   await api.running.settle()
-  const left = await api.doors.asIdentity((db) =>
+  const left = await api.database.asIdentity((db) =>
     db.selectFrom('tenantry.throttles').select('key').where('key', 'like', '%over%').execute(),
   )
   expect(left).toEqual([{ key: 'not-over'.padEnd(43, '_') }])
@@ -37,14 +37,18 @@ test('what is over is removed each minute, however much it is, and nothing else 
 
 test('a budget is full again when its window is over, and its window begins anew', async () => {
   const api = await startTestApp(app)
-  const throttle = createThrottle(api.doors, keyRing('the secret of this test alone'), true)
+  const attemptLimiter = createAttemptLimiter(
+    api.database,
+    keyRing('the secret of this test alone'),
+    true,
+  )
   // By its window it is told from those of other tests.
   const budget = { name: 'signin', subject: ['ann'], limit: 2, windowSeconds: 9_000_000 }
-  const take = () => throttle.reserve(new Patience(5_000), [budget])
+  const take = () => attemptLimiter.reserve(new Deadline(5_000), [budget])
   await take()
   await take()
   await expect(take()).rejects.toMatchObject({ kind: 'rate_limited' })
-  const full = await api.doors.asIdentity((db) =>
+  const full = await api.database.asIdentity((db) =>
     db
       .updateTable('tenantry.throttles')
       .set({ resets_at: sql<string>`now()` })
@@ -53,7 +57,7 @@ test('a budget is full again when its window is over, and its window begins anew
       .executeTakeFirstOrThrow(),
   )
   await take()
-  const { points, ahead } = await api.doors.asIdentity((db) =>
+  const { points, ahead } = await api.database.asIdentity((db) =>
     db
       .selectFrom('tenantry.throttles')
       .select(['points', sql<number>`extract(epoch from resets_at - now())::integer`.as('ahead')])

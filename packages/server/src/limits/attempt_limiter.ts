@@ -1,12 +1,12 @@
 import { createHmac } from 'node:crypto'
 import { sql } from 'kysely'
-import type { Doors } from '../db/tenancy.ts'
+import type { Database } from '../db/tenancy.ts'
+import type { Deadline } from '../lib/deadline.ts'
 import type { KeyRing, Keys } from '../lib/keys.ts'
-import type { Patience } from '../lib/wait_budget.ts'
-import { tooMany } from './rate_limit_error.ts'
+import { rateLimited } from './rate_limit_error.ts'
 
 /** Something that is remembered for a while. Stored only as a keyed hash. */
-export interface Mark {
+export interface Marker {
   /** What it is, such as `signin account`; part of the key, and a budget's name to clients. */
   name: string
   /** Whose: an e-mail, an address, or several of these together. */
@@ -15,70 +15,74 @@ export interface Mark {
 }
 
 /** How many attempts of one kind something may make in a window. */
-export interface Budget extends Mark {
+export interface AttemptLimit extends Marker {
   limit: number
 }
 
 /** An attempt that was taken from its budgets. */
-export interface Attempt {
+export interface Reservation {
   /** Gives it back: it succeeded, and only failures count. Remembers a mark with it, if given one. */
-  giveBack(remembering?: Mark): Promise<void>
+  refund(remembering?: Marker): Promise<void>
 }
 
 /** Budgets that stand in for the usual ones where `mark` is remembered. */
-export interface Instead {
-  mark: Mark
-  budgets: Budget[]
+export interface Override {
+  marker: Marker
+  limits: AttemptLimit[]
 }
 
 /** Counters in the database, so that all nodes share them. */
-export interface Throttle {
+export interface AttemptLimiter {
   /**
    * Takes one attempt from each budget, before the work is done: from all or from none, so that who
    * has used up one does not go on emptying the others. Throws 429 when one is empty.
    */
-  reserve(patience: Patience, budgets: Budget[], instead?: Instead): Promise<Attempt>
+  reserve(deadline: Deadline, budgets: AttemptLimit[], instead?: Override): Promise<Reservation>
   /** The same for work that nobody waits for: undefined when one is empty. */
-  tryReserve(budgets: Budget[]): Promise<Attempt | undefined>
+  tryReserve(budgets: AttemptLimit[]): Promise<Reservation | undefined>
   /** Remembers a mark from now on, for its window. */
-  remember(mark: Mark): Promise<void>
+  remember(mark: Marker): Promise<void>
   /** Fills budgets up again. */
-  forget(budgets: Budget[]): Promise<void>
+  forget(budgets: AttemptLimit[]): Promise<void>
   /** Removes what is over. */
   purge(): Promise<void>
 }
 
 const PURGE_ROWS = 1_000
 
-export function createThrottle(doors: Doors, keys: KeyRing, enabled: boolean): Throttle {
+export function createAttemptLimiter(
+  database: Database,
+  keys: KeyRing,
+  enabled: boolean,
+): AttemptLimiter {
   if (!enabled) return unlimited
   const { key } = countingKeys(keys)
   // As JSON: what somebody sent as an e-mail must not read like the subject of something else.
-  const keyOf = ({ name, subject }: Mark) =>
+  const keyOf = ({ name, subject }: Marker) =>
     createHmac('sha256', key('throttle'))
       .update(JSON.stringify([name, ...subject]))
       .digest('base64url')
-  const rowOf = (mark: Mark): MarkRow => ({ key: keyOf(mark), seconds: mark.windowSeconds })
-  const attemptOf = (budgets: Budget[]): Attempt => ({
-    giveBack: (mark) => give(doors, budgets.map(keyOf), mark === undefined ? [] : [rowOf(mark)]),
+  const rowOf = (mark: Marker): MarkRow => ({ key: keyOf(mark), seconds: mark.windowSeconds })
+  const attemptOf = (budgets: AttemptLimit[]): Reservation => ({
+    refund: (mark) => give(database, budgets.map(keyOf), mark === undefined ? [] : [rowOf(mark)]),
   })
   return {
-    async reserve(patience, budgets, instead) {
-      const own = doors.within(patience)
+    async reserve(deadline, budgets, instead) {
+      const own = database.within(deadline)
       const { marked, empty, seconds } = await take(own, keyOf, budgets, instead)
-      const asked = marked && instead !== undefined ? instead.budgets : budgets
+      const asked = marked && instead !== undefined ? instead.limits : budgets
       const refusing = empty === null ? undefined : asked[empty]
-      if (refusing !== undefined) throw tooMany(refusing, seconds)
+      if (refusing !== undefined) throw rateLimited(refusing, seconds)
       return attemptOf(asked)
     },
     async tryReserve(budgets) {
-      const { empty } = await take(doors, keyOf, budgets)
+      const { empty } = await take(database, keyOf, budgets)
       return empty === null ? attemptOf(budgets) : undefined
     },
-    remember: (mark) => give(doors, [], [rowOf(mark)]),
-    forget: (budgets) => forget(doors, budgets.map(keyOf)),
+    remember: (mark) => give(database, [], [rowOf(mark)]),
+    forget: (budgets) => forget(database, budgets.map(keyOf)),
     async purge() {
-      while ((await removeExpired(doors)) === PURGE_ROWS);
+      while ((await removeExpired(database)) === PURGE_ROWS);
     },
   }
 }
@@ -89,8 +93,8 @@ function countingKeys({ accepted, current }: KeyRing): Keys {
 }
 
 const nothing = async () => {}
-const free: Attempt = { giveBack: nothing }
-const unlimited: Throttle = {
+const free: Reservation = { refund: nothing }
+const unlimited: AttemptLimiter = {
   reserve: async () => free,
   tryReserve: async () => free,
   remember: nothing,
@@ -109,25 +113,25 @@ interface Taken {
 
 // One statement and one round trip, which no burst can come in between.
 async function take(
-  doors: Doors,
-  keyOf: (mark: Mark) => string,
-  budgets: Budget[],
-  instead: Instead = { mark: { name: 'none', subject: [], windowSeconds: 0 }, budgets: [] },
+  database: Database,
+  keyOf: (mark: Marker) => string,
+  budgets: AttemptLimit[],
+  instead: Override = { marker: { name: 'none', subject: [], windowSeconds: 0 }, limits: [] },
 ): Promise<Taken> {
-  const asked = (them: Budget[]) =>
+  const asked = (them: AttemptLimit[]) =>
     JSON.stringify(
       them.map((it) => ({ key: keyOf(it), limit: it.limit, seconds: it.windowSeconds })),
     )
-  return doors.asIdentity(async (db) => {
+  return database.asIdentity(async (db) => {
     const { rows } = await sql<Taken>`
       select marked, empty, seconds
       from (
         select exists (
           select from tenantry.throttles
-          where key = ${keyOf(instead.mark)} and now() < resets_at
+          where key = ${keyOf(instead.marker)} and now() < resets_at
         ) as marked
       ) as known, tenantry.take_attempts(
-        case when marked then ${asked(instead.budgets)}::jsonb else ${asked(budgets)}::jsonb end
+        case when marked then ${asked(instead.limits)}::jsonb else ${asked(budgets)}::jsonb end
       )`.execute(db)
     const [taken] = rows
     if (taken === undefined) throw new Error('taking an attempt gave no answer')
@@ -141,8 +145,8 @@ interface MarkRow {
 }
 
 // Attempts are locked in the order in which they are taken.
-async function give(doors: Doors, attempts: string[], marks: MarkRow[]): Promise<void> {
-  await doors.asIdentity((db) =>
+async function give(database: Database, attempts: string[], marks: MarkRow[]): Promise<void> {
+  await database.asIdentity((db) =>
     sql`
       with held as (
         select key from tenantry.throttles where key = any (${attempts}) order by key for update
@@ -157,15 +161,15 @@ async function give(doors: Doors, attempts: string[], marks: MarkRow[]): Promise
   )
 }
 
-async function forget(doors: Doors, keys: string[]): Promise<void> {
-  await doors.asIdentity((db) =>
+async function forget(database: Database, keys: string[]): Promise<void> {
+  await database.asIdentity((db) =>
     db.deleteFrom('tenantry.throttles').where('key', 'in', keys).execute(),
   )
 }
 
 // What somebody is counting just now is left for the next time: nobody waits for a purge.
-async function removeExpired(doors: Doors): Promise<number> {
-  const { numDeletedRows } = await doors.asIdentity((db) =>
+async function removeExpired(database: Database): Promise<number> {
+  const { numDeletedRows } = await database.asIdentity((db) =>
     db
       .deleteFrom('tenantry.throttles')
       .where('key', 'in', (it) =>

@@ -1,13 +1,13 @@
 import { EventEmitter } from 'node:events'
 import fc from 'fast-check'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { Deadline } from '../lib/deadline.ts'
 import { AppError } from '../lib/errors.ts'
-import { Patience } from '../lib/wait_budget.ts'
-import { FairQueue, type QueueLimits } from './fair_concurrency.ts'
+import { type ConcurrencyLimits, FairConcurrency } from './fair_concurrency.ts'
 
-const roomy: QueueLimits = { atOnce: 2, waiting: 100, hungMs: 60_000 }
+const roomy: ConcurrencyLimits = { maxRunning: 2, maxWaiting: 100, hungMs: 60_000 }
 
-const patient = () => new Patience(60_000)
+const patient = () => new Deadline(60_000)
 
 class TestClient extends EventEmitter {
   destroyed = false
@@ -19,18 +19,18 @@ class TestClient extends EventEmitter {
 
 /** Work that ends when it is told to, and what became of it. */
 function ask(
-  queue: FairQueue,
+  queue: FairConcurrency,
   key: string,
-  atOnce: number,
+  maxRunning: number,
   onStart: () => void = () => {},
-  patience = patient(),
+  deadline = patient(),
 ) {
   const client = new TestClient()
   const { promise, resolve, reject } = promiseWith()
   let started = false
   let outcome = 'open'
   const done = queue
-    .inTurn({ key, atOnce, client, patience }, () => {
+    .run({ key, maxRunning: maxRunning, client, deadline: deadline }, () => {
       started = true
       onStart()
       return promise
@@ -72,15 +72,15 @@ const isOpen = (it: Asked) => it.outcome() === 'open'
 const working = (all: Asked[]) => all.filter((it) => isOpen(it) && it.started())
 const waiting = (all: Asked[]) => all.filter((it) => isOpen(it) && !it.started())
 
-function expectFair(asked: Asked[], atOnce: number, own: number): void {
-  expect(working(asked).length).toBeLessThanOrEqual(atOnce)
+function expectFair(asked: Asked[], maxRunning: number, own: number): void {
+  expect(working(asked).length).toBeLessThanOrEqual(maxRunning)
   for (const key of ['a', 'b', 'c']) {
     const line = asked.filter((it) => it.key === key)
     expect(working(line).length).toBeLessThanOrEqual(own)
     expect(waiting(line).length).toBeLessThanOrEqual(4)
     expect(waiting(line).filter((it) => it.client.destroyed)).toEqual([])
     // Nobody waits for a place that is free.
-    const full = working(asked).length === atOnce || working(line).length === own
+    const full = working(asked).length === maxRunning || working(line).length === own
     expect(full || waiting(line).length === 0).toBe(true)
     // First come, first served: nobody who was let in came after one who waits.
     const [first] = waiting(line)
@@ -104,17 +104,17 @@ function happen(event: string, at: number, asked: Asked[]): void {
 }
 
 test('whatever comes, ends, fails or leaves: the limits hold, order is kept, nobody is forgotten (DOS-4)', async () => {
-  const limits = { atOnce: fc.integer({ min: 1, max: 4 }), own: fc.integer({ min: 1, max: 3 }) }
+  const limits = { maxRunning: fc.integer({ min: 1, max: 4 }), own: fc.integer({ min: 1, max: 3 }) }
   const steps = fc.array(step, { maxLength: 60 })
   await fc.assert(
-    fc.asyncProperty(fc.record(limits), steps, async ({ atOnce, own }, steps) => {
-      const queue = new FairQueue({ ...roomy, atOnce, waiting: 4 })
+    fc.asyncProperty(fc.record(limits), steps, async ({ maxRunning, own }, steps) => {
+      const queue = new FairConcurrency({ ...roomy, maxRunning: maxRunning, maxWaiting: 4 })
       const asked: Asked[] = []
       for (const { event, at } of steps) {
         if (event.length === 1) asked.push(ask(queue, event, own))
         else happen(event, at, asked)
         await settled()
-        expectFair(asked, atOnce, own)
+        expectFair(asked, maxRunning, own)
       }
       while (working(asked).length > 0) {
         for (const it of working(asked)) it.finish()
@@ -127,7 +127,7 @@ test('whatever comes, ends, fails or leaves: the limits hold, order is kept, nob
 })
 
 test('places go round and round over all who wait, however many of one wait (DOS-4)', async () => {
-  const queue = new FairQueue({ ...roomy, atOnce: 1 })
+  const queue = new FairConcurrency({ ...roomy, maxRunning: 1 })
   const order: string[] = []
   const keys = [...Array(6).fill('flood'), 'b', 'c', 'b']
   const all = keys.map((key) => ask(queue, key, 1, () => order.push(key)))
@@ -141,9 +141,9 @@ test('places go round and round over all who wait, however many of one wait (DOS
 })
 
 test('who has waited too long is told so, and is not let in later (DOS-4)', async () => {
-  const queue = new FairQueue({ ...roomy, atOnce: 1 })
+  const queue = new FairConcurrency({ ...roomy, maxRunning: 1 })
   const first = ask(queue, 'a', 1)
-  const late = ask(queue, 'a', 1, () => {}, new Patience(5))
+  const late = ask(queue, 'a', 1, () => {}, new Deadline(5))
   expect(await late.done).toBe('tenant.busy')
   first.finish()
   await settled()
@@ -154,8 +154,8 @@ test('who has waited too long is told so, and is not let in later (DOS-4)', asyn
 })
 
 test('a raised limit lets in who waits already, a lowered one nobody more (DOS-4)', async () => {
-  const queue = new FairQueue({ ...roomy, atOnce: 10 })
-  const raised = [1, 1, 1, 4].map((atOnce) => ask(queue, 'a', atOnce))
+  const queue = new FairConcurrency({ ...roomy, maxRunning: 10 })
+  const raised = [1, 1, 1, 4].map((maxRunning) => ask(queue, 'a', maxRunning))
   await settled()
   expect(raised.every((it) => it.started())).toBe(true)
   const low = ask(queue, 'a', 1)
@@ -168,7 +168,7 @@ test('a raised limit lets in who waits already, a lowered one nobody more (DOS-4
 })
 
 test('a line that is full hears of a lowered limit too (DOS-4)', async () => {
-  const queue = new FairQueue({ ...roomy, waiting: 1 })
+  const queue = new FairConcurrency({ ...roomy, maxWaiting: 1 })
   const [, other, next] = [ask(queue, 'a', 2), ask(queue, 'b', 2), ask(queue, 'a', 2)]
   expect(await ask(queue, 'a', 1).done).toBe('tenant.busy')
   other?.finish()
@@ -177,7 +177,7 @@ test('a line that is full hears of a lowered limit too (DOS-4)', async () => {
 })
 
 test('who finds no place and may not wait leaves nothing behind (DOS-4)', async () => {
-  const queue = new FairQueue({ ...roomy, atOnce: 1, waiting: 0 })
+  const queue = new FairConcurrency({ ...roomy, maxRunning: 1, maxWaiting: 0 })
   const first = ask(queue, 'a', 1)
   for (const key of ['b', 'c', 'd']) expect(await ask(queue, key, 1).done).toBe('tenant.busy')
   expect(queue.size).toBe(1)
@@ -189,7 +189,7 @@ test('who finds no place and may not wait leaves nothing behind (DOS-4)', async 
 test('work that hangs longer than anybody listens loses its place, once (DOS-4)', async () => {
   vi.useFakeTimers({ toFake: ['performance'] })
   onTestFinished(() => void vi.useRealTimers())
-  const queue = new FairQueue({ ...roomy, hungMs: 1_000 })
+  const queue = new FairConcurrency({ ...roomy, hungMs: 1_000 })
   const hung = ask(queue, 'a', 1)
   vi.advanceTimersByTime(1_000)
   const next = ask(queue, 'a', 1)
@@ -206,25 +206,25 @@ test('work that hangs longer than anybody listens loses its place, once (DOS-4)'
 })
 
 test('who has left before asking is not let in (DOS-4)', async () => {
-  const queue = new FairQueue(roomy)
+  const queue = new FairConcurrency(roomy)
   const client = new TestClient()
   client.leave()
-  const turn = { key: 'a', atOnce: 1, client, patience: patient() }
-  expect(() => queue.inTurn(turn, () => Promise.resolve())).toThrow('left')
+  const turn = { key: 'a', maxRunning: 1, client, deadline: patient() }
+  expect(() => queue.run(turn, () => Promise.resolve())).toThrow('left')
 })
 
 test('work that is done at once, or fails at once, holds no place (DOS-4)', async () => {
-  const queue = new FairQueue({ ...roomy, atOnce: 1 })
-  const turn = () => ({ key: 'a', atOnce: 1, client: new TestClient(), patience: patient() })
-  expect(queue.inTurn(turn(), () => 'done')).toBe('done')
+  const queue = new FairConcurrency({ ...roomy, maxRunning: 1 })
+  const turn = () => ({ key: 'a', maxRunning: 1, client: new TestClient(), deadline: patient() })
+  expect(queue.run(turn(), () => 'done')).toBe('done')
   const fail = () => {
     throw new Error('failed work')
   }
-  expect(() => queue.inTurn(turn(), fail)).toThrow('failed work')
+  expect(() => queue.run(turn(), fail)).toThrow('failed work')
   const first = ask(queue, 'a', 1)
-  const waiting = [queue.inTurn(turn(), () => 'done'), queue.inTurn(turn(), fail)]
+  const waiting = [queue.run(turn(), () => 'done'), queue.run(turn(), fail)]
   const settledWaiting = Promise.allSettled(waiting)
   first.finish()
   expect((await settledWaiting).map((it) => it.status)).toEqual(['fulfilled', 'rejected'])
-  expect([queue.size, queue.figures().running]).toEqual([0, 0])
+  expect([queue.size, queue.stats().running]).toEqual([0, 0])
 })

@@ -9,7 +9,7 @@ export interface Quota {
 }
 
 /** 429, with what was exceeded and when to come back (draft-ietf-httpapi-ratelimit-headers). */
-export function tooMany({ name, limit, windowSeconds }: Quota, seconds: number): AppError {
+export function rateLimited({ name, limit, windowSeconds }: Quota, seconds: number): AppError {
   const wait = Math.max(1, Math.ceil(seconds))
   const policy = `"${name.replaceAll(' ', '-')}"`
   return new AppError('rate_limited', 'rate.limited', 'Too many requests; try again later', {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { AppError } from '../lib/errors.ts'
-import { createRequestRate, type RequestRate } from './rate_limiter.ts'
+import { createRateLimiter, type RateLimiter } from './rate_limiter.ts'
 
 // Only the clock is ours.
 beforeEach(() => {
@@ -11,9 +11,9 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-function refusal(rate: RequestRate, subject: string, perSecond: number): AppError | undefined {
+function rejection(rate: RateLimiter, subject: string, perSecond: number): AppError | undefined {
   try {
-    rate.spend(subject, perSecond)
+    rate.consume(subject, perSecond)
     return undefined
   } catch (error) {
     if (error instanceof AppError) return error
@@ -25,12 +25,12 @@ test('never more than the rate and one burst, whenever they come; never less tha
   const pauses = fc.array(fc.integer({ min: 0, max: 500 }), { maxLength: 200 })
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 20 }), pauses, (perSecond, waits) => {
-      const rate = createRequestRate('test')
+      const rate = createRateLimiter('test')
       let [taken, elapsed] = [0, 0]
       for (const wait of waits) {
         vi.advanceTimersByTime(wait)
         elapsed += wait / 1_000
-        const refused = refusal(rate, 'a', perSecond)
+        const refused = rejection(rate, 'a', perSecond)
         if (refused === undefined) taken++
         expect(taken).toBeLessThanOrEqual(perSecond * (2 + elapsed) + 1e-6)
         if (refused !== undefined) expect(taken).toBeGreaterThan(perSecond * 2 - 1)
@@ -40,9 +40,9 @@ test('never more than the rate and one burst, whenever they come; never less tha
 })
 
 test('a refusal says what is allowed and when to come back, and that is true (DOS-4)', () => {
-  const rate = createRequestRate('tenant')
-  for (let at = 0; at < 20; at++) expect(refusal(rate, 'a', 10)).toBeUndefined()
-  const refused = refusal(rate, 'a', 10)
+  const rate = createRateLimiter('tenant')
+  for (let at = 0; at < 20; at++) expect(rejection(rate, 'a', 10)).toBeUndefined()
+  const refused = rejection(rate, 'a', 10)
   expect([refused?.status, refused?.extras]).toEqual([
     429,
     {
@@ -50,41 +50,41 @@ test('a refusal says what is allowed and when to come back, and that is true (DO
       headers: { 'ratelimit-policy': '"tenant";q=20;w=2', ratelimit: '"tenant";r=0;t=1' },
     },
   ])
-  expect(refusal(rate, 'b', 10)).toBeUndefined()
+  expect(rejection(rate, 'b', 10)).toBeUndefined()
   vi.advanceTimersByTime(1_000)
-  expect(refusal(rate, 'a', 10)).toBeUndefined()
+  expect(rejection(rate, 'a', 10)).toBeUndefined()
 })
 
 test('a refused request costs nothing: who keeps knocking is let in as soon as who waits (DOS-4)', () => {
-  const rate = createRequestRate('test')
-  while (refusal(rate, 'a', 1) === undefined);
-  for (let at = 0; at < 100; at++) refusal(rate, 'a', 1)
+  const rate = createRateLimiter('test')
+  while (rejection(rate, 'a', 1) === undefined);
+  for (let at = 0; at < 100; at++) rejection(rate, 'a', 1)
   vi.advanceTimersByTime(1_000)
-  expect(refusal(rate, 'a', 1)).toBeUndefined()
+  expect(rejection(rate, 'a', 1)).toBeUndefined()
 })
 
 test('a million addresses cost bounded memory, and none of them anybody else his budget (DOS-4)', () => {
-  const rate = createRequestRate('test', 1_000)
-  for (let at = 0; at < 1_000_000; at++) rate.spend(String(at), 1)
+  const rate = createRateLimiter('test', 1_000)
+  for (let at = 0; at < 1_000_000; at++) rate.consume(String(at), 1)
   expect(rate.size).toBeLessThanOrEqual(1_000)
   vi.advanceTimersByTime(2_000)
-  for (let at = 0; at < 1_000; at++) rate.spend('a', 1_000)
+  for (let at = 0; at < 1_000; at++) rate.consume('a', 1_000)
   expect(rate.size).toBe(1)
 })
 
 test('where there is no room for all, who came last is remembered (DOS-4)', () => {
-  const rate = createRequestRate('test', 2)
-  for (const subject of ['a', 'b', 'a', 'c']) rate.spend(subject, 1)
-  expect(refusal(rate, 'a', 1)?.status).toBe(429)
+  const rate = createRateLimiter('test', 2)
+  for (const subject of ['a', 'b', 'a', 'c']) rate.consume(subject, 1)
+  expect(rejection(rate, 'a', 1)?.status).toBe(429)
 })
 
 test('what is charged afterwards counts, and no debt is made of it (DOS-4)', () => {
-  const rate = createRequestRate('test')
-  for (let at = 0; at < 10; at++) rate.assertLeft('a', 1)
+  const rate = createRateLimiter('test')
+  for (let at = 0; at < 10; at++) rate.assertAvailable('a', 1)
   for (let at = 0; at < 100; at++) rate.charge('a', 1)
-  expect(() => rate.assertLeft('a', 1)).toThrow('Too many requests')
-  expect(refusal(rate, 'a', 1)?.status).toBe(429)
+  expect(() => rate.assertAvailable('a', 1)).toThrow('Too many requests')
+  expect(rejection(rate, 'a', 1)?.status).toBe(429)
   vi.advanceTimersByTime(1_000)
-  rate.assertLeft('a', 1)
-  expect([refusal(rate, 'a', 1), refusal(rate, 'a', 1)?.status]).toEqual([undefined, 429])
+  rate.assertAvailable('a', 1)
+  expect([rejection(rate, 'a', 1), rejection(rate, 'a', 1)?.status]).toEqual([undefined, 429])
 })

@@ -1,17 +1,17 @@
-import { type Quota, tooMany } from './rate_limit_error.ts'
+import { type Quota, rateLimited } from './rate_limit_error.ts'
 
 // Beyond so many the oldest is forgotten: at worst somebody gets one burst more.
 const MAX_BUCKETS = 100_000
 const BURST_SECONDS = 2
 
 /** Counts requests in this process: so many a second for each subject, in bursts of two seconds' worth. */
-export interface RequestRate {
+export interface RateLimiter {
   /** How many subjects are remembered. */
   readonly size: number
   /** Takes one request from the subject's budget. Throws 429 when it is empty. */
-  spend(subject: string, perSecond: number): void
+  consume(subject: string, perSecond: number): void
   /** Throws the 429 that `spend` would, and takes nothing. */
-  assertLeft(subject: string, perSecond: number): void
+  assertAvailable(subject: string, perSecond: number): void
   /** Takes one for what is done already, if there is one left. */
   charge(subject: string, perSecond: number): void
 }
@@ -20,7 +20,7 @@ export interface RequestRate {
  * Token buckets (GCRA): of each only the moment is kept at which it will be full again, and nothing
  * once it is. `name` is the policy's name to clients.
  */
-export function createRequestRate(name: string, maxBuckets = MAX_BUCKETS): RequestRate {
+export function createRateLimiter(name: string, maxBuckets = MAX_BUCKETS): RateLimiter {
   // Oldest use first.
   const fullAt = new Map<string, number>()
 
@@ -37,7 +37,7 @@ export function createRequestRate(name: string, maxBuckets = MAX_BUCKETS): Reque
   function afterOneMore(subject: string, perSecond: number, now: number): number {
     const next = Math.max(fullAt.get(subject) ?? now, now) + 1_000 / perSecond
     const excess = next - now - BURST_SECONDS * 1_000
-    if (excess > 0) throw tooMany(quotaOf(name, perSecond), excess / 1_000)
+    if (excess > 0) throw rateLimited(quotaOf(name, perSecond), excess / 1_000)
     return next
   }
 
@@ -51,11 +51,11 @@ export function createRequestRate(name: string, maxBuckets = MAX_BUCKETS): Reque
     get size() {
       return fullAt.size
     },
-    spend(subject, perSecond) {
+    consume(subject, perSecond) {
       const now = performance.now()
       keep(subject, afterOneMore(subject, perSecond, now), now)
     },
-    assertLeft(subject, perSecond) {
+    assertAvailable(subject, perSecond) {
       afterOneMore(subject, perSecond, performance.now())
     },
     charge(subject, perSecond) {

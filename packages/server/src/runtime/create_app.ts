@@ -5,23 +5,23 @@ import { createTokens } from '../access/tokens.ts'
 import { checkRoutes } from '../app/check_routes.ts'
 import type { App } from '../app/define_app.ts'
 import type { Route } from '../app/route.ts'
-import { createRefusals } from '../audit/rejections.ts'
+import { createRejections } from '../audit/rejections.ts'
 import type { Config } from '../config/config.ts'
-import type { OpenDoors } from '../db/open_database.ts'
-import type { Doors } from '../db/tenancy.ts'
+import type { OpenDatabase } from '../db/open_database.ts'
+import type { Database } from '../db/tenancy.ts'
 import { type FinishedRequest, logFinished, type RequestSpans } from '../http/access_log.ts'
-import { devPages } from '../http/endpoints/dev_mail.ts'
-import { docsPages } from '../http/endpoints/docs.ts'
-import type { Page } from '../http/endpoints/endpoint.ts'
+import { devMailEndpoints } from '../http/endpoints/dev_mail.ts'
+import { docsEndpoints } from '../http/endpoints/docs.ts'
+import type { Endpoint } from '../http/endpoints/endpoint.ts'
 import { createHealth } from '../http/endpoints/health.ts'
-import { type OpenApiDocument, openApiDocument, openApiPage } from '../http/openapi/document.ts'
+import { type OpenApiDocument, openApiDocument, openApiEndpoint } from '../http/openapi/document.ts'
 import { createServer, type HttpServer } from '../http/server.ts'
 import { createTenantLimits } from '../http/tenant_limits.ts'
-import type { Feed } from '../invalidation/listener.ts'
+import type { InvalidationListener } from '../invalidation/listener.ts'
 import { type Background, createBackground } from '../jobs/background.ts'
-import { createHostReader } from '../lib/hostname.ts'
+import { createHostParser } from '../lib/hostname.ts'
 import { keyRing } from '../lib/keys.ts'
-import { createThrottle, type Throttle } from '../limits/attempt_limiter.ts'
+import { type AttemptLimiter, createAttemptLimiter } from '../limits/attempt_limiter.ts'
 import type { Mail } from '../mail/mail.ts'
 import { auditLogRoutes } from '../modules/audit_logs/audit_logs.routes.ts'
 import { memberRoutes } from '../modules/members/members.routes.ts'
@@ -32,7 +32,7 @@ import { sessionRoutes } from '../modules/sessions/sessions.routes.ts'
 import { signInRoutes } from '../modules/sessions/sign_in.routes.ts'
 import type { SignInDeps } from '../modules/sessions/sign_in_deps.ts'
 import { tenantRoutes } from '../modules/tenants/tenants.routes.ts'
-import { appFigures, type Watched } from '../telemetry/app_metrics.ts'
+import { appMetrics, type MetricSources } from '../telemetry/app_metrics.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
 import { createRequestSpans } from '../telemetry/request_span.ts'
 
@@ -42,11 +42,11 @@ export interface AppDeps {
   app: App
   config: Config
   secret: string
-  doors: Doors
+  database: Database
   /** The pools behind the doors, where somebody is to watch them. */
-  pools?: Pick<OpenDoors, 'figures'>
+  pools?: Pick<OpenDatabase, 'stats'>
   /** Started and stopped by whoever made it. One that never starts: every look-up asks the database. */
-  feed: Feed
+  listener: InvalidationListener
   log: Logger
   passwords: Passwords
   mail: Mail
@@ -58,7 +58,7 @@ export interface RunningApp {
   /** The description of the routes: what /openapi.json serves. */
   document: OpenApiDocument
   /** How the caches do. */
-  figures(): LookupFigures
+  stats(): LookupFigures
   /** What Prometheus reads; undefined where METRICS_PORT is not set: then nothing is counted. */
   metrics: Metrics | undefined
   /** Makes /health/ready say no, and nothing else: the first step of shutting down. */
@@ -71,52 +71,54 @@ export interface RunningApp {
 
 /** Wires the kernel's modules and the app's routes into one server. All wiring is here. */
 export async function createApp(deps: AppDeps): Promise<RunningApp> {
-  const { app, config, doors, feed, log, passwords, mail } = deps
+  const { app, config, database, listener, log, passwords, mail } = deps
   const keys = keyRing(deps.secret, config.SECRET_KEY_PREVIOUS)
   const tokens = createTokens(keys, {
     algorithm: config.JWT_ALGORITHM,
     accessMinutes: config.ACCESS_TOKEN_EXPIRE_MINUTES,
   })
-  const refusals = createRefusals(doors, (err) => log.error({ err }, 'a refusal was not audited'))
-  const throttle = createThrottle(doors, keys, config.RATE_LIMIT === 'on')
+  const rejections = createRejections(database, (err) =>
+    log.error({ err }, 'a refusal was not audited'),
+  )
+  const attemptLimiter = createAttemptLimiter(database, keys, config.RATE_LIMIT === 'on')
   const background = createBackground(log)
-  const cleaning = cleanRegularly(background, throttle)
+  const cleaning = cleanRegularly(background, attemptLimiter)
   const { policy } = app
-  const lookups = createLookups({ config, doors, feed, policy, tokens })
-  const auth = { config, doors, passwords, refusals, throttle, tokens, mail, background }
+  const lookups = createLookups({ config, database, listener, policy, tokens })
+  const auth = { config, database, passwords, rejections, attemptLimiter, tokens, mail, background }
   const routes = routesOf(app, { ...auth, appName: app.name })
-  const health = createHealth(doors, app.migrations, feed)
+  const health = createHealth(database, app.migrations, listener)
   const document = openApiDocument(app, routes, { version: app.version ?? '1.0.0' })
   const limits = createTenantLimits(config)
-  const metrics = metricsOf(deps, { lookups, passwords, limits, refusals, background })
+  const metrics = metricsOf(deps, { lookups, passwords, limits, rejections, background })
   const spans = createRequestSpans(config.TRUST_PROXY)
   const server = await createServer({
     config,
     log,
-    doors,
-    feed,
-    readHost: createHostReader(config),
+    database,
+    listener,
+    readHost: createHostParser(config),
     lookups,
     policy,
     tokens,
     keys,
-    refusals,
+    rejections,
     limits,
     routes,
-    pages: [...health.pages, openApiPage(document), ...pagesOf(deps)],
+    pages: [...health.endpoints, openApiEndpoint(document), ...pagesOf(deps)],
     constraints: app.constraints ?? {},
     spans,
     onFinished: observers(log, metrics, spans),
   })
   async function settle(): Promise<void> {
     await background.drain()
-    await refusals.flush()
+    await rejections.flush()
   }
   return {
     server,
     routes,
     document,
-    figures: lookups.figures,
+    stats: lookups.stats,
     metrics,
     drain: health.drain,
     settle,
@@ -130,12 +132,12 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
 }
 
 function metricsOf(
-  { config, pools = { figures: () => [] } }: AppDeps,
-  watched: Omit<Watched, 'pools'>,
+  { config, pools = { stats: () => [] } }: AppDeps,
+  watched: Omit<MetricSources, 'pools'>,
 ): Metrics | undefined {
   if (config.METRICS_PORT === undefined) return undefined
-  const figures = appFigures({ pools, ...watched })
-  return createMetrics({ tenants: config.METRICS_TENANTS, figures })
+  const stats = appMetrics({ pools, ...watched })
+  return createMetrics({ tenants: config.METRICS_TENANTS, metrics: stats })
 }
 
 // In this order: the log line names the trace.
@@ -147,13 +149,16 @@ function observers(log: Logger, metrics: Metrics | undefined, spans: RequestSpan
   }
 }
 
-function pagesOf({ app, config, mail }: AppDeps): Page[] {
-  return [...docsPages(app.name), ...devPages(config, app.name, mail)]
+function pagesOf({ app, config, mail }: AppDeps): Endpoint[] {
+  return [...docsEndpoints(app.name), ...devMailEndpoints(config, app.name, mail)]
 }
 
 // No request waits for it, and no process lives for it.
-function cleanRegularly(background: Background, throttle: Throttle): NodeJS.Timeout {
-  return setInterval(() => background.run('purge throttles', throttle.purge), CLEANING_MS).unref()
+function cleanRegularly(background: Background, attemptLimiter: AttemptLimiter): NodeJS.Timeout {
+  return setInterval(
+    () => background.run('purge throttles', attemptLimiter.purge),
+    CLEANING_MS,
+  ).unref()
 }
 
 // The kernel's modules in order, then the app's own: also the order of the API's description.

@@ -6,9 +6,9 @@ import { acquireLock, parseLiving, readIfThere } from '../db/embedded/process.ts
 import { OperatorError } from '../lib/operator_error.ts'
 
 /** A DATA_DIR that one server has for itself. */
-export interface Claim {
+export interface DataDirLock {
   /** Leaves word of where this server is, for whoever tries to start a second one. */
-  announce(url: string): void
+  writeUrl(url: string): void
   release(): void
 }
 
@@ -21,14 +21,14 @@ export interface RunningServer {
 const Announcement = z.object({ pid: z.number(), url: z.string() })
 
 /** Claims a DATA_DIR. Throws an OperatorError that names the server which has it. */
-export async function claimDataDir(dataDir: string): Promise<Claim> {
+export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
   return inPlainWords(dataDir, async () => {
     mkdirSync(dataDir, { recursive: true })
     const release = await acquireLock(lockIn(dataDir), 0)
     if (release === undefined) throw alreadyRunning(dataDir)
     rmSync(announcementIn(dataDir), { force: true })
     return {
-      announce: (url) => announce(dataDir, url),
+      writeUrl: (url) => announce(dataDir, url),
       release() {
         rmSync(announcementIn(dataDir), { force: true })
         release()

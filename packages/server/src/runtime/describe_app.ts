@@ -2,8 +2,8 @@ import { pino } from 'pino'
 import { createPasswords } from '../access/passwords.ts'
 import type { App } from '../app/define_app.ts'
 import { loadConfig } from '../config/config.ts'
-import { openDoors } from '../db/open_database.ts'
-import { createFeed } from '../invalidation/listener.ts'
+import { openDatabase } from '../db/open_database.ts'
+import { createInvalidationListener } from '../invalidation/listener.ts'
 import { createMail } from '../mail/mail.ts'
 import { createApp, type RunningApp } from './create_app.ts'
 
@@ -14,14 +14,14 @@ const NOWHERE = 'postgresql://nobody@localhost:1/none'
 export async function describeApp(app: App): Promise<Pick<RunningApp, 'routes' | 'document'>> {
   const config = loadConfig({ DB_URL: NOWHERE, DB_IDENTITY_URL: NOWHERE })
   const log = pino({ level: 'silent' })
-  const { doors } = openDoors(config, () => {})
+  const { database } = openDatabase(config, () => {})
   const { DATA_DIR: dataDir, MAIL_FROM: from, production } = config
   const { routes, document, close } = await createApp({
     app,
     config,
     secret: 'describes, and signs nothing',
-    doors,
-    feed: createFeed({ url: NOWHERE, doors, onError: () => {} }),
+    database,
+    listener: createInvalidationListener({ url: NOWHERE, database, onError: () => {} }),
     log,
     passwords: createPasswords(),
     mail: createMail({ smtpUrl: undefined, from, dataDir, production, log }),

@@ -4,11 +4,11 @@ class Stopped extends Error {}
 export type Release = () => Promise<void> | void
 
 /** The life of a long-running command: what ends it, and what has to be let go of at its end. */
-export interface Life {
+export interface Lifecycle {
   /** The exit code, once a signal or a fault asks for the end. */
   readonly ended: Promise<number>
   /** Resolves when somebody will not wait any longer for what is in flight. */
-  readonly hurried: Promise<void>
+  readonly forced: Promise<void>
   /** Asks for the end. */
   end(code: number): void
   /** Throws Stopped where the end was asked for: to be called between the steps of a start. */
@@ -17,7 +17,7 @@ export interface Life {
   atEnd(release: Release): void
 }
 
-export interface LifeOptions {
+export interface LifecycleOptions {
   /** Told of what nobody caught: the process goes on only to finish what is in flight. */
   onFault(error: unknown): void
 }
@@ -29,7 +29,10 @@ const SAME_PRESS_MS = 500
  * Runs a command until it is asked to end, lets go of everything it took, and gives the exit code.
  * Ctrl-C and SIGTERM ask; a second Ctrl-C waits for nobody, a third one drops everything.
  */
-export async function live(options: LifeOptions, start: (life: Life) => Promise<void>) {
+export async function runLifecycle(
+  options: LifecycleOptions,
+  start: (life: Lifecycle) => Promise<void>,
+) {
   const releases: Release[] = []
   const life = newLife(releases)
   // Whoever read our output may be gone before us.
@@ -60,13 +63,13 @@ async function releaseAll(releases: Release[]): Promise<void> {
   if (errors.length > 0) throw errors[0]
 }
 
-function newLife(releases: Release[]): Life & { hurry(): void } {
+function newLife(releases: Release[]): Lifecycle & { hurry(): void } {
   let asked: number | undefined
   const [ended, resolveEnd] = promise<number>()
   const [hurried, hurry] = promise<void>()
   return {
     ended,
-    hurried,
+    forced: hurried,
     hurry,
     end(code) {
       asked ??= code
@@ -100,7 +103,7 @@ function watchSignals(end: (code: number) => void, hurry: () => void): void {
   process.on('SIGHUP', () => end(0))
 }
 
-function watchFaults({ onFault }: LifeOptions, end: (code: number) => void): void {
+function watchFaults({ onFault }: LifecycleOptions, end: (code: number) => void): void {
   let seen = 0
   const onError = (error: unknown) => {
     onFault(error)
@@ -119,7 +122,7 @@ const PARENT_INTERVAL_MS = 250
  * Ends with the shell that npm runs a script in: npm passes a signal to that shell only, and it dies
  * without passing it on.
  */
-export function endWithShell(life: Life, environment: NodeJS.ProcessEnv): void {
+export function endWithShell(life: Lifecycle, environment: NodeJS.ProcessEnv): void {
   if (environment['npm_command'] === undefined) return
   const shell = process.ppid
   const timer = setInterval(() => {

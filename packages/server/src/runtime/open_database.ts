@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url'
 import type { App } from '../app/define_app.ts'
 import type { CommandConfig } from '../config/config.ts'
 import { histories, migrateUp, migrationFault, migrationStatus } from '../db/migrations/migrate.ts'
-import { type OpenDoors, openDoors } from '../db/open_database.ts'
-import { type PreparedDatabase, prepareDatabase } from '../db/provisioning/choose_database.ts'
+import { type OpenDatabase, openDatabase } from '../db/open_database.ts'
+import { type ChosenDatabase, chooseDatabase } from '../db/provisioning/choose_database.ts'
 import { probeServer } from '../db/provisioning/probe.ts'
 import { OperatorError } from '../lib/operator_error.ts'
 
@@ -12,7 +12,7 @@ import { OperatorError } from '../lib/operator_error.ts'
  * they do not fit.
  */
 export async function bringUpToDate(
-  { urls }: PreparedDatabase,
+  { urls }: ChosenDatabase,
   app: App,
   production: boolean,
 ): Promise<void> {
@@ -36,15 +36,15 @@ export function pooledOwner(): OperatorError {
 }
 
 /** The doors of an operator, the one across tenants included. Closed when `work` is done. */
-export async function withDoors<T>(
+export async function withPlatformDatabase<T>(
   config: CommandConfig,
-  { urls }: PreparedDatabase,
-  work: (doors: OpenDoors['doors']) => Promise<T>,
+  { urls }: ChosenDatabase,
+  work: (database: OpenDatabase['database']) => Promise<T>,
 ): Promise<T> {
   if (urls.platform === undefined) {
     throw new OperatorError('DB_PLATFORM_URL is needed for this: `tenantry setup` prints it')
   }
-  const opened = openDoors(
+  const opened = openDatabase(
     {
       ...config,
       DB_URL: urls.app,
@@ -54,7 +54,7 @@ export async function withDoors<T>(
     () => {},
   )
   try {
-    return await work(opened.doors)
+    return await work(opened.database)
   } finally {
     await opened.close()
   }
@@ -63,9 +63,9 @@ export async function withDoors<T>(
 /** Prepares the database for a command and lets go of it afterwards. */
 export async function withDatabase<T>(
   config: CommandConfig,
-  work: (database: PreparedDatabase) => Promise<T>,
+  work: (database: ChosenDatabase) => Promise<T>,
 ): Promise<T> {
-  const database = await prepareDatabase(config)
+  const database = await chooseDatabase(config)
   try {
     return await work(database)
   } finally {

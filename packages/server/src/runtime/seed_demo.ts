@@ -1,31 +1,31 @@
 import { type Kysely, sql } from 'kysely'
 import type { Passwords } from '../access/passwords.ts'
 import type { Demo, DemoTenant } from '../app/demo.ts'
-import type { OperatorDoors } from '../db/tenancy.ts'
+import type { PlatformDatabase } from '../db/tenancy.ts'
 import { addMember } from '../modules/members/members.ts'
 import { createTenant, findTenantId } from '../modules/tenants/tenants.ts'
 import { ensureUser } from '../modules/users/users.ts'
 
 /** Writes the demo data; what is there already stays as it is. */
 export async function seedDemo(
-  doors: OperatorDoors,
+  database: PlatformDatabase,
   passwords: Passwords,
   demo: Demo,
 ): Promise<void> {
   for (const tenant of demo.tenants) {
-    const tenantId = await seedTenant(doors, passwords, tenant)
-    await doors.inTenant(tenantId, async (db: Kysely<never>) => demo.fill?.(db, tenant))
+    const tenantId = await seedTenant(database, passwords, tenant)
+    await database.inTenant(tenantId, async (db: Kysely<never>) => demo.fill?.(db, tenant))
   }
 }
 
 // Demo passwords are written directly: the rules for passwords are for people who choose one.
 async function seedTenant(
-  doors: OperatorDoors,
+  database: PlatformDatabase,
   passwords: Passwords,
   tenant: DemoTenant,
 ): Promise<string> {
   const hashes = await Promise.all(tenant.members.map((it) => passwords.hash(it.password)))
-  return doors.acrossTenants('demo data', async (db) => {
+  return database.acrossTenants('demo data', async (db) => {
     // One at a time: servers that start together on an empty database all write it.
     await sql`select pg_advisory_xact_lock(hashtext('tenantry demo data'))`.execute(db)
     const { name, subdomain, code } = tenant

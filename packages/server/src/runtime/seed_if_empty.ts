@@ -1,29 +1,29 @@
 import type { Passwords } from '../access/passwords.ts'
 import type { App } from '../app/define_app.ts'
 import type { CommandConfig } from '../config/config.ts'
-import type { PreparedDatabase } from '../db/provisioning/choose_database.ts'
-import type { OperatorDoors } from '../db/tenancy.ts'
-import { withDoors } from './open_database.ts'
+import type { ChosenDatabase } from '../db/provisioning/choose_database.ts'
+import type { PlatformDatabase } from '../db/tenancy.ts'
+import { withPlatformDatabase } from './open_database.ts'
 import { seedDemo } from './seed_demo.ts'
 
 /**
  * Writes the demo data where nobody but it lives: a database with tenants of its own is left alone,
  * so that a start never brings well-known passwords into it.
  */
-export async function seedWhereEmpty(
+export async function seedIfEmpty(
   config: CommandConfig,
-  database: PreparedDatabase,
+  chosen: ChosenDatabase,
   { demo }: App,
-  doors: OperatorDoors,
+  database: PlatformDatabase,
   passwords: Passwords,
 ): Promise<void> {
-  if (demo === undefined || database.urls.platform === undefined) return
+  if (demo === undefined || chosen.urls.platform === undefined) return
   const wanted = demo.tenants.map((it) => it.subdomain)
-  const present = await doors.asIdentity((db) =>
+  const present = await database.asIdentity((db) =>
     db.selectFrom('tenantry.tenants').select('subdomain').execute(),
   )
   const missing = wanted.filter((it) => !present.some(({ subdomain }) => subdomain === it))
   const foreign = present.filter(({ subdomain }) => !wanted.includes(subdomain))
   if (missing.length === 0 || foreign.length > 0) return
-  await withDoors(config, database, (all) => seedDemo(all, passwords, demo))
+  await withPlatformDatabase(config, chosen, (all) => seedDemo(all, passwords, demo))
 }

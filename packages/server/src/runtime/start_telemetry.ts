@@ -2,9 +2,9 @@ import type { Logger } from 'pino'
 import type { App } from '../app/define_app.ts'
 import type { Config } from '../config/config.ts'
 import { kernelVersion } from '../lib/kernel_version.ts'
-import { within } from '../lib/with_timeout.ts'
+import { withTimeout } from '../lib/with_timeout.ts'
 import type { RunningApp } from './create_app.ts'
-import type { Life } from './lifecycle.ts'
+import type { Lifecycle } from './lifecycle.ts'
 import { listenFault } from './listen_port.ts'
 
 // A collector that is out of reach must not hold up the end of a server.
@@ -18,22 +18,22 @@ interface Observed {
 }
 
 /** Traces what this server does from here on, where OTEL_EXPORTER_OTLP_ENDPOINT asks for it. */
-export async function trace(life: Life, { app, config, log }: Observed): Promise<void> {
+export async function startTraces(life: Lifecycle, { app, config, log }: Observed): Promise<void> {
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } = config
   if (endpoint === undefined) return
   const { startTracing } = await import('../telemetry/start_tracing.ts')
   const version = app.version ?? kernelVersion()
   const stop = await startTracing({ endpoint, service: app.name, version, log })
   life.atEnd(async () => {
-    await within(stop(), FLUSH_PATIENCE_MS).catch((err: unknown) =>
+    await withTimeout(stop(), FLUSH_PATIENCE_MS).catch((err: unknown) =>
       log.warn({ err }, 'traces lost'),
     )
   })
 }
 
 /** Lets Prometheus read, where METRICS_PORT asks for it, until all requests are finished. */
-export async function exposeMetrics(
-  life: Life,
+export async function startMetrics(
+  life: Lifecycle,
   { metrics }: RunningApp,
   { config, log }: Pick<Observed, 'config' | 'log'>,
 ): Promise<void> {

@@ -1,23 +1,23 @@
 import type { Passwords } from '../access/passwords.ts'
 import type { Lookups } from '../access/session_cache.ts'
-import type { Refusals } from '../audit/rejections.ts'
-import type { PoolFigures } from '../db/open_database.ts'
+import type { Rejections } from '../audit/rejections.ts'
+import type { PoolStats } from '../db/open_database.ts'
 import type { TenantLimits } from '../http/tenant_limits.ts'
 import type { Background } from '../jobs/background.ts'
-import { counter, type Figure, gauge, type Reading } from './metric.ts'
+import { counter, gauge, type Metric, type Sample } from './metric.ts'
 
 /** The parts of an app that can say how they do. */
-export interface Watched {
-  pools: { figures(): PoolFigures[] }
-  lookups: Pick<Lookups, 'figures'>
-  passwords: Pick<Passwords, 'figures'>
-  limits: Pick<TenantLimits, 'figures'>
-  refusals: Pick<Refusals, 'figures'>
-  background: Pick<Background, 'figures'>
+export interface MetricSources {
+  pools: { stats(): PoolStats[] }
+  lookups: Pick<Lookups, 'stats'>
+  passwords: Pick<Passwords, 'stats'>
+  limits: Pick<TenantLimits, 'stats'>
+  rejections: Pick<Rejections, 'stats'>
+  background: Pick<Background, 'stats'>
 }
 
 /** What there is to know of an app besides its requests. */
-export function appFigures(watched: Watched): Figure[] {
+export function appMetrics(watched: MetricSources): Metric[] {
   return [
     ...poolFigures(watched),
     ...cacheFigures(watched),
@@ -27,24 +27,24 @@ export function appFigures(watched: Watched): Figure[] {
   ]
 }
 
-function poolFigures({ pools }: Watched): Figure[] {
-  const perDoor = (of: (pool: PoolFigures) => Reading[]) => () => pools.figures().flatMap(of)
-  const states = perDoor(({ door, inUse, idle }) => [
-    [{ door, state: 'in_use' }, inUse],
-    [{ door, state: 'idle' }, idle],
+function poolFigures({ pools }: MetricSources): Metric[] {
+  const perRole = (of: (pool: PoolStats) => Sample[]) => () => pools.stats().flatMap(of)
+  const states = perRole(({ role, inUse, idle }) => [
+    [{ role, state: 'in_use' }, inUse],
+    [{ role, state: 'idle' }, idle],
   ])
-  const max = perDoor(({ door, max }) => [[{ door }, max]])
-  const waiting = perDoor(({ door, waiting }) => [[{ door }, waiting]])
+  const max = perRole(({ role, max }) => [[{ role }, max]])
+  const waiting = perRole(({ role, waiting }) => [[{ role }, waiting]])
   return [
-    gauge('tenantry_db_connections', 'Connections, by door.', ['door', 'state'], states),
-    gauge('tenantry_db_connections_max', 'How many there may be.', ['door'], max),
-    gauge('tenantry_db_waiting', 'How many wait for a connection.', ['door'], waiting),
+    gauge('tenantry_db_connections', 'Connections, by role.', ['role', 'state'], states),
+    gauge('tenantry_db_connections_max', 'How many there may be.', ['role'], max),
+    gauge('tenantry_db_waiting', 'How many wait for a connection.', ['role'], waiting),
   ]
 }
 
-function cacheFigures({ lookups }: Watched): Figure[] {
-  const perCache = (figure: 'size' | 'hits' | 'misses') => (): Reading[] => {
-    const { tenants, actors, tokens } = lookups.figures()
+function cacheFigures({ lookups }: MetricSources): Metric[] {
+  const perCache = (figure: 'size' | 'hits' | 'misses') => (): Sample[] => {
+    const { tenants, actors, tokens } = lookups.stats()
     return Object.entries({ tenants, actors, tokens }).map(([cache, it]) => [{ cache }, it[figure]])
   }
   return [
@@ -54,56 +54,66 @@ function cacheFigures({ lookups }: Watched): Figure[] {
   ]
 }
 
-function feedFigures({ lookups }: Watched): Figure[] {
-  const age = () => (lookups.figures().feedAgeMs ?? Number.POSITIVE_INFINITY) / 1000
+function feedFigures({ lookups }: MetricSources): Metric[] {
+  const age = () => (lookups.stats().feedAgeMs ?? Number.POSITIVE_INFINITY) / 1000
   return [
-    gauge('tenantry_feed_age_seconds', 'Since the last beat that returned was sent.', [], age),
-    gauge('tenantry_feed_fresh', '1 while changes of rights are heard, else 0.', [], () =>
-      Number(lookups.figures().fresh),
+    gauge(
+      'tenantry_invalidation_age_seconds',
+      'Since the last beat that returned was sent.',
+      [],
+      age,
+    ),
+    gauge('tenantry_invalidation_live', '1 while changes of rights are heard, else 0.', [], () =>
+      Number(lookups.stats().fresh),
     ),
     counter(
-      'tenantry_feed_failures_total',
+      'tenantry_invalidation_failures_total',
       'Connections of the feed lost or not made.',
       [],
-      () => lookups.figures().feedFailures,
+      () => lookups.stats().feedFailures,
     ),
   ]
 }
 
-function queueFigures({ passwords, limits }: Watched): Figure[] {
-  const perLane = (figure: 'running' | 'waiting' | 'refused') => (): Reading[] =>
-    Object.entries(limits.figures()).map(([lane, it]) => [{ lane }, it[figure]])
+function queueFigures({ passwords, limits }: MetricSources): Metric[] {
+  const perClass = (figure: 'running' | 'waiting' | 'rejected') => (): Sample[] =>
+    Object.entries(limits.stats()).map(([name, it]) => [{ class: name }, it[figure]])
   return [
-    gauge('tenantry_queue_running', 'Requests at work.', ['lane'], perLane('running')),
-    gauge('tenantry_queue_waiting', 'Requests that wait their turn.', ['lane'], perLane('waiting')),
-    counter('tenantry_queue_refused_total', 'Had no turn: 503.', ['lane'], perLane('refused')),
+    gauge('tenantry_queue_running', 'Requests at work.', ['class'], perClass('running')),
+    gauge(
+      'tenantry_queue_waiting',
+      'Requests that wait their turn.',
+      ['class'],
+      perClass('waiting'),
+    ),
+    counter('tenantry_queue_rejected_total', 'Had no turn: 503.', ['class'], perClass('rejected')),
     gauge(
       'tenantry_hashing_running',
       'Passwords being hashed.',
       [],
-      () => passwords.figures().running,
+      () => passwords.stats().running,
     ),
     gauge(
       'tenantry_hashing_waiting',
       'Passwords that wait to be hashed.',
       [],
-      () => passwords.figures().waiting,
+      () => passwords.stats().waiting,
     ),
   ]
 }
 
-function unseenFigures({ refusals, background }: Watched): Figure[] {
-  const perFate = () =>
-    Object.entries(refusals.figures()).map(([fate, it]): Reading => [{ fate }, it])
+function unseenFigures({ rejections, background }: MetricSources): Metric[] {
+  const perOutcome = () =>
+    Object.entries(rejections.stats()).map(([outcome, it]): Sample => [{ outcome }, it])
   const perWork = () =>
-    [...background.figures().failed].map(([work, count]): Reading => [{ work }, count])
+    [...background.stats().failed].map(([work, count]): Sample => [{ work }, count])
   return [
-    counter('tenantry_refusals_total', 'Refusals for the audit log.', ['fate'], perFate),
+    counter('tenantry_rejections_total', 'Refusals for the audit log.', ['outcome'], perOutcome),
     gauge(
       'tenantry_background_pending',
       'Work that no reply waits for.',
       [],
-      () => background.figures().pending,
+      () => background.stats().pending,
     ),
     counter('tenantry_background_failures_total', 'Such work that failed.', ['work'], perWork),
   ]

@@ -91,9 +91,9 @@ describe('the metrics', () => {
       [durations('POST', '/api/auth/login', '2xx')]: 1,
       [durations('POST', '/api/auth/login', '4xx')]: 2,
       'tenantry_problems_total{code="credentials.wrong"}': 2,
-      'tenantry_refusals_total{fate="counted"}': 1,
+      'tenantry_rejections_total{outcome="counted"}': 1,
       // The first refusal, and the one row that counts those after it.
-      'tenantry_refusals_total{fate="written"}': 2,
+      'tenantry_rejections_total{outcome="written"}': 2,
     })
   })
 
@@ -103,11 +103,11 @@ describe('the metrics', () => {
     await tenant.send({ path: '/api/auth/me', user })
     const hits = 'tenantry_cache_hits_total{cache="actors"}'
     await addedBy(() => tenant.send({ path: '/api/auth/me', user }), { [hits]: 1 })
-    expect(await numberOf('tenantry_db_connections_max{door="app"}')).toBe(5)
-    expect(await numberOf('tenantry_db_connections{door="app",state="idle"}')).toBeGreaterThan(0)
+    expect(await numberOf('tenantry_db_connections_max{role="app"}')).toBe(5)
+    expect(await numberOf('tenantry_db_connections{role="app",state="idle"}')).toBeGreaterThan(0)
     expect(await numberOf('tenantry_cache_entries{cache="tokens"}')).toBeGreaterThan(0)
-    expect(await numberOf('tenantry_feed_fresh')).toBe(1)
-    expect(await numberOf('tenantry_feed_age_seconds')).toBeLessThan(5)
+    expect(await numberOf('tenantry_invalidation_live')).toBe(1)
+    expect(await numberOf('tenantry_invalidation_age_seconds')).toBeLessThan(5)
     const always = ['feed_failures_total', 'queue_running', 'queue_waiting', 'queue_refused_total']
     const more = ['hashing_running', 'hashing_waiting', 'background_pending', 'info']
     const text = await read()
@@ -123,19 +123,19 @@ describe('the metrics', () => {
       release = resolve
     })
     const holding = Array.from({ length: 6 }, () =>
-      api.doors.inTenant(randomUUID(), async (db) => {
+      api.database.inTenant(randomUUID(), async (db) => {
         await sql`select 1`.execute(db)
         await released
       }),
     )
-    const figures = async () => [
-      await numberOf('tenantry_db_waiting{door="app"}'),
-      await numberOf('tenantry_db_connections{door="app",state="in_use"}'),
+    const stats = async () => [
+      await numberOf('tenantry_db_waiting{role="app"}'),
+      await numberOf('tenantry_db_connections{role="app",state="in_use"}'),
     ]
-    await expect.poll(figures, { timeout: 10_000 }).toEqual([1, 5])
+    await expect.poll(stats, { timeout: 10_000 }).toEqual([1, 5])
     release()
     await Promise.all(holding)
-    await expect.poll(figures, { timeout: 10_000 }).toEqual([0, 0])
+    await expect.poll(stats, { timeout: 10_000 }).toEqual([0, 0])
   })
 
   test('name as many tenants as they may, and the rest together (OPS-8)', async () => {
@@ -170,7 +170,7 @@ describe('the metrics', () => {
 })
 
 test('whatever strangers send, the number of series is bounded (OPS-8)', async () => {
-  const metrics = createMetrics({ tenants: 0, figures: [] })
+  const metrics = createMetrics({ tenants: 0, metrics: [] })
   const record = (method: string, code: string, tenantId: string) =>
     metrics.record({
       raw: new IncomingMessage(new Socket()),

@@ -1,9 +1,9 @@
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { FinishedRequest } from '../http/access_log.ts'
 import { kernelVersion } from '../lib/kernel_version.ts'
-import { counter, exposeFigures, type Figure, gauge, type Reading } from './metric.ts'
+import { counter, gauge, type Metric, registerMetrics, type Sample } from './metric.ts'
 import { createRequestDurations } from './request_durations.ts'
-import { OUTCOMES } from './status_class.ts'
+import { STATUS_CLASSES } from './status_class.ts'
 import { type TenantCounts, TenantSeries } from './tenant_series.ts'
 
 /** What Prometheus reads of this process. */
@@ -19,25 +19,25 @@ export interface MetricsSettings {
   /** How many tenants are told by name; 0 for none. */
   tenants: number
   /** What is asked when the metrics are read. */
-  figures: readonly Figure[]
+  metrics: readonly Metric[]
 }
 
 // Codes are words in the code; an app that makes them up as it goes must not fill the memory.
 const MAX_CODES = 300
 
-export function createMetrics({ tenants, figures }: MetricsSettings): Metrics {
+export function createMetrics({ tenants, metrics: stats }: MetricsSettings): Metrics {
   const registry = new Registry()
   const durations = createRequestDurations()
   const problems = new Map<string, number>()
   const series = new TenantSeries(tenants)
   registry.registerMetric(durations)
-  exposeFigures(registry, [
+  registerMetrics(registry, [
     gauge('tenantry_info', 'The kernel.', ['version'], () => [[{ version: kernelVersion() }, 1]]),
     counter('tenantry_problems_total', 'Problems that were told, by code.', ['code'], () =>
       [...problems].map(([code, count]) => [{ code }, count]),
     ),
     ...(tenants === 0 ? [] : tenantFigures(series)),
-    ...figures,
+    ...stats,
   ])
   collectDefaultMetrics({ register: registry })
   return {
@@ -60,17 +60,17 @@ function add(problems: Map<string, number>, code: string): void {
   problems.set(key, (problems.get(key) ?? 0) + 1)
 }
 
-function tenantFigures(series: TenantSeries): Figure[] {
-  const readings = (of: (tenantId: string, counts: TenantCounts) => Reading[]) =>
+function tenantFigures(series: TenantSeries): Metric[] {
+  const readings = (of: (tenantId: string, counts: TenantCounts) => Sample[]) =>
     [...series.named(), ['other', series.others] as const].flatMap(([id, counts]) => of(id, counts))
   const requests = () =>
     readings((tenant_id, { requests }) =>
-      requests.map((it, at) => [{ tenant_id, outcome: OUTCOMES[at] ?? '' }, it]),
+      requests.map((it, at) => [{ tenant_id, outcome: STATUS_CLASSES[at] ?? '' }, it]),
     )
   const seconds = () => readings((tenant_id, { seconds }) => [[{ tenant_id }, seconds]])
   const labels = ['tenant_id', 'outcome']
   return [
     counter('tenantry_tenant_requests_total', 'Of the busiest tenants.', labels, requests),
-    counter('tenantry_tenant_seconds_total', 'How long they took.', ['tenant_id'], seconds),
+    counter('tenantry_tenant_request_seconds_total', 'How long they took.', ['tenant_id'], seconds),
   ]
 }

@@ -4,7 +4,7 @@ import { createMetrics } from './metrics.ts'
 import { serveMetrics } from './metrics_server.ts'
 
 async function listen(token?: string) {
-  const metrics = createMetrics({ tenants: 0, figures: [] })
+  const metrics = createMetrics({ tenants: 0, metrics: [] })
   const server = await serveMetrics(metrics, { port: 0, host: '127.0.0.1', token })
   onTestFinished(server.close)
   return (path: string, headers = {}, method = 'GET') =>

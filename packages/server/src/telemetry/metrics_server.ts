@@ -30,8 +30,8 @@ export async function serveMetrics(
 ): Promise<MetricsServer> {
   const isAllowed = token === undefined ? () => true : comparesTo(`Bearer ${token}`)
   const server = createServer(limits, (request, response) => {
-    const refusal = refusalOf(request, isAllowed)
-    if (refusal !== undefined) return answer(response, refusal, '')
+    const rejection = refusalOf(request, isAllowed)
+    if (rejection !== undefined) return answer(response, rejection, '')
     metrics
       .read()
       .then((text) => answer(response, 200, text, { 'content-type': metrics.contentType }))

@@ -1,6 +1,6 @@
 import { Histogram } from 'prom-client'
 import { type FinishedRequest, patternOf } from '../http/access_log.ts'
-import { OUTCOMES, outcomeOf } from './status_class.ts'
+import { STATUS_CLASSES, statusClassOf } from './status_class.ts'
 
 type Label = 'method' | 'route' | 'outcome' | 'le'
 
@@ -26,7 +26,7 @@ export class RequestDurations extends Histogram<Label> {
 
   record(request: FinishedRequest): void {
     const { outcomes } = this.#seriesOf(request)
-    const outcome = outcomes[outcomeOf(request.status)]
+    const outcome = outcomes[statusClassOf(request.status)]
     if (outcome === undefined) return
     const seconds = request.ms / 1000
     let bucket = 0
@@ -63,7 +63,7 @@ export function createRequestDurations(): RequestDurations {
 }
 
 function newSeries(method: string, route: string): Series {
-  const outcomes = OUTCOMES.map(() => ({
+  const outcomes = STATUS_CLASSES.map(() => ({
     buckets: new Float64Array(BOUNDS.length + 1),
     seconds: 0,
   }))
@@ -74,7 +74,7 @@ function valuesOf({ method, route, outcomes }: Series) {
   return outcomes.flatMap(({ buckets, seconds }, at) => {
     const count = buckets.reduce((sum, it) => sum + it, 0)
     if (count === 0) return []
-    const labels = { method, route, outcome: OUTCOMES[at] ?? '' }
+    const labels = { method, route, outcome: STATUS_CLASSES[at] ?? '' }
     return [
       ...bucketValues(buckets, labels),
       value('sum', labels, seconds),

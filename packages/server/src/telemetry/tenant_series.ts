@@ -1,4 +1,4 @@
-import { OUTCOMES, outcomeOf } from './status_class.ts'
+import { STATUS_CLASSES, statusClassOf } from './status_class.ts'
 
 /** What was counted of one tenant's requests, or of all that have no series of their own. */
 export interface TenantCounts {
@@ -42,7 +42,7 @@ export class TenantSeries {
 
   record(tenantId: string, status: number, seconds: number): void {
     const counts = this.#weigh(tenantId)?.counts ?? this.others
-    const outcome = outcomeOf(status)
+    const outcome = statusClassOf(status)
     counts.requests[outcome] = (counts.requests[outcome] ?? 0) + 1
     counts.seconds += seconds
   }
@@ -104,5 +104,5 @@ export class TenantSeries {
 }
 
 function newCounts(): TenantCounts {
-  return { requests: OUTCOMES.map(() => 0), seconds: 0 }
+  return { requests: STATUS_CLASSES.map(() => 0), seconds: 0 }
 }

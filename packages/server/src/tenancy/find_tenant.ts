@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import type { Tenant } from '../app/context.ts'
-import type { Doors } from '../db/tenancy.ts'
+import type { Database } from '../db/tenancy.ts'
 import { AppError } from '../lib/errors.ts'
-import type { HostClaim } from '../lib/hostname.ts'
+import type { HostMatch } from '../lib/hostname.ts'
 
 /** A tenant that may be asked for, and whether it is open to anybody. */
 export interface FoundTenant {
@@ -12,11 +12,11 @@ export interface FoundTenant {
 
 /** What there is behind a claim, read by one statement; a tenant being deleted is nothing. */
 export async function findTenant(
-  doors: Doors,
-  claim: HostClaim,
+  database: Database,
+  claim: HostMatch,
   publicOrigin: string,
 ): Promise<FoundTenant | undefined> {
-  const found = await tenantRow(doors, claim)
+  const found = await tenantRow(database, claim)
   if (found === undefined) return undefined
   const { id, name, subdomain, domain, status, rate, concurrency } = found
   const issuer = publicOrigin.replaceAll('{tenant}', subdomain)
@@ -46,9 +46,9 @@ const firstDomain = sql<string | null>`(
   select d.name from tenantry.domains d where d.tenant_id = t.id order by d.created_at, d.name limit 1
 )`
 
-function tenantRow(doors: Doors, claim: HostClaim) {
+function tenantRow(database: Database, claim: HostMatch) {
   if (claim.kind === 'nobody') return undefined
-  return doors.asIdentity((db) => {
+  return database.asIdentity((db) => {
     const tenants = db
       .selectFrom('tenantry.tenants as t')
       .select(['t.id', 't.name', 't.subdomain', 't.status', 't.rate', 't.concurrency'])

@@ -9,9 +9,9 @@ import { inject } from 'vitest'
 import { createPasswords, type Passwords } from '../access/passwords.ts'
 import type { App } from '../app/define_app.ts'
 import { type Config, loadConfig } from '../config/config.ts'
-import { openDoors } from '../db/open_database.ts'
-import type { OperatorDoors } from '../db/tenancy.ts'
-import { createFeed, type Feed } from '../invalidation/listener.ts'
+import { openDatabase } from '../db/open_database.ts'
+import type { PlatformDatabase } from '../db/tenancy.ts'
+import { createInvalidationListener, type InvalidationListener } from '../invalidation/listener.ts'
 import { createMail, type Mail } from '../mail/mail.ts'
 import type { OutgoingMail } from '../mail/outgoing_mail.ts'
 import { addMember } from '../modules/members/members.ts'
@@ -26,8 +26,8 @@ export interface TestApp {
   port: number
   config: Config
   running: RunningApp
-  doors: OperatorDoors
-  feed: Feed
+  database: PlatformDatabase
+  listener: InvalidationListener
   /** Everything the app logged, one line each. */
   logLines: string[]
   makeTenant(options?: { name?: string }): Promise<TestTenant>
@@ -67,12 +67,12 @@ export async function startTestApp(
   const config = testConfig(settings)
   const logLines: string[] = []
   const log = pino({ level: config.LOG_LEVEL }, { write: (line) => logLines.push(line) })
-  const opened = openDoors(config, (err) => log.warn({ err }, 'idle connection lost'))
+  const opened = openDatabase(config, (err) => log.warn({ err }, 'idle connection lost'))
   // Before anything connects: it sees the connections that are opened from here on.
   const statementsOf = recordStatements(opened.pools)
-  const feed = createFeed({
+  const listener = createInvalidationListener({
     url: config.DB_LISTEN_URL ?? inject('tenantryDatabase').app,
-    doors: opened.doors,
+    database: opened.database,
     onError: (err) => log.warn({ err }, 'changes of rights are not heard of; trying again'),
   })
   const passwords = createPasswords()
@@ -83,34 +83,34 @@ export async function startTestApp(
     app,
     config,
     secret: config.SECRET_KEY ?? SECRET,
-    doors: opened.doors,
+    database: opened.database,
     pools: opened,
-    feed,
+    listener,
     log,
     passwords,
     mail,
   })
-  feed.start()
+  listener.start()
   await running.server.listen({ port: 0, host: '127.0.0.1' })
-  await isHeard(feed)
+  await isHeard(listener)
   const { port } = running.server.server.address() as AddressInfo
-  const doors = heardBy(feed, opened.doors)
+  const database = heardBy(listener, opened.database)
   const sendTo = (host: string, request: TestRequest) =>
     send(port, { ...request, headers: { host, ...request.headers } })
   return {
     port,
     config,
     running,
-    doors,
-    feed,
+    database,
+    listener,
     logLines,
-    makeTenant: (options) => makeTenant(doors, passwords, sendTo, options),
+    makeTenant: (options) => makeTenant(database, passwords, sendTo, options),
     statementsOf,
     send: sendTo,
     mailsTo: (email, count = 1) => mailsTo(mail, email, count),
     async close() {
       await running.close()
-      await feed.stop()
+      await listener.stop()
       await opened.close()
       await rm(dataDir, { recursive: true, force: true })
     },
@@ -118,12 +118,12 @@ export async function startTestApp(
 }
 
 // A test asks the app at once for what it has just written past it.
-function heardBy(feed: Feed, doors: OperatorDoors): OperatorDoors {
+function heardBy(listener: InvalidationListener, database: PlatformDatabase): PlatformDatabase {
   return {
-    ...doors,
+    ...database,
     async acrossTenants(reason, work) {
-      const result = await doors.acrossTenants(reason, work)
-      await feed.catchUp()
+      const result = await database.acrossTenants(reason, work)
+      await listener.sync()
       return result
     },
   }
@@ -131,19 +131,19 @@ function heardBy(feed: Feed, doors: OperatorDoors): OperatorDoors {
 
 // What a test says of statements is said of a server that has been up for a moment. One whose feed
 // is broken on purpose is only slower.
-async function isHeard(feed: Feed): Promise<void> {
+async function isHeard(listener: InvalidationListener): Promise<void> {
   const deadline = Date.now() + 5_000
-  while (!feed.isFresh() && Date.now() < deadline) await setTimeout(5)
+  while (!listener.isFresh() && Date.now() < deadline) await setTimeout(5)
 }
 
 function testConfig(settings: Record<string, string>): Config {
   const { pooled, ...direct } = inject('tenantryDatabase')
-  const doors = pooled ?? direct
+  const database = pooled ?? direct
   return loadConfig({
     PORT: '0',
-    DB_URL: doors.app,
-    DB_IDENTITY_URL: doors.identity,
-    DB_PLATFORM_URL: doors.platform,
+    DB_URL: database.app,
+    DB_IDENTITY_URL: database.identity,
+    DB_PLATFORM_URL: database.platform,
     DB_PREPARED: pooled === undefined ? 'on' : 'off',
     BASE_DOMAINS: 'app.test,localhost',
     PUBLIC_ORIGIN: 'https://{tenant}.app.test',
@@ -151,7 +151,7 @@ function testConfig(settings: Record<string, string>): Config {
     SECRET_KEY: SECRET,
     DB_POOL_MAX: '5',
     DB_IDENTITY_POOL_MAX: '3',
-    DB_WAIT_MS: '5000',
+    REQUEST_WAIT_MS: '5000',
     SIGNIN_LIMIT_ADDRESS: '100000',
     TENANT_RATE: '100000',
     PUBLIC_RATE: '100000',
@@ -174,7 +174,7 @@ async function mailsTo(mail: Mail, email: string, count: number): Promise<Outgoi
 type SendTo = (host: string, request: TestRequest) => Promise<TestReply>
 
 async function makeTenant(
-  doors: OperatorDoors,
+  database: PlatformDatabase,
   passwords: Passwords,
   sendTo: SendTo,
   options: { name?: string } = {},
@@ -182,14 +182,14 @@ async function makeTenant(
   const subdomain = `t-${randomBytes(6).toString('hex')}`
   const host = `${subdomain}.app.test`
   const code = subdomain.toUpperCase().replace('-', '_')
-  const id = await doors.acrossTenants('test', (db) =>
+  const id = await database.acrossTenants('test', (db) =>
     createTenant(db, { name: options.name ?? `Tenant ${subdomain}`, subdomain, code }),
   )
   return {
     id,
     subdomain,
     host,
-    makeUser: (options) => makeUser(doors, passwords, sendTo, { id, host }, options),
+    makeUser: (options) => makeUser(database, passwords, sendTo, { id, host }, options),
     send: ({ user, ...request }) =>
       sendTo(host, {
         ...request,
@@ -202,7 +202,7 @@ async function makeTenant(
 }
 
 async function makeUser(
-  doors: OperatorDoors,
+  database: PlatformDatabase,
   passwords: Passwords,
   sendTo: SendTo,
   tenant: { id: string; host: string },
@@ -211,7 +211,7 @@ async function makeUser(
   const email = options.email ?? `u-${randomBytes(6).toString('hex')}@example.com`
   const password = options.password ?? 'correct horse battery'
   const password_hash = await passwords.hash(password)
-  const id = await doors.acrossTenants('test', async (db) => {
+  const id = await database.acrossTenants('test', async (db) => {
     // The same e-mail again is the same person, in one more tenant.
     const user = await ensureUser(db, { email, full_name: 'Test User', password_hash })
     await addMember(db, { tenant_id: tenant.id, user_id: user.id, roles: options.roles ?? [] })

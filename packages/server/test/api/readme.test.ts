@@ -19,7 +19,7 @@ beforeAll(async () => {
     BASE_DOMAINS: 'localhost,local.com',
     PUBLIC_ORIGIN: 'http://{tenant}.localhost',
   })
-  await seedDemo(api.doors, createPasswords(), demo)
+  await seedDemo(api.database, createPasswords(), demo)
 })
 afterAll(() => api.close())
 
@@ -52,8 +52,8 @@ test.skipIf(!curlIsHere)('every example of the README does what it says, in orde
 })
 
 test('demo data may be written again and changes nothing', async () => {
-  await seedDemo(api.doors, createPasswords(), demo)
-  const members = await api.doors.acrossTenants('test', (db) =>
+  await seedDemo(api.database, createPasswords(), demo)
+  const members = await api.database.acrossTenants('test', (db) =>
     db
       .selectFrom('tenantry.members as m')
       .innerJoin('tenantry.tenants as t', 't.id', 'm.tenant_id')

@@ -91,7 +91,7 @@ describe('a request is one span,', () => {
         SpanKind.CLIENT,
         {
           'db.system.name': 'postgresql',
-          'tenantry.door': 'app',
+          'tenantry.db_role': 'app',
           'tenantry.outcome': 'commit',
           'tenantry.statements': expect.any(Number),
         },

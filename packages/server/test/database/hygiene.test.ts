@@ -26,7 +26,7 @@ test(
     onTestFinished(() => proxy.close())
     const { through } = proxy
     const urls = { app: through(url), identity: through(identity), platform: through(platform) }
-    const doors = openTestDoors({ max: 2, urls })
+    const database = openTestDoors({ max: 2, urls })
     const samples = await asRole('platform', async (client) => [
       await insertSample(client),
       await insertSample(client),
@@ -50,7 +50,7 @@ test(
         const rows = await db.selectFrom('tenantry.roles').select('tenant_id').execute()
         seen.push(...rows.map((it) => it.tenant_id))
       }
-      await doors
+      await database
         .inTenant(sample.tenantId, async (db) => {
           if (fate === 0) throw new Error('before the first query')
           const first = look(db)
@@ -76,7 +76,7 @@ test(
       })
     }
     for (const { tenantId } of samples) {
-      const rows = await doors.inTenant(tenantId, (db) =>
+      const rows = await database.inTenant(tenantId, (db) =>
         db.selectFrom('tenantry.roles').select('tenant_id').execute(),
       )
       expect(rows, `seed ${seed}`).toEqual([{ tenant_id: tenantId }])
@@ -145,8 +145,8 @@ async function side(api: TestApp) {
       { method: 'GET', path: '/api/members' },
     ]
     const chosen = asks[Math.floor(random() * asks.length)] ?? { method: 'GET', path: '/' }
-    const patience = random() < 0.5 ? 60_000 : random() * 12
-    return askFor(api, tenant, user.accessToken, chosen, patience)
+    const deadline = random() < 0.5 ? 60_000 : random() * 12
+    return askFor(api, tenant, user.accessToken, chosen, deadline)
   }
   return { tenant, marker, list, ask }
 }
@@ -157,7 +157,7 @@ async function askFor(
   { host }: TestTenant,
   token: string,
   { method, path, body }: { method: string; path: string; body?: object },
-  patience: number,
+  deadline: number,
 ): Promise<{ status: number; text: string } | undefined> {
   const payload = body === undefined ? undefined : JSON.stringify(body)
   const headers = {
@@ -181,7 +181,7 @@ async function askFor(
   })
   outgoing.end(payload)
   const given = new AbortController()
-  await Promise.race([reply, sleep(patience, undefined, { signal: given.signal })]).catch(() => {})
+  await Promise.race([reply, sleep(deadline, undefined, { signal: given.signal })]).catch(() => {})
   given.abort()
   outgoing.destroy()
   return reply

@@ -66,7 +66,7 @@ describe('two servers on one database', () => {
     )
     expect(new Set(replies.map((it) => it.status))).toEqual(new Set([200]))
     expect(new Set(replies.map((it) => it.json.refresh_token)).size).toBe(1)
-    const rows = await servers.home.doors.inTenant(tenant.id, (db) =>
+    const rows = await servers.home.database.inTenant(tenant.id, (db) =>
       db.selectFrom('tenantry.refresh_tokens').select('used_at').execute(),
     )
     expect(rows.map((it) => it.used_at === null).sort()).toEqual([false, true])
@@ -101,7 +101,7 @@ const endings: Record<
     return () => ask(tenant, 1, { method: 'DELETE', path, user: admin })
   },
   'the suspension of the tenant': async (tenant) => () =>
-    servers.home.doors.acrossTenants('test', (db) => suspendTenant(db, tenant.subdomain)),
+    servers.home.database.acrossTenants('test', (db) => suspendTenant(db, tenant.subdomain)),
 }
 
 describe('of refreshes on one server no token survives, on either,', () => {

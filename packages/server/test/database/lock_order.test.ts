@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../../../starter/src/app.ts'
-import type { Doors } from '../../src/db/tenancy.ts'
+import type { Database } from '../../src/db/tenancy.ts'
 import { createResetLink } from '../../src/modules/password_resets/reset_links.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../src/testing.ts'
 import { asRole } from '../fixtures/databases.ts'
@@ -107,10 +107,10 @@ test('links asked for beside the use of one are a success or a refusal (POOL-6, 
   const limits = { rate: null, concurrency: null }
   const about = { id, subdomain, name: '', origin: `https://${tenant.host}`, issuer: '', limits }
   const info = { id: randomUUID(), address: '127.0.0.1', userAgent: '' }
-  const { config, doors } = api
+  const { config, database } = api
   for (let round = 0; round < 10; round++) {
     const user = await tenant.makeUser()
-    const ask = () => createResetLink({ config, doors }, about, user.id, info)
+    const ask = () => createResetLink({ config, database }, about, user.id, info)
     const [, token = ''] = (await ask()).split('#token=')
     const body = { token, new_password: `horse ${randomUUID()}` }
     const [used] = await Promise.all([
@@ -124,7 +124,7 @@ test('links asked for beside the use of one are a success or a refusal (POOL-6, 
 describe('a deadlock', () => {
   const [one, two] = [1, 2].map(() => Math.floor(Math.random() * 2 ** 31)) as [number, number]
   type Locks = (
-    door: Doors,
+    door: Database,
     first: number,
     second: number,
     met: () => Promise<void>,
@@ -133,8 +133,8 @@ describe('a deadlock', () => {
   /** Writes a row, takes both locks in the order given, and waits in between. */
   const lockBoth =
     (tenantId: string, runs: { count: number }): Locks =>
-    (doors, first, second, met) =>
-      doors.inTenant(tenantId, async (db) => {
+    (database, first, second, met) =>
+      database.inTenant(tenantId, async (db) => {
         runs.count++
         await db
           .insertInto('tenantry.roles')
@@ -164,15 +164,15 @@ describe('a deadlock', () => {
 
   test('is a 503 after three tries, and nothing of it is kept (POOL-6)', async () => {
     const { tenantId } = await asRole('platform', insertSample)
-    const doors = openTestDoors()
+    const database = openTestDoors()
     let tries = 0
-    const lost = doors.inTenant(tenantId, async (db) => {
+    const lost = database.inTenant(tenantId, async (db) => {
       tries++
       await db.insertInto('tenantry.roles').values({ id: randomUUID(), name: 'lost' }).execute()
       await sql`do $$ begin raise exception 'lost' using errcode = '40P01'; end $$`.execute(db)
     })
     await expect(lost).rejects.toMatchObject({ kind: 'unavailable', cause: { code: '40P01' } })
-    const kept = await doors.inTenant(tenantId, (db) =>
+    const kept = await database.inTenant(tenantId, (db) =>
       db.selectFrom('tenantry.roles').select('id').where('name', '=', 'lost').execute(),
     )
     expect([tries, kept]).toEqual([3, []])

@@ -10,23 +10,23 @@ async function startBehindProxy(settings: Record<string, string> = {}) {
   const { app: url, identity, platform } = doorUrls()
   const proxy = await startWireProxy(url)
   const { app: listen } = sharedDatabase()
-  const feed = await startWireProxy(listen)
+  const listener = await startWireProxy(listen)
   const set = (mode: Parameters<WireProxy['set']>[0]) => {
     proxy.set(mode)
-    feed.set(mode)
+    listener.set(mode)
   }
   const api = await startTestApp(app, {
     DB_URL: proxy.through(url),
     DB_IDENTITY_URL: proxy.through(identity),
     DB_PLATFORM_URL: proxy.through(platform),
-    DB_LISTEN_URL: feed.through(listen),
-    DB_WAIT_MS: '1000',
+    DB_LISTEN_URL: listener.through(listen),
+    REQUEST_WAIT_MS: '1000',
     ...settings,
   })
   onTestFinished(async () => {
     set('pass')
     await api.close()
-    await Promise.all([proxy.close(), feed.close()])
+    await Promise.all([proxy.close(), listener.close()])
   })
   const tenant = await api.makeTenant()
   const user = await tenant.makeUser({ roles: ['admin_tenant'] })
@@ -57,7 +57,7 @@ test.each(['refuse', 'freeze'] as const)(
     await Promise.all([me(), me(), me()])
     set(fault)
     // What is in memory is good for the second that nothing can have been missed in, and no longer.
-    await expect.poll(() => api.feed.isFresh(), { timeout: 5_000 }).toBe(false)
+    await expect.poll(() => api.listener.isFresh(), { timeout: 5_000 }).toBe(false)
     const { slowest, replies } = await askAll()
     expect(replies.length).toBeGreaterThan(20)
     for (const [route, reply] of replies) {
@@ -71,11 +71,11 @@ test.each(['refuse', 'freeze'] as const)(
 
     set('pass')
     await expect.poll(async () => (await me()).status, { timeout: 10_000 }).toBe(200)
-    const refusals = async () => {
+    const rejections = async () => {
       const { replies } = await askAll()
       return replies.filter(([, it]) => it.status === 503).length
     }
-    await expect.poll(refusals, { timeout: 10_000 }).toBe(0)
+    await expect.poll(rejections, { timeout: 10_000 }).toBe(0)
   },
 )
 
@@ -83,7 +83,7 @@ const problemFields = ['code', 'detail', 'instance', 'status', 'title', 'type']
 
 test('in a freeze the wait for a turn is part of the one wait, whatever a request needs (POOL-4)', async () => {
   const one = { DB_POOL_MAX: '1', DB_IDENTITY_POOL_MAX: '1', TENANT_CONCURRENCY: '1' }
-  const behind = await startBehindProxy({ ...one, DB_WAIT_MS: '4000' })
+  const behind = await startBehindProxy({ ...one, REQUEST_WAIT_MS: '4000' })
   const { set, api, tenant, user, me, members } = behind
   const [stranger, elsewhere] = [await tenant.makeUser(), await api.makeTenant()]
   const post = (path: string, body: unknown) => () => tenant.send({ method: 'POST', path, body })
@@ -125,5 +125,5 @@ test('a request in flight when the connection breaks is a 503, and the next one 
   proxy.set('pass')
   expect(await reply).toMatchObject(unavailable)
   await expect.poll(async () => (await members()).status, { timeout: 10_000 }).toBe(200)
-  await expect.poll(() => api.feed.isFresh(), { timeout: 10_000 }).toBe(true)
+  await expect.poll(() => api.listener.isFresh(), { timeout: 10_000 }).toBe(true)
 })

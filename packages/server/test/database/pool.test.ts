@@ -3,20 +3,20 @@ import { type Kysely, sql } from 'kysely'
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
 import { app } from '../../../../starter/src/app.ts'
-import type { Database } from '../../../../starter/src/database.ts'
+import type { Database as AppTables } from '../../../../starter/src/database.ts'
 import { get, post } from '../../../../starter/src/policy.ts'
 import { defineApp } from '../../src/app/define_app.ts'
-import type { Doors } from '../../src/db/tenancy.ts'
+import type { Database } from '../../src/db/tenancy.ts'
 import { startTestApp, type TestApp, type TestReply } from '../../src/testing.ts'
 import { asRole, isPooled } from '../fixtures/databases.ts'
 
 /** An app with one route more, which does `work` in its tenant's transaction. */
 async function startLab(
   settings: Record<string, string>,
-  work: (db: Kysely<Database>, id: string) => Promise<unknown> = async () => {},
+  work: (db: Kysely<AppTables>, id: string) => Promise<unknown> = async () => {},
 ): Promise<TestApp> {
   const lab = z.object({ id: z.string() })
-  const handle = async (ctx: { db: Kysely<Database> }, { params }: { params: { id: string } }) => {
+  const handle = async (ctx: { db: Kysely<AppTables> }, { params }: { params: { id: string } }) => {
     await work(ctx.db, params.id)
     return params
   }
@@ -61,7 +61,7 @@ async function hold(open: (work: Work) => Promise<unknown>, count: number) {
   }
 }
 
-type Work = Parameters<Doors['asIdentity']>[0]
+type Work = Parameters<Database['asIdentity']>[0]
 
 function expectBusy(reply: TestReply): void {
   expect([reply.status, reply.headers['retry-after']]).toEqual([503, '1'])
@@ -71,9 +71,13 @@ function expectBusy(reply: TestReply): void {
 test.each(['app', 'identity'] as const)(
   'with every connection of the %s door taken a request is soon told 503 (POOL-4)',
   async (door) => {
-    const api = await startLab({ DB_WAIT_MS: '2000', DB_POOL_MAX: '2', DB_IDENTITY_POOL_MAX: '2' })
+    const api = await startLab({
+      REQUEST_WAIT_MS: '2000',
+      DB_POOL_MAX: '2',
+      DB_IDENTITY_POOL_MAX: '2',
+    })
     const { tenant, user } = await memberOf(api)
-    const { inTenant, asIdentity } = api.doors
+    const { inTenant, asIdentity } = api.database
     const open = (work: Work) =>
       door === 'app' ? inTenant(tenant.id, work) : asIdentity(work, tenant.id)
     const release = await hold(open, 2)
@@ -94,7 +98,11 @@ test.each(['app', 'identity'] as const)(
 )
 
 test('a request never needs two connections at once: one of each door serves many (POOL-4)', async () => {
-  const api = await startLab({ DB_POOL_MAX: '1', DB_IDENTITY_POOL_MAX: '1', DB_WAIT_MS: '10000' })
+  const api = await startLab({
+    DB_POOL_MAX: '1',
+    DB_IDENTITY_POOL_MAX: '1',
+    REQUEST_WAIT_MS: '10000',
+  })
   const { tenant, user } = await memberOf(api)
   const body = () => ({ name: randomUUID() })
   const credentials = { email: user.email, password: user.password }
@@ -131,7 +139,7 @@ test.skipIf(isPooled())(
   async () => {
     const api = await startLab({ DB_POOL_MAX: '2', DB_IDENTITY_POOL_MAX: '2' })
     const { tenant, user } = await memberOf(api)
-    const { inTenant, asIdentity } = api.doors
+    const { inTenant, asIdentity } = api.database
     const open = {
       app: (work: Work) => inTenant(tenant.id, work),
       identity: (work: Work) => asIdentity(work, tenant.id),
@@ -181,7 +189,7 @@ test('two requests that wait for each other are both done, one after the other a
     await append(ids[1 - Number(at)])
   })
   const { tenant, user } = await memberOf(api)
-  await api.doors.inTenant<unknown, Database>(tenant.id, (db) =>
+  await api.database.inTenant<unknown, AppTables>(tenant.id, (db) =>
     db
       .insertInto('projects')
       .values(ids.map((id) => ({ id, name: id })))

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { attempt } from '../fixtures/attempt.ts'
 import { asRole, doorUrls } from '../fixtures/databases.ts'
 
-const doors = ['app', 'identity', 'platform'] as const
+const database = ['app', 'identity', 'platform'] as const
 
-describe.each(doors)('the role of the %s door', (door) => {
+describe.each(database)('the role of the %s door', (door) => {
   let client: pg.Client
   beforeAll(async () => {
     client = new pg.Client(doorUrls()[door])

@@ -64,7 +64,7 @@ function makeSample(): Sample {
       user_id,
       idle_expires_at: LATER,
       expires_at,
-      credentials_from: LATER,
+      credentials_epoch: LATER,
     },
     'tenantry.refresh_tokens': { tenant_id, hash: hash(), session_id, expires_at },
     'tenantry.password_resets': { tenant_id, hash: hash(), user_id, expires_at },

@@ -4,7 +4,7 @@ import { pino } from 'pino'
 import { expect, onTestFinished, test } from 'vitest'
 import { app } from '../../../../starter/src/app.ts'
 import { createPasswords, type Passwords } from '../../src/access/passwords.ts'
-import type { Doors } from '../../src/db/tenancy.ts'
+import type { Database } from '../../src/db/tenancy.ts'
 import type { OutgoingMail } from '../../src/mail/outgoing_mail.ts'
 import { createApp } from '../../src/runtime/create_app.ts'
 import { send } from '../../src/testing/http_client.ts'
@@ -22,8 +22,8 @@ test('nobody hashes or sends mail while a transaction is open (POOL-7)', async (
     app,
     config: api.config,
     secret: api.config.SECRET_KEY ?? '',
-    doors: watch.doors(api.doors),
-    feed: api.feed,
+    database: watch.database(api.database),
+    listener: api.listener,
     log: pino({ level: 'silent' }),
     passwords: watch.passwords(createPasswords()),
     mail: {
@@ -85,24 +85,24 @@ function createWatch() {
     }
   }
 
-  function watchedDoors(doors: Doors): Doors {
+  function watchedDoors(database: Database): Database {
     return {
-      inTenant: (tenantId, work) => doors.inTenant(tenantId, inside(work)),
-      readInTenant: (tenantId, patience, work) =>
-        doors.readInTenant(tenantId, patience, inside(work)),
-      writeInTenant: (tenantId, patience, work) =>
-        doors.writeInTenant(tenantId, patience, inside(work)),
-      asIdentity: (work, tenantId) => doors.asIdentity(inside(work), tenantId),
-      within: (patience) => watchedDoors(doors.within(patience)),
+      inTenant: (tenantId, work) => database.inTenant(tenantId, inside(work)),
+      readInTenant: (tenantId, deadline, work) =>
+        database.readInTenant(tenantId, deadline, inside(work)),
+      writeInTenant: (tenantId, deadline, work) =>
+        database.writeInTenant(tenantId, deadline, inside(work)),
+      asIdentity: (work, tenantId) => database.asIdentity(inside(work), tenantId),
+      within: (deadline) => watchedDoors(database.within(deadline)),
     }
   }
 
   return {
     seen,
     note,
-    doors: watchedDoors,
-    passwords: ({ hash, check, figures }: Passwords): Passwords => ({
-      figures,
+    database: watchedDoors,
+    passwords: ({ hash, check, stats }: Passwords): Passwords => ({
+      stats: stats,
       hash(password) {
         note('hash')
         return hash(password)

@@ -127,7 +127,7 @@ function environmentOf(
     DATA_DIR: join(folder, 'data'),
     TRUST_PROXY: '127.0.0.1',
     // A busy machine is no reason for a 503 here.
-    DB_WAIT_MS: '20000',
+    REQUEST_WAIT_MS: '20000',
   }
 }
 

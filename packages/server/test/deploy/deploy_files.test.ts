@@ -9,7 +9,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import type { Setting } from '../../src/config/parsers.ts'
 import { settings } from '../../src/config/settings.ts'
 import { limits } from '../../src/http/request/size_limits.ts'
-import { canonicalHost, claimOf } from '../../src/lib/hostname.ts'
+import { canonicalHost, matchHost } from '../../src/lib/hostname.ts'
 import { weakSecret } from '../../src/lib/keys.ts'
 import { makeWorkplace } from '../fixtures/cli.ts'
 import { type ComposeFile, deployFolder, ownServices, readCompose } from './compose_files.ts'
@@ -276,5 +276,5 @@ function routerOf({ services }: ComposeFile): (host: string) => boolean {
 function claim(host: string) {
   const canonical = canonicalHost(host)
   if (canonical === undefined) return undefined
-  return claimOf(canonical, { BASE_DOMAINS: ['example.com'], DEFAULT_DEV_TENANT: undefined })
+  return matchHost(canonical, { BASE_DOMAINS: ['example.com'], DEFAULT_DEV_TENANT: undefined })
 }

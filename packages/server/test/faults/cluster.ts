@@ -7,8 +7,8 @@ import { findServer } from '../../src/db/embedded/process.ts'
 import { histories, migrateUp } from '../../src/db/migrations/migrate.ts'
 import {
   derivedPasswords,
+  provisionDatabase,
   type RoleUrls,
-  setupDatabase,
   withClient,
   withDatabase,
 } from '../../src/db/provisioning/roles.ts'
@@ -37,7 +37,7 @@ export async function startCluster(): Promise<Cluster> {
   let postgres = await start()
   const { adminUrl, dataFolder } = postgres
   const passwords = derivedPasswords(adminUrl)
-  const { owner, app, identity, platform } = await setupDatabase({
+  const { owner, app, identity, platform } = await provisionDatabase({
     adminUrl,
     database: DATABASE,
     passwords,

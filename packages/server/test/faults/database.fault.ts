@@ -19,10 +19,10 @@ test.each(databaseFaults)('$name', async ({ name, hurts, happen }) => {
   if (hurts) expect(outcome.load.failures()).not.toEqual([])
 })
 
-test('database 200 ms away, DB_WAIT_MS ten round trips and more: nobody is refused', async () => {
-  const node = await stage.startNode({ DB_WAIT_MS: '8000' })
+test('database 200 ms away, REQUEST_WAIT_MS ten round trips and more: nobody is refused', async () => {
+  const node = await stage.startNode({ REQUEST_WAIT_MS: '8000' })
   const distant = { port: () => node.port, ...(await stage.signIn(node)), perSecond: 4 }
-  const name = 'database 200 ms away for 8 s, DB_WAIT_MS=8000, 4 requests a second'
+  const name = 'database 200 ms away for 8 s, REQUEST_WAIT_MS=8000, 4 requests a second'
   const outcome = await underLoad(name, stage.cluster, distant, () => delay(stage, 8_000))
   node.command.process.kill('SIGTERM')
   await node.command.finished

@@ -4,7 +4,7 @@ import { type Outcome, underLoad } from './fault.ts'
 import type { Node, Stage } from './stage.ts'
 
 // A machine that many share may take long to make a connection.
-const patient = { DB_WAIT_MS: '10000' }
+const patient = { REQUEST_WAIT_MS: '10000' }
 // Until whoever asks a server whether it is ready has noticed.
 const NOTICED_MS = 500
 

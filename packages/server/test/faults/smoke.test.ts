@@ -7,7 +7,7 @@ import { openStage, type Stage } from './stage.ts'
 
 // The quick ones of `npm run test:faults`, in every run.
 const quick = databaseFaults.filter(({ name }) =>
-  /^(backends terminated|postmaster killed|feed cut|read-only)/.test(name),
+  /^(backends terminated|postmaster killed|listener cut|read-only)/.test(name),
 )
 
 // Beside every other test: enough to hit each fault, and no more.

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createPasswords } from '../../src/access/passwords.ts'
 import { loadConfig } from '../../src/config/config.ts'
-import { openDoors } from '../../src/db/open_database.ts'
+import { openDatabase } from '../../src/db/open_database.ts'
 import { addMember } from '../../src/modules/members/members.ts'
 import { createTenant } from '../../src/modules/tenants/tenants.ts'
 import { ensureUser } from '../../src/modules/users/users.ts'
@@ -64,12 +64,16 @@ export async function openStage(): Promise<Stage> {
   }
 }
 
-function production({ urls }: Cluster, network: Network, feed: Network): Record<string, string> {
+function production(
+  { urls }: Cluster,
+  network: Network,
+  listener: Network,
+): Record<string, string> {
   return {
     NODE_ENV: 'production',
     DB_URL: network.through(urls.app),
     DB_IDENTITY_URL: network.through(urls.identity),
-    DB_LISTEN_URL: feed.through(urls.identity),
+    DB_LISTEN_URL: listener.through(urls.identity),
     SECRET_KEY: randomBytes(48).toString('base64'),
     BASE_DOMAINS: 'app.test',
     PUBLIC_ORIGIN: 'https://{tenant}.app.test',
@@ -80,13 +84,13 @@ function production({ urls }: Cluster, network: Network, feed: Network): Record<
 
 async function populate({ urls }: Cluster): Promise<string> {
   const { app: DB_URL, identity: DB_IDENTITY_URL, platform: DB_PLATFORM_URL } = urls
-  const { doors, close } = openDoors(
+  const { database, close } = openDatabase(
     loadConfig({ DB_URL, DB_IDENTITY_URL, DB_PLATFORM_URL }),
     () => {},
   )
   const email = 'ann@example.com'
   const password_hash = await createPasswords().hash(PASSWORD)
-  await doors.acrossTenants('test', async (db) => {
+  await database.acrossTenants('test', async (db) => {
     const tenant_id = await createTenant(db, { name: 'Acme', subdomain: 'acme', code: 'ACME' })
     const { id: user_id } = await ensureUser(db, { email, full_name: 'Ann', password_hash })
     await addMember(db, { tenant_id, user_id, roles: ['admin_tenant'] })

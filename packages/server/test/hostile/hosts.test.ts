@@ -14,7 +14,7 @@ let tenant: TestTenant
 beforeAll(async () => {
   api = await startTestApp(app, { DEFAULT_DEV_TENANT: fallback })
   tenant = await api.makeTenant()
-  await api.doors.acrossTenants('test', (db) =>
+  await api.database.acrossTenants('test', (db) =>
     createTenant(db, {
       name: fallback,
       subdomain: fallback,
@@ -45,7 +45,7 @@ async function tenantAt(host: string): Promise<string | undefined> {
   })
   if (reply.status !== 401) return undefined
   await api.running.settle()
-  const rows = await api.doors.acrossTenants('test', (db) =>
+  const rows = await api.database.acrossTenants('test', (db) =>
     db
       .selectFrom('tenantry.audit_logs as a')
       .innerJoin('tenantry.tenants as t', 't.id', 'a.tenant_id')
@@ -208,7 +208,7 @@ describe('whose host it is', () => {
 
 describe('a custom domain', () => {
   async function own(name: string, owner: TestTenant, verified = true) {
-    await api.doors.acrossTenants('test', (db) =>
+    await api.database.acrossTenants('test', (db) =>
       db
         .insertInto('tenantry.domains')
         .values({ name, tenant_id: owner.id, verified_at: verified ? new Date() : null })
@@ -256,7 +256,7 @@ describe('a custom domain', () => {
     const name = fresh('.example')
     await own(name, owner)
     const become = (status: string) =>
-      api.doors.acrossTenants('test', (db) =>
+      api.database.acrossTenants('test', (db) =>
         db.updateTable('tenantry.tenants').set({ status }).where('id', '=', owner.id).execute(),
       )
     await become('suspended')

@@ -175,8 +175,8 @@ describe('limits (DOS-1)', () => {
   })
 
   test('a body of 32 kB where nobody is signed in yet', async () => {
-    const doors = ['login', 'token', 'refresh', 'logout', 'forgot-password', 'reset-password']
-    for (const door of doors) {
+    const database = ['login', 'token', 'refresh', 'logout', 'forgot-password', 'reset-password']
+    for (const door of database) {
       const path = `/api/auth/${door}`
       const type = door === 'token' ? 'Content-Type: application/x-www-form-urlencoded' : json
       const announced = rawRequest(`POST ${path} HTTP/1.1`, host, type, 'Content-Length: 32769')

@@ -43,7 +43,7 @@ async function refusedSignIn(api: TestApp, host: string, headers: Record<string,
     body: { email: `nobody-${randomBytes(5).toString('hex')}@example.com`, password: 'wrong' },
   })
   await api.running.settle()
-  const rows = await api.doors.acrossTenants('test', (db) =>
+  const rows = await api.database.acrossTenants('test', (db) =>
     db
       .selectFrom('tenantry.audit_logs as a')
       .innerJoin('tenantry.tenants as t', 't.id', 'a.tenant_id')
@@ -206,7 +206,7 @@ describe('a link says the stored origin, whatever the request said (TEN-7)', () 
     const tenant = await direct.makeTenant()
     const name = `d-${randomBytes(5).toString('hex')}.example`
     const own = (verified_at: Date | null) =>
-      direct.doors.acrossTenants('test', (db) =>
+      direct.database.acrossTenants('test', (db) =>
         db
           .insertInto('tenantry.domains')
           .values({ name, tenant_id: tenant.id, verified_at })

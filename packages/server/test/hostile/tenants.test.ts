@@ -25,7 +25,7 @@ const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
 async function auditOf(tenant: TestTenant, action: string) {
   await api.running.settle()
-  return api.doors.inTenant(tenant.id, (db) =>
+  return api.database.inTenant(tenant.id, (db) =>
     db
       .selectFrom('tenantry.audit_logs')
       .select(['actor_id', 'session_id', 'meta', 'address'])
@@ -139,7 +139,7 @@ describe("B's id in a request to A (TEN-6)", () => {
     const made = await a.send({ method: 'POST', path, user, headers, body: { name: 'Whose?' } })
     expect(made.status).toBe(201)
     const countIn = async (tenant: TestTenant) => {
-      const { rows } = await api.doors.inTenant(tenant.id, (db) =>
+      const { rows } = await api.database.inTenant(tenant.id, (db) =>
         sql`select from projects where id = ${made.json.id}`.execute(db),
       )
       return rows.length
@@ -163,11 +163,11 @@ describe("B's id in a request to A (TEN-6)", () => {
 
 describe('a suspended tenant (TEN-8)', () => {
   const become = async (tenant: TestTenant, status: 'active' | 'suspended' | 'deleting') => {
-    await api.doors.acrossTenants('test', (db) =>
+    await api.database.acrossTenants('test', (db) =>
       db.updateTable('tenantry.tenants').set({ status }).where('id', '=', tenant.id).execute(),
     )
     // Done by hand, so nothing waited for its announcement.
-    await api.feed.catchUp()
+    await api.listener.sync()
   }
 
   async function inhabited() {

@@ -38,11 +38,11 @@ const ask = ({ tenant, user }: Scene, path = '/api/tenant/tenant-data') =>
 test('where LISTEN goes through it nothing is remembered, and a revoked right is refused at once', async () => {
   const { api, scene } = await startBehind({ pooledFeed: true })
   for (let times = 0; times < 3; times++) expect((await ask(scene)).status).toBe(200)
-  expect(api.feed.isFresh()).toBe(false)
-  const { actors, tenants } = api.running.figures()
+  expect(api.listener.isFresh()).toBe(false)
+  const { actors, tenants } = api.running.stats()
   expect([actors.size, tenants.size]).toEqual([0, 0])
   const ready = await api.send('localhost', { path: '/health/ready' })
-  expect([ready.status, ready.json.announcements]).toEqual([200, 'not heard'])
+  expect([ready.status, ready.json.invalidation]).toEqual([200, 'stale'])
   await runByHand(
     'update tenantry.sessions set revoked_at = now() where tenant_id = $1',
     scene.tenant.id,
@@ -71,7 +71,7 @@ const outages: Record<string, [(pooler: PgBouncer) => unknown, (pooler: PgBounce
 test.each(Object.entries(outages))(
   'where it %s the database is a 503, and comes back by itself',
   async (_, [fail, mend]) => {
-    const { pooler, api, scene } = await startBehind({ settings: { DB_WAIT_MS: '1000' } })
+    const { pooler, api, scene } = await startBehind({ settings: { REQUEST_WAIT_MS: '1000' } })
     const admin = await scene.tenant.makeUser({ roles: ['admin_tenant'] })
     const members = async () =>
       (await scene.tenant.send({ path: '/api/members', user: admin })).status

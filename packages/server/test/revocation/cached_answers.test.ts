@@ -17,11 +17,11 @@ function ask({ host }: TestTenant, token: string) {
 }
 
 async function remembered(tenant: TestTenant, token: string): Promise<void> {
-  const { hits } = api.running.figures().tokens
+  const { hits } = api.running.stats().tokens
   await expect
     .poll(async () => {
       expect((await ask(tenant, token)).status).toBe(200)
-      return api.running.figures().tokens.hits
+      return api.running.stats().tokens.hits
     })
     .toBeGreaterThan(hits)
 }
@@ -111,10 +111,10 @@ test('a remembered session ends in time though the machine was paused meanwhile 
   await remembered(tenant, user.accessToken)
   // Of a paused machine's clocks only this one has gone on when it comes back.
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 120_000 })
-  await expect.poll(() => api.feed.isFresh(), { timeout: 10_000 }).toBe(true)
-  const { misses } = api.running.figures().actors
+  await expect.poll(() => api.listener.isFresh(), { timeout: 10_000 }).toBe(true)
+  const { misses } = api.running.stats().actors
   await ask(tenant, user.accessToken)
-  expect(api.running.figures().actors.misses).toBeGreaterThan(misses)
+  expect(api.running.stats().actors.misses).toBeGreaterThan(misses)
 })
 
 test('a remembered session ends when its time is up, unannounced (SESS-6)', async () => {

@@ -88,16 +88,16 @@ test('with the queue full nothing is announced and so nothing revoked: who revok
   expect((await ask(scene)).status).toBe(200)
 
   const jammed = await jam()
-  await expect.poll(() => node.feed.isFresh()).toBe(true)
+  await expect.poll(() => node.listener.isFresh()).toBe(true)
   await fill()
-  await expect.poll(() => node.feed.isFresh(), { timeout: 20_000 }).toBe(false)
+  await expect.poll(() => node.listener.isFresh(), { timeout: 20_000 }).toBe(false)
   for (const reply of [await remove(), await logOut()]) {
     expect([reply.status, reply.headers['retry-after']]).toEqual([503, '1'])
   }
   // Answered by direct reads, and by nothing that was remembered; what announces nothing is written.
   expect((await ask(scene)).status).toBe(200)
   const ready = await node.send('localhost', { path: '/health/ready' })
-  expect([ready.status, ready.json.announcements]).toEqual([200, 'not heard'])
+  expect([ready.status, ready.json.invalidation]).toEqual([200, 'stale'])
   const { email, password } = user
   const signedIn = await tenant.send({
     method: 'POST',
@@ -113,7 +113,7 @@ test('with the queue full nothing is announced and so nothing revoked: who revok
   expect([signedIn.status, project.status]).toEqual([200, 201])
 
   await jammed.end()
-  await expect.poll(() => node.feed.isFresh(), { timeout: 20_000 }).toBe(true)
+  await expect.poll(() => node.listener.isFresh(), { timeout: 20_000 }).toBe(true)
   expect((await remove()).status).toBe(204)
   expect((await ask(scene)).status).toBe(401)
 })
@@ -124,7 +124,7 @@ test('while the queue is full nobody is served a right that ended (SESS-6)', asy
   expect((await ask(scene)).status).toBe(200)
   const jammed = await jam()
   await fill()
-  await expect.poll(() => node.feed.isFresh(), { timeout: 20_000 }).toBe(false)
+  await expect.poll(() => node.listener.isFresh(), { timeout: 20_000 }).toBe(false)
   await revokeUnannounced(scene)
   expect((await ask(scene)).status).toBe(401)
   await jammed.end()
@@ -133,11 +133,11 @@ test('while the queue is full nobody is served a right that ended (SESS-6)', asy
 // As nobody does who wants it announced: it gets past the queue, and only the table knows.
 async function revokeUnannounced({ tenant }: Scene): Promise<void> {
   await withClient(admin(), async (client) => {
-    await client.query('begin; alter table tenantry.sessions disable trigger announce_update')
+    await client.query('begin; alter table tenantry.sessions disable trigger invalidate_update')
     await client.query('update tenantry.sessions set revoked_at = now() where tenant_id = $1', [
       tenant.id,
     ])
-    await client.query('alter table tenantry.sessions enable always trigger announce_update')
+    await client.query('alter table tenantry.sessions enable always trigger invalidate_update')
     await client.query('commit')
   })
 }

@@ -21,7 +21,7 @@ const rows = `
     select ${idOf('user')}, 'u' || n, 'u' || n from ${numbers(ALL)};
   insert into tenantry.members (tenant_id, user_id) select ${TENANT}, id from tenantry.users;
   insert into tenantry.sessions
-    (tenant_id, id, user_id, idle_expires_at, expires_at, credentials_from)
+    (tenant_id, id, user_id, idle_expires_at, expires_at, credentials_epoch)
     select ${TENANT}, ${idOf('session')}, ${idOf('user')},
       now() + interval '1 day', now() + interval '1 day', now() from ${numbers(ALL)};
   insert into tenantry.roles (tenant_id, id, name)
@@ -78,7 +78,7 @@ const noNews = [
   `update tenantry.sessions set last_seen_at = now(), idle_expires_at = idle_expires_at + interval '1 s'`,
   'update tenantry.members set is_active = false where false',
   `insert into tenantry.sessions
-     (tenant_id, id, user_id, idle_expires_at, expires_at, credentials_from)
+     (tenant_id, id, user_id, idle_expires_at, expires_at, credentials_epoch)
      values (${TENANT}, ${idOf('new', '0')}, ${idOf('user', '1')}, now(), now(), now())`,
 ]
 
@@ -215,13 +215,19 @@ describe('nobody who writes can keep a change from being announced', () => {
   const tenants = `select set_config('tenantry.tenants', string_agg(id::text, ''), true) from tenantry.tenants`
 
   test.each([
-    ['set to an empty text', [`set local tenantry.rows = ''`, `set local tenantry.tenants = ''`]],
+    [
+      'set to an empty text',
+      [`set local tenantry.invalidated_rows = ''`, `set local tenantry.tenants = ''`],
+    ],
     [
       'set to what is no count',
-      [`set local tenantry.rows = 'x'`, `set local tenantry.tenants = 'x'`],
+      [`set local tenantry.invalidated_rows = 'x'`, `set local tenantry.tenants = 'x'`],
     ],
-    ['full', [`select set_config('tenantry.rows', repeat('.', 1000), true)`]],
-    ['with every tenant', [`select set_config('tenantry.rows', repeat('.', 1000), true)`, tenants]],
+    ['full', [`select set_config('tenantry.invalidated_rows', repeat('.', 1000), true)`]],
+    [
+      'with every tenant',
+      [`select set_config('tenantry.invalidated_rows', repeat('.', 1000), true)`, tenants],
+    ],
     ['off, as a replica', ['set local session_replication_role = replica']],
     [
       'hidden by its own names',

@@ -39,7 +39,7 @@ async function startNode(): Promise<Node> {
     BASE_DOMAINS: 'app.test',
     PUBLIC_ORIGIN: 'https://{tenant}.app.test',
     HOST: '127.0.0.1',
-    DB_WAIT_MS: '20000',
+    REQUEST_WAIT_MS: '20000',
   })
   const [, port] = await command.says(LISTENING)
   return { port: Number(port), command }
@@ -53,16 +53,16 @@ function ask({ port }: Node, { tenant, user }: Scene) {
   })
 }
 
-async function heard({ port }: Node): Promise<void> {
+async function isLive({ port }: Node): Promise<void> {
   const ready = () => send(port, { path: '/health/ready' })
   await expect
-    .poll(async () => (await ready()).json.announcements, { timeout: 20_000 })
-    .toBe('heard')
+    .poll(async () => (await ready()).json.invalidation, { timeout: 20_000 })
+    .toBe('live')
 }
 
 async function remembered(scene: Scene): Promise<void> {
   for (const node of nodes) {
-    await heard(node)
+    await isLive(node)
     for (let times = 0; times < 3; times++) expect((await ask(node, scene)).status).toBe(200)
   }
 }

@@ -27,7 +27,7 @@ async function startReadingThroughProxy() {
   const node = await startNode({
     DB_URL: proxy.through(url),
     DB_IDENTITY_URL: proxy.through(identity),
-    DB_WAIT_MS: '20000',
+    REQUEST_WAIT_MS: '20000',
   })
   onTestFinished(async () => {
     proxy.set('pass')
@@ -56,7 +56,7 @@ function ask(node: TestApp, host: string, { accessToken }: TestUser) {
 /** Resolves when one of these is heard of. */
 async function announced(node: TestApp, ids: string[], position: number): Promise<void> {
   await expect
-    .poll(() => node.feed.announcements.changedSince(position, ids), { timeout: 10_000 })
+    .poll(() => node.listener.log.changedSince(position, ids), { timeout: 10_000 })
     .toBe(true)
 }
 
@@ -74,14 +74,14 @@ async function startWithDomain() {
     'insert into tenantry.domains (name, tenant_id, verified_at) values ($1, $2, now())',
     from.tenant,
   )
-  await node.feed.catchUp()
+  await node.listener.sync()
   const move = () => write('update tenantry.domains set tenant_id = $2 where name = $1', to.tenant)
   return { proxy, node, from, to, host, move }
 }
 
 test('of 50 look-ups in flight while a domain moves, none resolves to the old tenant (TEN-9)', async () => {
   const { proxy, node, from, to, host, move } = await startWithDomain()
-  const { position } = node.feed.announcements
+  const { position } = node.listener.log
   proxy.sent.length = 0
   proxy.set('hold')
   const lookups = Array.from({ length: 50 }, () => ask(node, host, to.user))
@@ -101,7 +101,7 @@ test('of 50 look-ups in flight while a domain moves, none resolves to the old te
 test('rights in the tenant that a host leaves open nothing in the one it goes to (TEN-9)', async () => {
   const { proxy, node, from, host, move } = await startWithDomain()
   expect((await node.send(host, { path: '/' })).status).toBe(200)
-  const { position } = node.feed.announcements
+  const { position } = node.listener.log
   proxy.sent.length = 0
   proxy.set('hold')
   // Whose host it is has been answered; what this user may do there is being read.
@@ -116,8 +116,8 @@ test('rights in the tenant that a host leaves open nothing in the one it goes to
 test('a slow look-up of rights that were revoked meanwhile serves nobody who waits for it', async () => {
   const { proxy, node } = await startReadingThroughProxy()
   const { tenant, user } = await inhabit(await node.makeTenant())
-  await node.feed.catchUp()
-  const { position } = node.feed.announcements
+  await node.listener.sync()
+  const { position } = node.listener.log
   expect((await node.send(tenant.host, { path: '/' })).status).toBe(200)
   proxy.sent.length = 0
   proxy.set('hold')
@@ -155,10 +155,10 @@ test.each([
       },
     })
     sent.write(body.slice(0, 4))
-    await expect.poll(() => node.running.figures().actors.misses).toBeGreaterThan(0)
+    await expect.poll(() => node.running.stats().actors.misses).toBeGreaterThan(0)
     // By now it has heard that the tenant is new.
-    await node.feed.catchUp()
-    const { position } = node.feed.announcements
+    await node.listener.sync()
+    const { position } = node.listener.log
     await runByHand(sql, tenant.id)
     await announced(node, [sessionOf(user), user.id, tenant.id], position)
     sent.end(body.slice(4))
@@ -169,7 +169,7 @@ test.each([
 )
 
 test('a write whose tenant was suspended while it waited its turn is refused (TEN-8)', async () => {
-  const node = await startNode({ TENANT_CONCURRENCY: '1', DB_WAIT_MS: '20000' })
+  const node = await startNode({ TENANT_CONCURRENCY: '1', REQUEST_WAIT_MS: '20000' })
   const tenant = await node.makeTenant()
   const user = await tenant.makeUser({ roles: ['admin_tenant'] })
   const write = (name: string) =>
@@ -181,12 +181,12 @@ test('a write whose tenant was suspended while it waited its turn is refused (TE
       'held',
     ])
     const first = write('held')
-    await expect.poll(() => node.running.figures().actors.misses).toBeGreaterThan(0)
+    await expect.poll(() => node.running.stats().actors.misses).toBeGreaterThan(0)
     await sleep(200)
     const second = write('waiting')
     await sleep(200)
     // By now it has heard that the tenant is new.
-    const { position } = node.feed.announcements
+    const { position } = node.listener.log
     await runByHand("update tenantry.tenants set status = 'suspended' where id = $1", tenant.id)
     await announced(node, [tenant.id], position)
     await client.query('rollback')
@@ -202,8 +202,8 @@ async function revokeUnheard(node: TestApp, scene: Scene, fail: () => void): Pro
   fail()
   await runByHand('update tenantry.sessions set revoked_at = now() where tenant_id = $1', tenant.id)
   const committedAt = performance.now()
-  const refusal = await untilRefused(() => ask(node, tenant.host, user), committedAt)
-  expect(refusal.status).toBe(401)
+  const rejection = await untilRefused(() => ask(node, tenant.host, user), committedAt)
+  expect(rejection.status).toBe(401)
 }
 
 test.each(['freeze', 'hold', 'refuse'] as const)(
@@ -212,13 +212,13 @@ test.each(['freeze', 'hold', 'refuse'] as const)(
     const { proxy, node } = await startListeningThroughProxy()
     const scene = await inhabit(await node.makeTenant())
     await revokeUnheard(node, scene, () => proxy.set(fault))
-    await expect.poll(() => node.feed.isFresh(), { timeout: 5_000 }).toBe(false)
+    await expect.poll(() => node.listener.isFresh(), { timeout: 5_000 }).toBe(false)
     const other = await inhabit(await node.makeTenant())
     expect((await ask(node, other.tenant.host, other.user)).status).toBe(200)
     const ready = await node.send('localhost', { path: '/health/ready' })
-    expect([ready.status, ready.json.announcements]).toEqual([200, 'not heard'])
+    expect([ready.status, ready.json.invalidation]).toEqual([200, 'stale'])
     proxy.set('pass')
-    await expect.poll(() => node.feed.isFresh(), { timeout: 20_000 }).toBe(true)
+    await expect.poll(() => node.listener.isFresh(), { timeout: 20_000 }).toBe(true)
     expect((await ask(node, scene.tenant.host, scene.user)).status).toBe(401)
   },
 )
@@ -244,7 +244,7 @@ test('what was revoked while the connection was being made again is not remember
   const { proxy, node } = await startListeningThroughProxy()
   const scene = await inhabit(await node.makeTenant())
   await revokeUnheard(node, scene, () => proxy.cut())
-  await expect.poll(() => node.feed.isFresh(), { timeout: 20_000 }).toBe(true)
+  await expect.poll(() => node.listener.isFresh(), { timeout: 20_000 }).toBe(true)
   expect((await ask(node, scene.tenant.host, scene.user)).status).toBe(401)
 })
 
@@ -255,9 +255,9 @@ test('a feed that listens to another database is never believed', async () => {
     try {
       const { tenant, user } = await inhabit(await api.makeTenant())
       expect(admin).not.toBe(other.admin)
-      expect(api.feed.isFresh()).toBe(false)
+      expect(api.listener.isFresh()).toBe(false)
       expect((await ask(api, tenant.host, user)).status).toBe(200)
-      expect(api.running.figures().actors.size).toBe(0)
+      expect(api.running.stats().actors.size).toBe(0)
       await runByHand(
         'update tenantry.sessions set revoked_at = now() where tenant_id = $1',
         tenant.id,
@@ -283,8 +283,8 @@ test('TRUNCATE is heard of', async () => {
       const { withClient } = await import('../../src/db/provisioning/roles.ts')
       await withClient(admin, (client) => client.query('truncate tenantry.sessions cascade'))
       const committedAt = performance.now()
-      const refusal = await untilRefused(() => ask(api, tenant.host, user), committedAt)
-      expect(refusal.status).toBe(401)
+      const rejection = await untilRefused(() => ask(api, tenant.host, user), committedAt)
+      expect(rejection.status).toBe(401)
     } finally {
       await api.close()
     }
@@ -293,18 +293,18 @@ test('TRUNCATE is heard of', async () => {
 
 test('without a feed so many look-ups ask the database at once, and the rest are told 503', async () => {
   const { app: url, identity } = doorUrls()
-  const [reads, feed] = [await startWireProxy(url), await startWireProxy(url)]
-  feed.set('refuse')
+  const [reads, listener] = [await startWireProxy(url), await startWireProxy(url)]
+  listener.set('refuse')
   const node = await startNode({
     DB_URL: reads.through(url),
     DB_IDENTITY_URL: reads.through(identity),
-    DB_LISTEN_URL: feed.through(url),
-    DIRECT_READS_MAX: '3',
-    DB_WAIT_MS: '20000',
+    DB_LISTEN_URL: listener.through(url),
+    UNCACHED_LOOKUPS_MAX: '3',
+    REQUEST_WAIT_MS: '20000',
   })
   onTestFinished(async () => {
     reads.set('pass')
-    await Promise.all([reads.close(), feed.close()])
+    await Promise.all([reads.close(), listener.close()])
   })
   const tenant = await node.makeTenant()
   reads.set('hold')

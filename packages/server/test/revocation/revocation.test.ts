@@ -25,7 +25,7 @@ function ask(node: TestApp, { tenant, user }: Pick<Scene, 'tenant' | 'user'>, ho
 async function remembered(scene: Scene, host = scene.tenant.host): Promise<void> {
   for (const node of [here, there]) {
     expect((await ask(node, scene, host)).status).toBe(200)
-    const hits = () => node.running.figures().actors.hits
+    const hits = () => node.running.stats().actors.hits
     const before = hits()
     await expect
       .poll(async () => {
@@ -49,8 +49,8 @@ describe('taken away by hand', () => {
       await runByHand(sql, scene.tenant.id, replica)
       const committedAt = performance.now()
       for (const node of [here, there]) {
-        const refusal = await untilRefused(() => ask(node, scene), committedAt)
-        expect(refusal.status).toBe(status)
+        const rejection = await untilRefused(() => ask(node, scene), committedAt)
+        expect(rejection.status).toBe(status)
       }
     },
   )
@@ -164,12 +164,12 @@ describe('a host', () => {
 
 describe('nothing is announced', () => {
   const announced = async (work: () => Promise<unknown>, ids: string[]) => {
-    await here.feed.catchUp()
-    const { position } = there.feed.announcements
+    await here.listener.sync()
+    const { position } = there.listener.log
     await work()
     // A beat behind it: whatever it announced has arrived.
-    await there.feed.catchUp()
-    return there.feed.announcements.changedSince(position, ids)
+    await there.listener.sync()
+    return there.listener.log.changedSince(position, ids)
   }
 
   test('by signing in and staying signed in: NOTIFY takes a lock of the whole cluster', async () => {

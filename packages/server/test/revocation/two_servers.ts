@@ -50,7 +50,7 @@ async function startServer(place: Workplace, settings: Record<string, string>): 
     BASE_DOMAINS: 'app.test',
     PUBLIC_ORIGIN: 'https://{tenant}.app.test',
     HOST: '127.0.0.1',
-    DB_WAIT_MS: '20000',
+    REQUEST_WAIT_MS: '20000',
     ...settings,
   })
   const [, port] = await server.says(LISTENING)

@@ -2,16 +2,16 @@ import { fileURLToPath } from 'node:url'
 import type { App } from '../../app/define_app.ts'
 import type { CommandConfig } from '../../config/config.ts'
 import {
-  assertDoorRoles,
+  assertServingRoles,
   assertTablesProtected,
-  type DoorToCheck,
+  type RoleToCheck,
 } from '../../db/lint/boot_check.ts'
 import { findingText, lint } from '../../db/lint/lint.ts'
 import { lintRules, serverFloor } from '../../db/lint/rules.ts'
 import { invalidIndexes } from '../../db/migrations/concurrent_indexes.ts'
 import { histories, migrationFault, migrationStatus } from '../../db/migrations/migrate.ts'
-import { type OpenDoors, openDoors } from '../../db/open_database.ts'
-import { findDatabase, type PreparedDatabase } from '../../db/provisioning/choose_database.ts'
+import { type OpenDatabase, openDatabase } from '../../db/open_database.ts'
+import { type ChosenDatabase, findDatabase } from '../../db/provisioning/choose_database.ts'
 import { largeObjects } from '../../db/provisioning/large_objects.ts'
 import { MINIMUM_VERSION, probeServer, versionText } from '../../db/provisioning/probe.ts'
 import { roleSettings } from '../../db/provisioning/role_settings.ts'
@@ -55,7 +55,7 @@ function notYet({ DB_URL }: CommandConfig): Check {
 async function inspect(
   checks: Check[],
   config: CommandConfig,
-  database: PreparedDatabase,
+  database: ChosenDatabase,
   app: App | undefined,
 ): Promise<void> {
   checks.push({ name: 'database', state: 'ok', detail: database.place })
@@ -72,34 +72,34 @@ async function inspect(
   }
 }
 
-function openDatabaseDoors(config: CommandConfig, { urls }: PreparedDatabase): OpenDoors {
+function openDatabaseDoors(config: CommandConfig, { urls }: ChosenDatabase): OpenDatabase {
   const { app: DB_URL, identity: DB_IDENTITY_URL, platform: DB_PLATFORM_URL } = urls
-  return openDoors({ ...config, DB_URL, DB_IDENTITY_URL, DB_PLATFORM_URL }, () => {})
+  return openDatabase({ ...config, DB_URL, DB_IDENTITY_URL, DB_PLATFORM_URL }, () => {})
 }
 
 async function checkRoles(
   checks: Check[],
-  { urls }: PreparedDatabase,
-  { pools }: OpenDoors,
+  { urls }: ChosenDatabase,
+  { pools }: OpenDatabase,
   app: App | undefined,
 ): Promise<void> {
-  const doors: DoorToCheck[] = [
+  const database: RoleToCheck[] = [
     { role: 'app', setting: 'DB_URL', url: urls.app, pool: pools.app },
     { role: 'identity', setting: 'DB_IDENTITY_URL', url: urls.identity, pool: pools.identity },
   ]
   if (urls.platform !== undefined && pools.platform !== undefined) {
     const { platform: url } = urls
-    doors.push({ role: 'platform', setting: 'DB_PLATFORM_URL', url, pool: pools.platform })
+    database.push({ role: 'platform', setting: 'DB_PLATFORM_URL', url, pool: pools.platform })
   }
-  await assertDoorRoles(doors)
-  await assertTablesProtected(doors, app?.unprotectedTables)
-  const names = doors.map(({ role }) => role).join(', ')
+  await assertServingRoles(database)
+  await assertTablesProtected(database, app?.unprotectedTables)
+  const names = database.map(({ role }) => role).join(', ')
   checks.push({ name: 'roles', state: 'ok', detail: `${names}: none is above row-level security` })
 }
 
 async function checkRls(
   checks: Check[],
-  { pools }: OpenDoors,
+  { pools }: OpenDatabase,
   app: App | undefined,
 ): Promise<void> {
   const findings = await lint(pools.app, lintRules, { allowed: app?.unprotectedTables })
@@ -111,7 +111,7 @@ async function checkRls(
 }
 
 // What is the server's, and no schema's: the roles' own settings, and large objects.
-async function checkRights(checks: Check[], { pools }: OpenDoors): Promise<void> {
+async function checkRights(checks: Check[], { pools }: OpenDatabase): Promise<void> {
   const name = 'role settings'
   const settings = await lint(pools.app, [roleSettings])
   for (const finding of settings) checks.push({ name, state: 'fail', detail: findingText(finding) })
@@ -124,7 +124,7 @@ async function checkRights(checks: Check[], { pools }: OpenDoors): Promise<void>
 async function checkMigrations(
   checks: Check[],
   config: CommandConfig,
-  { urls }: PreparedDatabase,
+  { urls }: ChosenDatabase,
   app: App | undefined,
 ): Promise<void> {
   if (app === undefined) return
@@ -145,7 +145,7 @@ async function checkMigrations(
   if (!ahead) checks.push(...(await upgradeChecks(all, statuses)))
 }
 
-async function checkIndexes(checks: Check[], { pools }: OpenDoors): Promise<void> {
+async function checkIndexes(checks: Check[], { pools }: OpenDatabase): Promise<void> {
   for (const { path, table } of await invalidIndexes(pools.app)) {
     const remedy =
       'migrate up makes it anew where its migration is pending; else drop or REINDEX it'
@@ -157,8 +157,8 @@ async function checkIndexes(checks: Check[], { pools }: OpenDoors): Promise<void
 async function checkVersion(
   checks: Check[],
   { production }: CommandConfig,
-  { urls }: PreparedDatabase,
-  { pools }: OpenDoors,
+  { urls }: ChosenDatabase,
+  { pools }: OpenDatabase,
 ): Promise<void> {
   const name = 'server version'
   const { version } = await probeServer(urls.app, 'DB_URL')

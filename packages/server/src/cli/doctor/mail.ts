@@ -13,9 +13,9 @@ export async function checkMail(config: CommandConfig): Promise<Check[]> {
       : [said('ok', 'kept under DATA_DIR, shown at /dev/mail')]
   }
   const where = masked(SMTP_URL)
-  const refusal = await greetSmtp(SMTP_URL).then(() => undefined, reasonOf)
-  const greeted = refusal
-    ? said(production ? 'fail' : 'warn', `${where} takes no mail (${refusal}): correct SMTP_URL`)
+  const rejection = await greetSmtp(SMTP_URL).then(() => undefined, reasonOf)
+  const greeted = rejection
+    ? said(production ? 'fail' : 'warn', `${where} takes no mail (${rejection}): correct SMTP_URL`)
     : said('ok', `${where}, from ${MAIL_FROM}`)
   const own = !production || !MAIL_FROM.includes('localhost')
   return own ? [greeted] : [greeted, said('warn', `MAIL_FROM is ${MAIL_FROM}: set it to yours`)]

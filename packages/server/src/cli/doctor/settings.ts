@@ -8,7 +8,7 @@ import {
   sourceOfSetting,
   textOfSetting,
 } from '../../config/config.ts'
-import { mistypedSettings } from '../../config/misspelled_settings.ts'
+import { misspelledSettings } from '../../config/misspelled_settings.ts'
 import type { Setting } from '../../config/parsers.ts'
 import { settings } from '../../config/settings.ts'
 import { weakSecret } from '../../lib/keys.ts'
@@ -34,7 +34,7 @@ export function shownSettings(folder: string): ShownSetting[] {
 /** What is wrong with the settings; the config where a database can be looked for with them. */
 export function checkSettings(folder: string): { checks: Check[]; config?: CommandConfig } {
   const environment = readEnvironment(folder)
-  const mistyped = mistypedSettings(environment).map(
+  const mistyped = misspelledSettings(environment).map(
     (detail): Check => ({ name: 'settings', state: 'warn', detail }),
   )
   try {

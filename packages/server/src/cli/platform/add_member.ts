@@ -65,7 +65,7 @@ export function highestRole({ policy }: App): string {
 
 /** A link by which this person chooses a password. */
 export async function resetLink(
-  { config, doors }: Pick<Operation, 'config' | 'doors'>,
+  { config, database }: Pick<Operation, 'config' | 'database'>,
   subdomain: string,
   userId: string,
 ): Promise<string> {
@@ -73,9 +73,9 @@ export async function resetLink(
   if (PUBLIC_ORIGIN === undefined) {
     throw new OperatorError('PUBLIC_ORIGIN is needed to write a link: set it as the server has it')
   }
-  const found = await findTenant(doors, { kind: 'subdomain', subdomain }, PUBLIC_ORIGIN)
+  const found = await findTenant(database, { kind: 'subdomain', subdomain }, PUBLIC_ORIGIN)
   const tenant = openTenant(found)
-  const deps = { doors, config: { ...config, PUBLIC_ORIGIN, BASE_DOMAINS } }
+  const deps = { database, config: { ...config, PUBLIC_ORIGIN, BASE_DOMAINS } }
   return createResetLink(deps, tenant, userId, operatorRequest())
 }
 

@@ -4,16 +4,16 @@ import type { App } from '../../app/define_app.ts'
 import { type AuditEntry, recordAudit } from '../../audit/audit_log.ts'
 import { type CommandConfig, loadCommandConfig, readEnvironment } from '../../config/config.ts'
 import type { KernelTables } from '../../db/tables.ts'
-import type { OperatorDoors } from '../../db/tenancy.ts'
+import type { PlatformDatabase } from '../../db/tenancy.ts'
 import { newRequestId } from '../../http/request/request_id.ts'
 import { loadApp } from '../../runtime/load_app.ts'
-import { bringUpToDate, withDatabase, withDoors } from '../../runtime/open_database.ts'
+import { bringUpToDate, withDatabase, withPlatformDatabase } from '../../runtime/open_database.ts'
 
 /** What an operator's command works with. */
 export interface Operation {
   app: App
   config: CommandConfig
-  doors: OperatorDoors
+  database: PlatformDatabase
 }
 
 /** What every operator's command takes. */
@@ -30,7 +30,7 @@ export async function operate<T>(work: (operation: Operation) => Promise<T>): Pr
   const app = await loadApp(process.cwd())
   return withDatabase(config, async (database) => {
     if (!config.production) await bringUpToDate(database, app, false)
-    return withDoors(config, database, (doors) => work({ app, config, doors }))
+    return withPlatformDatabase(config, database, (database) => work({ app, config, database }))
   })
 }
 

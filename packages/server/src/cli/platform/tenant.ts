@@ -86,13 +86,13 @@ interface CreatedTenant {
 
 // In one transaction: a tenant without the admin that was asked for would be half a tenant.
 async function createWithAdmin(
-  { app, doors }: Operation,
+  { app, database }: Operation,
   options: CreateOptions,
 ): Promise<CreatedTenant> {
   const { name, subdomain, adminEmail: email, adminName: full_name } = options
   const code = options.code ?? subdomain.toUpperCase().replaceAll('-', '_').slice(0, 32)
   const roles = email === undefined ? [] : [highestRole(app)]
-  return doors.acrossTenants(reasonOf(options), async (db) => {
+  return database.acrossTenants(reasonOf(options), async (db) => {
     const id = await createTenant(db, { name, subdomain, code }).catch((error: unknown) => {
       throw taken(error, subdomain, code)
     })
@@ -109,7 +109,9 @@ function taken(error: unknown, subdomain: string, code: string): unknown {
 }
 
 async function list(options: OperatorOptions): Promise<void> {
-  const tenants = await operate(({ doors }) => doors.acrossTenants(reasonOf(options), listTenants))
+  const tenants = await operate(({ database }) =>
+    database.acrossTenants(reasonOf(options), listTenants),
+  )
   if (options.json) return printJson(tenants)
   printTable(
     ['SUBDOMAIN', 'NAME', 'CODE', 'STATUS', 'CREATED'],
@@ -123,8 +125,8 @@ async function move(
   options: OperatorOptions,
 ): Promise<void> {
   const change = status === 'active' ? resumeTenant : suspendTenant
-  const moved = await operate(({ doors }) =>
-    doors.acrossTenants(reasonOf(options), async (db) => {
+  const moved = await operate(({ database }) =>
+    database.acrossTenants(reasonOf(options), async (db) => {
       const tenant_id = await change(db, subdomain)
       if (tenant_id === undefined) return false
       const meta = { status, reason: reasonOf(options) }
@@ -153,8 +155,8 @@ async function limit(
   if (Object.keys(limits).length === 0) {
     throw new OperatorError('nothing to set: give --rate or --concurrency')
   }
-  const limited = await operate(({ doors }) =>
-    doors.acrossTenants(reasonOf(options), async (db) => {
+  const limited = await operate(({ database }) =>
+    database.acrossTenants(reasonOf(options), async (db) => {
       const tenant_id = await limitTenant(db, subdomain, limits)
       if (tenant_id === undefined) return false
       const meta = { ...limits, reason: reasonOf(options) }

@@ -42,7 +42,7 @@ interface UserOptions extends OperatorOptions {
 async function create(options: UserOptions & { name: string; role: string[] }): Promise<void> {
   const { tenant, email, name: full_name, role: roles } = options
   const person = await operate(async (operation) => {
-    const enrolled = await operation.doors.acrossTenants(reasonOf(options), async (db) => {
+    const enrolled = await operation.database.acrossTenants(reasonOf(options), async (db) => {
       const tenantId = await requireTenant(db, tenant)
       await assertRoles(db, operation.app, tenantId, roles)
       return enrol(db, tenantId, { email, full_name, roles })
@@ -57,7 +57,7 @@ async function create(options: UserOptions & { name: string; role: string[] }): 
 async function printResetLink(options: UserOptions): Promise<void> {
   const { tenant, email } = options
   const reset_link = await operate(async (operation) => {
-    const id = await operation.doors.acrossTenants(reasonOf(options), (db) =>
+    const id = await operation.database.acrossTenants(reasonOf(options), (db) =>
       requireMember(db, tenant, email),
     )
     return resetLink(operation, tenant, id)

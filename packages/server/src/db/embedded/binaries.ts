@@ -16,7 +16,7 @@ import {
 } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join, relative } from 'node:path'
-import { type Home, spawnSettings } from './data_folder.ts'
+import { type DataFolder, spawnSettings } from './data_folder.ts'
 import { EmbeddedError, errorCode } from './error.ts'
 import { readIfThere } from './process.ts'
 
@@ -30,7 +30,7 @@ export interface Binaries {
 const USE_ANOTHER = 'set DB_URL to a PostgreSQL server (15 to 18)'
 
 /** Uses the installed binaries in place, or a copy of them where they cannot be used there. */
-export function prepareBinaries(home: Home): Binaries {
+export function prepareBinaries(home: DataFolder): Binaries {
   const installed = findInstalled()
   const inPlace = complete(installed) ? probe(installed, home) : 'libraries are missing'
   if (typeof inPlace !== 'string') return inPlace
@@ -109,7 +109,7 @@ function makeExecutable(program: string): void {
 }
 
 /** Running it proves that the home's user reaches it and that all its libraries are there. */
-function probe(native: string, home: Home): Binaries | string {
+function probe(native: string, home: DataFolder): Binaries | string {
   const [initdb = '', postgres = ''] = programs(native)
   const { error, status, stdout, stderr } = spawnSync(postgres, ['-V'], {
     ...spawnSettings(home.user, home.files),

@@ -25,7 +25,7 @@ export interface SystemUser {
 }
 
 /** Where a DATA_DIR's database is. */
-export interface Home {
+export interface DataFolder {
   /** DATA_DIR/postgres: password, port, owner, lock and log; ours alone. */
   control: string
   /** Holds the cluster: `control`, or a folder elsewhere when the database's user cannot go there. */
@@ -52,16 +52,16 @@ export function makeControlFolder(dataDir: string): string {
 }
 
 /** Finds the home of this DATA_DIR, and where there is none, chooses it. */
-export function openHome(control: string, ephemeral: boolean): Home {
+export function openDataFolder(control: string, ephemeral: boolean): DataFolder {
   const user = unprivilegedUser()
-  const existing = findHome(control)
+  const existing = findDataFolder(control)
   if (existing) return usable(existing)
   if (!user || holdsFilesOf(user, control)) return homeAt(control, control, user)
   return homeAt(control, makeFarFolder(control, user, ephemeral), user)
 }
 
 /** The home that holds a cluster already, if there is one. */
-export function findHome(control: string): Home | undefined {
+export function findDataFolder(control: string): DataFolder | undefined {
   const far = pointedFolder(control)
   const files = existsSync(join(control, 'cluster')) ? control : far
   if (!files) return undefined
@@ -69,7 +69,7 @@ export function findHome(control: string): Home | undefined {
 }
 
 /** The superuser's password, made once; undefined where it is lost but the cluster is there. */
-export function readPassword(home: Home): string | undefined {
+export function readPassword(home: DataFolder): string | undefined {
   const file = join(home.control, 'password')
   const kept = readIfThere(file)?.trim()
   if (kept || existsSync(home.cluster)) return kept || undefined
@@ -123,11 +123,11 @@ function findUser(wanted: (user: SystemUser) => boolean): SystemUser | undefined
     .find(wanted)
 }
 
-function homeAt(control: string, files: string, user: SystemUser | undefined): Home {
+function homeAt(control: string, files: string, user: SystemUser | undefined): DataFolder {
   return { control, files, cluster: join(files, 'cluster'), user }
 }
 
-function usable(home: Home): Home {
+function usable(home: DataFolder): DataFolder {
   if (!home.user || !existsSync(home.cluster) || canUse(home.user, home.cluster)) return home
   throw new EmbeddedError(
     `User ${home.user.name}, who runs PostgreSQL when you are root, cannot use ${home.cluster}: ` +

@@ -20,7 +20,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findHome } from './data_folder.ts'
+import { findDataFolder } from './data_folder.ts'
 import {
   type EmbeddedOptions,
   type EmbeddedPostgres,
@@ -497,7 +497,7 @@ function serverPid(dataDir: string): number | undefined {
 
 async function stopLeftovers(dataDir: string): Promise<void> {
   const control = join(dataDir, 'postgres')
-  const home = existsSync(control) ? findHome(control) : undefined
+  const home = existsSync(control) ? findDataFolder(control) : undefined
   const server = home && findServer(home.cluster)
   if (server) await stopServer(server.process)
   if (existsSync(control)) await removeEmbedded(dataDir)

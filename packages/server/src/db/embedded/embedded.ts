@@ -6,10 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import {
   controlFolder,
-  findHome,
-  type Home,
+  type DataFolder,
+  findDataFolder,
   makeControlFolder,
-  openHome,
+  openDataFolder,
   readPassword,
   type SystemUser,
   spawnSettings,
@@ -66,7 +66,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   const { dataDir, ephemeral = false, maxConnections = ephemeral ? 300 : 100 } = options
   return inPlainWords(dataDir, () =>
     locked(makeControlFolder(dataDir), async (control) => {
-      const home = openHome(control, ephemeral)
+      const home = openDataFolder(control, ephemeral)
       return attachOrOwn(home, { ephemeral, maxConnections })
     }),
   )
@@ -95,7 +95,7 @@ async function locked<T>(control: string, work: (control: string) => Promise<T>)
   }
 }
 
-async function attachOrOwn(home: Home, options: ServerOptions): Promise<EmbeddedPostgres> {
+async function attachOrOwn(home: DataFolder, options: ServerOptions): Promise<EmbeddedPostgres> {
   const until = Date.now() + UNCLEAR_PATIENCE
   const password = readPassword(home)
   for (;;) {
@@ -109,14 +109,14 @@ async function attachOrOwn(home: Home, options: ServerOptions): Promise<Embedded
   }
 }
 
-async function lookAround(home: Home, password: string | undefined): Promise<Found> {
+async function lookAround(home: DataFolder, password: string | undefined): Promise<Found> {
   const server = await settledServer(home.cluster)
   const owner = server && ownerOf(home, server)
   const usable = server !== undefined && (await answers(server, password))
   return { server, owner, usable }
 }
 
-function required(home: Home, password: string | undefined): string {
+function required(home: DataFolder, password: string | undefined): string {
   if (password) return password
   throw new EmbeddedError(
     `The database in ${home.cluster} is locked, for ${join(home.control, 'password')} is missing: ` +
@@ -146,7 +146,7 @@ async function answers(server: Server, password: string | undefined): Promise<bo
   }
 }
 
-function unclear(home: Home, owner: ProcessIdentity | undefined): EmbeddedError {
+function unclear(home: DataFolder, owner: ProcessIdentity | undefined): EmbeddedError {
   if (!owner) {
     return new EmbeddedError(
       `Processes of an earlier PostgreSQL still use ${home.cluster}: end them and start again`,
@@ -158,13 +158,13 @@ function unclear(home: Home, owner: ProcessIdentity | undefined): EmbeddedError 
   )
 }
 
-function attach(home: Home, { server, usable }: Found, password: string) {
+function attach(home: DataFolder, { server, usable }: Found, password: string) {
   if (!server || !usable) return undefined
   return { ...describe(home, server, password), attached: true, stop: async () => {} }
 }
 
 async function own(
-  home: Home,
+  home: DataFolder,
   { server: orphan, usable }: Found,
   password: string,
   options: ServerOptions,
@@ -176,7 +176,7 @@ async function own(
   return server && takeOver(home, server, password, options.ephemeral)
 }
 
-async function takeOver(home: Home, server: Server, password: string, ephemeral: boolean) {
+async function takeOver(home: DataFolder, server: Server, password: string, ephemeral: boolean) {
   const record = JSON.stringify({ ...ownIdentity(), server: server.process.pid })
   try {
     if (!(await answers(server, password))) throw wrongPassword(home)
@@ -196,7 +196,7 @@ async function takeOver(home: Home, server: Server, password: string, ephemeral:
   return { ...describe(home, server, password), attached: false, stop }
 }
 
-function wrongPassword(home: Home): EmbeddedError {
+function wrongPassword(home: DataFolder): EmbeddedError {
   return new EmbeddedError(
     `The database in ${home.cluster} does not take the password in ` +
       `${join(home.control, 'password')}: put the right one back, or \`tenantry reset\``,
@@ -204,7 +204,7 @@ function wrongPassword(home: Home): EmbeddedError {
 }
 
 /** Under the lock, so that nobody adopts a server that is about to end. */
-async function disown(home: Home, server: Server, record: string, ephemeral: boolean) {
+async function disown(home: DataFolder, server: Server, record: string, ephemeral: boolean) {
   const release = await acquireLock(lockFile(home.control), STOP_PATIENCE).catch(() => undefined)
   try {
     const ours = readIfThere(ownerFile(home.control)) === record
@@ -232,7 +232,7 @@ function postGuard(server: Server, user: SystemUser | undefined): () => void {
 }
 
 async function removeHome(control: string): Promise<void> {
-  const home = findHome(control)
+  const home = findDataFolder(control)
   const server = home && findServer(home.cluster)
   const owner = home && server && ownerOf(home, server)
   if (owner) {
@@ -245,7 +245,10 @@ async function removeHome(control: string): Promise<void> {
 }
 
 /** All but the control folder itself, in which others may be waiting for the lock. */
-async function removeFiles({ control, files }: Pick<Home, 'control' | 'files'>): Promise<void> {
+async function removeFiles({
+  control,
+  files,
+}: Pick<DataFolder, 'control' | 'files'>): Promise<void> {
   if (files !== control) await rm(files, { recursive: true, force: true })
   for (const name of readdirSync(control).filter((name) => !name.startsWith('lock'))) {
     await rm(join(control, name), { recursive: true, force: true })
@@ -253,12 +256,12 @@ async function removeFiles({ control, files }: Pick<Home, 'control' | 'files'>):
 }
 
 /** The live process that owns this very server. */
-function ownerOf(home: Home, server: Server): ProcessIdentity | undefined {
+function ownerOf(home: DataFolder, server: Server): ProcessIdentity | undefined {
   const record = readIfThere(ownerFile(home.control))
   return record?.includes(`"server":${server.process.pid}}`) ? parseLiving(record) : undefined
 }
 
-function describe(home: Home, server: Server, password: string) {
+function describe(home: DataFolder, server: Server, password: string) {
   return {
     adminUrl: adminUrl(server, password),
     dataFolder: home.cluster,

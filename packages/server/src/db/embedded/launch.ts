@@ -19,7 +19,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Binaries, prepareBinaries } from './binaries.ts'
-import { giveTo, type Home, spawnSettings } from './data_folder.ts'
+import { type DataFolder, giveTo, spawnSettings } from './data_folder.ts'
 import { EmbeddedError } from './error.ts'
 import { findServer, identify, readIfThere, type Server, stopServer } from './process.ts'
 
@@ -59,7 +59,7 @@ const REMEDIES: [RegExp, string][] = [
  * Undefined: leftovers of an earlier server, or another start, still hold the cluster; look again.
  */
 export async function launch(
-  home: Home,
+  home: DataFolder,
   password: string,
   options: ServerOptions,
 ): Promise<Server | undefined> {
@@ -72,7 +72,7 @@ export async function launch(
     const started = await startServer(home, binaries, port, options)
     if (typeof started !== 'string') return started
     if (/still in use|postmaster\.pid" already exists/.test(started)) return undefined
-    if (!started.includes('could not create any TCP/IP sockets')) throw refusal(home, started)
+    if (!started.includes('could not create any TCP/IP sockets')) throw rejection(home, started)
   }
   throw new EmbeddedError('Every port tried for PostgreSQL on 127.0.0.1 was taken: start again')
 }
@@ -89,7 +89,7 @@ export async function settledServer(cluster: string): Promise<Server | undefined
 }
 
 /** In a folder of its own first, so that an interrupted initdb leaves nothing that looks whole. */
-async function initialise(home: Home, binaries: Binaries, password: string, hasty: boolean) {
+async function initialise(home: DataFolder, binaries: Binaries, password: string, hasty: boolean) {
   for (const name of readdirSync(home.files)) {
     // An initdb whose starter was killed may still be writing there.
     if (name.startsWith('initdb-')) removeTree(join(home.files, name))
@@ -110,7 +110,7 @@ function removeTree(folder: string): void {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
 }
 
-async function runInitdb(home: Home, binaries: Binaries, draft: string, hasty: boolean) {
+async function runInitdb(home: DataFolder, binaries: Binaries, draft: string, hasty: boolean) {
   const child = spawn(binaries.initdb, initdbArguments(binaries, draft, hasty), {
     ...spawnSettings(home.user, home.files),
     // Else the terminal's Ctrl-C ends it in the middle and its complaint hides ours.
@@ -118,7 +118,7 @@ async function runInitdb(home: Home, binaries: Binaries, draft: string, hasty: b
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   const [said, [status]] = await Promise.all([text(child.stderr), once(child, 'close')])
-  if (status !== 0) throw refusal(home, said)
+  if (status !== 0) throw rejection(home, said)
 }
 
 function initdbArguments({ major }: Binaries, draft: string, hasty: boolean): string[] {
@@ -136,7 +136,7 @@ function initdbArguments({ major }: Binaries, draft: string, hasty: boolean): st
   ]
 }
 
-function refuseOtherVersion(home: Home, { major }: Binaries): void {
+function refuseOtherVersion(home: DataFolder, { major }: Binaries): void {
   const made = readIfThere(join(home.cluster, 'PG_VERSION'))?.trim()
   if (made === String(major)) return
   const instead = 'or `tenantry reset` to begin with an empty database'
@@ -148,14 +148,14 @@ function refuseOtherVersion(home: Home, { major }: Binaries): void {
   )
 }
 
-function clearForStart(home: Home): void {
+function clearForStart(home: DataFolder): void {
   // A copied DATA_DIR easily lost this mode, and PostgreSQL insists on it.
   chmodSync(home.cluster, 0o700)
   // PostgreSQL takes any process of its user that was given a dead postmaster's id for alive.
   if (!findServer(home.cluster)) rmSync(join(home.cluster, 'postmaster.pid'), { force: true })
 }
 
-async function choosePort(home: Home, keep: boolean): Promise<number> {
+async function choosePort(home: DataFolder, keep: boolean): Promise<number> {
   const kept = keep ? Number(readIfThere(join(home.control, 'port'))) : 0
   const port = (kept > 0 && (await freePort(kept))) || (await freePort(0))
   if (port) return port
@@ -176,7 +176,7 @@ function freePort(wanted: number): Promise<number | undefined> {
 
 /** The server once it is ready, or what it said when it ended instead. */
 async function startServer(
-  home: Home,
+  home: DataFolder,
   binaries: Binaries,
   port: number,
   options: ServerOptions,
@@ -194,7 +194,7 @@ async function startServer(
   return (await becomesReady(home, child)) ?? log.saidSince()
 }
 
-function serverArguments(home: Home, port: number, options: ServerOptions): string[] {
+function serverArguments(home: DataFolder, port: number, options: ServerOptions): string[] {
   const settings = {
     ...SETTINGS,
     ...(options.ephemeral ? EPHEMERAL_SETTINGS : {}),
@@ -204,7 +204,7 @@ function serverArguments(home: Home, port: number, options: ServerOptions): stri
   return ['-D', home.cluster, '-p', String(port), ...listed]
 }
 
-function openLog(home: Home) {
+function openLog(home: DataFolder) {
   const path = join(home.control, 'server.log')
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
   const start = size > LOG_LIMIT ? 0 : size
@@ -214,7 +214,7 @@ function openLog(home: Home) {
   }
 }
 
-async function becomesReady(home: Home, child: ChildProcess): Promise<Server | undefined> {
+async function becomesReady(home: DataFolder, child: ChildProcess): Promise<Server | undefined> {
   const until = Date.now() + READY_WITHIN
   while (child.exitCode === null && child.signalCode === null) {
     const server = findServer(home.cluster)
@@ -225,7 +225,7 @@ async function becomesReady(home: Home, child: ChildProcess): Promise<Server | u
   return undefined
 }
 
-async function giveUp(home: Home, child: ChildProcess): Promise<never> {
+async function giveUp(home: DataFolder, child: ChildProcess): Promise<never> {
   const identity = child.pid === undefined ? undefined : identify(child.pid)
   if (identity) await stopServer(identity)
   throw new EmbeddedError(
@@ -234,7 +234,7 @@ async function giveUp(home: Home, child: ChildProcess): Promise<never> {
   )
 }
 
-function refusal(home: Home, said: string): EmbeddedError {
+function rejection(home: DataFolder, said: string): EmbeddedError {
   const lines = said.split('\n').filter((line) => line.trim() !== '')
   const known = REMEDIES.find(([pattern]) => lines.some((line) => pattern.test(line)))
   const fault =
@@ -249,7 +249,7 @@ function refusal(home: Home, said: string): EmbeddedError {
 }
 
 /** A full disk swallows the complaint about itself. */
-function silence(home: Home): string {
+function silence(home: DataFolder): string {
   const { bavail, bsize } = statfsSync(home.files)
   return bavail * bsize < 1_000_000 ? 'No space left on that disk' : 'it gave no reason'
 }

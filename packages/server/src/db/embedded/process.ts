@@ -45,10 +45,10 @@ export function parseLiving(text: string | undefined): ProcessIdentity | undefin
  */
 export async function acquireLock(
   file: string,
-  patience: number,
+  deadline: number,
 ): Promise<(() => void) | undefined> {
   const claim = JSON.stringify({ ...ownIdentity(), nonce: randomUUID() })
-  const until = Date.now() + patience
+  const until = Date.now() + deadline
   while (!takeLock(file, claim)) {
     if (Date.now() > until) return undefined
     await sleep(20)
@@ -180,8 +180,8 @@ function workingFolder(pid: number): string | undefined {
   }
 }
 
-async function signalled(server: ProcessIdentity, signal: NodeJS.Signals, patience: number) {
-  const until = Date.now() + patience
+async function signalled(server: ProcessIdentity, signal: NodeJS.Signals, deadline: number) {
+  const until = Date.now() + deadline
   if (isAlive(server)) send(server.pid, signal)
   while (isAlive(server)) {
     if (Date.now() > until) return false

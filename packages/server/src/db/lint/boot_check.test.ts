@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, describe, expect, test } from 'vitest'
 import { asAdmin, sharedDatabase } from '../../../test/fixtures/databases.ts'
-import { assertDoorRoles, assertTablesProtected, type DoorToCheck } from './boot_check.ts'
+import { assertServingRoles, assertTablesProtected, type RoleToCheck } from './boot_check.ts'
 
 const made: string[] = []
 afterAll(async () => {
@@ -65,20 +65,20 @@ describe('the doors', () => {
 
 /** What the check says of these doors, in its own words. */
 async function check(given: ['app' | 'identity' | 'platform', string][]): Promise<string> {
-  const doors: DoorToCheck[] = given.map(([role, url]) => ({
+  const database: RoleToCheck[] = given.map(([role, url]) => ({
     role,
     url,
     setting: `DB_${role.toUpperCase()}`,
     pool: new pg.Pool({ connectionString: url, max: 1 }),
   }))
   try {
-    await assertDoorRoles(doors)
-    await assertTablesProtected(doors)
+    await assertServingRoles(database)
+    await assertTablesProtected(database)
     return 'safe'
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   } finally {
-    await Promise.all(doors.map(({ pool }) => pool.end()))
+    await Promise.all(database.map(({ pool }) => pool.end()))
   }
 }
 

@@ -3,10 +3,10 @@ import { OperatorError } from '../../lib/operator_error.ts'
 import { connectionFault } from '../provisioning/probe.ts'
 import { type Role, roles } from '../provisioning/roles.ts'
 import { findingText, lint } from './lint.ts'
-import { dangerousGrants, dangerousRoles, doorRoles, forcedRls } from './rules.ts'
+import { dangerousGrants, dangerousRoles, forcedRls, servingRoles } from './rules.ts'
 
 /** One door, and the setting its DSN came from. */
-export interface DoorToCheck {
+export interface RoleToCheck {
   role: Exclude<Role, 'owner'>
   setting: string
   url: string
@@ -19,15 +19,15 @@ const MAX_FINDINGS = 5
  * Refuses doors that row-level security would not bind: a role that is above it, or is another
  * door's. Needs no schema. Throws an OperatorError with a line for each.
  */
-export async function assertDoorRoles(doors: readonly DoorToCheck[]): Promise<void> {
+export async function assertServingRoles(database: readonly RoleToCheck[]): Promise<void> {
   const looks: Look[] = []
   // One after the other: where the server cannot be reached, once is enough to say so.
-  for (const door of doors) looks.push(await lookThrough(door))
+  for (const door of database) looks.push(await lookThrough(door))
   const faults = looks.map(({ fault }) => fault).filter((it) => it !== undefined)
   if (faults.length > 0) throw new OperatorError(faults.join('\n'))
   const databases = new Set(looks.map(({ database }) => database))
   if (databases.size > 1) {
-    const settings = doors.map(({ setting }) => setting).join(' and ')
+    const settings = database.map(({ setting }) => setting).join(' and ')
     throw new OperatorError(
       `${settings} lead to different databases (${[...databases].join(', ')})`,
     )
@@ -40,10 +40,10 @@ export async function assertDoorRoles(doors: readonly DoorToCheck[]): Promise<vo
  * OperatorError with a line for each.
  */
 export async function assertTablesProtected(
-  doors: readonly DoorToCheck[],
+  database: readonly RoleToCheck[],
   allowed: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const findings = await Promise.all(doors.map((door) => findingsOf(door, allowed)))
+  const findings = await Promise.all(database.map((door) => findingsOf(door, allowed)))
   const lines = [...new Set(findings.flat())]
   if (lines.length > 0) throw new OperatorError(shortened(lines).join('\n'))
 }
@@ -53,7 +53,7 @@ interface Look {
   fault?: string
 }
 
-async function lookThrough(door: DoorToCheck): Promise<Look> {
+async function lookThrough(door: RoleToCheck): Promise<Look> {
   const expected = roles[door.role]
   const client = await door.pool.connect().catch((error: unknown) => {
     throw connectionFault(error, door.url, door.setting)
@@ -74,7 +74,7 @@ async function lookThrough(door: DoorToCheck): Promise<Look> {
 }
 
 async function powersOf(client: pg.ClientBase, role: string, expected: string): Promise<string[]> {
-  const findings = await lint(client, [dangerousRoles], { doors: '(current_user)' })
+  const findings = await lint(client, [dangerousRoles], { database: '(current_user)' })
   const powers = findings.map(({ subject }) => subject.slice(role.length + 2, -1))
   // A login role of one's own choosing, for rotating passwords, is a member of the door's role.
   const found = [...new Set(powers)].filter((it) => it !== `member of ${expected}`)
@@ -82,7 +82,7 @@ async function powersOf(client: pg.ClientBase, role: string, expected: string): 
 }
 
 function faultOf(
-  { setting, role: door }: DoorToCheck,
+  { setting, role: door }: RoleToCheck,
   role: string,
   powers: string[],
   ok: boolean,
@@ -96,11 +96,11 @@ function faultOf(
 }
 
 async function findingsOf(
-  { pool }: DoorToCheck,
+  { pool }: RoleToCheck,
   allowed: Readonly<Record<string, string>>,
 ): Promise<string[]> {
-  const doors = doorRoles.replace(')', ', current_user)')
-  const findings = await lint(pool, [dangerousGrants, forcedRls], { doors, allowed })
+  const database = servingRoles.replace(')', ', current_user)')
+  const findings = await lint(pool, [dangerousGrants, forcedRls], { database, allowed })
   return [...findings, ...(await lint(pool, [dangerousRoles]))].map(findingText)
 }
 

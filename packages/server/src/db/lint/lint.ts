@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { doorRoles, forcedRls, type LintRule, unreachable } from './rules.ts'
+import { forcedRls, type LintRule, servingRoles, unreachable } from './rules.ts'
 
 export interface LintFinding {
   rule: LintRule
@@ -10,18 +10,18 @@ export interface LintOptions {
   /** An app's unprotected tables, with their reasons. */
   allowed?: Readonly<Record<string, string>> | undefined
   /** The roles to look at, as SQL; the doors' own unless said. */
-  doors?: string
+  database?: string
 }
 
 /** Runs rules against the catalog; any role may. */
 export async function lint(
   client: pg.Pool | pg.ClientBase,
   rules: readonly LintRule[],
-  { allowed = {}, doors = doorRoles }: LintOptions = {},
+  { allowed = {}, database = servingRoles }: LintOptions = {},
 ): Promise<LintFinding[]> {
   const findings: LintFinding[] = []
   for (const rule of rules) {
-    const { rows } = await client.query<{ subject: string }>(rule.sql(doors))
+    const { rows } = await client.query<{ subject: string }>(rule.sql(database))
     const known = listed.includes(rule) ? { ...rule.allowed, ...inPublic(allowed) } : rule.allowed
     const offences = rows.filter(({ subject }) => !(subject in (known ?? {})))
     findings.push(...offences.map(({ subject }) => ({ rule, subject })))

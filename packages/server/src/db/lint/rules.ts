@@ -6,7 +6,7 @@ export interface LintRule {
   why: string
   fix: string
   /** `doors` is a list of roles: `('tenantry_app', ...)`. */
-  sql(doors: string): string
+  sql(database: string): string
   /** Subjects that are right as they are, each with its reason. */
   allowed?: Readonly<Record<string, string>>
 }
@@ -20,7 +20,7 @@ const unprotectedTables: Readonly<Record<string, string>> = {
 }
 
 /** The roles behind the doors. The owner serves nobody. */
-export const doorRoles = "('tenantry_app', 'tenantry_identity', 'tenantry_platform')"
+export const servingRoles = "('tenantry_app', 'tenantry_identity', 'tenantry_platform')"
 
 // The tables, views and schemas that are ours: not the system's, not an extension's.
 const own = (catalog: 'pg_class' | 'pg_namespace', object: string) => `(
@@ -48,11 +48,11 @@ export const forcedRls: LintRule = {
   name: 'a table the doors can touch has no forced row-level security',
   why: 'whoever opens the door sees the rows of every tenant in it',
   fix: "call make_tenant_table in its migration, or list it with its reason in the app's unprotectedTables",
-  sql: (doors) => `
+  sql: (database) => `
     select distinct n.nspname || '.' || c.relname as subject
     from pg_class c
     join pg_namespace n on n.oid = c.relnamespace
-    join pg_roles door on door.rolname in ${doors}
+    join pg_roles door on door.rolname in ${database}
     where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
       and not (c.relrowsecurity and c.relforcerowsecurity)
       and ${canTouch('door.oid', 'c.oid')}`,
@@ -65,7 +65,7 @@ export const dangerousRoles: LintRule = {
   name: "a door's role may do what no door may",
   why: 'superusers, BYPASSRLS and owners are not bound by row-level security; others could make such roles',
   fix: 'alter role ... nosuperuser nobypassrls nocreaterole nocreatedb noreplication, and revoke its memberships',
-  sql: (doors) => `
+  sql: (database) => `
     select door.rolname || ' (' || what || ')' as subject
     from pg_roles door
     join pg_roles held on held.oid = door.oid or pg_has_role(door.oid, held.oid, 'member')
@@ -78,7 +78,7 @@ export const dangerousRoles: LintRule = {
       (held.rolname in ('tenantry_owner', 'tenantry_app', 'tenantry_identity', 'tenantry_platform')
         and held.oid <> door.oid, 'member of ' || held.rolname)
     ) as attribute (given, what)
-    where door.rolname in ${doors} and given`,
+    where door.rolname in ${database} and given`,
 }
 
 /** No door's role may change a table's rules or empty it. */
@@ -87,11 +87,11 @@ export const dangerousGrants: LintRule = {
   name: "a door's role owns a table, or may TRUNCATE, REFERENCE or put a trigger on it",
   why: 'TRUNCATE and REFERENCES ignore row-level security; an owner or a trigger can switch it off',
   fix: 'revoke truncate, references, trigger on ... from ...; let tenantry_owner own every table',
-  sql: (doors) => `
+  sql: (database) => `
     select distinct c.oid::regclass::text || ' (' || door.rolname || ')' as subject
     from pg_class c
     join pg_namespace n on n.oid = c.relnamespace
-    join pg_roles door on door.rolname in ${doors}
+    join pg_roles door on door.rolname in ${database}
     where ${own('pg_class', 'c.oid')} and c.relkind in ('r', 'p') and (
       has_table_privilege(door.oid, c.oid, 'truncate, references, trigger')
       or has_any_column_privilege(door.oid, c.oid, 'references')
@@ -99,7 +99,7 @@ export const dangerousGrants: LintRule = {
     union all
     select 'schema ' || n.nspname || ' (' || door.rolname || ')'
     from pg_namespace n
-    join pg_roles door on door.rolname in ${doors}
+    join pg_roles door on door.rolname in ${database}
     where ${own('pg_namespace', 'n.oid')} and has_schema_privilege(door.oid, n.oid, 'create')`,
 }
 
@@ -109,13 +109,13 @@ export const unreachable: LintRule = {
   name: 'a table of the app that no door may touch',
   why: "every query of it fails with 'permission denied', and the client is told 500",
   fix: "call make_tenant_table in its migration, or list it with its reason in the app's unprotectedTables",
-  sql: (doors) => `
+  sql: (database) => `
     select 'public.' || c.relname as subject
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where ${own('pg_class', 'c.oid')} and n.nspname = 'public' and c.relkind in ('r', 'p')
       and not c.relispartition and not ${hasTenantColumn('c.oid')}
       and not exists (
-        select from pg_roles door where door.rolname in ${doors} and ${canTouch('door.oid', 'c.oid')})`,
+        select from pg_roles door where door.rolname in ${database} and ${canTouch('door.oid', 'c.oid')})`,
 }
 
 /** Which releases lack the fix, for a version such as 180004. */
@@ -192,9 +192,9 @@ export const lintRules: readonly LintRule[] = [
     name: 'a door can read a materialized view or a foreign table',
     why: 'neither of them knows row-level security',
     fix: 'revoke all on ... from the door roles',
-    sql: (doors) => `
+    sql: (database) => `
       select distinct c.oid::regclass::text as subject
-      from pg_class c join pg_roles door on door.rolname in ${doors}
+      from pg_class c join pg_roles door on door.rolname in ${database}
       where c.relkind in ('m', 'f') and ${canTouch('door.oid', 'c.oid')}`,
   },
   {
@@ -202,9 +202,9 @@ export const lintRules: readonly LintRule[] = [
     name: 'a SECURITY DEFINER function of the doors has no pinned search_path',
     why: "its caller's temporary tables would take the place of the ones it means",
     fix: 'create it with: set search_path = pg_catalog, and qualify every name in it',
-    sql: (doors) => `
+    sql: (database) => `
       select distinct p.oid::regprocedure::text as subject
-      from pg_proc p join pg_roles door on door.rolname in ${doors}
+      from pg_proc p join pg_roles door on door.rolname in ${database}
       where p.prosecdef and has_function_privilege(door.oid, p.oid, 'execute')
         and not exists (select from unnest(p.proconfig) s where s like 'search\\_path=%')
         and p.pronamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)`,
@@ -240,9 +240,9 @@ export const lintRules: readonly LintRule[] = [
     name: 'a door can reach a partition that has no row-level security of its own',
     why: "addressed directly, a partition does not know its parent's policies",
     fix: 'enable and force row-level security on it, or revoke all on it from the door roles',
-    sql: (doors) => `
+    sql: (database) => `
       select distinct c.oid::regclass::text as subject
-      from pg_class c join pg_roles door on door.rolname in ${doors}
+      from pg_class c join pg_roles door on door.rolname in ${database}
       where c.relispartition and c.relkind in ('r', 'p')
         and not (c.relrowsecurity and c.relforcerowsecurity)
         and ${canTouch('door.oid', 'c.oid')}`,

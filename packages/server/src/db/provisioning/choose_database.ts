@@ -2,17 +2,17 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CommandConfig } from '../../config/config.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
-import { controlFolder, findHome } from '../embedded/data_folder.ts'
+import { controlFolder, findDataFolder } from '../embedded/data_folder.ts'
 import { startEmbedded } from '../embedded/embedded.ts'
 import { errorCode, inPlainWords } from '../embedded/error.ts'
 import { acquireLock } from '../embedded/process.ts'
-import { keepPasswords, keptPasswords } from './password_file.ts'
-import { carryOut, planSetUp } from './plan.ts'
+import { readPasswords, writePasswords } from './password_file.ts'
+import { applyPlan, planProvisioning } from './plan.ts'
 import { connectionFault, databaseOf, serverOf } from './probe.ts'
-import { type RoleUrls, randomPasswords, roleUrls, setupDatabase, withClient } from './roles.ts'
+import { provisionDatabase, type RoleUrls, randomPasswords, roleUrls, withClient } from './roles.ts'
 
 /** A database whose roles and schema exist, and the DSNs to it that this process knows. */
-export interface PreparedDatabase {
+export interface ChosenDatabase {
   urls: Pick<RoleUrls, 'app' | 'identity'> & Partial<RoleUrls>
   /** Is it ours to migrate and to fill, or was it handed to us ready? */
   origin: 'embedded' | 'set up' | 'given'
@@ -30,7 +30,7 @@ const LOCK_PATIENCE = 150_000
  * is set up once with an administrator's DB_URL; otherwise the DSNs as they are. Production takes
  * only the last. Throws an OperatorError that says what to do.
  */
-export async function prepareDatabase(config: CommandConfig): Promise<PreparedDatabase> {
+export async function chooseDatabase(config: CommandConfig): Promise<ChosenDatabase> {
   const { DB_URL, DB_IDENTITY_URL, production } = config
   if (production || (DB_URL !== undefined && DB_IDENTITY_URL !== undefined)) return given(config)
   if (DB_URL === undefined) return prepareEmbedded(config.DATA_DIR)
@@ -38,12 +38,12 @@ export async function prepareDatabase(config: CommandConfig): Promise<PreparedDa
 }
 
 /** The database as it stands, for commands that only look: undefined where nothing is set up yet. */
-export async function findDatabase(config: CommandConfig): Promise<PreparedDatabase | undefined> {
+export async function findDatabase(config: CommandConfig): Promise<ChosenDatabase | undefined> {
   const { DB_URL, DB_IDENTITY_URL, DATA_DIR, production } = config
   if (production || (DB_URL !== undefined && DB_IDENTITY_URL !== undefined)) return given(config)
   if (DB_URL === undefined) {
-    const kept = keptPasswords(DATA_DIR, 'embedded')
-    return kept && findHome(controlFolder(DATA_DIR)) ? prepareEmbedded(DATA_DIR) : undefined
+    const kept = readPasswords(DATA_DIR, 'embedded')
+    return kept && findDataFolder(controlFolder(DATA_DIR)) ? prepareEmbedded(DATA_DIR) : undefined
   }
   const urls = await readyRoles(DB_URL, DATA_DIR)
   return urls && ofServer(DB_URL, urls)
@@ -65,7 +65,7 @@ export function withPasswordLock<T>(dataDir: string, work: () => Promise<T>): Pr
   })
 }
 
-function given(config: CommandConfig): PreparedDatabase {
+function given(config: CommandConfig): ChosenDatabase {
   const { DB_URL, DB_IDENTITY_URL, DB_OWNER_URL, DB_PLATFORM_URL } = config
   if (DB_URL === undefined || DB_IDENTITY_URL === undefined) {
     throw new OperatorError('DB_URL and DB_IDENTITY_URL are needed: `tenantry setup` prints them')
@@ -83,7 +83,7 @@ function given(config: CommandConfig): PreparedDatabase {
   }
 }
 
-async function prepareEmbedded(dataDir: string): Promise<PreparedDatabase> {
+async function prepareEmbedded(dataDir: string): Promise<ChosenDatabase> {
   const postgres = await startEmbedded({ dataDir })
   try {
     const urls = await withPasswordLock(dataDir, () => embeddedRoles(postgres.adminUrl, dataDir))
@@ -96,26 +96,26 @@ async function prepareEmbedded(dataDir: string): Promise<PreparedDatabase> {
 }
 
 async function embeddedRoles(adminUrl: string, dataDir: string): Promise<RoleUrls> {
-  const kept = keptPasswords(dataDir, 'embedded')
+  const kept = readPasswords(dataDir, 'embedded')
   const known = kept && roleUrls(adminUrl, EMBEDDED_DATABASE, kept)
   if (known !== undefined && (await isReady(known))) return known
   const passwords = kept ?? randomPasswords()
-  keepPasswords(dataDir, 'embedded', passwords)
-  await setupDatabase({ adminUrl, database: EMBEDDED_DATABASE, passwords })
+  writePasswords(dataDir, 'embedded', passwords)
+  await provisionDatabase({ adminUrl, database: EMBEDDED_DATABASE, passwords })
   return roleUrls(adminUrl, EMBEDDED_DATABASE, passwords)
 }
 
-async function prepareServer(url: string, dataDir: string): Promise<PreparedDatabase> {
+async function prepareServer(url: string, dataDir: string): Promise<ChosenDatabase> {
   return ofServer(url, await withPasswordLock(dataDir, () => serverRoles(url, dataDir)))
 }
 
-function ofServer(url: string, urls: RoleUrls): PreparedDatabase {
+function ofServer(url: string, urls: RoleUrls): ChosenDatabase {
   const place = `${serverOf(url)}, database ${databaseOf(url)}`
   return { urls, origin: 'set up', place, stop: async () => {} }
 }
 
 async function readyRoles(url: string, dataDir: string): Promise<RoleUrls | undefined> {
-  const kept = keptPasswords(dataDir, serverOf(url))
+  const kept = readPasswords(dataDir, serverOf(url))
   const known = kept && roleUrls(url, databaseOf(url), kept)
   return known !== undefined && (await isReady(known)) ? known : undefined
 }
@@ -124,8 +124,8 @@ async function serverRoles(url: string, dataDir: string): Promise<RoleUrls> {
   const ready = await readyRoles(url, dataDir)
   if (ready !== undefined) return ready
   const server = serverOf(url)
-  const kept = keptPasswords(dataDir, server)
-  const plan = await planSetUp({
+  const kept = readPasswords(dataDir, server)
+  const plan = await planProvisioning({
     adminUrl: url,
     setting: 'DB_URL',
     kept,
@@ -133,8 +133,8 @@ async function serverRoles(url: string, dataDir: string): Promise<RoleUrls> {
     strangers: 'refuse',
   })
   // Kept before they are set: a role whose password is lost would have to be reset by hand.
-  const passwords = keepPasswords(dataDir, server, plan.known)
-  await carryOut(plan)
+  const passwords = writePasswords(dataDir, server, plan.known)
+  await applyPlan(plan)
   return roleUrls(url, databaseOf(url), passwords)
 }
 

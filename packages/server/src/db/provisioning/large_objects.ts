@@ -13,10 +13,10 @@ export const largeObjects: LintRule = {
   name: 'a door can write large objects',
   why: 'they belong to no tenant and have no limit: one query fills the disk',
   fix: 'run tenantry setup as a superuser; where there is none, watch pg_largeobject',
-  sql: (doors) => `
+  sql: (database) => `
     select string_agg(distinct door.rolname, ', ' order by door.rolname) as subject
     from pg_roles door
-    where door.rolname in ${doors} and exists (
+    where door.rolname in ${database} and exists (
       ${functions} and has_function_privilege(door.oid, p.oid, 'execute'))
     having count(*) > 0`,
 }

@@ -16,12 +16,12 @@ const RolePasswords = z.object({
 const Kept = z.record(z.string(), RolePasswords)
 
 /** The passwords of the roles on `server`, where an earlier start of this DATA_DIR made them. */
-export function keptPasswords(dataDir: string, server: string): RolePasswords | undefined {
+export function readPasswords(dataDir: string, server: string): RolePasswords | undefined {
   return readKept(dataDir)[server]
 }
 
 /** Keeps the passwords of the roles on `server`. Roles are the server's, not one database's. */
-export function keepPasswords(
+export function writePasswords(
   dataDir: string,
   server: string,
   passwords: Partial<RolePasswords>,
@@ -33,7 +33,7 @@ export function keepPasswords(
 }
 
 /** Forgets them, where the server is gone. */
-export function forgetPasswords(dataDir: string, server: string): void {
+export function deletePasswords(dataDir: string, server: string): void {
   const { [server]: gone, ...others } = readKept(dataDir)
   if (gone !== undefined) write(dataDir, others)
 }

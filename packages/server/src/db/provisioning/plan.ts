@@ -14,11 +14,11 @@ import {
 import {
   derivedPasswords,
   existingRoles,
+  provisionDatabase,
   type Role,
   randomPasswords,
   roles,
   roleUrls,
-  setupDatabase,
   withClient,
 } from './roles.ts'
 
@@ -38,7 +38,7 @@ export interface ServerSetup {
 }
 
 /** What a set-up is going to do. */
-export interface SetUpPlan {
+export interface ProvisioningPlan {
   adminUrl: string
   setting: string
   database: string
@@ -60,7 +60,7 @@ export const settingOf = {
  * Does all of a set-up while no other does: of two that find no roles, each would give them passwords
  * of its own, and one would tell DSNs that do not work. Throws an OperatorError where it cannot connect.
  */
-export async function oneSetUpAtATime<T>(
+export async function withProvisioningLock<T>(
   { adminUrl, setting }: Pick<ServerSetup, 'adminUrl' | 'setting'>,
   work: () => Promise<T>,
 ): Promise<T> {
@@ -75,7 +75,7 @@ export async function oneSetUpAtATime<T>(
  * Looks at a server and decides how to set it up; changes nothing. Throws an OperatorError where
  * the server cannot be used.
  */
-export async function planSetUp(setup: ServerSetup): Promise<SetUpPlan> {
+export async function planProvisioning(setup: ServerSetup): Promise<ProvisioningPlan> {
   const { adminUrl: url, setting } = setup
   const database = databaseOf(url)
   if (['', 'postgres', 'template0', 'template1'].includes(database)) {
@@ -95,9 +95,14 @@ export async function planSetUp(setup: ServerSetup): Promise<SetUpPlan> {
 }
 
 /** Makes roles, database and schema by the plan. Throws an OperatorError where it may not. */
-export async function carryOut({ adminUrl, setting, database, fresh }: SetUpPlan): Promise<void> {
+export async function applyPlan({
+  adminUrl,
+  setting,
+  database,
+  fresh,
+}: ProvisioningPlan): Promise<void> {
   try {
-    await setupDatabase({ adminUrl, database, passwords: fresh })
+    await provisionDatabase({ adminUrl, database, passwords: fresh })
   } catch (error) {
     if (!isDatabaseError(error)) throw error
     throw new OperatorError(
@@ -130,7 +135,7 @@ function assertUsable(facts: ServerFacts, { adminUrl, setting }: ServerSetup): v
   }
 }
 
-type Chosen = Pick<SetUpPlan, 'known' | 'fresh'>
+type Chosen = Pick<ProvisioningPlan, 'known' | 'fresh'>
 
 async function choosePasswords(setup: ServerSetup, existing: Role[]): Promise<Chosen> {
   const derived = derivesPasswords(setup) ? derivedPasswords(setup.adminUrl) : undefined

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { expect, test } from 'vitest'
 import { sharedDatabase } from '../../../test/fixtures/databases.ts'
-import { planSetUp } from './plan.ts'
+import { planProvisioning } from './plan.ts'
 import { probeServer, takesPassword } from './probe.ts'
 import { withDatabase } from './roles.ts'
 
@@ -11,7 +11,7 @@ test('a pooler is told apart from PostgreSQL, and no set-up goes through it', as
   const pooler = await startPooler(admin)
   expect((await probeServer(admin, 'DB_URL')).pooled).toBe(false)
   expect((await probeServer(pooler.url, 'DB_URL')).pooled).toBe(true)
-  const plan = planSetUp({
+  const plan = planProvisioning({
     adminUrl: pooler.url,
     setting: 'DB_URL',
     derive: true,

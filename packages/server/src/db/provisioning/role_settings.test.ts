@@ -5,7 +5,7 @@ import { findingText, lint } from '../lint/lint.ts'
 import { largeObjects } from './large_objects.ts'
 import { databaseOf } from './probe.ts'
 import { roleSettings } from './role_settings.ts'
-import { setupDatabase, withClient } from './roles.ts'
+import { provisionDatabase, withClient } from './roles.ts'
 
 const say = (url: string, sql: string) => withClient(url, async (it) => (await it.query(sql)).rows)
 const findings = (url: string) =>
@@ -27,7 +27,7 @@ describe('a role that changes its own settings', () => {
         await say(app, `alter role current_user in database ${database} set ${setting}`)
         expect(await findings(app)).toEqual([finding])
         expect(await findings(owner)).toEqual([finding])
-        await setupDatabase({ adminUrl: admin, database, passwords: {} })
+        await provisionDatabase({ adminUrl: admin, database, passwords: {} })
         expect(await findings(app)).toEqual([])
       })
     },

@@ -11,9 +11,9 @@ import { databaseOf } from './probe.ts'
 import {
   asOwner,
   existingRoles,
+  provisionDatabase,
   type RoleUrls,
   randomPasswords,
-  setupDatabase,
   withClient,
   withDatabase,
 } from './roles.ts'
@@ -37,7 +37,7 @@ describe('setting up again', () => {
       ]
       await migrateUp(urls.owner, histories(appMigrations))
       const before = await state()
-      expect(await setupDatabase({ adminUrl: admin, database, passwords: {} })).toEqual({})
+      expect(await provisionDatabase({ adminUrl: admin, database, passwords: {} })).toEqual({})
       expect(await state()).toEqual(before)
     })
   })
@@ -45,7 +45,7 @@ describe('setting up again', () => {
   test('at the same time is no matter', async () => {
     const { admin } = inject('tenantryDatabase')
     const database = randomName()
-    const setUp = () => setupDatabase({ adminUrl: admin, database, passwords: {} })
+    const setUp = () => provisionDatabase({ adminUrl: admin, database, passwords: {} })
     try {
       await Promise.all([setUp(), setUp(), setUp()])
       const found = await ask(
@@ -62,7 +62,7 @@ describe('setting up again', () => {
   test('takes over a database that is empty, and none that is in use', async () => {
     const { admin } = inject('tenantryDatabase')
     const database = randomName()
-    const setUp = () => setupDatabase({ adminUrl: admin, database, passwords: {} })
+    const setUp = () => provisionDatabase({ adminUrl: admin, database, passwords: {} })
     try {
       await ask(admin, `create database ${database}`)
       await ask(withDatabase(admin, database), 'create table somebodys (id int)')
@@ -97,7 +97,7 @@ describe('an administrator who is no superuser', () => {
 
   test('sets everything up, twice, and the owner it made migrates', async () => {
     const passwords = randomPasswords()
-    const setUp = () => setupDatabase({ adminUrl, database: 'saas', passwords })
+    const setUp = () => provisionDatabase({ adminUrl, database: 'saas', passwords })
     const urls = (await setUp()) as RoleUrls
     expect(await setUp()).toEqual(urls)
     expect(await existingRoles(adminUrl)).toEqual(['owner', 'app', 'identity', 'platform'])
@@ -114,7 +114,7 @@ describe('an administrator who is no superuser', () => {
 
   test('makes a second database for roles that exist, and gives them new passwords', async () => {
     const passwords = randomPasswords()
-    const urls = (await setupDatabase({ adminUrl, database: 'other', passwords })) as RoleUrls
+    const urls = (await provisionDatabase({ adminUrl, database: 'other', passwords })) as RoleUrls
     expect(await migrateUp(urls.owner, histories(appMigrations))).toHaveLength(5)
     expect(await ask(withDatabase(urls.app, 'saas'), 'select current_user as role')).toEqual([
       { role: 'tenantry_app' },

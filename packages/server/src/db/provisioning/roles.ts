@@ -19,7 +19,7 @@ export type Role = keyof typeof roles
 /** A DSN for each role. */
 export type RoleUrls = Record<Role, string>
 
-export interface SetupOptions {
+export interface ProvisioningOptions {
   /** DSN of a role that may create roles and databases, to a database that exists. */
   adminUrl: string
   /** The database to make. */
@@ -32,7 +32,7 @@ export interface SetupOptions {
  * Makes roles, database and schema where they are missing; running it again changes nothing but
  * the given passwords, and what the roles have made of their own settings. Gives the DSNs of the roles a password is known for.
  */
-export async function setupDatabase(options: SetupOptions): Promise<Partial<RoleUrls>> {
+export async function provisionDatabase(options: ProvisioningOptions): Promise<Partial<RoleUrls>> {
   await withClient(options.adminUrl, async (admin) => {
     // Two set-ups at once (tests, replicas) would race for the same roles.
     await admin.query("select pg_advisory_lock(hashtext('tenantry setup'))")
@@ -153,7 +153,7 @@ async function ensureRole(admin: pg.Client, role: Role, password: string | undef
 
 async function ensureDatabase(
   admin: pg.Client,
-  { adminUrl, database }: SetupOptions,
+  { adminUrl, database }: ProvisioningOptions,
 ): Promise<void> {
   const name = pg.escapeIdentifier(database)
   // Only who may become the owner may give it a database. From PostgreSQL 16 on that is a privilege

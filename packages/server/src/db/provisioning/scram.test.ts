@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { type EmbeddedPostgres, startEmbedded } from '../embedded/embedded.ts'
-import { type RoleUrls, randomPasswords, setupDatabase, withClient } from './roles.ts'
+import { provisionDatabase, type RoleUrls, randomPasswords, withClient } from './roles.ts'
 import { scramVerifier } from './scram.ts'
 
 let postgres: EmbeddedPostgres
@@ -45,7 +45,7 @@ test('the server never gets a password of a role as text, and takes it at sign-i
   } as typeof query
   const passwords = randomPasswords()
   const adminUrl = postgres.adminUrl
-  const urls = (await setupDatabase({ adminUrl, database: 'saas', passwords })) as RoleUrls
+  const urls = (await provisionDatabase({ adminUrl, database: 'saas', passwords })) as RoleUrls
   expect(sent.filter((it) => it.includes('SCRAM-SHA-256'))).toHaveLength(4)
   for (const [role, password] of Object.entries(passwords)) {
     expect(sent.join('\n')).not.toContain(password)

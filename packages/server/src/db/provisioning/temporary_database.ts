@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startEmbedded } from '../embedded/embedded.ts'
 import { histories, migrateUp } from '../migrations/migrate.ts'
-import { derivedPasswords, type RoleUrls, setupDatabase, withClient } from './roles.ts'
+import { derivedPasswords, provisionDatabase, type RoleUrls, withClient } from './roles.ts'
 
 /** A migrated database that lives until `stop`. */
 export interface TemporaryDatabase {
@@ -37,7 +37,11 @@ async function migratedDatabase(
   appMigrations: string,
 ): Promise<RoleUrls> {
   const passwords = derivedPasswords(adminUrl)
-  const { owner, app, identity, platform } = await setupDatabase({ adminUrl, database, passwords })
+  const { owner, app, identity, platform } = await provisionDatabase({
+    adminUrl,
+    database,
+    passwords,
+  })
   if (!owner || !app || !identity || !platform) throw new Error('set-up gave no DSNs')
   await migrateUp(owner, histories(appMigrations))
   return { owner, app, identity, platform }

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { app } from '../../../../../starter/src/app.ts'
 import { createMail } from '../../mail/mail.ts'
 import { startTestApp, type TestApp } from '../../testing.ts'
-import { devPages } from './dev_mail.ts'
+import { devMailEndpoints } from './dev_mail.ts'
 
 let api: TestApp
 beforeAll(async () => {
@@ -62,7 +62,7 @@ describe('/dev/mail', () => {
     const hostile = `<script>alert(1)</script> "'&`
     const text = `${hostile} https://x.example/?a=1&b=2"onmouseover="alert(1)`
     await mail.send({ to: "o'neil&co@x.example", subject: hostile, text, html: hostile })
-    const page = devPages(api.config, hostile, mail).find((it) => it.path === '/dev/mail')
+    const page = devMailEndpoints(api.config, hostile, mail).find((it) => it.path === '/dev/mail')
     const reply = await page?.respond({
       headers: { host: 'localhost' },
       query: new URLSearchParams(),
@@ -100,5 +100,5 @@ describe('/reset-password', () => {
 test('there are no development pages in production', async () => {
   const caught = async () => []
   const mail = { send: async () => {}, caught }
-  expect(devPages({ ...api.config, production: true }, 'App', mail)).toEqual([])
+  expect(devMailEndpoints({ ...api.config, production: true }, 'App', mail)).toEqual([])
 })

@@ -2,16 +2,16 @@ import { createHash } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { Config } from '../../config/config.ts'
 import { notFound } from '../../lib/errors.ts'
-import { canonicalHost, claimOf } from '../../lib/hostname.ts'
+import { canonicalHost, matchHost } from '../../lib/hostname.ts'
 import { type Html, html } from '../../lib/html.ts'
 import type { Mail } from '../../mail/mail.ts'
 import type { CaughtMail } from '../../mail/mail_folder.ts'
 import {
+  type Endpoint,
+  type EndpointReply,
+  type EndpointRequest,
   htmlReply,
   jsonReply,
-  type Page,
-  type PageReply,
-  type PageRequest,
   scriptReply,
 } from './endpoint.ts'
 
@@ -19,7 +19,7 @@ import {
  * Pages that stand in for a product's own: caught mail, and the form a reset link points to. None
  * in production.
  */
-export function devPages(config: Config, appName: string, mail: Mail): Page[] {
+export function devMailEndpoints(config: Config, appName: string, mail: Mail): Endpoint[] {
   if (config.production) return []
   const { caught } = mail
   return [
@@ -30,7 +30,7 @@ export function devPages(config: Config, appName: string, mail: Mail): Page[] {
 }
 
 /** Caught mail, newest first: JSON where it is asked for (`Accept` or `?format=json`), else HTML. */
-function mailPage(config: Config, caught: () => Promise<CaughtMail[]>): Page {
+function mailPage(config: Config, caught: () => Promise<CaughtMail[]>): Endpoint {
   return {
     path: '/dev/mail',
     async respond(request) {
@@ -42,19 +42,19 @@ function mailPage(config: Config, caught: () => Promise<CaughtMail[]>): Page {
 }
 
 // A foreign name that was made to point at this machine (DNS rebinding) would read reset links.
-function assertOwnHost(config: Config, { headers }: PageRequest): void {
+function assertOwnHost(config: Config, { headers }: EndpointRequest): void {
   const host = canonicalHost(headers.host ?? '')
   if (host === undefined) throw notFound()
-  if (isIP(host) === 0 && claimOf(host, config).kind === 'domain') throw notFound()
+  if (isIP(host) === 0 && matchHost(host, config).kind === 'domain') throw notFound()
 }
 
-function wantsJson({ headers, query }: PageRequest): boolean {
+function wantsJson({ headers, query }: EndpointRequest): boolean {
   if (query.get('format') === 'json') return true
   const accept = headers.accept ?? ''
   return accept.includes('application/json') && !accept.includes('text/html')
 }
 
-function mailListPage(items: CaughtMail[]): PageReply {
+function mailListPage(items: CaughtMail[]): EndpointReply {
   const mails = items.map(
     ({ to, subject, text, created_at }) => html`<article>
 <h2>${subject}</h2>
@@ -77,7 +77,7 @@ function withLinks(text: string): Html[] {
     .map((part, at) => (at % 2 === 1 ? html`<a href="${part}">${part}</a>` : html`${part}`))
 }
 
-function resetPage(appName: string): PageReply {
+function resetPage(appName: string): EndpointReply {
   return styledPage(
     'Choose a new password',
     html`<form>
@@ -115,7 +115,7 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-function styledPage(title: string, body: Html): PageReply {
+function styledPage(title: string, body: Html): EndpointReply {
   // The hash is of these very bytes, so the style is the one thing that is not escaped.
   const style: Html = { markup: STYLE }
   const page = html`<!doctype html>

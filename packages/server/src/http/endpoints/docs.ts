@@ -6,10 +6,10 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { z } from 'zod'
 import { html } from '../../lib/html.ts'
-import { htmlReply, type Page, scriptReply } from './endpoint.ts'
+import { type Endpoint, htmlReply, scriptReply } from './endpoint.ts'
 
 /** The reference as a page to read and try, from this server alone: no CDN, fonts or telemetry. */
-export function docsPages(appName: string): Page[] {
+export function docsEndpoints(appName: string): Endpoint[] {
   const reference = referencePath()
   return [
     { path: '/docs', respond: () => htmlReply(documentFor(appName, reference), POLICY) },
@@ -71,14 +71,14 @@ const packageFolder = join(
 )
 
 // The version is in the path, so that a browser may keep the file for good.
-function referencePath(): Page['path'] {
+function referencePath(): Endpoint['path'] {
   const manifest: unknown = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8'))
   const { version } = z.object({ version: z.string() }).parse(manifest)
   return `/docs/reference-${version}.js`
 }
 
 // 3.5 MB, so it is read when somebody first asks, kept, and sent compressed.
-function createReferenceReply(): Page['respond'] {
+function createReferenceReply(): Endpoint['respond'] {
   let loading: Promise<{ plain: Buffer; zipped: Buffer }> | undefined
   return async ({ headers }) => {
     loading ??= loadReference()

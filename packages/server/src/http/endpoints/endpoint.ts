@@ -1,19 +1,19 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 /** Something served without a tenant: health, the API's description, development pages. */
-export interface Page {
+export interface Endpoint {
   path: `/${string}`
   method?: 'GET' | 'POST'
-  respond(request: PageRequest): PageReply | Promise<PageReply>
+  respond(request: EndpointRequest): EndpointReply | Promise<EndpointReply>
 }
 
 /** What a page may know of its request. Never who it is for: no tenant is resolved. */
-export interface PageRequest {
+export interface EndpointRequest {
   headers: IncomingHttpHeaders
   query: URLSearchParams
 }
 
-export interface PageReply {
+export interface EndpointReply {
   status?: number
   type: string
   body: string | Buffer
@@ -21,12 +21,12 @@ export interface PageReply {
 }
 
 /** A page that answers JSON. */
-export function jsonReply(value: unknown, status = 200): PageReply {
+export function jsonReply(value: unknown, status = 200): EndpointReply {
   return { status, type: 'application/json; charset=utf-8', body: JSON.stringify(value) }
 }
 
 /** A page of HTML that may load nothing but what `policy` lists (CSP Level 3). */
-export function htmlReply(body: string, policy: string): PageReply {
+export function htmlReply(body: string, policy: string): EndpointReply {
   const headers = { 'content-security-policy': policy }
   return { type: 'text/html; charset=utf-8', body, headers }
 }
@@ -35,6 +35,6 @@ export function htmlReply(body: string, policy: string): PageReply {
 export function scriptReply(
   body: string | Buffer,
   headers: Record<string, string> = {},
-): PageReply {
+): EndpointReply {
   return { type: 'text/javascript; charset=utf-8', body, headers }
 }

@@ -18,7 +18,7 @@ afterAll(() => api.close())
 const ask = (of: TestApp, path: string) => of.send('no host, no tenant', { path })
 
 async function ready(health: Health): Promise<boolean> {
-  const page = health.pages.find((it) => it.path === '/health/ready')
+  const page = health.endpoints.find((it) => it.path === '/health/ready')
   const reply = Promise.resolve(page?.respond({ headers: {}, query: new URLSearchParams() }))
   return reply.then(
     () => true,
@@ -27,7 +27,7 @@ async function ready(health: Health): Promise<boolean> {
 }
 
 async function appWithoutDatabase(url: string): Promise<TestApp> {
-  const settings = { DB_URL: url, DB_IDENTITY_URL: url, DB_WAIT_MS: '1500' }
+  const settings = { DB_URL: url, DB_IDENTITY_URL: url, REQUEST_WAIT_MS: '1500' }
   const lost = await startTestApp(app, settings)
   onTestFinished(() => lost.close())
   return lost
@@ -38,7 +38,7 @@ describe('health', () => {
     const live = await ask(api, '/health/live')
     expect([live.status, live.json]).toEqual([200, { status: 'ok' }])
     const ready = await ask(api, '/health/ready')
-    expect([ready.status, ready.json]).toEqual([200, { status: 'ok', announcements: 'heard' }])
+    expect([ready.status, ready.json]).toEqual([200, { status: 'ok', invalidation: 'live' }])
   })
 
   test('lives and is not ready without a database, and says nothing more (OPS-5)', async () => {
@@ -60,7 +60,7 @@ describe('health', () => {
     const lost = await appWithoutDatabase(`postgresql://someone@127.0.0.1:${port}/nowhere`)
     const startedAt = performance.now()
     const replies = await Promise.all([1, 2, 3].map(() => ask(lost, '/health/ready')))
-    // Within DB_WAIT_MS; a busy machine adds its own. Nothing else would end it.
+    // Within REQUEST_WAIT_MS; a busy machine adds its own. Nothing else would end it.
     expect(performance.now() - startedAt).toBeLessThan(5_000)
     expect(replies.map((it) => it.status)).toEqual([503, 503, 503])
     expect((await ask(lost, '/health/live')).status).toBe(200)
@@ -69,22 +69,22 @@ describe('health', () => {
   test('is not ready on a schema behind this code, and ready on one ahead (OPS-2, OPS-5)', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'tenantry-health-'))
     onTestFinished(() => rm(folder, { recursive: true }))
-    expect(await ready(createHealth(api.doors, pathToFileURL(folder), api.feed))).toBe(true)
+    expect(await ready(createHealth(api.database, pathToFileURL(folder), api.listener))).toBe(true)
     await cp(fileURLToPath(app.migrations), folder, { recursive: true })
     await writeFile(join(folder, '9999_later.up.sql'), 'select 1;')
-    expect(await ready(createHealth(api.doors, pathToFileURL(folder), api.feed))).toBe(false)
+    expect(await ready(createHealth(api.database, pathToFileURL(folder), api.listener))).toBe(false)
   })
 
   test('asks the database once for many, and again a moment later', async () => {
     let asked = 0
     const counting = {
-      ...api.doors,
+      ...api.database,
       inTenant: ((tenantId, work) => {
         asked++
-        return api.doors.inTenant(tenantId, work)
-      }) satisfies typeof api.doors.inTenant,
+        return api.database.inTenant(tenantId, work)
+      }) satisfies typeof api.database.inTenant,
     }
-    const health = createHealth(counting, app.migrations, api.feed)
+    const health = createHealth(counting, app.migrations, api.listener)
     await Promise.all(Array.from({ length: 50 }, () => ready(health)))
     await ready(health)
     expect(asked).toBe(1)

@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import { histories, knownMigrations } from '../../db/migrations/migrate.ts'
-import type { Doors } from '../../db/tenancy.ts'
-import type { Feed } from '../../invalidation/listener.ts'
+import type { Database } from '../../db/tenancy.ts'
+import type { InvalidationListener } from '../../invalidation/listener.ts'
 import { unavailable } from '../../lib/errors.ts'
-import { jsonReply, type Page } from './endpoint.ts'
+import { type Endpoint, jsonReply } from './endpoint.ts'
 
 const LIMIT_MS = 800
 const FRESH_MS = 250
@@ -13,18 +13,18 @@ const NOBODY = '00000000-0000-0000-0000-000000000000'
 
 export interface Health {
   /** `/health/live`: the process answers. `/health/ready`: it can serve. */
-  pages: Page[]
+  endpoints: Endpoint[]
   /** From now on not ready: called before shutting down, so that no new work is sent here. */
   drain(): void
 }
 
 /** Health for load balancers. Says yes or no, within a second; why not is for the log alone. */
 export function createHealth(
-  doors: Doors,
+  database: Database,
   appMigrations: URL,
-  feed: Pick<Feed, 'isFresh'>,
+  listener: Pick<InvalidationListener, 'isFresh'>,
 ): Health {
-  const check = shared(() => assertServing(doors, appMigrations))
+  const check = shared(() => assertServing(database, appMigrations))
   let draining = false
 
   async function assertReady(): Promise<void> {
@@ -35,14 +35,17 @@ export function createHealth(
   }
 
   return {
-    pages: [
+    endpoints: [
       { path: '/health/live', respond: () => jsonReply({ status: 'ok' }) },
       {
         path: '/health/ready',
         async respond() {
           await assertReady()
           // Without announcements it serves all the same, only slower: from the database.
-          return jsonReply({ status: 'ok', announcements: feed.isFresh() ? 'heard' : 'not heard' })
+          return jsonReply({
+            status: 'ok',
+            invalidation: listener.isFresh() ? 'live' : 'stale',
+          })
         },
       },
     ],
@@ -53,16 +56,16 @@ export function createHealth(
 }
 
 // Both doors that serve requests open, and the schema has all that this code needs.
-async function assertServing(doors: Doors, appMigrations: URL): Promise<void> {
+async function assertServing(database: Database, appMigrations: URL): Promise<void> {
   await Promise.all([
-    doors.inTenant(NOBODY, (db) => sql`select 1`.execute(db)),
-    assertMigrated(doors, appMigrations),
+    database.inTenant(NOBODY, (db) => sql`select 1`.execute(db)),
+    assertMigrated(database, appMigrations),
   ])
 }
 
 // Ahead is fine here: during a rolling deploy the old nodes run on the new schema.
-async function assertMigrated(doors: Doors, appMigrations: URL): Promise<void> {
-  const { rows } = await doors.asIdentity((db) =>
+async function assertMigrated(database: Database, appMigrations: URL): Promise<void> {
+  const { rows } = await database.asIdentity((db) =>
     sql<{ migration: string }>`
       select 'kernel ' || name as migration from tenantry.kernel_migrations
       union all select 'app ' || name from tenantry.app_migrations`.execute(db),

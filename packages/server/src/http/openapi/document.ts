@@ -1,7 +1,7 @@
 import type { App } from '../../app/define_app.ts'
 import type { Policy } from '../../app/policy.ts'
 import type { Route } from '../../app/route.ts'
-import type { Page } from '../endpoints/endpoint.ts'
+import type { Endpoint } from '../endpoints/endpoint.ts'
 import { operationIds, operationOf, tagOf, templateOf } from './operation.ts'
 import { headerComponents, problemComponents, problemSchema } from './problems.ts'
 import { describeSchemas, type JsonSchema, type Schemas } from './schemas.ts'
@@ -46,7 +46,7 @@ export function openApiDocument(
 }
 
 /** Serves the document; the same for every tenant. */
-export function openApiPage(document: OpenApiDocument): Page {
+export function openApiEndpoint(document: OpenApiDocument): Endpoint {
   const body = JSON.stringify(document)
   return {
     path: '/openapi.json',

@@ -49,7 +49,7 @@ export function assertMediaType(route: Route, body: unknown, contentType: string
 function assertSingle(values: Record<string, unknown>): void {
   for (const [name, value] of Object.entries(values)) {
     if (Array.isArray(value)) {
-      throw new AppError('invalid', 'request.doubled', `The parameter "${name}" stands twice`)
+      throw new AppError('invalid', 'request.duplicate', `The parameter "${name}" stands twice`)
     }
     assertStorable(name)
     if (typeof value === 'string') assertStorable(value)

@@ -1,6 +1,6 @@
 import type { Route } from '../../app/route.ts'
 import { AppError, notFound } from '../../lib/errors.ts'
-import type { Page } from '../endpoints/endpoint.ts'
+import type { Endpoint } from '../endpoints/endpoint.ts'
 
 /** Finds which methods a path would take, for the answer to one it does not. */
 export interface RouteIndex {
@@ -8,7 +8,7 @@ export interface RouteIndex {
 }
 
 export function createRouteIndex(
-  served: readonly Pick<Route | Page, 'method' | 'path'>[],
+  served: readonly Pick<Route | Endpoint, 'method' | 'path'>[],
 ): RouteIndex {
   const patterns = served.map(({ method = 'GET', path }) => ({ method, pattern: patternOf(path) }))
   return {
@@ -17,7 +17,7 @@ export function createRouteIndex(
 }
 
 /** 405 with Allow (RFC 9110, 15.5.6) where the path exists for other methods, else 404. */
-export function noSuchRoute(index: RouteIndex, url: string): AppError {
+export function routeNotFound(index: RouteIndex, url: string): AppError {
   const path = url.split('?', 1)[0] ?? '/'
   const methods = index.methodsOf(path)
   if (methods.length === 0) return notFound()

@@ -107,7 +107,7 @@ function frameworkError(error: unknown): AppError | undefined {
   if (!(error instanceof Error && 'code' in error)) return undefined
   // The client left while its body was read: nobody hears the answer, and it is no fault of ours.
   if (error.code === 'ECONNRESET' && error.message === 'aborted') {
-    return new AppError('invalid', 'request.cut_off', 'The request ended before its body did')
+    return new AppError('invalid', 'request.client_closed', 'The request ended before its body did')
   }
   return frameworkErrors[String(error.code)]
 }

@@ -1,4 +1,4 @@
-import type { Rules } from '../../access/permissions.ts'
+import type { GrantRules } from '../../access/permissions.ts'
 import type { KernelPermission } from '../../app/policy.ts'
 import { createRoutes, type Route } from '../../app/route.ts'
 import { PageQuery, pageOf } from '../../db/pagination.ts'
@@ -8,7 +8,7 @@ import { findMember, listMembers, removeMember, updateMember } from './members.t
 
 const { get, patch, del } = createRoutes<KernelPermission, never, KernelTables>()
 
-export function memberRoutes(rules: Rules): Route[] {
+export function memberRoutes(rules: GrantRules): Route[] {
   return [
     get('/api/members', {
       access: 'members:read',

@@ -1,12 +1,12 @@
 import { type Kysely, sql } from 'kysely'
 import type { z } from 'zod'
 import {
-  assertHolds,
-  type HeldRoles,
-  heldRoles,
-  lockMemberRights,
+  assertCanGrant,
+  type GrantRules,
+  lockMemberGrants,
   permissionsOf,
-  type Rules,
+  type RoleColumns,
+  roleColumns,
 } from '../../access/permissions.ts'
 import type { TenantContext } from '../../app/context.ts'
 import { type PageQuery, readPage } from '../../db/pagination.ts'
@@ -34,7 +34,7 @@ export async function findMember(ctx: Context, userId: string) {
  */
 export async function updateMember(
   ctx: Context,
-  rules: Rules,
+  rules: GrantRules,
   userId: string,
   changes: z.output<typeof MemberChanges>,
 ) {
@@ -47,14 +47,14 @@ export async function updateMember(
 }
 
 /** Ends a membership with everything that hangs on it. The person stays, in other tenants too. */
-export async function removeMember(ctx: Context, rules: Rules, userId: string): Promise<void> {
+export async function removeMember(ctx: Context, rules: GrantRules, userId: string): Promise<void> {
   const member = await lockMember(ctx, rules, userId)
   await ctx.db.deleteFrom('tenantry.members').where('user_id', '=', userId).execute()
   ctx.audit({ meta: { roles: member.roles } })
 }
 
-async function lockMember(ctx: Context, rules: Rules, userId: string) {
-  await lockMemberRights(ctx, rules, userId)
+async function lockMember(ctx: Context, rules: GrantRules, userId: string) {
+  await lockMemberGrants(ctx, rules, userId)
   const member = await findMember(ctx, userId)
   if (member.id === ctx.actor.user.id) {
     throw new AppError('forbidden', 'member.self', 'Somebody else has to change your membership')
@@ -62,11 +62,16 @@ async function lockMember(ctx: Context, rules: Rules, userId: string) {
   return member
 }
 
-async function setRoles(ctx: Context, rules: Rules, user_id: string, names: readonly string[]) {
+async function setRoles(
+  ctx: Context,
+  rules: GrantRules,
+  user_id: string,
+  names: readonly string[],
+) {
   const roles = [...new Set(names)]
   const custom = await customRoles(ctx, roles)
   assertRolesExist(rules, custom, roles)
-  assertHolds(ctx, rules, permissionsOf(rules.policy, rolesNamed(rules, custom, roles)))
+  assertCanGrant(ctx, rules, permissionsOf(rules.policy, rolesNamed(rules, custom, roles)))
   await ctx.db.deleteFrom('tenantry.member_roles').where('user_id', '=', user_id).execute()
   if (roles.length === 0) return
   await ctx.db
@@ -103,10 +108,10 @@ async function customRoles({ db }: Context, names: string[]): Promise<Map<string
 }
 
 function rolesNamed(
-  { policy }: Rules,
+  { policy }: GrantRules,
   custom: Map<string, CustomRole>,
   names: string[],
-): Omit<HeldRoles, 'roles'> {
+): Omit<RoleColumns, 'roles'> {
   const own = names.filter((name) => !(name in policy.roles))
   return {
     system_roles: names.filter((name) => name in policy.roles),
@@ -114,7 +119,11 @@ function rolesNamed(
   }
 }
 
-function assertRolesExist({ policy }: Rules, custom: Map<string, CustomRole>, names: string[]) {
+function assertRolesExist(
+  { policy }: GrantRules,
+  custom: Map<string, CustomRole>,
+  names: string[],
+) {
   const faults = names.flatMap((name, at) =>
     name in policy.roles || custom.has(name)
       ? []
@@ -140,7 +149,7 @@ function members({ db }: Context) {
     .select(rolesOfMember)
 }
 
-const [rolesOfMember] = heldRoles('m.user_id')
+const [rolesOfMember] = roleColumns('m.user_id')
 
 export interface NewMember {
   tenant_id: string

@@ -31,7 +31,7 @@ describe('password reset', () => {
   test('sets the password by mail and ends every session, in every tenant (AUTHN-7)', async () => {
     const [tenant, other] = [await api.makeTenant(), await api.makeTenant()]
     const user = await tenant.makeUser()
-    await api.doors.acrossTenants('test', (db) =>
+    await api.database.acrossTenants('test', (db) =>
       db.insertInto('tenantry.members').values({ tenant_id: other.id, user_id: user.id }).execute(),
     )
     const elsewhere = await login(other, user.email, user.password)
@@ -74,7 +74,7 @@ describe('password reset', () => {
   test('a newer link voids the older one, and so does a reset asked for elsewhere', async () => {
     const [tenant, other] = [await api.makeTenant(), await api.makeTenant()]
     const user = await tenant.makeUser()
-    await api.doors.acrossTenants('test', (db) =>
+    await api.database.acrossTenants('test', (db) =>
       db.insertInto('tenantry.members').values({ tenant_id: other.id, user_id: user.id }).execute(),
     )
     const older = await tokenFor(tenant, user.email)
@@ -116,12 +116,12 @@ describe('password reset', () => {
     expect(
       (await reset(tenant, user.refreshToken.slice(0, 500), 'an entirely new one')).status,
     ).toBe(400)
-    const rows = await api.doors.asIdentity(
+    const rows = await api.database.asIdentity(
       (db) => db.selectFrom('tenantry.password_resets').selectAll().execute(),
       tenant.id,
     )
     expect(JSON.stringify(rows)).not.toContain(token)
-    await api.doors.asIdentity(
+    await api.database.asIdentity(
       (db) =>
         db
           .updateTable('tenantry.password_resets')

@@ -3,21 +3,21 @@ import { assertAcceptablePassword } from '../../access/password_rules.ts'
 import type { Passwords } from '../../access/passwords.ts'
 import { GLOBAL_REALM } from '../../access/realm.ts'
 import {
-  accountBudgets,
-  knownAddress,
-  mailBudget,
-  resetBudget,
+  accountLimits,
+  resetMailLimit,
+  resetRequestLimit,
+  trustedAddress,
 } from '../../access/sign_in_limits.ts'
 import type { PublicContext, RequestInfo, Tenant } from '../../app/context.ts'
 import { recordAudit } from '../../audit/audit_log.ts'
 import type { Config } from '../../config/config.ts'
 import type { KernelTables } from '../../db/tables.ts'
-import type { Doors } from '../../db/tenancy.ts'
+import type { Database } from '../../db/tenancy.ts'
 import type { Background } from '../../jobs/background.ts'
 import { emailKey } from '../../lib/email_address.ts'
 import { AppError, unprocessable } from '../../lib/errors.ts'
 import { hashSecret } from '../../lib/keys.ts'
-import type { Throttle } from '../../limits/attempt_limiter.ts'
+import type { AttemptLimiter } from '../../limits/attempt_limiter.ts'
 import type { Mail } from '../../mail/mail.ts'
 import { passwordChangedMail, resetMail } from '../../mail/templates.ts'
 import { changePassword } from '../users/users.ts'
@@ -28,10 +28,10 @@ export interface ResetDeps {
   appName: string
   background: Background
   config: Config
-  doors: Doors
+  database: Database
   mail: Mail
   passwords: Passwords
-  throttle: Throttle
+  attemptLimiter: AttemptLimiter
 }
 
 /**
@@ -45,7 +45,7 @@ export async function requestReset(deps: ResetDeps, ctx: PublicContext, email: s
     throw unprocessable([{ pointer: '/email', message: 'must be an e-mail address' }])
   }
   deps.background.assertRoom()
-  await deps.throttle.reserve(ctx.patience, [resetBudget(ctx)])
+  await deps.attemptLimiter.reserve(ctx.deadline, [resetRequestLimit(ctx)])
   deps.background.run('password reset', () => sendResetMail(deps, ctx, key))
 }
 
@@ -60,13 +60,13 @@ export async function resetPassword(
   password: string,
 ): Promise<void> {
   const hash = hashSecret(token)
-  const doors = deps.doors.within(ctx.patience)
-  const holder = await doors.asIdentity((db) => findHolder(db, hash), ctx.tenant.id)
+  const database = deps.database.within(ctx.deadline)
+  const holder = await database.asIdentity((db) => findHolder(db, hash), ctx.tenant.id)
   if (holder === undefined) throw invalidToken()
   const { name: tenantName, subdomain } = ctx.tenant
   assertAcceptablePassword(password, { ...holder, tenantName, subdomain })
   const password_hash = await deps.passwords.hash(password)
-  const changed = await doors.asIdentity(
+  const changed = await database.asIdentity(
     (db) => consume(db, ctx.request, hash, password_hash),
     ctx.tenant.id,
   )
@@ -79,18 +79,21 @@ export async function resetPassword(
 
 // Whoever was locked out by somebody else's guesses is let in again by their own mail, and stays in
 // while the guessing goes on: the address is known from now on.
-async function unlock({ config, throttle }: ResetDeps, ctx: PublicContext, key: string) {
-  await throttle.forget([...accountBudgets(config, ctx, key), mailBudget(config, ctx, key)])
-  await throttle.remember(knownAddress(ctx, key))
+async function unlock({ config, attemptLimiter }: ResetDeps, ctx: PublicContext, key: string) {
+  await attemptLimiter.forget([
+    ...accountLimits(config, ctx, key),
+    resetMailLimit(config, ctx, key),
+  ])
+  await attemptLimiter.remember(trustedAddress(ctx, key))
 }
 
 // Beyond the budget a link that works is left to work: whoever is refused a mail, because somebody
 // else asked for too many, has the newest of them in their mailbox.
 async function sendResetMail(deps: ResetDeps, ctx: PublicContext, key: string): Promise<void> {
   const { tenant, request } = ctx
-  const user = await deps.doors.inTenant(tenant.id, (db) => findActiveMember(db, key))
+  const user = await deps.database.inTenant(tenant.id, (db) => findActiveMember(db, key))
   if (user === undefined) return
-  const attempt = await deps.throttle.tryReserve([mailBudget(deps.config, ctx, key)])
+  const attempt = await deps.attemptLimiter.tryReserve([resetMailLimit(deps.config, ctx, key)])
   const make = attempt === undefined ? createMissingLink : createResetLink
   const link = await make(deps, tenant, user.id, request)
   if (link === undefined) return
@@ -99,7 +102,7 @@ async function sendResetMail(deps: ResetDeps, ctx: PublicContext, key: string): 
   try {
     await deps.mail.send({ to: user.email, ...mail })
   } catch (error) {
-    await attempt?.giveBack()
+    await attempt?.refund()
     throw error
   }
 }

@@ -3,12 +3,12 @@ import type { RequestInfo, Tenant } from '../../app/context.ts'
 import { recordAudit } from '../../audit/audit_log.ts'
 import type { Config } from '../../config/config.ts'
 import type { KernelTables } from '../../db/tables.ts'
-import type { Doors } from '../../db/tenancy.ts'
+import type { Database } from '../../db/tenancy.ts'
 import { hashSecret, randomSecret } from '../../lib/keys.ts'
 
 interface LinkDeps {
   config: Config
-  doors: Doors
+  database: Database
 }
 
 /**
@@ -27,7 +27,7 @@ export async function createResetLink(
   request: RequestInfo,
 ): Promise<string> {
   const token = randomSecret()
-  await deps.doors.asIdentity(async (db) => {
+  await deps.database.asIdentity(async (db) => {
     await lockUser(db, userId)
     await replaceLink(deps, db, userId, token, request)
   }, tenant.id)
@@ -42,7 +42,7 @@ export async function createMissingLink(
   request: RequestInfo,
 ): Promise<string | undefined> {
   const token = randomSecret()
-  const created = await deps.doors.asIdentity(async (db) => {
+  const created = await deps.database.asIdentity(async (db) => {
     await lockUser(db, userId)
     if (await hasGoodLink(db, userId)) return false
     await replaceLink(deps, db, userId, token, request)

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Rules } from '../../access/permissions.ts'
+import type { GrantRules } from '../../access/permissions.ts'
 import type { KernelPermission } from '../../app/policy.ts'
 import { createRoutes, type Route } from '../../app/route.ts'
 import { PageQuery, pageOf } from '../../db/pagination.ts'
@@ -9,7 +9,7 @@ import { createRole, deleteRole, findRole, listRoles, systemRoles, updateRole } 
 
 const { get, post, patch, del } = createRoutes<KernelPermission, never, KernelTables>()
 
-export function roleRoutes(rules: Rules): Route[] {
+export function roleRoutes(rules: GrantRules): Route[] {
   const { policy } = rules
   return [
     get('/api/permissions', {

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { z } from 'zod'
-import { assertHolds, lockRights, type Rules } from '../../access/permissions.ts'
+import { assertCanGrant, type GrantRules, lockGrants } from '../../access/permissions.ts'
 import type { TenantContext } from '../../app/context.ts'
 import type { Policy } from '../../app/policy.ts'
 import { type PageQuery, readPage } from '../../db/pagination.ts'
@@ -36,11 +36,11 @@ export async function findRole(ctx: Context, id: string) {
 }
 
 /** Throws 403 for a permission the actor does not hold, 409 for a name in use, 422 for unknown ones. */
-export async function createRole(ctx: Context, rules: Rules, role: z.output<typeof NewRole>) {
+export async function createRole(ctx: Context, rules: GrantRules, role: z.output<typeof NewRole>) {
   assertKnown(rules.policy, role.permissions)
   if (role.name in rules.policy.roles) throw conflict('role.exists', 'A system role has this name')
-  await lockRights(ctx, rules)
-  assertHolds(ctx, rules, role.permissions)
+  await lockGrants(ctx, rules)
+  assertCanGrant(ctx, rules, role.permissions)
   const id = newId()
   const { name, description } = role
   await ctx.db.insertInto('tenantry.roles').values({ id, name, description }).execute()
@@ -52,16 +52,16 @@ export async function createRole(ctx: Context, rules: Rules, role: z.output<type
 /** Throws 403 where the actor lacks something the role gives now or would give. */
 export async function updateRole(
   ctx: Context,
-  rules: Rules,
+  rules: GrantRules,
   id: string,
   changes: z.output<typeof RoleChanges>,
 ) {
   const { permissions, description } = changes
   assertKnown(rules.policy, permissions ?? [])
-  await lockRights(ctx, rules)
+  await lockGrants(ctx, rules)
   const role = await findRole(ctx, id)
   ctx.requireMatch(role)
-  assertHolds(ctx, rules, rules.policy.expand([...role.permissions, ...(permissions ?? [])]))
+  assertCanGrant(ctx, rules, rules.policy.expand([...role.permissions, ...(permissions ?? [])]))
   await ctx.db
     .updateTable('tenantry.roles')
     .set({ ...(description === undefined ? {} : { description }), updated_at: sql`now()` })
@@ -76,10 +76,10 @@ export async function updateRole(
 }
 
 /** Throws 409 while a member has the role: its foreign key says so. */
-export async function deleteRole(ctx: Context, rules: Rules, id: string): Promise<void> {
-  await lockRights(ctx, rules)
+export async function deleteRole(ctx: Context, rules: GrantRules, id: string): Promise<void> {
+  await lockGrants(ctx, rules)
   const role = await findRole(ctx, id)
-  assertHolds(ctx, rules, rules.policy.expand(role.permissions))
+  assertCanGrant(ctx, rules, rules.policy.expand(role.permissions))
   await ctx.db.deleteFrom('tenantry.roles').where('id', '=', id).execute()
   ctx.audit({ meta: { name: role.name } })
 }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { z } from 'zod'
 import { sessionIsLive } from '../../access/live_session.ts'
-import { lockMemberRights, type Rules } from '../../access/permissions.ts'
+import { type GrantRules, lockMemberGrants } from '../../access/permissions.ts'
 import type { TenantContext } from '../../app/context.ts'
 import { type PageQuery, readPage } from '../../db/pagination.ts'
 import type { KernelTables } from '../../db/tables.ts'
@@ -32,8 +32,12 @@ export async function endOwnSession(ctx: Context, sessionId: string): Promise<vo
  * Ends all sessions of a member of this tenant, one's own too. Throws 404 where there is no such
  * member, 403 where they may do more than the actor.
  */
-export async function endSessionsOf(ctx: Context, rules: Rules, userId: string): Promise<void> {
-  await lockMemberRights(ctx, rules, userId)
+export async function endSessionsOf(
+  ctx: Context,
+  rules: GrantRules,
+  userId: string,
+): Promise<void> {
+  await lockMemberGrants(ctx, rules, userId)
   const ended = await revokeSessionsOf(ctx.db, userId, 'revoked')
   ctx.audit({ meta: { ended } })
 }

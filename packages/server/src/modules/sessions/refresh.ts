@@ -24,8 +24,8 @@ export async function refresh(deps: SignInDeps, ctx: PublicContext, token: strin
   const claims = await verifyRefresh(deps, ctx, token)
   const jti = deps.tokens.successorOf(claims)
   const hashes = { parent: hashSecret(claims.jti), next: hashSecret(jti) }
-  const doors = deps.doors.within(ctx.patience)
-  const successor = await doors.inTenant(
+  const database = deps.database.within(ctx.deadline)
+  const successor = await database.inTenant(
     ctx.tenant.id,
     async (db) =>
       (await rotateToken(db, hashes, deps.config.REFRESH_TOKEN_EXPIRE_DAYS)) ??
@@ -40,8 +40,8 @@ export async function refresh(deps: SignInDeps, ctx: PublicContext, token: strin
 /** Ends the session of a refresh token, access tokens included. Throws 401 for what is no token. */
 export async function logOut(deps: SignInDeps, ctx: PublicContext, token: string): Promise<void> {
   const claims = await verifyRefresh(deps, ctx, token)
-  const doors = deps.doors.within(ctx.patience)
-  const known = await doors.inTenant(ctx.tenant.id, async (db) => {
+  const database = deps.database.within(ctx.deadline)
+  const known = await database.inTenant(ctx.tenant.id, async (db) => {
     const row = await findSessionOf(db, hashSecret(claims.jti))
     if (row === undefined) return false
     if (await revokeSession(db, row.id, 'logout')) {
@@ -75,7 +75,7 @@ async function verifyRefresh(
   if (claims === undefined) throw invalidToken()
   if (claims === 'expired') throw expired()
   if (!deps.tokens.belongTo(claims, ctx.tenant)) {
-    deps.refusals.note(ctx.tenant.id, ctx.request, { action: 'token.foreign' })
+    deps.rejections.record(ctx.tenant.id, ctx.request, { action: 'token.foreign' })
     throw unauthenticated()
   }
   return claims

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Rules } from '../../access/permissions.ts'
+import type { GrantRules } from '../../access/permissions.ts'
 import type { KernelPermission } from '../../app/policy.ts'
 import { createRoutes, type Route } from '../../app/route.ts'
 import { PageQuery, pageOf } from '../../db/pagination.ts'
@@ -23,7 +23,7 @@ const Session = z
   })
   .meta({ id: 'Session' })
 
-export function sessionRoutes(rules: Rules): Route[] {
+export function sessionRoutes(rules: GrantRules): Route[] {
   return [
     get('/api/sessions', {
       access: 'member',

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import { sessionIsLive } from '../../access/live_session.ts'
-import { heldRoles } from '../../access/permissions.ts'
+import { roleColumns } from '../../access/permissions.ts'
 import type { RequestInfo } from '../../app/context.ts'
 import type { KernelTables } from '../../db/tables.ts'
 
@@ -53,7 +53,7 @@ export async function openSession(
       for share of m
     ), ${surplus}, opened as (
       insert into tenantry.sessions
-        (id, user_id, user_agent, address, credentials_from, idle_expires_at, expires_at)
+        (id, user_id, user_agent, address, credentials_epoch, idle_expires_at, expires_at)
       select ${id}, user_id, ${request.userAgent}, ${request.address},
         ${credentialsFrom}::timestamptz, ${inSeconds(idle)}, ${inSeconds(times.maxSeconds)}
       from member
@@ -70,7 +70,7 @@ export async function openSession(
   return rows[0]
 }
 
-const [rolesOfMember] = heldRoles('m.user_id')
+const [rolesOfMember] = roleColumns('m.user_id')
 
 // Each sign-in clears up behind the ones before it, so that nothing has to sweep all tenants. Until
 // then their tokens are kept, to know a stolen one. Two at once leave each other what they hold. All
@@ -105,7 +105,7 @@ export async function revokeSession(
 ): Promise<boolean> {
   let update = db
     .updateTable('tenantry.sessions')
-    .set({ revoked_at: sql<string>`now()`, revoked_why: why })
+    .set({ revoked_at: sql<string>`now()`, revoked_reason: why })
     .where('id', '=', sessionId)
     .where('revoked_at', 'is', null)
   if (userId !== undefined) update = update.where('user_id', '=', userId)
@@ -122,7 +122,7 @@ export async function revokeSessionsOf(
   await lockMember(db, userId)
   const { numUpdatedRows } = await db
     .updateTable('tenantry.sessions')
-    .set({ revoked_at: sql<string>`now()`, revoked_why: why })
+    .set({ revoked_at: sql<string>`now()`, revoked_reason: why })
     .where('user_id', '=', userId)
     .where('revoked_at', 'is', null)
     .executeTakeFirst()
@@ -223,4 +223,4 @@ export function findSessionOf(db: Kysely<KernelTables>, hash: Buffer) {
     .executeTakeFirst()
 }
 
-const [rolesOf] = heldRoles('s.user_id')
+const [rolesOf] = roleColumns('s.user_id')

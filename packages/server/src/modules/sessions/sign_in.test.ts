@@ -46,7 +46,7 @@ describe('POST /api/auth/token', () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
     const inactive = await tenant.makeUser()
-    await api.doors.acrossTenants('test', (db) =>
+    await api.database.acrossTenants('test', (db) =>
       db
         .updateTable('tenantry.users')
         .set({ is_active: false })
@@ -73,7 +73,7 @@ describe('POST /api/auth/token', () => {
     expect([wrong.status, wrong.json.detail]).toEqual([401, 'Invalid credentials'])
     const right = await token(other, { username: user.email, password: user.password })
     expect([right.status, right.json.detail]).toEqual([403, 'User does not belong to this tenant'])
-    const left = await api.doors.inTenant(other.id, (db) =>
+    const left = await api.database.inTenant(other.id, (db) =>
       db.selectFrom('tenantry.audit_logs').select('action').execute(),
     )
     expect(left.map((it) => it.action)).not.toContain('auth.signed_in')
@@ -82,7 +82,7 @@ describe('POST /api/auth/token', () => {
   test('an inactive membership is none', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
-    await api.doors.inTenant(tenant.id, (db) =>
+    await api.database.inTenant(tenant.id, (db) =>
       db
         .updateTable('tenantry.members')
         .set({ is_active: false })
@@ -187,7 +187,7 @@ describe('GET /api/tenant/tenant-data and admin-only', () => {
   test('a role is one of this tenant only (AUTHZ-2)', async () => {
     const [a, b] = [await api.makeTenant(), await api.makeTenant()]
     const user = await a.makeUser({ roles: ['admin_tenant'] })
-    await api.doors.acrossTenants('test', (db) =>
+    await api.database.acrossTenants('test', (db) =>
       db.insertInto('tenantry.members').values({ tenant_id: b.id, user_id: user.id }).execute(),
     )
     const inB = await login(b, user.email, user.password)
@@ -262,7 +262,7 @@ describe('what a tenant learns of those who are none of its members (AUTHN-4)', 
     await api.running.settle()
     await login(other, 'nobody-anywhere@example.com', 'wrong password')
     await api.running.settle()
-    const log = await other.send({ path: '/api/audit-logs?action=auth.refused', user: admin })
+    const log = await other.send({ path: '/api/audit-logs?action=auth.rejected', user: admin })
     const [one, two] = log.json.items.map((it: object) => ({
       ...it,
       id: '',
@@ -296,7 +296,7 @@ describe('rights are looked at again when the transaction opens', () => {
     outgoing.flushHeaders()
     await once(outgoing, 'continue')
     outgoing.write(body.slice(0, 5))
-    await api.doors.inTenant(tenant.id, (db) =>
+    await api.database.inTenant(tenant.id, (db) =>
       db.deleteFrom('tenantry.member_roles').where('user_id', '=', user.id).execute(),
     )
     outgoing.end(body.slice(5))

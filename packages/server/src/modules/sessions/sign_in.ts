@@ -1,19 +1,19 @@
 import { challenge } from '../../access/session_lookup.ts'
-import { knownAddress, signInBudgets } from '../../access/sign_in_limits.ts'
+import { signInLimits, trustedAddress } from '../../access/sign_in_limits.ts'
 import type { PublicContext } from '../../app/context.ts'
 import { recordAudit } from '../../audit/audit_log.ts'
-import type { Refusal } from '../../audit/rejections.ts'
+import type { Rejection } from '../../audit/rejections.ts'
 import { emailKey } from '../../lib/email_address.ts'
 import { AppError } from '../../lib/errors.ts'
 import { newId } from '../../lib/ids.ts'
 import { hashSecret, randomSecret } from '../../lib/keys.ts'
-import type { Attempt, Mark } from '../../limits/attempt_limiter.ts'
+import type { Marker, Reservation } from '../../limits/attempt_limiter.ts'
 import { type Credentials, findCredentials, replaceHash } from '../users/users.ts'
 import { type NewSession, type OpenedSession, openSession, type SessionTimes } from './sessions.ts'
 import type { SignInDeps } from './sign_in_deps.ts'
 
 const WRONG = 'credentials.wrong'
-const NO_MEMBER = 'member.none'
+const NO_MEMBER = 'member.required'
 const DAY_SECONDS = 86_400
 
 export interface SignInInput {
@@ -35,12 +35,12 @@ export async function signIn(
   // What is no e-mail is nobody's, and is counted like one.
   const key = emailKey(given.email) ?? given.email.trim().toLowerCase().slice(0, 320)
   const attempt = await reserve(deps, ctx, key)
-  const giveBack = (remembering?: Mark) =>
-    deps.background.run('give back', () => attempt.giveBack(remembering))
+  const giveBack = (remembering?: Marker) =>
+    deps.background.run('give back', () => attempt.refund(remembering))
   try {
     const user = await authenticate(deps, ctx, key, given.password)
     const session = await openMemberSession(deps, ctx, user, wants)
-    giveBack(knownAddress(ctx, key))
+    giveBack(trustedAddress(ctx, key))
     return session
   } catch (error) {
     // Only a wrong password costs an attempt: not our being busy, not a tenant one is no member of.
@@ -49,13 +49,13 @@ export async function signIn(
   }
 }
 
-async function reserve(deps: SignInDeps, ctx: PublicContext, key: string): Promise<Attempt> {
-  const { budgets, instead } = signInBudgets(deps.config, ctx, key)
+async function reserve(deps: SignInDeps, ctx: PublicContext, key: string): Promise<Reservation> {
+  const { limits: budgets, override: instead } = signInLimits(deps.config, ctx, key)
   try {
-    return await deps.throttle.reserve(ctx.patience, budgets, instead)
+    return await deps.attemptLimiter.reserve(ctx.deadline, budgets, instead)
   } catch (error) {
     if (error instanceof AppError && error.kind === 'rate_limited') {
-      deps.refusals.note(ctx.tenant.id, ctx.request, { action: 'auth.throttled' })
+      deps.rejections.record(ctx.tenant.id, ctx.request, { action: 'auth.throttled' })
     }
     throw error
   }
@@ -67,17 +67,17 @@ async function authenticate(
   key: string,
   password: string,
 ): Promise<Credentials> {
-  const doors = deps.doors.within(ctx.patience)
-  const user = await doors.asIdentity((db) => findCredentials(db, key))
+  const database = deps.database.within(ctx.deadline)
+  const user = await database.asIdentity((db) => findCredentials(db, key))
   const check = await deps.passwords.check(password, user?.password_hash)
   if (user === undefined || !check.valid) {
-    deps.refusals.note(ctx.tenant.id, ctx.request, refusal('credentials', user?.id))
+    deps.rejections.record(ctx.tenant.id, ctx.request, rejection('credentials', user?.id))
     throw wrongCredentials()
   }
   if (check.rehash) {
     deps.background.run('rehash', async () => {
       const better = await deps.passwords.hash(password)
-      await deps.doors.asIdentity((db) => replaceHash(db, user, better))
+      await deps.database.asIdentity((db) => replaceHash(db, user, better))
     })
   }
   return user
@@ -93,7 +93,7 @@ async function openMemberSession(
   const session = {
     id: newId(),
     userId: user.id,
-    credentialsFrom: user.credentials_from,
+    credentialsFrom: user.credentials_epoch,
     times: sessionTimes(deps, wants),
     ...(wants === 'refresh' ? { refreshHash: hashSecret(jti) } : {}),
   }
@@ -102,7 +102,7 @@ async function openMemberSession(
     return { id: session.id, userId: user.id, jti, ...opened }
   } catch (error) {
     if (error instanceof AppError && error.code === NO_MEMBER) {
-      deps.refusals.note(ctx.tenant.id, ctx.request, refusal('membership', user.id))
+      deps.rejections.record(ctx.tenant.id, ctx.request, rejection('membership', user.id))
     }
     throw error
   }
@@ -110,10 +110,10 @@ async function openMemberSession(
 
 function openAudited(
   deps: SignInDeps,
-  { tenant, request, patience }: PublicContext,
+  { tenant, request, deadline }: PublicContext,
   session: NewSession,
 ): Promise<OpenedSession> {
-  return deps.doors.within(patience).inTenant(tenant.id, async (db) => {
+  return deps.database.within(deadline).inTenant(tenant.id, async (db) => {
     // In one flush: neither waits for the other's answer, and without a session both are taken back.
     const [opened] = await Promise.all([
       openSession(db, request, session),
@@ -143,8 +143,8 @@ function sessionTimes({ config, tokens }: SignInDeps, wants: 'access' | 'refresh
   }
 }
 
-function refusal(reason: string, about: string | undefined): Refusal {
-  return { action: 'auth.refused', meta: { reason }, about }
+function rejection(reason: string, about: string | undefined): Rejection {
+  return { action: 'auth.rejected', meta: { reason }, about }
 }
 
 function wrongCredentials(): AppError {

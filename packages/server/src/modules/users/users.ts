@@ -68,7 +68,7 @@ export interface Credentials {
   id: string
   password_hash: string | null
   /** users.sessions_valid_from in PostgreSQL's own text: a JavaScript date ends at milliseconds. */
-  credentials_from: string
+  credentials_epoch: string
 }
 
 /** The credentials behind a canonical e-mail; the identity door, which sees active users only. */
@@ -78,7 +78,7 @@ export function findCredentials(
 ): Promise<Credentials | undefined> {
   return db
     .selectFrom('tenantry.users')
-    .select(['id', 'password_hash', sql<string>`sessions_valid_from::text`.as('credentials_from')])
+    .select(['id', 'password_hash', sql<string>`sessions_valid_from::text`.as('credentials_epoch')])
     .where('email_key', '=', key)
     .where('realm_id', '=', GLOBAL_REALM)
     .executeTakeFirst()

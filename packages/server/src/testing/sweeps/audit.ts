@@ -54,7 +54,7 @@ async function quietFaults(world: World, route: Route): Promise<string[]> {
 }
 
 function auditRows({ api, b }: World, reply: TestReply) {
-  return api.doors.inTenant(b.tenant.id, (db) =>
+  return api.database.inTenant(b.tenant.id, (db) =>
     db
       .selectFrom('tenantry.audit_logs')
       .select(['action', 'actor_id'])

@@ -5,8 +5,8 @@ import { inject } from 'vitest'
 import type { App } from '../../app/define_app.ts'
 import { histories, migrateUp } from '../../db/migrations/migrate.ts'
 import {
+  provisionDatabase,
   type RoleUrls,
-  setupDatabase,
   withClient,
   withDatabase,
 } from '../../db/provisioning/roles.ts'
@@ -45,16 +45,16 @@ export async function inFilledWorld<T>(
 }
 
 async function onOwnDatabase<T>(app: App, work: (urls: RoleUrls) => Promise<T>): Promise<T> {
-  const { admin, owner, ...doors } = inject('tenantryDatabase')
+  const { admin, owner, ...roles } = inject('tenantryDatabase')
   const database = `tenantry_test_${randomBytes(6).toString('hex')}`
   const on = (url: string) => withDatabase(url, database)
   // The roles have their passwords already.
-  await setupDatabase({ adminUrl: admin, database, passwords: {} })
+  await provisionDatabase({ adminUrl: admin, database, passwords: {} })
   const urls = {
     owner: on(owner),
-    app: on(doors.app),
-    identity: on(doors.identity),
-    platform: on(doors.platform),
+    app: on(roles.app),
+    identity: on(roles.identity),
+    platform: on(roles.platform),
   }
   try {
     await migrateUp(urls.owner, histories(fileURLToPath(app.migrations)))

@@ -64,10 +64,10 @@ async function explain(
     const { rows } = await db.executeQuery<{ 'QUERY PLAN': { Plan: PlanNode }[] }>(query)
     return rows[0]?.['QUERY PLAN'][0]?.Plan
   }
-  const { doors } = api
+  const { database } = api
   const plan = await (door === 'app'
-    ? doors.inTenant(a.tenant.id, ask)
-    : doors.asIdentity(ask, a.tenant.id))
+    ? database.inTenant(a.tenant.id, ask)
+    : database.asIdentity(ask, a.tenant.id))
   if (plan === undefined) throw new Error(`no plan for ${text}`)
   return plan
 }

@@ -5,7 +5,7 @@ import { unavailable } from './errors.ts'
  * for the first answer of the database. What one wait used up the next does not have; the request's own
  * work, however slow, takes nothing off.
  */
-export class Patience {
+export class Deadline {
   #leftMs: number
   readonly #lastMs: number
 
@@ -15,15 +15,15 @@ export class Patience {
   }
 
   /** A tenth of all at least: whoever got a turn at the last moment must have a chance to use it. */
-  get leftMs(): number {
+  get remainingMs(): number {
     return Math.max(this.#leftMs, this.#lastMs)
   }
 
   /** Waits the way `wait` does, which is told for how long; that time is used up. */
-  async spend<T>(wait: (leftMs: number) => Promise<T>): Promise<T> {
+  async wait<T>(wait: (leftMs: number) => Promise<T>): Promise<T> {
     const startedAt = performance.now()
     try {
-      return await wait(this.leftMs)
+      return await wait(this.remainingMs)
     } finally {
       this.#leftMs -= performance.now() - startedAt
     }
@@ -31,7 +31,7 @@ export class Patience {
 }
 
 /** What `work` gives, if it gives it in time. Throws 503 where it does not: the work goes on. */
-export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+export async function rejectAfter<T>(ms: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
