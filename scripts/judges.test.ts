@@ -50,7 +50,7 @@ test('greps.ts lets comments and tests speak, and asks for exceptions that nobod
   })
   expect(faults.every((it) => it.includes('take it off the list'))).toBe(true)
   expect(faults).toContainEqual(
-    expect.stringContaining(`settings in config.ts: ${kernel}/config.ts`),
+    expect.stringContaining(`settings in config.ts: ${kernel}/config/config.ts`),
   )
 })
 

@@ -77,24 +77,27 @@ export function createRejections(
     write(tenantId, request, { action, meta: { repeated: suppressed } })
   }
 
+  function countRepeated(key: string): boolean {
+    const window = windows.get(key)
+    if (window === undefined) return false
+    window.suppressed++
+    stats.counted++
+    return true
+  }
+
   return {
     record(tenantId, request, rejection) {
       const { action } = rejection
       const subject = clientKey(request.address)
       const key = `${tenantId} ${action} ${subject}`
-      const window = windows.get(key)
-      if (window !== undefined) {
-        window.suppressed++
-        stats.counted++
-        return
-      }
+      if (countRepeated(key)) return
       const oldest = windows.keys().next().value
       if (windows.size >= MAX_OPEN_WINDOWS && oldest !== undefined) close(oldest)
       const timer = setTimeout(() => close(key), WINDOW_MS).unref()
-      // Too many at once, from everywhere: this one is counted and not told.
-      const crowded = writing.size >= MAX_WRITING
-      windows.set(key, { tenantId, action, subject, suppressed: crowded ? 1 : 0, timer })
-      if (crowded) stats.counted++
+      // Beyond so many concurrent writes a rejection is counted only.
+      const isCrowded = writing.size >= MAX_WRITING
+      windows.set(key, { tenantId, action, subject, suppressed: isCrowded ? 1 : 0, timer })
+      if (isCrowded) stats.counted++
       else write(tenantId, request, rejection)
     },
     async flush() {
