@@ -7,7 +7,7 @@ export function routesSource(names: Names): string {
   const schemas = inOrder([`New${One}`, One, `${One}Changes`, `${One}Path`])
   const queries = [`create${One}`, `delete${One}`, `find${One}`, `list${Many}`, `update${One}`]
   return `import { PageQuery, pageOf } from 'tenantry'
-import { del, get, patch, post } from '../../app/policy.ts'
+import { del, get, patch, post } from '../policy.ts'
 ${list('import {', schemas, `} from './${plural}.schema.ts'`)}
 ${list('import {', queries, `} from './${plural}.ts'`)}
 
