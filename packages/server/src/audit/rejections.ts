@@ -7,26 +7,18 @@ const WINDOW_MS = 60_000
 const MAX_OPEN_WINDOWS = 1_000
 const MAX_WRITING = 20
 
-/** A refusal to be noted. */
+/** A rejection to be noted. */
 export interface Rejection extends AuditEntry {
-  /** A user it is about: named only where this tenant knows them as its member. */
+  /** The user it concerns: named only where this tenant has them as a member. */
   about?: string | undefined
 }
 
-/** Writes refusals to the audit log, outside the refused request's transaction. */
-export interface Rejections {
-  record(tenantId: string, request: RequestInfo, rejection: Rejection): void
-  /** Writes what is still being counted; called at shutdown. */
-  flush(): Promise<void>
-  stats(): RejectionStats
-}
-
-/** What became of refusals, for those who watch. */
+/** What became of the rejections, for metrics. */
 export interface RejectionStats {
   /** Of the rows that were to be written: those that are, and those that could not be. */
   written: number
   failed: number
-  /** Refusals that have no row of their own. */
+  /** Rejections that have no row of their own. */
   counted: number
 }
 
@@ -39,76 +31,88 @@ interface Window {
 }
 
 /**
- * A flood of refusals must not become a flood of rows: of those of one tenant, action and client the
- * first is written at once, the others of the next minute as one row that counts them.
+ * Writes rejections to the audit log, outside the rejected request's transaction. A flood of them must
+ * not become a flood of rows: of one tenant, action and client, the first rejection is written
+ * immediately, those of the next minute as one row that counts them.
  */
-export function createRejections(
-  database: Database,
-  onError: (error: unknown) => void,
-): Rejections {
-  const windows = new Map<string, Window>()
-  const writing = new Set<Promise<void>>()
-  const stats = { written: 0, failed: 0, counted: 0 }
+export class Rejections {
+  readonly #database: Database
+  readonly #onError: (error: unknown) => void
+  readonly #windows = new Map<string, Window>()
+  readonly #writing = new Set<Promise<void>>()
+  readonly #stats: RejectionStats = { written: 0, failed: 0, counted: 0 }
 
-  function write(tenantId: string, request: RequestInfo, rejection: Rejection): void {
-    const done = database
+  constructor(database: Database, onError: (error: unknown) => void) {
+    this.#database = database
+    this.#onError = onError
+  }
+
+  record(tenantId: string, request: RequestInfo, rejection: Rejection): void {
+    const { action } = rejection
+    const subject = clientKey(request.address)
+    const key = `${tenantId} ${action} ${subject}`
+    if (this.#count(key)) return
+    this.#open(key, { tenantId, action, subject })
+    // Above this many concurrent writes a rejection is only counted.
+    if (this.#writing.size >= MAX_WRITING) this.#count(key)
+    else this.#write(tenantId, request, rejection)
+  }
+
+  /** Writes what is still being counted; called at shutdown. */
+  async flush(): Promise<void> {
+    for (const key of [...this.#windows.keys()]) this.#close(key)
+    while (this.#writing.size > 0) await Promise.all(this.#writing)
+  }
+
+  stats(): RejectionStats {
+    return this.#stats
+  }
+
+  #count(key: string): boolean {
+    const window = this.#windows.get(key)
+    if (window === undefined) return false
+    window.suppressed++
+    this.#stats.counted++
+    return true
+  }
+
+  #open(key: string, window: Pick<Window, 'tenantId' | 'action' | 'subject'>): void {
+    const oldest = this.#windows.keys().next().value
+    if (this.#windows.size >= MAX_OPEN_WINDOWS && oldest !== undefined) this.#close(oldest)
+    const timer = setTimeout(() => this.#close(key), WINDOW_MS).unref()
+    this.#windows.set(key, { ...window, suppressed: 0, timer })
+  }
+
+  #close(key: string): void {
+    const window = this.#windows.get(key)
+    if (window === undefined) return
+    clearTimeout(window.timer)
+    this.#windows.delete(key)
+    if (window.suppressed === 0) return
+    const { tenantId, action, subject, suppressed } = window
+    // The requests may have come from many people: the row names the client and the count only.
+    const request = { id: '', address: subject, userAgent: '' }
+    this.#write(tenantId, request, { action, meta: { repeated: suppressed } })
+  }
+
+  #write(tenantId: string, request: RequestInfo, rejection: Rejection): void {
+    const done = this.#database
       .inTenant(tenantId, async (db) => {
         const { about, ...entry } = rejection
         await recordAudit(db, request, { ...entry, ...(await memberAs(db, about)) })
       })
-      .then(() => void stats.written++)
+      .then(() => void this.#stats.written++)
       .catch((error: unknown) => {
-        stats.failed++
-        onError(error)
+        this.#stats.failed++
+        this.#onError(error)
       })
-      .finally(() => writing.delete(done))
-    writing.add(done)
-  }
-
-  function close(key: string): void {
-    const window = windows.get(key)
-    if (window === undefined) return
-    clearTimeout(window.timer)
-    windows.delete(key)
-    if (window.suppressed === 0) return
-    const { tenantId, action, subject, suppressed } = window
-    // Many requests of perhaps many people: it names the client and how often, nobody and nothing else.
-    const request = { id: '', address: subject, userAgent: '' }
-    write(tenantId, request, { action, meta: { repeated: suppressed } })
-  }
-
-  function countRepeated(key: string): boolean {
-    const window = windows.get(key)
-    if (window === undefined) return false
-    window.suppressed++
-    stats.counted++
-    return true
-  }
-
-  return {
-    record(tenantId, request, rejection) {
-      const { action } = rejection
-      const subject = clientKey(request.address)
-      const key = `${tenantId} ${action} ${subject}`
-      if (countRepeated(key)) return
-      const oldest = windows.keys().next().value
-      if (windows.size >= MAX_OPEN_WINDOWS && oldest !== undefined) close(oldest)
-      const timer = setTimeout(() => close(key), WINDOW_MS).unref()
-      // Beyond so many concurrent writes a rejection is counted only.
-      const isCrowded = writing.size >= MAX_WRITING
-      windows.set(key, { tenantId, action, subject, suppressed: isCrowded ? 1 : 0, timer })
-      if (isCrowded) stats.counted++
-      else write(tenantId, request, rejection)
-    },
-    async flush() {
-      for (const key of [...windows.keys()]) close(key)
-      while (writing.size > 0) await Promise.all(writing)
-    },
-    stats: () => stats,
+      .finally(() => this.#writing.delete(done))
+    this.#writing.add(done)
   }
 }
 
-// Whoever has no membership here is nobody here, known elsewhere or not: the log must not tell.
+// A user without a membership here stays unnamed: the tenant's log must not disclose that this user
+// exists elsewhere.
 async function memberAs(
   db: Parameters<typeof recordAudit>[0],
   userId: string | undefined,

@@ -5,7 +5,7 @@ import { createTokens } from '../access/tokens.ts'
 import { checkRoutes } from '../app/check_routes.ts'
 import type { App } from '../app/define_app.ts'
 import type { Route } from '../app/route.ts'
-import { createRejections } from '../audit/rejections.ts'
+import { Rejections } from '../audit/rejections.ts'
 import type { Config } from '../config/config.ts'
 import type { OpenDatabase } from '../db/open_database.ts'
 import type { Database } from '../db/tenancy.ts'
@@ -77,7 +77,7 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
     algorithm: config.JWT_ALGORITHM,
     accessMinutes: config.ACCESS_TOKEN_EXPIRE_MINUTES,
   })
-  const rejections = createRejections(database, (err) =>
+  const rejections = new Rejections(database, (err) =>
     log.error({ err }, 'a refusal was not audited'),
   )
   const attemptLimiter = createAttemptLimiter(database, keys, config.RATE_LIMIT === 'on')
