@@ -212,16 +212,16 @@ test('what a transaction took back is neither announced nor counted', async () =
 describe('nobody who writes can keep a change from being announced', () => {
   const revoke = `update tenantry.sessions set revoked_at = now() where id ${first(1, 'session')}`
   const revokeAll = 'update tenantry.sessions set revoked_at = now()'
-  const tenants = `select set_config('tenantry.tenants', string_agg(id::text, ''), true) from tenantry.tenants`
+  const tenants = `select set_config('tenantry.invalidated_tenants', string_agg(id::text, ''), true) from tenantry.tenants`
 
   test.each([
     [
       'set to an empty text',
-      [`set local tenantry.invalidated_rows = ''`, `set local tenantry.tenants = ''`],
+      [`set local tenantry.invalidated_rows = ''`, `set local tenantry.invalidated_tenants = ''`],
     ],
     [
       'set to what is no count',
-      [`set local tenantry.invalidated_rows = 'x'`, `set local tenantry.tenants = 'x'`],
+      [`set local tenantry.invalidated_rows = 'x'`, `set local tenantry.invalidated_tenants = 'x'`],
     ],
     ['full', [`select set_config('tenantry.invalidated_rows', repeat('.', 1000), true)`]],
     [

@@ -55,9 +55,7 @@ function ask({ port }: Node, { tenant, user }: Scene) {
 
 async function isLive({ port }: Node): Promise<void> {
   const ready = () => send(port, { path: '/health/ready' })
-  await expect
-    .poll(async () => (await ready()).json.invalidation, { timeout: 20_000 })
-    .toBe('live')
+  await expect.poll(async () => (await ready()).json.invalidation, { timeout: 20_000 }).toBe('live')
 }
 
 async function remembered(scene: Scene): Promise<void> {
