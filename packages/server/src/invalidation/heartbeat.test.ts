@@ -4,38 +4,38 @@ import { elapsedMs, Heartbeat, momentNow, ReusableMoment } from './heartbeat.ts'
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-test('a beat waits until the last one is sent: on a slow way none grows old in a queue', async () => {
-  const sending: (() => void)[] = []
-  const notify = () => new Promise<void>((sent) => sending.push(sent))
-  const beats = new Heartbeat(notify, () => {})
-  beats.run().catch(() => {})
+test('a heartbeat waits until the previous one is sent, so a slow connection builds no queue', async () => {
+  const pending: (() => void)[] = []
+  const notify = () => new Promise<void>((resolve) => pending.push(resolve))
+  const heartbeat = new Heartbeat(notify, () => {})
+  heartbeat.run().catch(() => {})
   await vi.advanceTimersByTimeAsync(2_000)
-  expect(sending).toHaveLength(1)
-  sending[0]?.()
+  expect(pending).toHaveLength(1)
+  pending[0]?.()
   await vi.advanceTimersByTimeAsync(300)
-  expect(sending).toHaveLength(2)
-  beats.stop()
+  expect(pending).toHaveLength(2)
+  heartbeat.stop()
 })
 
-test('of two clocks the one that says more is believed: a paused machine, a clock set back (SESS-6)', () => {
+test('elapsed time is the larger of both clocks: after a suspended machine, after a clock set back (SESS-6)', () => {
   const clocks = new ReusableMoment()
   const then = momentNow()
-  // Fake timers move both by as much.
+  // Fake timers advance both clocks equally.
   vi.advanceTimersByTime(400)
-  const slept = Date.now() + 60_000
-  vi.setSystemTime(slept)
+  const resumed = Date.now() + 60_000
+  vi.setSystemTime(resumed)
   expect(elapsedMs(then, clocks.read())).toBeGreaterThanOrEqual(60_400)
-  vi.setSystemTime(slept - 3_600_000)
+  vi.setSystemTime(resumed - 3_600_000)
   expect(elapsedMs(then, clocks.read())).toBeGreaterThanOrEqual(400)
 })
 
-test('what is kept of a moment never seems younger than it is', () => {
+test('a stored moment never looks younger than it is', () => {
   const clocks = new ReusableMoment()
   for (const ms of [0.25, 0.5, 0.9]) {
     vi.advanceTimersByTime(ms)
     const exact = performance.now()
-    const kept = momentNow()
-    expect(kept.monotonic).toBeLessThanOrEqual(exact)
-    expect(elapsedMs(kept, clocks.read())).toBeGreaterThanOrEqual(0)
+    const stored = momentNow()
+    expect(stored.monotonic).toBeLessThanOrEqual(exact)
+    expect(elapsedMs(stored, clocks.read())).toBeGreaterThanOrEqual(0)
   }
 })

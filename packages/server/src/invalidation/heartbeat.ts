@@ -1,29 +1,32 @@
 import { randomUUID } from 'node:crypto'
 
-/** The channel of announcements and beats, in each database one. */
+/** The NOTIFY channel of invalidations and heartbeats. PostgreSQL scopes a channel to its database. */
 export const CHANNEL = 'tenantry'
 
-const BEAT_MS = 250
-// Beats that do not return in this time never will on this connection.
-const SILENCE_MS = 3_000
-// A server that has stopped answering is not sent more and more.
-const MAX_UNANSWERED = 200
+const INTERVAL_MS = 250
+// A connection that has returned no heartbeat for this long is treated as lost.
+const RETURN_TIMEOUT_MS = 3_000
+// Bounds the memory of heartbeats that a stalled database has not returned.
+const MAX_IN_FLIGHT = 200
 
-/** A moment on both clocks: the monotonic one stands still while the whole machine is paused. */
+/**
+ * A moment on two clocks. The monotonic clock stops while the machine is suspended; the wall clock
+ * can be set back. Comparing both covers either fault.
+ */
 export interface Moment {
   monotonic: number
   wall: number
 }
 
-// Wall time is counted from here: a small integer takes no memory of its own.
+// Wall time counts from process start: V8 stores a small integer in place, without a heap object.
 const START = Date.now()
 
-/** Now, to be kept. Rounded down: nothing seems younger for it. */
+/** The current moment, to be stored. Rounded down, so that a stored moment never looks younger. */
 export function momentNow(): Moment {
   return { monotonic: Math.floor(performance.now()), wall: Date.now() - START }
 }
 
-/** Now, to compare with: the same object each time, so that those who ask often allocate nothing. */
+/** The current moment, to compare with. `read` reuses one object, so the hot path allocates nothing. */
 export class ReusableMoment implements Moment {
   monotonic = 0
   wall = 0
@@ -35,7 +38,7 @@ export class ReusableMoment implements Moment {
   }
 }
 
-/** Milliseconds from then to now, by the clock that says more. */
+/** Milliseconds from `then` to `now`, by whichever clock shows more. */
 export function elapsedMs(then: Moment, now: Moment): number {
   return Math.max(now.monotonic - then.monotonic, now.wall - then.wall)
 }
@@ -44,17 +47,18 @@ export function elapsedMs(then: Moment, now: Moment): number {
 type Notify = (payload: string) => Promise<unknown>
 
 /**
- * What a process tells itself by way of the database. The queue of notifications is ordered: with a
- * beat has arrived all that was committed before it was sent.
+ * Notifications that a process sends to itself through the database. PostgreSQL delivers notifications
+ * in commit order, so a heartbeat that returns proves that every invalidation committed before it was
+ * sent has arrived too.
  */
 export class Heartbeat {
   readonly #id = randomUUID()
   readonly #notify: Notify
   readonly #onReturn: (sentAt: Moment) => void
-  readonly #sent = new Map<number, Moment>()
-  readonly #waiting = new Map<number, () => void>()
-  #count = 0
-  #lastHeard = performance.now()
+  readonly #inFlight = new Map<number, Moment>()
+  readonly #waiters = new Map<number, () => void>()
+  #lastNumber = 0
+  #lastReturnAt = performance.now()
   #timer: NodeJS.Timeout | undefined
 
   constructor(notify: Notify, onReturn: (sentAt: Moment) => void) {
@@ -62,22 +66,23 @@ export class Heartbeat {
     this.#onReturn = onReturn
   }
 
-  /** Beats until `stop`. Rejects where beats cannot be sent, or do not return. */
+  /** Sends a heartbeat every 250 ms until `stop`. Rejects if one cannot be sent or none returns. */
   run(): Promise<never> {
-    this.#lastHeard = performance.now()
+    this.#lastReturnAt = performance.now()
     let sending = false
     return new Promise((_, reject) => {
-      const beat = () => {
-        if (performance.now() - this.#lastHeard > SILENCE_MS) reject(new Error('no beat returns'))
-        // One at a time: on a slow way they would queue, and each be older than the last on arrival.
+      const tick = () => {
+        const silentMs = performance.now() - this.#lastReturnAt
+        if (silentMs > RETURN_TIMEOUT_MS) reject(new Error('no heartbeat returned in time'))
+        // One at a time: on a slow connection heartbeats would queue and grow older with each one.
         if (sending) return
         sending = true
         this.#send().then(() => {
           sending = false
         }, reject)
       }
-      this.#timer = setInterval(beat, BEAT_MS)
-      beat()
+      this.#timer = setInterval(tick, INTERVAL_MS)
+      tick()
     })
   }
 
@@ -85,43 +90,45 @@ export class Heartbeat {
     clearInterval(this.#timer)
   }
 
-  /** Sends a beat, by `notify` if given; tells whether it returned in time. */
+  /** Sends one heartbeat, through `notify` if given. Returns whether it came back within the time. */
   async roundTrip(withinMs: number, notify = this.#notify): Promise<boolean> {
-    const beat = ++this.#count
-    const heard = new Promise<boolean>((resolve) => this.#waiting.set(beat, () => resolve(true)))
+    const number = ++this.#lastNumber
+    const returned = new Promise<boolean>((resolve) =>
+      this.#waiters.set(number, () => resolve(true)),
+    )
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<boolean>((resolve) => {
       timer = setTimeout(() => resolve(false), withinMs)
     })
-    const sent = this.#send(beat, notify).then(() => heard)
+    const sent = this.#send(number, notify).then(() => returned)
     sent.catch(() => {})
     try {
       return await Promise.race([sent, late])
     } finally {
       clearTimeout(timer)
-      this.#waiting.delete(beat)
+      this.#waiters.delete(number)
     }
   }
 
-  /** Takes what arrived on the channel; tells whether it was a beat, of whichever process. */
+  /** Handles a payload of the channel. Returns whether it was a heartbeat, of this or another process. */
   receive(payload: string): boolean {
     const [kind, id, number] = payload.split(':')
     if (kind !== 'heartbeat') return false
-    if (id === this.#id) this.#returned(Number(number))
+    if (id === this.#id) this.#receiveOwn(Number(number))
     return true
   }
 
-  async #send(beat = ++this.#count, notify = this.#notify): Promise<void> {
-    if (this.#sent.size >= MAX_UNANSWERED) return
-    this.#sent.set(beat, momentNow())
-    await notify(`heartbeat:${this.#id}:${beat}`)
+  async #send(number = ++this.#lastNumber, notify = this.#notify): Promise<void> {
+    if (this.#inFlight.size >= MAX_IN_FLIGHT) return
+    this.#inFlight.set(number, momentNow())
+    await notify(`heartbeat:${this.#id}:${number}`)
   }
 
-  #returned(beat: number): void {
-    this.#lastHeard = performance.now()
-    const sentAt = this.#sent.get(beat)
+  #receiveOwn(number: number): void {
+    this.#lastReturnAt = performance.now()
+    const sentAt = this.#inFlight.get(number)
     if (sentAt !== undefined) this.#onReturn(sentAt)
-    this.#sent.delete(beat)
-    this.#waiting.get(beat)?.()
+    this.#inFlight.delete(number)
+    this.#waiters.get(number)?.()
   }
 }

@@ -6,7 +6,7 @@ import { startWireProxy } from '../../test/fixtures/wire_proxy.ts'
 import { createInvalidationListener } from './listener.ts'
 import { EVERYTHING, InvalidationLog } from './log.ts'
 
-test('a feed stops soon, at whatever moment of its making or mending', async () => {
+test('a listener stops promptly at any moment of connecting or reconnecting', async () => {
   const { app: url, identity, platform } = sharedDatabase()
   const proxy = await startWireProxy(url)
   onTestFinished(proxy.close)
@@ -21,12 +21,12 @@ test('a feed stops soon, at whatever moment of its making or mending', async () 
       proxy.cut()
       await sleep(round * 5)
     }
-    // Disconnecting may take a second of it.
+    // Disconnecting alone may take a second.
     expect(await Promise.race([listener.stop(), sleep(2_500, 'still running')])).toBeUndefined()
   }
 })
 
-test('what was announced too long ago to be remembered counts as announced for all', () => {
+test('a value older than the log counts as stale, whatever it depends on', () => {
   const invalidations = new InvalidationLog(2)
   invalidations.add('user:1')
   const { position } = invalidations
@@ -37,7 +37,7 @@ test('what was announced too long ago to be remembered counts as announced for a
   expect(invalidations.changedSince(invalidations.position - 1, ['9'])).toBe(false)
 })
 
-test('what is announced with its kind is found by its id, and a word by itself', () => {
+test('an invalidation is found by its id without its kind, and `hosts` as it is', () => {
   const invalidations = new InvalidationLog()
   const { position } = invalidations
   invalidations.add('session:0b0e')
@@ -48,7 +48,7 @@ test('what is announced with its kind is found by its id, and a word by itself',
   expect(invalidations.changedSince(position, ['0b0', 'session', 'host'])).toBe(false)
 })
 
-test('of a change too large to list nothing is left out', () => {
+test('an invalidation of everything makes every older value stale, and no newer one', () => {
   const invalidations = new InvalidationLog()
   const { position } = invalidations
   invalidations.add(EVERYTHING)

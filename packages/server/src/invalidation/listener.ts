@@ -7,76 +7,79 @@ import { CHANNEL, elapsedMs, Heartbeat, type Moment, ReusableMoment } from './he
 import { EVERYTHING, InvalidationLog } from './log.ts'
 
 export interface ListenerSettings {
-  /** A direct DSN: behind a pooler in transaction mode it is never believed, and nothing is cached. */
+  /** A direct DSN. Behind a pooler in transaction mode the proof fails, and nothing is cached. */
   url: string
-  /** What requests read through: the feed must hear what is committed there. */
+  /** The database that requests use: the listener proves that it receives what is committed there. */
   database: Pick<Database, 'asIdentity'>
   onError(error: Error): void
 }
 
-/** What this process hears of changes that any process, or a person in psql, commits. */
+/** Receives the invalidations that every session of the database commits, psql included. */
 export interface InvalidationListener {
   readonly log: InvalidationLog
-  /** Begins to listen, and goes on until `stop`, however often the connection is lost. */
+  /** Connects and listens until `stop`; reconnects whenever the connection is lost. */
   start(): void
   stop(): Promise<void>
-  /** Has all arrived that was committed until a second ago? To be asked at the moment of use: `now`. */
+  /**
+   * Whether every invalidation committed more than a second before `now` has arrived. Callers check
+   * it at the moment they use a cached value: no timer sets a flag that a blocked event loop would miss.
+   */
   isFresh(now?: Moment): boolean
-  /** How often its connection was lost or could not be made. */
+  /** How often the connection was lost or could not be opened. */
   failures(): number
-  /** Milliseconds since the last beat that has returned was sent; Infinity before the first. */
+  /** Milliseconds since the newest returned heartbeat was sent; Infinity before the first one. */
   age(now?: Moment): number
   /**
-   * Resolves when all has arrived that is committed now. Waits 50 ms at most; where that is not
-   * enough, all that is known is forgotten, so that this process at least serves nothing older.
+   * Resolves when every invalidation committed before the call has arrived. After 50 ms it invalidates
+   * everything instead, so that this process never serves a value older than its own write.
    */
   sync(): Promise<void>
 }
 
-/** A cached answer is used while no more than this can have been missed, in milliseconds. */
+/** The freshness bound in milliseconds: how old the state that a cached value reflects may be. */
 export const MAX_AGE_MS = 1_000
 
-const CATCH_UP_MS = 50
-const PATIENCE_MS = 3_000
+const SYNC_MS = 50
+const CONNECTION_TIMEOUT_MS = 3_000
 const MAX_BACKOFF_MS = 5_000
 
-/** A feed over one connection of its own. It is stale until it is started and beats return. */
+/** A listener on one connection of its own. It is stale until its first heartbeat returns. */
 export function createInvalidationListener(settings: ListenerSettings): InvalidationListener {
   const invalidations = new InvalidationLog()
   const stopped = new AbortController()
-  const stop = abortOf(stopped.signal)
+  const stop = rejectOnAbort(stopped.signal)
   let running: Promise<void> | undefined
-  let beats: Heartbeat | undefined
-  let lastBeat: Moment | undefined
+  let heartbeat: Heartbeat | undefined
+  let lastSentAt: Moment | undefined
   const clocks = new ReusableMoment()
-  const failed = counted(settings.onError)
+  const failures = countFailures(settings.onError)
   const age = (now = clocks.read()) =>
-    lastBeat === undefined ? Number.POSITIVE_INFINITY : elapsedMs(lastBeat, now)
+    lastSentAt === undefined ? Number.POSITIVE_INFINITY : elapsedMs(lastSentAt, now)
 
-  async function beOn(client: pg.Client, current: Heartbeat): Promise<never> {
+  async function serve(client: pg.Client, current: Heartbeat): Promise<never> {
     await client.connect()
     await proveListening(client, current, settings.database)
-    // What was committed while nobody listened was told to nobody.
+    // Invalidations committed before LISTEN took effect were not delivered to this connection.
     invalidations.add(EVERYTHING)
-    beats = current
+    heartbeat = current
     return current.run()
   }
 
   async function listen(): Promise<void> {
     const client = newClient(settings.url)
     const current = new Heartbeat(notifier(client), (sentAt) => {
-      // Beats from before all is proven say nothing.
-      if (beats === current) lastBeat = sentAt
+      // A heartbeat that returns before the connection is proven says nothing about freshness.
+      if (heartbeat === current) lastSentAt = sentAt
     })
     client.on('notification', ({ payload = '' }) => {
       if (!current.receive(payload)) invalidations.add(payload)
     })
     try {
-      await Promise.race([lossOf(client), stop, beOn(client, current)])
+      await Promise.race([connectionLoss(client), stop, serve(client, current)])
     } finally {
-      beats = undefined
+      heartbeat = undefined
       current.stop()
-      // From here on it hears nothing, and can prove nothing.
+      // A heartbeat that arrives while disconnecting must not make the listener fresh again.
       client.removeAllListeners('notification')
       await disconnect(client)
     }
@@ -85,34 +88,34 @@ export function createInvalidationListener(settings: ListenerSettings): Invalida
   return {
     log: invalidations,
     age,
-    failures: failed.times,
+    failures: failures.count,
     isFresh: (now) => age(now) <= MAX_AGE_MS,
     start() {
-      running ??= keepTrying(listen, failed.tell, stopped.signal)
+      running ??= keepListening(listen, failures.record, stopped.signal)
     },
     async stop() {
       stopped.abort()
       await running
     },
     async sync() {
-      const caughtUp = await beats?.roundTrip(CATCH_UP_MS).catch(() => false)
-      if (!caughtUp) invalidations.add(EVERYTHING)
+      const hasReturned = await heartbeat?.roundTrip(SYNC_MS).catch(() => false)
+      if (!hasReturned) invalidations.add(EVERYTHING)
     },
   }
 }
 
-function counted(onError: (error: Error) => void) {
-  let times = 0
+function countFailures(onError: (error: Error) => void) {
+  let count = 0
   return {
-    times: () => times,
-    tell(error: Error) {
-      times++
+    count: () => count,
+    record(error: Error) {
+      count++
       onError(error)
     },
   }
 }
 
-async function keepTrying(
+async function keepListening(
   listen: () => Promise<void>,
   onError: (error: Error) => void,
   stopped: AbortSignal,
@@ -123,9 +126,9 @@ async function keepTrying(
     await listen().catch((error: Error) => {
       if (!stopped.aborted) onError(error)
     })
-    const lasted = performance.now() - startedAt > 3 * PATIENCE_MS
-    backoff = lasted ? 50 : Math.min(2 * backoff, MAX_BACKOFF_MS)
-    // Not all nodes at once, where a database came back.
+    const wasStable = performance.now() - startedAt > 3 * CONNECTION_TIMEOUT_MS
+    backoff = wasStable ? 50 : Math.min(2 * backoff, MAX_BACKOFF_MS)
+    // Jitter: when a database comes back, its nodes must not all reconnect at the same moment.
     const ms = backoff * (0.5 + Math.random() / 2)
     await sleep(ms, undefined, { signal: stopped }).catch(() => {})
   }
@@ -136,13 +139,13 @@ function newClient(url: string): pg.Client {
   return new Client({
     connectionString: url,
     application_name: 'tenantry invalidation',
-    connectionTimeoutMillis: PATIENCE_MS,
-    query_timeout: PATIENCE_MS,
+    connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
+    query_timeout: CONNECTION_TIMEOUT_MS,
     keepAlive: true,
   })
 }
 
-// One at a time, in order.
+// Sends one notification at a time, in order.
 function notifier(client: pg.Client) {
   let last: Promise<unknown> = Promise.resolve()
   return (payload: string): Promise<unknown> => {
@@ -152,31 +155,32 @@ function notifier(client: pg.Client) {
   }
 }
 
-// By the requests' own door, and while the connection is idle: to another database it would beat, and
-// hear of nothing; through a pooler in transaction mode it would hear only what its own queries bring.
+// The heartbeat travels through the connection pool that requests use, and returns while this connection
+// is idle. A connection to another database would return its own heartbeats and receive no invalidation;
+// behind a pooler in transaction mode, it would receive notifications only while it sends queries.
 async function proveListening(
   client: pg.Client,
-  beats: Heartbeat,
+  heartbeat: Heartbeat,
   database: ListenerSettings['database'],
 ): Promise<void> {
-  // To ask also clears away what all have read. From a queue that is full nothing else does: whoever
-  // jammed it may be gone, and still no COMMIT could announce anything.
+  // This function also removes notifications that every listener has read. When the queue is full,
+  // nothing else does so: every COMMIT with a NOTIFY fails, even after the blocking session has ended.
   await client.query('select pg_notification_queue_usage()')
   await client.query(`listen ${CHANNEL}`)
-  const throughDoor = (payload: string) =>
+  const notifyAsRequest = (payload: string) =>
     database.asIdentity((db) => sql`select pg_notify(${CHANNEL}, ${payload})`.execute(db))
-  if (await beats.roundTrip(PATIENCE_MS, throughDoor)) return
-  throw new Error('DB_LISTEN_URL hears nothing of what is committed through DB_IDENTITY_URL')
+  if (await heartbeat.roundTrip(CONNECTION_TIMEOUT_MS, notifyAsRequest)) return
+  throw new Error('DB_LISTEN_URL does not receive notifications committed through DB_IDENTITY_URL')
 }
 
-function lossOf(client: pg.Client): Promise<never> {
+function connectionLoss(client: pg.Client): Promise<never> {
   return new Promise((_, reject) => {
     client.on('error', reject)
-    client.on('end', () => reject(new Error('the connection of the feed ended')))
+    client.on('end', () => reject(new Error('the connection of the invalidation listener ended')))
   })
 }
 
-function abortOf(signal: AbortSignal): Promise<never> {
+function rejectOnAbort(signal: AbortSignal): Promise<never> {
   const aborted = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true })
   })

@@ -1,21 +1,21 @@
-/** Announced for all there is: a change too large to list, or a time when nobody listened. */
+/** Invalidates every cached value: the change was too large to list, or notifications may be missing. */
 export const EVERYTHING = '*'
 
-const MAX_REMEMBERED = 50_000
+const MAX_IDS = 50_000
 
 /**
- * What was announced lately, in order. An answer remembers the position at which it began to be
- * read, and holds as long as nothing it depends on was announced behind that position.
+ * The invalidations received lately, in order. A cached value stores the position of the log at which
+ * its load began; it is stale when the log has a later invalidation of an id that it depends on.
  */
 export class InvalidationLog {
-  /** Position of the last announcement of each id, oldest first. */
+  /** The position of the newest invalidation of each id, oldest first. */
   readonly #last = new Map<string, number>()
   readonly #max: number
-  /** Up to here announcements were forgotten: whatever is older counts as changed. */
-  #forgotten = 0
+  /** Invalidations up to this position were dropped: every value loaded before it counts as stale. */
+  #droppedUpTo = 0
   #position = 0
 
-  constructor(max = MAX_REMEMBERED) {
+  constructor(max = MAX_IDS) {
     this.#max = max
   }
 
@@ -23,40 +23,40 @@ export class InvalidationLog {
     return this.#position
   }
 
-  /** Takes `kind:id`, or a word of its own. */
-  add(announced: string): void {
+  /** Adds a payload: `kind:id`, `hosts` or EVERYTHING. */
+  add(payload: string): void {
     this.#position++
-    if (announced === EVERYTHING) this.#forgetAll()
-    else this.#remember(idOf(announced))
+    if (payload === EVERYTHING) this.#dropAll()
+    else this.#record(idOf(payload))
   }
 
-  /** Was any of these ids announced behind `position`? */
+  /** Whether any of these ids was invalidated after `position`. */
   changedSince(position: number, ids: readonly string[]): boolean {
     if (position === this.#position) return false
-    if (position < this.#forgotten) return true
+    if (position < this.#droppedUpTo) return true
     for (const id of ids) if ((this.#last.get(id) ?? 0) > position) return true
     return false
   }
 
-  #forgetAll(): void {
+  #dropAll(): void {
     this.#last.clear()
-    this.#forgotten = this.#position
+    this.#droppedUpTo = this.#position
   }
 
-  #remember(id: string): void {
+  #record(id: string): void {
     this.#last.delete(id)
     this.#last.set(id, this.#position)
     if (this.#last.size <= this.#max) return
     for (const [oldest, position] of this.#last) {
       this.#last.delete(oldest)
-      this.#forgotten = position
+      this.#droppedUpTo = position
       return
     }
   }
 }
 
-// No two things have one id, whatever their kinds: answers share the ids that they hold anyway, and
-// need no text of kind and id for each.
-function idOf(announced: string): string {
-  return announced.slice(announced.indexOf(':') + 1)
+// The kind is dropped: ids are unique across kinds, and cached values can share the id strings that
+// they hold anyway instead of one `kind:id` string each.
+function idOf(payload: string): string {
+  return payload.slice(payload.indexOf(':') + 1)
 }

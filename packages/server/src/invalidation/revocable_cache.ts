@@ -4,54 +4,53 @@ import { unavailable } from '../lib/errors.ts'
 import { elapsedMs, type Moment, momentNow, ReusableMoment } from './heartbeat.ts'
 import { type InvalidationListener, MAX_AGE_MS } from './listener.ts'
 
-/** What was read, and what it was made of. */
+/** What a load returns. */
 export interface LoadResult<V> {
   value: V
-  /** What is announced when it must be read again. */
+  /** The ids whose invalidation makes the value stale. */
   dependsOn: readonly string[]
-  /** For how long it holds even if nothing is announced, from when it was asked for; for ever unless said. */
+  /** How long the value is valid without an invalidation, from the start of its load. Default: for ever. */
   validMs?: number
-  /** False for what nobody announces the end of. */
+  /** False for a value whose end no trigger announces, such as "there is no such session". */
   cacheable?: boolean
 }
 
-/** A value as it was at some time since the moment that this is. */
+/** A cached value, stamped with the moment its load began. */
 export interface CacheEntry<V> extends Moment, ClockEntry {
   readonly value: V
   readonly dependsOn: readonly string[]
-  /** From that moment; for ever unless said. */
+  /** Counted from that moment; undefined for a value that does not expire by itself. */
   readonly validMs: number | undefined
-  /** What it is the answer to: it says nothing of anything else. */
+  /** The key it was loaded for. The entry must not be used for any other key. */
   readonly key: string
-  /** Nothing it depends on was announced up to here. */
+  /** None of `dependsOn` was invalidated between the start of the load and this log position. */
   position: number
 }
 
-/** How questions are answered: `ask` is what is asked about, `by` what else it takes to find out. */
+/** How values are found: `ask` is the question, `by` what else a load needs. */
 export interface RevocableCacheSettings<V, Ask, By> {
-  /** Where the answer is kept. */
   keyOf(ask: Ask, by: By): string
-  /** Is what was found under the key the answer to this? */
-  matches(answer: CacheEntry<V>, ask: Ask, by: By): boolean
-  /** Calls `begin` where it first has to wait, for a turn, when it really begins. */
+  /** Whether the entry found under the key is the answer to this question. */
+  matches(entry: CacheEntry<V>, ask: Ask, by: By): boolean
+  /** Loads a value. A load that has to queue calls `begin` when its database query starts. */
   load(ask: Ask, by: By, begin: () => void): Promise<LoadResult<V>>
   max: number
-  /** Room of their own for answers that there is nothing: they are what anybody can make many of. */
+  /** Room for negative entries, apart from `max`: any client can cause many of them. */
   maxNegative?: number
   listener: InvalidationListener
   uncachedLookups: UncachedLookups
-  /** How long one read may take with all its tries, in milliseconds, before nobody joins it any more. */
+  /** How long one load may take with all its attempts, in milliseconds. */
   loadMs: number
 }
 
-const MAX_TRIES = 3
-// Beyond the wait for a connection: where that is what failed, its own error says so.
+const MAX_ATTEMPTS = 3
+// Longer than the wait for a connection, so that the more exact error of that wait is the one reported.
 const MARGIN_MS = 100
 
 /**
- * Answers that somebody may revoke at any time. One is used while the feed is fresh and nothing it
- * depends on was announced since its reading began; whether that is so is asked at each use, so an
- * old answer that is written back too late is never served. To use one that is known allocates nothing.
+ * Caches values that any process may revoke at any time. An entry is used while the listener is fresh
+ * and the log has no invalidation of it since its load began. Both are checked at each use, so an
+ * entry that a slow load stores too late is never served. A hit allocates nothing.
  */
 export class RevocableCache<V, Ask, By> {
   readonly #positive: ClockCache<CacheEntry<V>>
@@ -67,135 +66,134 @@ export class RevocableCache<V, Ask, By> {
     this.#negative = new ClockCache(settings.maxNegative ?? 1)
   }
 
-  /** How many answers are remembered. */
+  /** The number of entries with a value. */
   get size(): number {
     return this.#positive.size
   }
 
-  /** How many answers that there is nothing. */
+  /** The number of negative entries: those whose value is undefined. */
   get negativeSize(): number {
     return this.#negative.size
   }
 
   /**
-   * The answer, by one `read` however many ask at once; `had` itself, while it holds and where it was
-   * the answer to this. What is known is given at once, and not as a promise. Throws 503, also where it
-   * takes longer than there is patience.
+   * The entry for a question. `previous` is returned as it is while it is valid and answers this
+   * question; concurrent callers share one load. A hit is returned synchronously, not as a promise.
+   * Throws 503, also when the load takes longer than the deadline.
    */
   get(
     ask: Ask,
     by: By,
     deadline: Deadline,
-    had?: CacheEntry<V> | undefined,
+    previous?: CacheEntry<V> | undefined,
   ): CacheEntry<V> | Promise<CacheEntry<V>> {
     const key = this.#settings.keyOf(ask, by)
     const now = this.#now.read()
-    if (had?.key === key && this.#settings.matches(had, ask, by) && this.#isValidAt(had, now))
-      return had
-    const known = this.#settings.listener.isFresh(now) ? this.#find(key) : undefined
-    if (
-      known !== undefined &&
-      this.#settings.matches(known, ask, by) &&
-      this.#isValidAt(known, now)
-    ) {
+    if (previous?.key === key && this.#isUsable(previous, ask, by, now)) return previous
+    const entry = this.#settings.listener.isFresh(now) ? this.#find(key) : undefined
+    if (entry !== undefined && this.#isUsable(entry, ask, by, now)) {
       this.counts.hits++
-      return known
+      return entry
     }
     this.counts.misses++
-    return this.#waitFor(key, ask, by, deadline)
+    return this.#lookUpInTime(key, ask, by, deadline)
   }
 
-  /** May it still be used? Without a feed, for as long as anything may be out of date. */
-  isValid(answer: CacheEntry<V>): boolean {
-    return this.#isValidAt(answer, this.#now.read())
+  /** Whether an entry may still be used. With a stale listener: for MAX_AGE_MS from its load. */
+  isValid(entry: CacheEntry<V>): boolean {
+    return this.#isValidAt(entry, this.#now.read())
   }
 
   #find(key: string): CacheEntry<V> | undefined {
     return this.#positive.get(key) ?? this.#negative.get(key)
   }
 
-  #isValidAt(answer: CacheEntry<V>, now: Moment): boolean {
+  #isUsable(entry: CacheEntry<V>, ask: Ask, by: By, now: Moment): boolean {
+    return this.#settings.matches(entry, ask, by) && this.#isValidAt(entry, now)
+  }
+
+  #isValidAt(entry: CacheEntry<V>, now: Moment): boolean {
     const { listener } = this.#settings
-    const age = elapsedMs(answer, now)
-    if (answer.validMs !== undefined && age >= answer.validMs) return false
-    if (listener.log.changedSince(answer.position, answer.dependsOn)) return false
-    answer.position = listener.log.position
+    const age = elapsedMs(entry, now)
+    if (entry.validMs !== undefined && age >= entry.validMs) return false
+    if (listener.log.changedSince(entry.position, entry.dependsOn)) return false
+    entry.position = listener.log.position
     return age <= MAX_AGE_MS || listener.isFresh(now)
   }
 
-  // Apart from get(): what a function hands to a closure it allocates wherever it returns.
-  #waitFor(key: string, ask: Ask, by: By, deadline: Deadline): Promise<CacheEntry<V>> {
+  // Not inlined in get(): V8 allocates a context for a closure's variables even on a hit.
+  #lookUpInTime(key: string, ask: Ask, by: By, deadline: Deadline): Promise<CacheEntry<V>> {
     return deadline.wait((ms) => rejectAfter(ms + MARGIN_MS, this.#lookUp(key, ask, by)))
   }
 
   async #lookUp(key: string, ask: Ask, by: By): Promise<CacheEntry<V>> {
-    const { listener, uncachedLookups, matches: fits } = this.#settings
-    const read = () => this.#load(key, ask, by)
-    if (!listener.isFresh()) return uncachedLookups.run(read)
-    const answer = await (this.#loading.get(key) ?? this.#loadOnce(key, ask, by))
-    return fits(answer, ask, by) ? answer : read()
+    const { listener, uncachedLookups, matches } = this.#settings
+    const load = () => this.#load(key, ask, by)
+    if (!listener.isFresh()) return uncachedLookups.run(load)
+    const entry = await (this.#loading.get(key) ?? this.#loadShared(key, ask, by))
+    return matches(entry, ask, by) ? entry : load()
   }
 
-  #loadOnce(key: string, ask: Ask, by: By): Promise<CacheEntry<V>> {
-    const reading = this.#load(key, ask, by, (answer) => this.#store(answer)).finally(() =>
+  #loadShared(key: string, ask: Ask, by: By): Promise<CacheEntry<V>> {
+    const loading = this.#load(key, ask, by, (entry) => this.#store(entry)).finally(() =>
       this.#loading.delete(key),
     )
-    this.#loading.set(key, reading)
-    return reading
+    this.#loading.set(key, loading)
+    return loading
   }
 
-  #store(answer: CacheEntry<V>): void {
-    const isNothing = answer.value === undefined
-    const [room, other] = isNothing
+  #store(entry: CacheEntry<V>): void {
+    const isNegative = entry.value === undefined
+    const [cache, other] = isNegative
       ? [this.#negative, this.#positive]
       : [this.#positive, this.#negative]
-    other.delete(answer.key)
-    room.set(answer.key, answer)
+    other.delete(entry.key)
+    cache.set(entry.key, entry)
   }
 
-  // What was announced while it was read may or may not be in it.
+  // A load that an invalidation overtook may or may not contain the change: it is repeated.
   async #load(
     key: string,
     ask: Ask,
     by: By,
-    remember?: (answer: CacheEntry<V>) => void,
+    store?: (entry: CacheEntry<V>) => void,
   ): Promise<CacheEntry<V>> {
-    const deadline = performance.now() + this.#settings.loadMs + MARGIN_MS
-    for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const endsAt = performance.now() + this.#settings.loadMs + MARGIN_MS
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       let begun = this.#begin()
       const begin = () => {
         begun = this.#begin()
       }
-      const read = this.#settings.load(ask, by, begin)
-      const loaded = await rejectAfter(deadline - performance.now(), read)
-      const answer = entryOf(key, loaded, begun)
-      if (!this.isValid(answer)) continue
-      if (loaded.cacheable !== false) remember?.(answer)
-      return answer
+      const loading = this.#settings.load(ask, by, begin)
+      const loaded = await rejectAfter(endsAt - performance.now(), loading)
+      const entry = entryOf(key, loaded, begun)
+      if (!this.isValid(entry)) continue
+      if (loaded.cacheable !== false) store?.(entry)
+      return entry
     }
     throw unavailable('server.permissions_changing', 'The server is busy; try again')
   }
 
-  #begin(): Begun {
-    return { readAt: momentNow(), position: this.#settings.listener.log.position }
+  #begin(): LoadStart {
+    return { at: momentNow(), position: this.#settings.listener.log.position }
   }
 }
 
-interface Begun {
-  readAt: Moment
+interface LoadStart {
+  at: Moment
   position: number
 }
 
-// Flat, and all of one shape: there are a hundred thousand of them.
+// Flat, and always with the same properties in the same order: a process holds 100,000 of them.
 function entryOf<V>(
   key: string,
-  { value, dependsOn, validMs: holdsMs }: LoadResult<V>,
-  { readAt: { monotonic, wall }, position }: Begun,
+  { value, dependsOn, validMs }: LoadResult<V>,
+  { at: { monotonic, wall }, position }: LoadStart,
 ): CacheEntry<V> {
-  return { key, value, dependsOn, validMs: holdsMs, monotonic, wall, position, used: false }
+  return { key, value, dependsOn, validMs, monotonic, wall, position, used: false }
 }
 
-/** Reads without a cache: so many at once, and no more. */
+/** Limits how many look-ups read the database concurrently while the listener is stale. */
 export class UncachedLookups {
   readonly #max: number
   #running = 0
@@ -204,13 +202,13 @@ export class UncachedLookups {
     this.#max = max
   }
 
-  async run<T>(read: () => Promise<T>): Promise<T> {
+  async run<T>(lookUp: () => Promise<T>): Promise<T> {
     if (this.#running >= this.#max) {
       throw unavailable('server.invalidation_stale', 'The server is busy; try again')
     }
     this.#running++
     try {
-      return await read()
+      return await lookUp()
     } finally {
       this.#running--
     }
