@@ -156,7 +156,9 @@ async function readActor(
   claims: AccessClaims,
 ): Promise<LoadResult<Actor | undefined>> {
   shareStrings(claims, tenant)
-  const found = await database.inTenant(tenant.id, (db) => loadSnapshot(db, policy, claims))
+  const found = await database.inTenant({ tenant, deadline: 'background' }, (db) =>
+    loadSnapshot(db, policy, claims),
+  )
   // In this order, which is how it is known whose answer it is.
   const who = [claims.sessionId, claims.userId, tenant.id]
   // Nobody announces that a session or a member is new.

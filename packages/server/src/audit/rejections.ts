@@ -1,5 +1,5 @@
 import type { RequestInfo } from '../app/context.ts'
-import type { Database } from '../db/tenancy.ts'
+import { backgroundScope, type Database } from '../db/tenancy.ts'
 import { clientKey } from '../lib/client_key.ts'
 import { type AuditEntry, recordAudit } from './audit_log.ts'
 
@@ -97,7 +97,7 @@ export class Rejections {
 
   #write(tenantId: string, request: RequestInfo, rejection: Rejection): void {
     const done = this.#database
-      .inTenant(tenantId, async (db) => {
+      .inTenant(backgroundScope(tenantId), async (db) => {
         const { about, ...entry } = rejection
         await recordAudit(db, request, { ...entry, ...(await memberAs(db, about)) })
       })

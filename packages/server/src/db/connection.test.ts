@@ -7,6 +7,7 @@ import { openTestDoors, type TestDoors } from '../../test/fixtures/scopes_for_te
 import { startWireProxy } from '../../test/fixtures/wire_proxy.ts'
 import { withClient } from './provisioning/roles.ts'
 import type { KernelTables } from './tables.ts'
+import { backgroundScope } from './tenancy.ts'
 
 // What a connection may go through while it is lent. Whatever it is, the next borrower finds one
 // that works, in no transaction and with no tenant.
@@ -31,12 +32,16 @@ const pidOf = async (db: Db) => {
 const addRole = (db: Db, name: string) =>
   db.insertInto('tenantry.roles').values({ id: randomUUID(), name }).execute()
 const rolesOf = ({ inTenant }: TestDoors, tenant: Sample) =>
-  inTenant(tenant.tenantId, (db) => db.selectFrom('tenantry.roles').selectAll().execute())
+  inTenant(backgroundScope(tenant.tenantId), (db) =>
+    db.selectFrom('tenantry.roles').selectAll().execute(),
+  )
 
 /** The tenant's door shows B's role and nothing of A's, on a connection like any other. */
 async function expectUsable(database: TestDoors): Promise<void> {
   expect((await rolesOf(database, b)).map((it) => it.tenant_id)).toEqual([b.tenantId])
-  const { rows } = await database.asIdentity((db) => sql`select 1 as n`.execute(db))
+  const { rows } = await database.asIdentity({ deadline: 'background' }, (db) =>
+    sql`select 1 as n`.execute(db),
+  )
   expect(rows).toEqual([{ n: 1 }])
 }
 
@@ -54,7 +59,7 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
   test('a backend that ends amid the work is a 503, and ends nothing else', async () => {
     const database = openTestDoors(settings)
     const ended = nextToEnd(database)
-    const work = database.inTenant(a.tenantId, async (db) => {
+    const work = database.inTenant(backgroundScope(a.tenantId), async (db) => {
       await addRole(db, 'half_done')
       await kill(await pidOf(db))
       await ended
@@ -68,7 +73,7 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
   test('a backend that ends between the last query and COMMIT is a 503, and saves nothing', async () => {
     const database = openTestDoors(settings)
     const ended = nextToEnd(database)
-    const work = database.inTenant(a.tenantId, async (db) => {
+    const work = database.inTenant(backgroundScope(a.tenantId), async (db) => {
       await addRole(db, 'half_done')
       await kill(await pidOf(db))
       await ended
@@ -80,7 +85,7 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
 
   test('a backend that ends while it works is a 503', async () => {
     const database = openTestDoors(settings)
-    const work = database.inTenant(a.tenantId, async (db) => {
+    const work = database.inTenant(backgroundScope(a.tenantId), async (db) => {
       const pid = await pidOf(db)
       await Promise.all([sql`select pg_sleep(30)`.execute(db), kill(pid)])
     })
@@ -91,7 +96,9 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
   test('a parameter that cannot be sent spoils no statement for later', async () => {
     const database = openTestDoors(settings)
     const ask = (value: unknown) =>
-      database.inTenant(a.tenantId, (db) => sql`select ${value}::jsonb as it`.execute(db))
+      database.inTenant(backgroundScope(a.tenantId), (db) =>
+        sql`select ${value}::jsonb as it`.execute(db),
+      )
     const circular: Record<string, unknown> = {}
     circular['me'] = circular
     await expect(ask(circular)).rejects.toThrow('circular')
@@ -103,7 +110,7 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
     async () => {
       const database = openTestDoors(settings)
       await rolesOf(database, b)
-      await database.inTenant(b.tenantId, (db) => sql`deallocate all`.execute(db))
+      await database.inTenant(backgroundScope(b.tenantId), (db) => sql`deallocate all`.execute(db))
       await expect(rolesOf(database, b)).rejects.toMatchObject(unavailable)
       await expectUsable(database)
     },
@@ -131,7 +138,7 @@ test('a connection that breaks before COMMIT is answered is a 503: nobody is tol
   const proxy = await startWireProxy(app)
   onTestFinished(() => proxy.close())
   const database = openTestDoors({ urls: { app: proxy.through(app), identity, platform } })
-  const work = database.inTenant(a.tenantId, async (db) => {
+  const work = database.inTenant(backgroundScope(a.tenantId), async (db) => {
     await pidOf(db)
     proxy.set('hold')
   })
@@ -147,7 +154,7 @@ test.skipIf(isPooled())(
   async () => {
     const database = openTestDoors()
     const tenPer = (db: Db, n: number) => sql<{ n: number }>`select 10 / ${n}::int as n`.execute(db)
-    const batch = database.inTenant(a.tenantId, async (db) => {
+    const batch = database.inTenant(backgroundScope(a.tenantId), async (db) => {
       const broken = sql`select * from no_such_table`.execute(db)
       // Prepared behind a failure, so not prepared; used again before anybody can know.
       const [, first, second] = await Promise.allSettled([broken, tenPer(db, 1), tenPer(db, 2)])
@@ -157,7 +164,7 @@ test.skipIf(isPooled())(
       ])
     })
     await expect(batch).rejects.toMatchObject(unavailable)
-    const { rows } = await database.inTenant(a.tenantId, (db) => tenPer(db, 5))
+    const { rows } = await database.inTenant(backgroundScope(a.tenantId), (db) => tenPer(db, 5))
     expect(rows).toEqual([{ n: 2 }])
   },
 )
@@ -171,10 +178,10 @@ test('a tenant that a session kept is refused once, shows nothing, and is gone w
 
 test('a transaction that a statement left open ends with its connection', async () => {
   const database = openTestDoors()
-  const pid = await database.asIdentity(pidOf)
-  expect(await database.asIdentity(pidOf)).toBe(pid)
-  await database.asIdentity((db) => sql`begin`.execute(db))
-  expect(await database.asIdentity(pidOf)).not.toBe(pid)
+  const pid = await database.asIdentity({ deadline: 'background' }, pidOf)
+  expect(await database.asIdentity({ deadline: 'background' }, pidOf)).toBe(pid)
+  await database.asIdentity({ deadline: 'background' }, (db) => sql`begin`.execute(db))
+  expect(await database.asIdentity({ deadline: 'background' }, pidOf)).not.toBe(pid)
 })
 
 describe('a server that does not answer', () => {
@@ -197,7 +204,9 @@ describe('a server that does not answer', () => {
       proxy.set('freeze')
       const startedAt = performance.now()
       await expect(rolesOf(database, b)).rejects.toMatchObject(unavailable)
-      await expect(database.asIdentity(pidOf)).rejects.toMatchObject(unavailable)
+      await expect(database.asIdentity({ deadline: 'background' }, pidOf)).rejects.toMatchObject(
+        unavailable,
+      )
       expect(performance.now() - startedAt).toBeLessThan(20_000)
       database.waitFor(30_000)
       proxy.set('refuse')
@@ -210,7 +219,7 @@ describe('a server that does not answer', () => {
     'amid the work is a 503 after one query timeout: %o',
     async (settings) => {
       const { proxy, database } = await frozen({ ...settings, queryTimeoutMs: 2_000 })
-      const work = database.inTenant(a.tenantId, async (db) => {
+      const work = database.inTenant(backgroundScope(a.tenantId), async (db) => {
         await pidOf(db)
         proxy.set('freeze')
         await pidOf(db)
@@ -225,10 +234,12 @@ describe('a server that does not answer', () => {
   test('may take its time over a statement', async () => {
     const { database } = await frozen({})
     database.waitFor(1_000)
-    const { rows } = await database.inTenant(a.tenantId, (db) =>
+    const { rows } = await database.inTenant(backgroundScope(a.tenantId), (db) =>
       sql`select pg_sleep(1.2)::text as slept`.execute(db),
     )
     expect(rows).toEqual([{ slept: '' }])
-    await database.asIdentity((db) => sql`select pg_sleep(1.2)`.execute(db))
+    await database.asIdentity({ deadline: 'background' }, (db) =>
+      sql`select pg_sleep(1.2)`.execute(db),
+    )
   })
 })

@@ -3,6 +3,7 @@ import { type Kysely, sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { openTestDoors } from '../../test/fixtures/scopes_for_test.ts'
 import type { KernelTables } from './tables.ts'
+import { backgroundScope } from './tenancy.ts'
 
 const prepared = async (db: Kysely<KernelTables>) => {
   const { rows } = await sql<{ count: number }>`
@@ -24,7 +25,7 @@ test('statements whose text varies with their input fill no server with plans', 
         Array.from({ length }, () => tenant),
       )
       .execute()
-  await inTenant(tenant, async (db) => {
+  await inTenant(backgroundScope(tenant), async (db) => {
     for (let length = 1; length <= 700; length += 10) {
       await Promise.all(Array.from({ length: 10 }, (_, at) => rolesIn(db, length + at)))
     }
@@ -38,7 +39,7 @@ test('statements whose text varies with their input fill no server with plans', 
 
 test('gives what the tables say: times as RFC 3339, whole numbers whole, bytes as bytes', async () => {
   const { inTenant } = openTestDoors()
-  const { rows } = await inTenant(randomUUID(), (db) =>
+  const { rows } = await inTenant(backgroundScope(randomUUID()), (db) =>
     sql`select '2026-03-01 12:00:00.5+02'::timestamptz as at, '2026-03-01'::date as day,
       9007199254740993::int8 as big, 7::int4 as whole, '\\x00ff'::bytea as bytes,
       '{"a": 1}'::jsonb as json, null::timestamptz as never`.execute(db),
@@ -58,7 +59,7 @@ test('gives what the tables say: times as RFC 3339, whole numbers whole, bytes a
 
 test('says how many rows a statement changed', async () => {
   const { inTenant } = openTestDoors()
-  const changed = await inTenant(randomUUID(), (db) =>
+  const changed = await inTenant(backgroundScope(randomUUID()), (db) =>
     db.updateTable('tenantry.roles').set({ name: 'x' }).executeTakeFirst(),
   )
   expect(changed.numUpdatedRows).toBe(0n)

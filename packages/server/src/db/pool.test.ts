@@ -6,6 +6,7 @@ import { asRole } from '../../test/fixtures/databases.ts'
 import { openTestDoors } from '../../test/fixtures/scopes_for_test.ts'
 import { isoTimestamp } from './pool.ts'
 import type { KernelTables } from './tables.ts'
+import { backgroundScope } from './tenancy.ts'
 
 const tenant = randomUUID()
 const unavailable = { kind: 'unavailable', extras: { retryAfter: 1 } }
@@ -27,12 +28,12 @@ test('a full pool keeps nobody waiting for long, and goes on when it has room (P
   const held = await pools.app.connect()
   waitFor(200)
   const startedAt = performance.now()
-  await expect(inTenant(tenant, pidOf)).rejects.toMatchObject(unavailable)
+  await expect(inTenant(backgroundScope(tenant), pidOf)).rejects.toMatchObject(unavailable)
   // Of the 30 s that it would have waited otherwise: the rest is a busy machine's.
   expect(performance.now() - startedAt).toBeLessThan(10_000)
   waitFor(30_000)
   held.release()
-  expect(await inTenant(tenant, pidOf)).toBeGreaterThan(0)
+  expect(await inTenant(backgroundScope(tenant), pidOf)).toBeGreaterThan(0)
   expect(pools.app.waitingCount).toBe(0)
 })
 
@@ -40,7 +41,7 @@ test('a statement past its limit is a 503 and does not run on (POOL-4)', async (
   const { inTenant, pools } = openTestDoors()
   await pools.app.query("set statement_timeout = '500ms'")
   let pid = 0
-  const work = inTenant(tenant, async (db) => {
+  const work = inTenant(backgroundScope(tenant), async (db) => {
     pid = await pidOf(db)
     await sql`select pg_sleep(30)`.execute(db)
   })
@@ -54,7 +55,9 @@ test('a lock that is not to be had is a 503 (POOL-4)', async () => {
   const key = Math.floor(Math.random() * 2 ** 31)
   await asRole('platform', async (client) => {
     await client.query('select pg_advisory_lock($1)', [key])
-    const work = inTenant(tenant, (db) => sql`select pg_advisory_xact_lock(${key})`.execute(db))
+    const work = inTenant(backgroundScope(tenant), (db) =>
+      sql`select pg_advisory_xact_lock(${key})`.execute(db),
+    )
     await expect(work).rejects.toMatchObject({ ...unavailable, cause: { code: '55P03' } })
   })
 })
@@ -65,22 +68,22 @@ test('a transaction that idles is ended by the server, and its end is a 503 (POO
   const ended = new Promise<void>((resolve) => {
     pools.app.once('acquire', (client) => client.once('end', resolve))
   })
-  const work = inTenant(tenant, async (db) => {
+  const work = inTenant(backgroundScope(tenant), async (db) => {
     await pidOf(db)
     await ended
   })
   await expect(work).rejects.toMatchObject(unavailable)
-  expect(await inTenant(tenant, pidOf)).toBeGreaterThan(0)
+  expect(await inTenant(backgroundScope(tenant), pidOf)).toBeGreaterThan(0)
 })
 
 test('a write on a server that only reads is a 503, and reading goes on', async () => {
   const { inTenant, pools } = openTestDoors()
   await pools.app.query('set default_transaction_read_only = on')
-  const write = inTenant(tenant, (db) =>
+  const write = inTenant(backgroundScope(tenant), (db) =>
     db.insertInto('tenantry.roles').values({ id: randomUUID(), name: 'x' }).execute(),
   )
   await expect(write).rejects.toMatchObject({ ...unavailable, cause: { code: '25006' } })
-  expect(await inTenant(tenant, pidOf)).toBeGreaterThan(0)
+  expect(await inTenant(backgroundScope(tenant), pidOf)).toBeGreaterThan(0)
 })
 
 test.each([
@@ -102,7 +105,7 @@ test.each([
 
 test('an idle backend that ends is noticed and replaced; nobody is told (POOL-5)', async () => {
   const { inTenant, pools, lost } = openTestDoors()
-  const pid = await inTenant(tenant, pidOf)
+  const pid = await inTenant(backgroundScope(tenant), pidOf)
   const removed = new Promise<void>((resolve) => {
     pools.app.once('remove', () => resolve())
   })
@@ -111,13 +114,13 @@ test('an idle backend that ends is noticed and replaced; nobody is told (POOL-5)
   expect(lost).toMatchObject([{ code: '57P01' }])
   // What the pool hangs on the error would fill the log with the connection's innards.
   expect(lost[0]).not.toHaveProperty('client')
-  expect(await inTenant(tenant, pidOf)).not.toBe(pid)
+  expect(await inTenant(backgroundScope(tenant), pidOf)).not.toBe(pid)
 })
 
 test('after a tenant, a connection shows nothing to whoever names none (POOL-1)', async () => {
   const { inTenant, pools } = openTestDoors()
   const { tenantId } = await asRole('platform', insertSample)
-  const seen = await inTenant(tenantId, (db) =>
+  const seen = await inTenant(backgroundScope(tenantId), (db) =>
     db.selectFrom('tenantry.roles').select('id').execute(),
   )
   expect(seen).toHaveLength(1)

@@ -23,7 +23,9 @@ const tenantsSeen = async (db: Db) =>
 
 function reader(database = openTestDoors()) {
   return <T>(work: (db: Db) => Promise<T> | T) =>
-    database.readInTenant(sample.tenantId, new Deadline(5_000), ({ db }) => work(db))
+    database.read({ tenant: { id: sample.tenantId }, deadline: new Deadline(5_000) }, ({ db }) =>
+      work(db),
+    )
 }
 
 test('a read is one read-only transaction in one write, with nothing to wait for in between', async () => {
@@ -142,15 +144,19 @@ test.each([{ pipeline: true }, { pipeline: false }])(
 test('a query waits for a slow one beside it, longer than the request would for a connection', async () => {
   const database = openTestDoors()
   await database.pools.app.query('select')
-  const both = database.readInTenant(sample.tenantId, new Deadline(2_000), ({ db }) =>
-    Promise.all([sql`select pg_sleep(2.5)`.execute(db), one(db)]),
+  const both = database.read(
+    { tenant: { id: sample.tenantId }, deadline: new Deadline(2_000) },
+    ({ db }) => Promise.all([sql`select pg_sleep(2.5)`.execute(db), one(db)]),
   )
   expect((await both)[1].rows).toEqual([{ n: 1 }])
 })
 
 test.skipIf(isPooled())('a server that cannot set the tenant answers no query', async () => {
   const database = openTestDoors()
-  const read = database.readInTenant('no tenant', new Deadline(5_000), ({ db }) => one(db))
+  const read = database.read(
+    { tenant: { id: 'no tenant' }, deadline: new Deadline(5_000) },
+    ({ db }) => one(db),
+  )
   await expect(read).rejects.toThrow()
   expect(database.pools.app.totalCount).toBe(0)
 })

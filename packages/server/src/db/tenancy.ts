@@ -1,4 +1,4 @@
-import type { CompiledQuery, Kysely } from 'kysely'
+import type { Kysely } from 'kysely'
 import type pg from 'pg'
 import { Deadline } from '../lib/deadline.ts'
 import { newId } from '../lib/ids.ts'
@@ -9,134 +9,143 @@ import { retryDeadlocks } from './retry_deadlocks.ts'
 import type { KernelTables } from './tables.ts'
 import { type Finishable, runStatement, type Transaction, WriteTransaction } from './transaction.ts'
 
-/** The pools behind the doors. `platform` is absent in a server: it serves tenants only. */
+/** The pools behind the scopes. A server has no `platform` pool: it serves tenants only. */
 export interface ScopePools {
   app: pg.Pool
   identity: pg.Pool
   platform?: pg.Pool
 }
 
-/** The way to the data of one request that may change it. */
-export interface RequestTransaction extends Pick<Transaction<KernelTables>, 'db'> {
-  /** Takes a statement that is sent together with COMMIT: nobody needs its answer before. */
-  sendWithCommit(query: CompiledQuery): void
+/**
+ * How long work waits for the database: as long as its request has left, or, for work that belongs to
+ * no request (`background`), as long as the pool allows for each wait.
+ */
+export type WaitLimit = Deadline | 'background'
+
+/** One tenant's rows, and how long the caller waits for them. The context of a request is one. */
+export interface TenantScope {
+  readonly tenant: { readonly id: string }
+  readonly deadline: WaitLimit
 }
 
+/** The scope of the identity role. With a tenant the statements share one transaction. */
+export interface IdentityScope {
+  readonly tenant?: { readonly id: string }
+  readonly deadline: WaitLimit
+}
+
+type KernelTransaction = Pick<Transaction<KernelTables>, 'db'>
+
+/** The transaction of one write: its queries, and the statement that is sent with COMMIT. */
+export type RequestTransaction = Pick<WriteTransaction<KernelTables>, 'db' | 'sendWithCommit'>
+
 /**
- * The only ways to the data, each under one database role. All but a read open one transaction. Where
- * that is lost to another one (a deadlock), `inTenant`, `writeInTenant` and `asIdentity` run their work
- * again from its start: it must touch nothing but `db` and what it makes itself.
+ * The only ways to the data, each under one database role. All but `read` open one transaction. Where
+ * PostgreSQL aborts it as a deadlock's victim, `inTenant`, `write` and `asIdentity` run their work
+ * again from its start: it must touch nothing but `db` and what it creates itself.
  */
 export interface Database {
   /** Work on one tenant's rows: the database shows no others. */
-  inTenant<T, Database = KernelTables>(
-    tenantId: string,
-    work: (db: Kysely<Database>) => Promise<T>,
+  inTenant<T, Tables = KernelTables>(
+    scope: TenantScope,
+    work: (db: Kysely<Tables>) => Promise<T>,
   ): Promise<T>
-  /** The same for one request, whose waits are taken off its patience, and which may change rows. */
-  writeInTenant<T>(
-    tenantId: string,
-    deadline: Deadline,
-    work: (unit: RequestTransaction) => Promise<T>,
-  ): Promise<T>
+  /** The same with a statement that is sent together with COMMIT. */
+  write<T>(scope: TenantScope, work: (transaction: RequestTransaction) => Promise<T>): Promise<T>
   /**
-   * The same for one that only reads: the database refuses a write. Each of its queries is a
-   * transaction of its own. Where it asks nothing and waits for nothing, it is done at once.
+   * Read-only work on one tenant's rows: PostgreSQL rejects a write. Each query is a transaction of its
+   * own. Work that sends no query and waits for nothing returns its value, not a promise.
    */
-  readInTenant<T>(
-    tenantId: string,
-    deadline: Deadline,
-    work: (unit: Pick<Transaction<KernelTables>, 'db'>) => MaybePromise<T>,
+  read<T>(
+    scope: TenantScope,
+    work: (transaction: KernelTransaction) => MaybePromise<T>,
   ): MaybePromise<T>
   /**
-   * Work that comes before membership is proven: resolving hosts, credentials. Without a tenant
-   * each statement stands alone; with one they share a transaction.
+   * Work that comes before membership is proven: resolving hosts, checking credentials. Without a
+   * tenant each statement is a transaction of its own.
    */
-  asIdentity<T>(work: (db: Kysely<KernelTables>) => Promise<T>, tenantId?: string): Promise<T>
-  /** The same doors for one request, whose waits are taken off its patience. */
-  within(deadline: Deadline): Database
+  asIdentity<T>(scope: IdentityScope, work: (db: Kysely<KernelTables>) => Promise<T>): Promise<T>
 }
 
-/** The doors of the command line: what serves requests is given `Doors` and knows no more. */
+/** What the command line has. A server gets a `Database`, whose type has no `acrossTenants`. */
 export interface PlatformDatabase extends Database {
-  /** Operators' work across tenants. Each use is logged with its reason before it begins. */
+  /** Platform admins' work across tenants. Each use is logged with its reason before it begins. */
   acrossTenants<T>(reason: string, work: (db: Kysely<KernelTables>) => Promise<T>): Promise<T>
 }
 
-// An operator's work over all tenants may take its time; no request waits for it.
-const OPERATORS_MAX_MS = 3_600_000
+/** The scope of work on a tenant's rows that belongs to no request. */
+export function backgroundScope(tenantId: string): TenantScope {
+  return { tenant: { id: tenantId }, deadline: 'background' }
+}
+
+// Work across all tenants may take an hour; no request waits for it.
+const PLATFORM_MAX_MS = 3_600_000
 const DEFAULT_WAIT_MS = 5_000
 
-/** Opens the doors over the given pools. `named` switches prepared statement names. */
+/** Opens the scopes over the given pools. `named` switches prepared statement names on. */
 export function createDatabase(pools: ScopePools, named: boolean): PlatformDatabase {
+  return { ...requestScopes(pools, named), acrossTenants }
+
+  async function acrossTenants<T>(
+    reason: string,
+    work: (db: Kysely<KernelTables>) => Promise<T>,
+  ): Promise<T> {
+    const { platform: pool } = pools
+    if (pool === undefined) throw new Error('this process has no pool of the platform role')
+    // First, and in a transaction of its own: work that reads everything and then fails is logged.
+    await runStatement(pool, logReason(reason), deadlineOf(pool, 'background'))
+    // Not retried after a deadlock: it may print as it goes, and a platform admin can run it again.
+    const deadline = deadlineOf(pool, 'background')
+    const settings = { pool, named, deadline, maxMs: PLATFORM_MAX_MS }
+    return runIn(new WriteTransaction<KernelTables>(settings), ({ db }) => work(db))
+  }
+}
+
+// Deadlocks are retried here and nowhere else: only the scope knows that all of the work was rolled
+// back. Effects outside of the database are not rolled back.
+function requestScopes({ app, identity }: ScopePools, named: boolean): Database {
+  const settings = (pool: pg.Pool, { tenant, deadline }: TenantScope) => ({
+    pool,
+    named,
+    deadline: deadlineOf(pool, deadline),
+    setup: setTenant(tenant.id, named),
+  })
+  const inTransaction = <T, Tables>(
+    pool: pg.Pool,
+    scope: TenantScope,
+    work: (transaction: WriteTransaction<Tables>) => Promise<T>,
+  ) => retryDeadlocks(() => runIn(new WriteTransaction<Tables>(settings(pool, scope)), work))
   return {
-    ...requestDoors(pools, named, patienceOf),
-    async acrossTenants<T>(reason: string, work: (db: Kysely<KernelTables>) => Promise<T>) {
-      const { platform: pool } = pools
-      if (pool === undefined) throw new Error('this process has no platform door')
-      // Before the work and on its own: who read everything and then failed has read everything.
-      await runStatement(pool, logReason(reason), patienceOf(pool))
-      // Once: it may take an hour and say things on its way, and an operator can start it again.
-      const deadline = patienceOf(pool)
-      const opening = { pool, named, deadline, maxMs: OPERATORS_MAX_MS }
-      return through(new WriteTransaction<KernelTables>(opening), ({ db }) => work(db))
+    inTenant: <T, Tables>(scope: TenantScope, work: (db: Kysely<Tables>) => Promise<T>) =>
+      inTransaction<T, Tables>(app, scope, ({ db }) => work(db)),
+    write: (scope, work) => inTransaction(app, scope, work),
+    read: (scope, work) => runIn(new ReadTransaction<KernelTables>(settings(app, scope)), work),
+    async asIdentity<T>(
+      { tenant, deadline }: IdentityScope,
+      work: (db: Kysely<KernelTables>) => Promise<T>,
+    ) {
+      if (tenant !== undefined) {
+        const scope = { tenant, deadline }
+        return inTransaction<T, KernelTables>(identity, scope, ({ db }) => work(db))
+      }
+      const run = (statement: Statement) =>
+        retryDeadlocks(() => runStatement(identity, statement, deadlineOf(identity, deadline)))
+      return work(boundKysely(run, named))
     },
   }
 }
 
-// Retried here and nowhere else: only the door knows that all of the work was taken back, and every
-// unit of work passes through one. What is effect outside of the database is not in it.
-function requestDoors(
-  pools: ScopePools,
-  named: boolean,
-  patienceFor: (pool: pg.Pool) => Deadline,
-): Database {
-  const { app, identity } = pools
-  const alone = (statement: Statement) =>
-    retryDeadlocks(() => runStatement(identity, statement, patienceFor(identity)))
-  const transaction = <Database>(pool: pg.Pool, tenantId: string, deadline = patienceFor(pool)) =>
-    new WriteTransaction<Database>({ pool, named, deadline, setup: setTenant(tenantId, named) })
-  const reading = (tenantId: string, deadline: Deadline) =>
-    new ReadTransaction<KernelTables>({
-      pool: app,
-      named,
-      deadline,
-      setup: setTenant(tenantId, named),
-    })
-  return {
-    async inTenant<T, Database>(tenantId: string, work: (db: Kysely<Database>) => Promise<T>) {
-      return retryDeadlocks(() =>
-        through(transaction<Database>(app, tenantId), ({ db }) => work(db)),
-      )
-    },
-    async writeInTenant(tenantId, deadline, work) {
-      return retryDeadlocks(() => through(transaction<KernelTables>(app, tenantId, deadline), work))
-    },
-    readInTenant: (tenantId, deadline, work) => through(reading(tenantId, deadline), work),
-    async asIdentity<T>(work: (db: Kysely<KernelTables>) => Promise<T>, tenantId?: string) {
-      if (tenantId === undefined) return work(boundKysely(alone, named))
-      return retryDeadlocks(() =>
-        through(transaction<KernelTables>(identity, tenantId), ({ db }) => work(db)),
-      )
-    },
-    within: (shared) => requestDoors(pools, named, () => shared),
-  }
-}
-
-// Of work that belongs to no request: each unit of it waits as long as its pool says.
-function patienceOf({ options }: pg.Pool): Deadline {
+function deadlineOf({ options }: pg.Pool, limit: WaitLimit): Deadline {
+  if (limit !== 'background') return limit
   return new Deadline(options.connectionTimeoutMillis ?? DEFAULT_WAIT_MS)
 }
 
-function through<T, Unit extends Finishable>(
-  unit: Unit,
-  work: (unit: Unit) => Promise<T>,
-): Promise<T>
-function through<T, Unit extends Finishable>(
+function runIn<T, Unit extends Finishable>(unit: Unit, work: (unit: Unit) => Promise<T>): Promise<T>
+function runIn<T, Unit extends Finishable>(
   unit: Unit,
   work: (unit: Unit) => MaybePromise<T>,
 ): MaybePromise<T>
-function through<T, Unit extends Finishable>(
+function runIn<T, Unit extends Finishable>(
   unit: Unit,
   work: (unit: Unit) => MaybePromise<T>,
 ): MaybePromise<T> {
@@ -144,7 +153,7 @@ function through<T, Unit extends Finishable>(
   try {
     result = work(unit)
   } catch (error) {
-    // Work that throws before it waits may have sent a query all the same.
+    // Work that throws synchronously may have sent a query before.
     if (unit.closeIfUnused()) throw error
     result = Promise.reject(error)
   }

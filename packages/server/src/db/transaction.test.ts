@@ -8,6 +8,7 @@ import { openTestDoors } from '../../test/fixtures/scopes_for_test.ts'
 import { startWireProxy } from '../../test/fixtures/wire_proxy.ts'
 import { Deadline } from '../lib/deadline.ts'
 import type { KernelTables } from './tables.ts'
+import { backgroundScope } from './tenancy.ts'
 import { WriteTransaction } from './transaction.ts'
 
 let sample: Sample
@@ -47,7 +48,7 @@ describe('a transaction on the wire', () => {
     await database.pools.app.query('select')
     proxy.sent.length = 0
     proxy.set('hold')
-    const work = database.inTenant(sample.tenantId, one)
+    const work = database.inTenant(backgroundScope(sample.tenantId), one)
     await proxy.until((sent) => sent.length === 3)
     expect(proxy.sent).toEqual(['BEGIN', SET_TENANT, 'select 1 as n'])
     proxy.set('pass')
@@ -57,16 +58,18 @@ describe('a transaction on the wire', () => {
 
   test('is none where no query is asked', async () => {
     const { proxy, database } = await doorsThroughProxy()
-    expect(await database.inTenant(sample.tenantId, async () => 'nothing')).toBe('nothing')
+    expect(await database.inTenant(backgroundScope(sample.tenantId), async () => 'nothing')).toBe(
+      'nothing',
+    )
     await expect(
-      database.inTenant(sample.tenantId, () => Promise.reject(new Error('no'))),
+      database.inTenant(backgroundScope(sample.tenantId), () => Promise.reject(new Error('no'))),
     ).rejects.toThrow('no')
     expect([proxy.sent, database.pools.app.totalCount]).toEqual([[], 0])
   })
 
   test('rolls back what failed, and says what failed', async () => {
     const { proxy, database } = await doorsThroughProxy()
-    const work = database.inTenant(sample.tenantId, async (db) => {
+    const work = database.inTenant(backgroundScope(sample.tenantId), async (db) => {
       await addRole(db, 'rolled_back')
       throw new Error('changed my mind')
     })
@@ -77,8 +80,8 @@ describe('a transaction on the wire', () => {
 
   test('of the identity door is none without a tenant: each statement stands alone', async () => {
     const { proxy, database } = await doorsThroughProxy()
-    await database.asIdentity(one)
-    await database.asIdentity(one, sample.tenantId)
+    await database.asIdentity({ deadline: 'background' }, one)
+    await database.asIdentity(backgroundScope(sample.tenantId), one)
     // Of the connection itself, once; everything else is the door's.
     const [limits, ...sent] = proxy.sent.filter((it) => it !== '')
     expect(limits).toContain('set statement_timeout')
@@ -101,32 +104,34 @@ describe.each(switchings)('with %o', (switches) => {
     onTestFinished(() => void process.off('warning', onWarning))
     const { inTenant, asIdentity } = openTestDoors(switches)
     const name = `role_${randomUUID().slice(0, 8)}`
-    const numbers = await inTenant(sample.tenantId, async (db) => {
+    const numbers = await inTenant(backgroundScope(sample.tenantId), async (db) => {
       await addRole(db, name)
       const asked = [1, 2, 3].map((n) => sql<{ n: number }>`select ${n}::int as n`.execute(db))
       return (await Promise.all(asked)).map((it) => it.rows[0]?.n)
     })
     expect(numbers).toEqual([1, 2, 3])
     expect(await rolesNamed(name)).toBe(1)
-    const lost = inTenant(sample.tenantId, async (db) => {
+    const lost = inTenant(backgroundScope(sample.tenantId), async (db) => {
       await addRole(db, `${name}_2`)
       await addRole(db, name)
     })
     await expect(lost).rejects.toMatchObject({ constraint: 'roles_tenant_id_name_key' })
     expect(await rolesNamed(`${name}_2`)).toBe(0)
-    expect((await asIdentity(one)).rows).toEqual([{ n: 1 }])
+    expect((await asIdentity({ deadline: 'background' }, one)).rows).toEqual([{ n: 1 }])
     expect(warnings).toEqual([])
   })
 
   test('a statement is one statement', async () => {
     const { inTenant } = openTestDoors(switches)
-    const two = inTenant(sample.tenantId, (db) => sql`select 1; select 2`.execute(db))
+    const two = inTenant(backgroundScope(sample.tenantId), (db) =>
+      sql`select 1; select 2`.execute(db),
+    )
     await expect(two).rejects.toMatchObject({ code: '42601' })
   })
 
   test('nothing is prepared by name where names are off', async () => {
     const { inTenant } = openTestDoors(switches)
-    const { rows } = await inTenant(sample.tenantId, (db) =>
+    const { rows } = await inTenant(backgroundScope(sample.tenantId), (db) =>
       sql<{ name: string }>`select name from pg_prepared_statements`.execute(db),
     )
     expect(rows.length > 0).toBe(switches.named)
@@ -136,7 +141,7 @@ describe.each(switchings)('with %o', (switches) => {
 describe('a transaction', () => {
   test('whose failed query was ignored is an error at the end, and saves nothing', async () => {
     const { inTenant } = openTestDoors()
-    const work = inTenant(sample.tenantId, async (db) => {
+    const work = inTenant(backgroundScope(sample.tenantId), async (db) => {
       await addRole(db, 'swallowed')
       await sql`select 1 / 0`.execute(db).catch(() => {})
       return 'saved'
@@ -150,7 +155,7 @@ describe('a transaction', () => {
   test('that could not even open is an error at the end, however its query was ignored', async () => {
     const { proxy, database } = await doorsThroughProxy()
     proxy.set('refuse')
-    const work = database.inTenant(sample.tenantId, async (db) => {
+    const work = database.inTenant(backgroundScope(sample.tenantId), async (db) => {
       await addRole(db, 'never').catch(() => {})
       return 'saved'
     })
@@ -160,7 +165,7 @@ describe('a transaction', () => {
   test('keeps what a query nobody waited for did, if it came in time', async () => {
     const { inTenant } = openTestDoors()
     let answer: Promise<unknown> | undefined
-    await inTenant(sample.tenantId, async (db) => {
+    await inTenant(backgroundScope(sample.tenantId), async (db) => {
       await one(db)
       answer = addRole(db, 'unawaited')
       // The statement has left by now; its answer has not come.
@@ -172,7 +177,7 @@ describe('a transaction', () => {
 
   test('refuses a query that comes after its end', async () => {
     const { inTenant } = openTestDoors()
-    const kept = await inTenant(sample.tenantId, async (db) => {
+    const kept = await inTenant(backgroundScope(sample.tenantId), async (db) => {
       await one(db)
       return { db }
     })
@@ -183,16 +188,16 @@ describe('a transaction', () => {
     const { inTenant } = openTestDoors()
     const words = 'a door already holds the transaction: do all of the work in it'
     await expect(
-      inTenant(sample.tenantId, (db) => db.transaction().execute((it) => one(it))),
+      inTenant(backgroundScope(sample.tenantId), (db) => db.transaction().execute((it) => one(it))),
     ).rejects.toThrow(words)
     await expect(
-      inTenant(sample.tenantId, (db) => db.startTransaction().execute()),
+      inTenant(backgroundScope(sample.tenantId), (db) => db.startTransaction().execute()),
     ).rejects.toThrow(words)
   })
 
   test('has no cursors', async () => {
     const { inTenant } = openTestDoors()
-    const read = inTenant(sample.tenantId, async (db) => {
+    const read = inTenant(backgroundScope(sample.tenantId), async (db) => {
       for await (const row of db.selectFrom('tenantry.roles').select('id').stream()) return row
       return undefined
     })
@@ -256,10 +261,13 @@ test.each([{ pipeline: true }, { pipeline: false }])(
   async (settings) => {
     const database = openTestDoors(settings)
     const name = `taken_back_${settings.pipeline}`
-    const work = database.writeInTenant(sample.tenantId, new Deadline(5_000), async (unit) => {
-      await addRole(unit.db, name)
-      unit.sendWithCommit(unit.db.selectNoFrom(sql`1 / 0`.as('n')).compile())
-    })
+    const work = database.write(
+      { tenant: { id: sample.tenantId }, deadline: new Deadline(5_000) },
+      async (unit) => {
+        await addRole(unit.db, name)
+        unit.sendWithCommit(unit.db.selectNoFrom(sql`1 / 0`.as('n')).compile())
+      },
+    )
     await expect(work).rejects.toMatchObject({ code: '22012' })
     expect(await rolesNamed(name)).toBe(0)
     const { app } = database.pools

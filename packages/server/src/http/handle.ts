@@ -38,10 +38,10 @@ export function handleRoute(deps: HandleDeps, ready: ReadyRequest): MaybePromise
     return after(result, (it) => serialized(ready, it))
   }
   return route.method === 'GET'
-    ? deps.database.readInTenant(tenant.id, deadline, (unit) =>
+    ? deps.database.read(ready, (unit) =>
         read(new HandlerContext(deps, ready, unit, signedIn.actor), ready),
       )
-    : deps.database.writeInTenant(tenant.id, deadline, (unit) => write(deps, ready, unit, signedIn))
+    : deps.database.write(ready, (unit) => write(deps, ready, unit, signedIn))
 }
 
 function read(ctx: HandlerContext, ready: ReadyRequest): MaybePromise<Handled> {

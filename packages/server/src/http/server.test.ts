@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../../../starter/src/app.ts'
 import { expectProblem } from '../../test/fixtures/problem.ts'
 import { rawRequest, sendRaw } from '../../test/hostile/raw_socket.ts'
+import { backgroundScope } from '../db/tenancy.ts'
 import { newId } from '../lib/ids.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../testing.ts'
 
@@ -24,7 +25,7 @@ interface Item {
 
 async function addProjects(to: TestTenant, count: number): Promise<string[]> {
   const ids = Array.from({ length: count }, newId)
-  await api.database.inTenant(to.id, (db) =>
+  await api.database.inTenant(backgroundScope(to.id), (db) =>
     sql`insert into projects (id, name) select id, id::text from unnest(${ids}::uuid[]) id`.execute(
       db,
     ),

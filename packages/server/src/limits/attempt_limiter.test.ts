@@ -20,7 +20,7 @@ test('what is over is removed each minute, however much it is, and nothing else 
     resets_at: new Date(Date.now() + seconds * 1_000),
   })
   const over = Array.from({ length: 1_500 }, (_, at) => row(`over-${at}`, -10))
-  await api.database.asIdentity((db) =>
+  await api.database.asIdentity({ deadline: 'background' }, (db) =>
     db
       .insertInto('tenantry.throttles')
       .values([...over, row('not-over', 600)])
@@ -28,7 +28,7 @@ test('what is over is removed each minute, however much it is, and nothing else 
   )
   vi.advanceTimersByTime(60_000)
   await api.running.settle()
-  const left = await api.database.asIdentity((db) =>
+  const left = await api.database.asIdentity({ deadline: 'background' }, (db) =>
     db.selectFrom('tenantry.throttles').select('key').where('key', 'like', '%over%').execute(),
   )
   expect(left).toEqual([{ key: 'not-over'.padEnd(43, '_') }])
@@ -48,7 +48,7 @@ test('a budget is full again when its window is over, and its window begins anew
   await take()
   await take()
   await expect(take()).rejects.toMatchObject({ kind: 'rate_limited' })
-  const full = await api.database.asIdentity((db) =>
+  const full = await api.database.asIdentity({ deadline: 'background' }, (db) =>
     db
       .updateTable('tenantry.throttles')
       .set({ resets_at: sql<string>`now()` })
@@ -57,7 +57,7 @@ test('a budget is full again when its window is over, and its window begins anew
       .executeTakeFirstOrThrow(),
   )
   await take()
-  const { points, ahead } = await api.database.asIdentity((db) =>
+  const { points, ahead } = await api.database.asIdentity({ deadline: 'background' }, (db) =>
     db
       .selectFrom('tenantry.throttles')
       .select(['points', sql<number>`extract(epoch from resets_at - now())::integer`.as('ahead')])

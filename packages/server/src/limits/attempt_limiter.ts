@@ -1,7 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { sql } from 'kysely'
-import type { Database } from '../db/tenancy.ts'
-import type { Deadline } from '../lib/deadline.ts'
+import type { Database, WaitLimit } from '../db/tenancy.ts'
 import type { KeyRing, Keys } from '../lib/keys.ts'
 import { rateLimited } from './rate_limit_error.ts'
 
@@ -37,7 +36,7 @@ export interface AttemptLimiter {
    * Takes one attempt from each budget, before the work is done: from all or from none, so that who
    * has used up one does not go on emptying the others. Throws 429 when one is empty.
    */
-  reserve(deadline: Deadline, budgets: AttemptLimit[], instead?: Override): Promise<Reservation>
+  reserve(deadline: WaitLimit, budgets: AttemptLimit[], instead?: Override): Promise<Reservation>
   /** The same for work that nobody waits for: undefined when one is empty. */
   tryReserve(budgets: AttemptLimit[]): Promise<Reservation | undefined>
   /** Remembers a mark from now on, for its window. */
@@ -68,15 +67,14 @@ export function createAttemptLimiter(
   })
   return {
     async reserve(deadline, budgets, instead) {
-      const own = database.within(deadline)
-      const { marked, empty, seconds } = await take(own, keyOf, budgets, instead)
+      const { marked, empty, seconds } = await take(database, deadline, keyOf, budgets, instead)
       const asked = marked && instead !== undefined ? instead.limits : budgets
       const refusing = empty === null ? undefined : asked[empty]
       if (refusing !== undefined) throw rateLimited(refusing, seconds)
       return attemptOf(asked)
     },
     async tryReserve(budgets) {
-      const { empty } = await take(database, keyOf, budgets)
+      const { empty } = await take(database, 'background', keyOf, budgets)
       return empty === null ? attemptOf(budgets) : undefined
     },
     remember: (mark) => give(database, [], [rowOf(mark)]),
@@ -114,6 +112,7 @@ interface Taken {
 // One statement and one round trip, which no burst can come in between.
 async function take(
   database: Database,
+  deadline: WaitLimit,
   keyOf: (mark: Marker) => string,
   budgets: AttemptLimit[],
   instead: Override = { marker: { name: 'none', subject: [], windowSeconds: 0 }, limits: [] },
@@ -122,7 +121,7 @@ async function take(
     JSON.stringify(
       them.map((it) => ({ key: keyOf(it), limit: it.limit, seconds: it.windowSeconds })),
     )
-  return database.asIdentity(async (db) => {
+  return database.asIdentity({ deadline }, async (db) => {
     const { rows } = await sql<Taken>`
       select marked, empty, seconds
       from (
@@ -146,7 +145,7 @@ interface MarkRow {
 
 // Attempts are locked in the order in which they are taken.
 async function give(database: Database, attempts: string[], marks: MarkRow[]): Promise<void> {
-  await database.asIdentity((db) =>
+  await database.asIdentity({ deadline: 'background' }, (db) =>
     sql`
       with held as (
         select key from tenantry.throttles where key = any (${attempts}) order by key for update
@@ -162,14 +161,14 @@ async function give(database: Database, attempts: string[], marks: MarkRow[]): P
 }
 
 async function forget(database: Database, keys: string[]): Promise<void> {
-  await database.asIdentity((db) =>
+  await database.asIdentity({ deadline: 'background' }, (db) =>
     db.deleteFrom('tenantry.throttles').where('key', 'in', keys).execute(),
   )
 }
 
 // What somebody is counting just now is left for the next time: nobody waits for a purge.
 async function removeExpired(database: Database): Promise<number> {
-  const { numDeletedRows } = await database.asIdentity((db) =>
+  const { numDeletedRows } = await database.asIdentity({ deadline: 'background' }, (db) =>
     db
       .deleteFrom('tenantry.throttles')
       .where('key', 'in', (it) =>

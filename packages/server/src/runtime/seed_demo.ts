@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { Passwords } from '../access/passwords.ts'
 import type { Demo, DemoTenant } from '../app/demo.ts'
-import type { PlatformDatabase } from '../db/tenancy.ts'
+import { backgroundScope, type PlatformDatabase } from '../db/tenancy.ts'
 import { addMember } from '../modules/members/members.ts'
 import { createTenant, findTenantId } from '../modules/tenants/tenants.ts'
 import { ensureUser } from '../modules/users/users.ts'
@@ -14,7 +14,9 @@ export async function seedDemo(
 ): Promise<void> {
   for (const tenant of demo.tenants) {
     const tenantId = await seedTenant(database, passwords, tenant)
-    await database.inTenant(tenantId, async (db: Kysely<never>) => demo.fill?.(db, tenant))
+    await database.inTenant(backgroundScope(tenantId), async (db: Kysely<never>) =>
+      demo.fill?.(db, tenant),
+    )
   }
 }
 

@@ -19,7 +19,7 @@ export async function seedIfEmpty(
 ): Promise<void> {
   if (demo === undefined || chosen.urls.platform === undefined) return
   const wanted = demo.tenants.map((it) => it.subdomain)
-  const present = await database.asIdentity((db) =>
+  const present = await database.asIdentity({ deadline: 'background' }, (db) =>
     db.selectFrom('tenantry.tenants').select('subdomain').execute(),
   )
   const missing = wanted.filter((it) => !present.some(({ subdomain }) => subdomain === it))

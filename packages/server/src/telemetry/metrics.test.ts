@@ -5,6 +5,7 @@ import { Socket } from 'node:net'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../../../starter/src/app.ts'
+import { backgroundScope } from '../db/tenancy.ts'
 import { startTestApp, type TestApp } from '../testing.ts'
 import { createMetrics } from './metrics.ts'
 
@@ -123,7 +124,7 @@ describe('the metrics', () => {
       release = resolve
     })
     const holding = Array.from({ length: 6 }, () =>
-      api.database.inTenant(randomUUID(), async (db) => {
+      api.database.inTenant(backgroundScope(randomUUID()), async (db) => {
         await sql`select 1`.execute(db)
         await released
       }),

@@ -48,7 +48,7 @@ const firstDomain = sql<string | null>`(
 
 function tenantRow(database: Database, claim: HostMatch) {
   if (claim.kind === 'nobody') return undefined
-  return database.asIdentity((db) => {
+  return database.asIdentity({ deadline: 'background' }, (db) => {
     const tenants = db
       .selectFrom('tenantry.tenants as t')
       .select(['t.id', 't.name', 't.subdomain', 't.status', 't.rate', 't.concurrency'])

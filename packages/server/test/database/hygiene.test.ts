@@ -5,6 +5,7 @@ import { type Kysely, sql } from 'kysely'
 import { expect, onTestFinished, test } from 'vitest'
 import { app } from '../../../../starter/src/app.ts'
 import type { KernelTables } from '../../src/db/tables.ts'
+import { backgroundScope } from '../../src/db/tenancy.ts'
 import { startTestApp, type TestApp, type TestTenant } from '../../src/testing.ts'
 import { asRole, doorUrls } from '../fixtures/databases.ts'
 import { newSeed, seededRandom } from '../fixtures/random.ts'
@@ -51,7 +52,7 @@ test(
         seen.push(...rows.map((it) => it.tenant_id))
       }
       await database
-        .inTenant(sample.tenantId, async (db) => {
+        .inTenant(backgroundScope(sample.tenantId), async (db) => {
           if (fate === 0) throw new Error('before the first query')
           const first = look(db)
           if (fate === 1) throw await first.then(() => new Error('after the first query'))
@@ -76,7 +77,7 @@ test(
       })
     }
     for (const { tenantId } of samples) {
-      const rows = await database.inTenant(tenantId, (db) =>
+      const rows = await database.inTenant(backgroundScope(tenantId), (db) =>
         db.selectFrom('tenantry.roles').select('tenant_id').execute(),
       )
       expect(rows, `seed ${seed}`).toEqual([{ tenant_id: tenantId }])

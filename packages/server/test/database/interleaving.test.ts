@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { backgroundScope } from '../../src/db/tenancy.ts'
 import { suspendTenant } from '../../src/modules/tenants/tenants.ts'
 import type { TestReply, TestTenant, TestUser } from '../../src/testing.ts'
 import { untilRefused } from '../revocation/attempts.ts'
@@ -66,7 +67,7 @@ describe('two servers on one database', () => {
     )
     expect(new Set(replies.map((it) => it.status))).toEqual(new Set([200]))
     expect(new Set(replies.map((it) => it.json.refresh_token)).size).toBe(1)
-    const rows = await servers.home.database.inTenant(tenant.id, (db) =>
+    const rows = await servers.home.database.inTenant(backgroundScope(tenant.id), (db) =>
       db.selectFrom('tenantry.refresh_tokens').select('used_at').execute(),
     )
     expect(rows.map((it) => it.used_at === null).sort()).toEqual([false, true])

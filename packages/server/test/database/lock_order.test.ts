@@ -4,6 +4,7 @@ import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../../../starter/src/app.ts'
 import type { Database } from '../../src/db/tenancy.ts'
+import { backgroundScope } from '../../src/db/tenancy.ts'
 import { createResetLink } from '../../src/modules/password_resets/reset_links.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../src/testing.ts'
 import { asRole } from '../fixtures/databases.ts'
@@ -134,7 +135,7 @@ describe('a deadlock', () => {
   const lockBoth =
     (tenantId: string, runs: { count: number }): Locks =>
     (database, first, second, met) =>
-      database.inTenant(tenantId, async (db) => {
+      database.inTenant(backgroundScope(tenantId), async (db) => {
         runs.count++
         await db
           .insertInto('tenantry.roles')
@@ -166,13 +167,13 @@ describe('a deadlock', () => {
     const { tenantId } = await asRole('platform', insertSample)
     const database = openTestDoors()
     let tries = 0
-    const lost = database.inTenant(tenantId, async (db) => {
+    const lost = database.inTenant(backgroundScope(tenantId), async (db) => {
       tries++
       await db.insertInto('tenantry.roles').values({ id: randomUUID(), name: 'lost' }).execute()
       await sql`do $$ begin raise exception 'lost' using errcode = '40P01'; end $$`.execute(db)
     })
     await expect(lost).rejects.toMatchObject({ kind: 'unavailable', cause: { code: '40P01' } })
-    const kept = await database.inTenant(tenantId, (db) =>
+    const kept = await database.inTenant(backgroundScope(tenantId), (db) =>
       db.selectFrom('tenantry.roles').select('id').where('name', '=', 'lost').execute(),
     )
     expect([tries, kept]).toEqual([3, []])
@@ -181,7 +182,7 @@ describe('a deadlock', () => {
   test('a failure of any other kind is not run again', async () => {
     const { tenantId } = await asRole('platform', insertSample)
     let tries = 0
-    const failed = openTestDoors().inTenant(tenantId, async (db) => {
+    const failed = openTestDoors().inTenant(backgroundScope(tenantId), async (db) => {
       tries++
       await sql`select 1 / 0`.execute(db)
     })

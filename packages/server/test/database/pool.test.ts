@@ -7,6 +7,7 @@ import type { Database as AppTables } from '../../../../starter/src/database.ts'
 import { get, post } from '../../../../starter/src/policy.ts'
 import { defineApp } from '../../src/app/define_app.ts'
 import type { Database } from '../../src/db/tenancy.ts'
+import { backgroundScope } from '../../src/db/tenancy.ts'
 import { startTestApp, type TestApp, type TestReply } from '../../src/testing.ts'
 import { asRole, isPooled } from '../fixtures/databases.ts'
 
@@ -61,7 +62,7 @@ async function hold(open: (work: Work) => Promise<unknown>, count: number) {
   }
 }
 
-type Work = Parameters<Database['asIdentity']>[0]
+type Work = Parameters<Database['asIdentity']>[1]
 
 function expectBusy(reply: TestReply): void {
   expect([reply.status, reply.headers['retry-after']]).toEqual([503, '1'])
@@ -79,7 +80,9 @@ test.each(['app', 'identity'] as const)(
     const { tenant, user } = await memberOf(api)
     const { inTenant, asIdentity } = api.database
     const open = (work: Work) =>
-      door === 'app' ? inTenant(tenant.id, work) : asIdentity(work, tenant.id)
+      door === 'app'
+        ? inTenant(backgroundScope(tenant.id), work)
+        : asIdentity(backgroundScope(tenant.id), work)
     const release = await hold(open, 2)
     const startedAt = performance.now()
     // What asks the door: rows of the tenant's, or a host that was never asked for.
@@ -141,8 +144,8 @@ test.skipIf(isPooled())(
     const { tenant, user } = await memberOf(api)
     const { inTenant, asIdentity } = api.database
     const open = {
-      app: (work: Work) => inTenant(tenant.id, work),
-      identity: (work: Work) => asIdentity(work, tenant.id),
+      app: (work: Work) => inTenant(backgroundScope(tenant.id), work),
+      identity: (work: Work) => asIdentity(backgroundScope(tenant.id), work),
     }
     let ended = 0
     for (const door of ['app', 'identity'] as const) {
@@ -189,7 +192,7 @@ test('two requests that wait for each other are both done, one after the other a
     await append(ids[1 - Number(at)])
   })
   const { tenant, user } = await memberOf(api)
-  await api.database.inTenant<unknown, AppTables>(tenant.id, (db) =>
+  await api.database.inTenant<unknown, AppTables>(backgroundScope(tenant.id), (db) =>
     db
       .insertInto('projects')
       .values(ids.map((id) => ({ id, name: id })))

@@ -87,13 +87,10 @@ function createWatch() {
 
   function watchedDoors(database: Database): Database {
     return {
-      inTenant: (tenantId, work) => database.inTenant(tenantId, inside(work)),
-      readInTenant: (tenantId, deadline, work) =>
-        database.readInTenant(tenantId, deadline, inside(work)),
-      writeInTenant: (tenantId, deadline, work) =>
-        database.writeInTenant(tenantId, deadline, inside(work)),
-      asIdentity: (work, tenantId) => database.asIdentity(inside(work), tenantId),
-      within: (deadline) => watchedDoors(database.within(deadline)),
+      inTenant: (scope, work) => database.inTenant(scope, inside(work)),
+      read: (scope, work) => database.read(scope, inside(work)),
+      write: (scope, work) => database.write(scope, inside(work)),
+      asIdentity: (scope, work) => database.asIdentity(scope, inside(work)),
     }
   }
 
@@ -102,7 +99,7 @@ function createWatch() {
     note,
     database: watchedDoors,
     passwords: ({ hash, check, stats }: Passwords): Passwords => ({
-      stats: stats,
+      stats,
       hash(password) {
         note('hash')
         return hash(password)

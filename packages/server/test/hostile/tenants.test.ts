@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../../../starter/src/app.ts'
 import type { Route } from '../../src/app/route.ts'
+import { backgroundScope } from '../../src/db/tenancy.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../src/testing.ts'
 import { expectProblem } from '../fixtures/problem.ts'
 
@@ -25,7 +26,7 @@ const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
 async function auditOf(tenant: TestTenant, action: string) {
   await api.running.settle()
-  return api.database.inTenant(tenant.id, (db) =>
+  return api.database.inTenant(backgroundScope(tenant.id), (db) =>
     db
       .selectFrom('tenantry.audit_logs')
       .select(['actor_id', 'session_id', 'meta', 'address'])
@@ -139,7 +140,7 @@ describe("B's id in a request to A (TEN-6)", () => {
     const made = await a.send({ method: 'POST', path, user, headers, body: { name: 'Whose?' } })
     expect(made.status).toBe(201)
     const countIn = async (tenant: TestTenant) => {
-      const { rows } = await api.database.inTenant(tenant.id, (db) =>
+      const { rows } = await api.database.inTenant(backgroundScope(tenant.id), (db) =>
         sql`select from projects where id = ${made.json.id}`.execute(db),
       )
       return rows.length

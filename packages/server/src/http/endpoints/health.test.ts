@@ -79,9 +79,9 @@ describe('health', () => {
     let asked = 0
     const counting = {
       ...api.database,
-      inTenant: ((tenantId, work) => {
+      inTenant: ((scope, work) => {
         asked++
-        return api.database.inTenant(tenantId, work)
+        return api.database.inTenant(scope, work)
       }) satisfies typeof api.database.inTenant,
     }
     const health = createHealth(counting, app.migrations, api.listener)

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import { histories, knownMigrations } from '../../db/migrations/migrate.ts'
-import type { Database } from '../../db/tenancy.ts'
+import { backgroundScope, type Database } from '../../db/tenancy.ts'
 import type { InvalidationListener } from '../../invalidation/listener.ts'
 import { unavailable } from '../../lib/errors.ts'
 import { type Endpoint, jsonReply } from './endpoint.ts'
@@ -9,7 +9,7 @@ import { type Endpoint, jsonReply } from './endpoint.ts'
 const LIMIT_MS = 800
 const FRESH_MS = 250
 // An id that no tenant has: UUIDv7 never makes it.
-const NOBODY = '00000000-0000-0000-0000-000000000000'
+const NO_TENANT = '00000000-0000-0000-0000-000000000000'
 
 export interface Health {
   /** `/health/live`: the process answers. `/health/ready`: it can serve. */
@@ -58,14 +58,14 @@ export function createHealth(
 // Both doors that serve requests open, and the schema has all that this code needs.
 async function assertServing(database: Database, appMigrations: URL): Promise<void> {
   await Promise.all([
-    database.inTenant(NOBODY, (db) => sql`select 1`.execute(db)),
+    database.inTenant(backgroundScope(NO_TENANT), (db) => sql`select 1`.execute(db)),
     assertMigrated(database, appMigrations),
   ])
 }
 
 // Ahead is fine here: during a rolling deploy the old nodes run on the new schema.
 async function assertMigrated(database: Database, appMigrations: URL): Promise<void> {
-  const { rows } = await database.asIdentity((db) =>
+  const { rows } = await database.asIdentity({ deadline: 'background' }, (db) =>
     sql<{ migration: string }>`
       select 'kernel ' || name as migration from tenantry.kernel_migrations
       union all select 'app ' || name from tenantry.app_migrations`.execute(db),

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../../../../starter/src/app.ts'
+import { backgroundScope } from '../../db/tenancy.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../testing.ts'
 
 let api: TestApp
@@ -45,7 +46,7 @@ describe('the audit log', () => {
     expect([(await create()).status, (await create()).status]).toEqual([201, 409])
     expect(await logOf(tenant, admin, '&action=projects.create')).toHaveLength(1)
     const tooLong = 'x'.repeat(500)
-    const failing = api.database.inTenant(tenant.id, async (db) => {
+    const failing = api.database.inTenant(backgroundScope(tenant.id), async (db) => {
       await db.insertInto('tenantry.roles').values({ id: admin.id, name: 'unaudited' }).execute()
       await db.insertInto('tenantry.audit_logs').values({ id: admin.id, action: tooLong }).execute()
     })

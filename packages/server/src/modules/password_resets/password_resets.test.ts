@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../../../../starter/src/app.ts'
+import { backgroundScope } from '../../db/tenancy.ts'
 import { startTestApp, type TestApp, type TestTenant } from '../../testing.ts'
 
 let api: TestApp
@@ -116,18 +117,15 @@ describe('password reset', () => {
     expect(
       (await reset(tenant, user.refreshToken.slice(0, 500), 'an entirely new one')).status,
     ).toBe(400)
-    const rows = await api.database.asIdentity(
-      (db) => db.selectFrom('tenantry.password_resets').selectAll().execute(),
-      tenant.id,
+    const rows = await api.database.asIdentity(backgroundScope(tenant.id), (db) =>
+      db.selectFrom('tenantry.password_resets').selectAll().execute(),
     )
     expect(JSON.stringify(rows)).not.toContain(token)
-    await api.database.asIdentity(
-      (db) =>
-        db
-          .updateTable('tenantry.password_resets')
-          .set({ expires_at: new Date(Date.now() - 1_000) })
-          .execute(),
-      tenant.id,
+    await api.database.asIdentity(backgroundScope(tenant.id), (db) =>
+      db
+        .updateTable('tenantry.password_resets')
+        .set({ expires_at: new Date(Date.now() - 1_000) })
+        .execute(),
     )
     expect((await reset(tenant, token, 'an entirely new one')).status).toBe(400)
   })

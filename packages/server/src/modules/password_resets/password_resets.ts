@@ -60,15 +60,13 @@ export async function resetPassword(
   password: string,
 ): Promise<void> {
   const hash = hashSecret(token)
-  const database = deps.database.within(ctx.deadline)
-  const holder = await database.asIdentity((db) => findHolder(db, hash), ctx.tenant.id)
+  const holder = await deps.database.asIdentity(ctx, (db) => findHolder(db, hash))
   if (holder === undefined) throw invalidToken()
   const { name: tenantName, subdomain } = ctx.tenant
   assertAcceptablePassword(password, { ...holder, tenantName, subdomain })
   const password_hash = await deps.passwords.hash(password)
-  const changed = await database.asIdentity(
-    (db) => consume(db, ctx.request, hash, password_hash),
-    ctx.tenant.id,
+  const changed = await deps.database.asIdentity(ctx, (db) =>
+    consume(db, ctx.request, hash, password_hash),
   )
   if (!changed) throw invalidToken()
   deps.background.run('unlock', () => unlock(deps, ctx, holder.email_key))
@@ -91,7 +89,9 @@ async function unlock({ config, attemptLimiter }: ResetDeps, ctx: PublicContext,
 // else asked for too many, has the newest of them in their mailbox.
 async function sendResetMail(deps: ResetDeps, ctx: PublicContext, key: string): Promise<void> {
   const { tenant, request } = ctx
-  const user = await deps.database.inTenant(tenant.id, (db) => findActiveMember(db, key))
+  const user = await deps.database.inTenant({ tenant, deadline: 'background' }, (db) =>
+    findActiveMember(db, key),
+  )
   if (user === undefined) return
   const attempt = await deps.attemptLimiter.tryReserve([resetMailLimit(deps.config, ctx, key)])
   const make = attempt === undefined ? createMissingLink : createResetLink

@@ -27,10 +27,10 @@ export async function createResetLink(
   request: RequestInfo,
 ): Promise<string> {
   const token = randomSecret()
-  await deps.database.asIdentity(async (db) => {
+  await deps.database.asIdentity({ tenant, deadline: 'background' }, async (db) => {
     await lockUser(db, userId)
     await replaceLink(deps, db, userId, token, request)
-  }, tenant.id)
+  })
   return urlOf(deps, tenant, token)
 }
 
@@ -42,12 +42,12 @@ export async function createMissingLink(
   request: RequestInfo,
 ): Promise<string | undefined> {
   const token = randomSecret()
-  const created = await deps.database.asIdentity(async (db) => {
+  const created = await deps.database.asIdentity({ tenant, deadline: 'background' }, async (db) => {
     await lockUser(db, userId)
     if (await hasGoodLink(db, userId)) return false
     await replaceLink(deps, db, userId, token, request)
     return true
-  }, tenant.id)
+  })
   return created ? urlOf(deps, tenant, token) : undefined
 }
 

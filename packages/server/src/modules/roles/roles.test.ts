@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../../../../starter/src/app.ts'
+import { backgroundScope } from '../../db/tenancy.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../testing.ts'
 
 let api: TestApp
@@ -52,7 +53,7 @@ describe('custom roles', () => {
   test('never become a system role that a later release brings (AUTHZ-3)', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
-    await api.database.inTenant(tenant.id, async (db) => {
+    await api.database.inTenant(backgroundScope(tenant.id), async (db) => {
       const id = '01890000-0000-7000-8000-00000000000a'
       await db.insertInto('tenantry.roles').values({ id, name: 'admin_tenant' }).execute()
       await db
@@ -110,7 +111,7 @@ describe('custom roles', () => {
     const tenant = await api.makeTenant()
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
     const old = await create(tenant, admin, { name: 'old', permissions: ['projects:read'] })
-    await api.database.inTenant(tenant.id, (db) =>
+    await api.database.inTenant(backgroundScope(tenant.id), (db) =>
       db
         .insertInto('tenantry.role_permissions')
         .values({ role_id: old.json.id, permission: 'widgets:read' })

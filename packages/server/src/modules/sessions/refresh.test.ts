@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../../../../starter/src/app.ts'
+import { backgroundScope } from '../../db/tenancy.ts'
 import { startTestApp, type TestApp, type TestTenant } from '../../testing.ts'
 
 let api: TestApp
@@ -21,7 +22,7 @@ const statusOf = async (tenant: TestTenant, accessToken: string) =>
     .status
 
 const actionsOf = async (app: TestApp, tenant: TestTenant) =>
-  app.database.inTenant(tenant.id, async (db) => {
+  app.database.inTenant(backgroundScope(tenant.id), async (db) => {
     const rows = await db.selectFrom('tenantry.audit_logs').select('action').execute()
     return rows.map((it) => it.action)
   })
@@ -48,7 +49,7 @@ describe('POST /api/auth/refresh', () => {
     )
     expect(new Set(replies.map((it) => it.status))).toEqual(new Set([200]))
     expect(new Set(replies.map((it) => it.json.refresh_token)).size).toBe(1)
-    const rows = await api.database.inTenant(tenant.id, (db) =>
+    const rows = await api.database.inTenant(backgroundScope(tenant.id), (db) =>
       db.selectFrom('tenantry.refresh_tokens').select('used_at').execute(),
     )
     expect(rows.map((it) => it.used_at === null).sort()).toEqual([false, true])
@@ -101,7 +102,7 @@ describe('POST /api/auth/refresh', () => {
     const [, payload = ''] = user.refreshToken.split('.')
     const { jti } = JSON.parse(Buffer.from(payload, 'base64url').toString())
     expect(Buffer.from(jti, 'base64url').length).toBe(32)
-    const rows = await api.database.inTenant(tenant.id, (db) =>
+    const rows = await api.database.inTenant(backgroundScope(tenant.id), (db) =>
       db.selectFrom('tenantry.refresh_tokens').selectAll().execute(),
     )
     expect(JSON.stringify(rows)).not.toContain(jti)
@@ -115,7 +116,7 @@ describe('POST /api/auth/refresh', () => {
       await tenant.makeUser(),
     ]
     const age = (userId: string, columns: Record<string, string>) =>
-      api.database.inTenant(tenant.id, (db) =>
+      api.database.inTenant(backgroundScope(tenant.id), (db) =>
         db.updateTable('tenantry.sessions').set(columns).where('user_id', '=', userId).execute(),
       )
     const past = new Date(Date.now() - 1_000).toISOString()

@@ -24,9 +24,8 @@ export async function refresh(deps: SignInDeps, ctx: PublicContext, token: strin
   const claims = await verifyRefresh(deps, ctx, token)
   const jti = deps.tokens.successorOf(claims)
   const hashes = { parent: hashSecret(claims.jti), next: hashSecret(jti) }
-  const database = deps.database.within(ctx.deadline)
-  const successor = await database.inTenant(
-    ctx.tenant.id,
+  const successor = await deps.database.inTenant(
+    ctx,
     async (db) =>
       (await rotateToken(db, hashes, deps.config.REFRESH_TOKEN_EXPIRE_DAYS)) ??
       (await repeat(deps, ctx, db, hashes)),
@@ -40,8 +39,7 @@ export async function refresh(deps: SignInDeps, ctx: PublicContext, token: strin
 /** Ends the session of a refresh token, access tokens included. Throws 401 for what is no token. */
 export async function logOut(deps: SignInDeps, ctx: PublicContext, token: string): Promise<void> {
   const claims = await verifyRefresh(deps, ctx, token)
-  const database = deps.database.within(ctx.deadline)
-  const known = await database.inTenant(ctx.tenant.id, async (db) => {
+  const known = await deps.database.inTenant(ctx, async (db) => {
     const row = await findSessionOf(db, hashSecret(claims.jti))
     if (row === undefined) return false
     if (await revokeSession(db, row.id, 'logout')) {

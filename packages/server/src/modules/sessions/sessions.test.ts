@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../../../../starter/src/app.ts'
+import { backgroundScope } from '../../db/tenancy.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../testing.ts'
 
 let api: TestApp
@@ -62,7 +63,7 @@ describe('sessions', () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
     const second = await signInAgain(tenant, user)
-    await api.database.inTenant(tenant.id, (db) =>
+    await api.database.inTenant(backgroundScope(tenant.id), (db) =>
       sql`
         insert into tenantry.sessions
           (id, user_id, idle_expires_at, expires_at, credentials_epoch, created_at)
@@ -71,7 +72,7 @@ describe('sessions', () => {
         from (select * from tenantry.sessions limit 1) one, generate_series(1, 2998) n`.execute(db),
     )
     const third = await signInAgain(tenant, user)
-    const kept = await api.database.inTenant(tenant.id, (db) =>
+    const kept = await api.database.inTenant(backgroundScope(tenant.id), (db) =>
       db.selectFrom('tenantry.sessions').select('id').execute(),
     )
     expect(kept).toHaveLength(1_000)

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../../../../starter/src/app.ts'
+import { backgroundScope } from '../../db/tenancy.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../testing.ts'
 
 let api: TestApp
@@ -73,7 +74,7 @@ describe('POST /api/auth/token', () => {
     expect([wrong.status, wrong.json.detail]).toEqual([401, 'Invalid credentials'])
     const right = await token(other, { username: user.email, password: user.password })
     expect([right.status, right.json.detail]).toEqual([403, 'User does not belong to this tenant'])
-    const left = await api.database.inTenant(other.id, (db) =>
+    const left = await api.database.inTenant(backgroundScope(other.id), (db) =>
       db.selectFrom('tenantry.audit_logs').select('action').execute(),
     )
     expect(left.map((it) => it.action)).not.toContain('auth.signed_in')
@@ -82,7 +83,7 @@ describe('POST /api/auth/token', () => {
   test('an inactive membership is none', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
-    await api.database.inTenant(tenant.id, (db) =>
+    await api.database.inTenant(backgroundScope(tenant.id), (db) =>
       db
         .updateTable('tenantry.members')
         .set({ is_active: false })
@@ -296,7 +297,7 @@ describe('rights are looked at again when the transaction opens', () => {
     outgoing.flushHeaders()
     await once(outgoing, 'continue')
     outgoing.write(body.slice(0, 5))
-    await api.database.inTenant(tenant.id, (db) =>
+    await api.database.inTenant(backgroundScope(tenant.id), (db) =>
       db.deleteFrom('tenantry.member_roles').where('user_id', '=', user.id).execute(),
     )
     outgoing.end(body.slice(5))

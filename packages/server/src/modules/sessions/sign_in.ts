@@ -67,8 +67,9 @@ async function authenticate(
   key: string,
   password: string,
 ): Promise<Credentials> {
-  const database = deps.database.within(ctx.deadline)
-  const user = await database.asIdentity((db) => findCredentials(db, key))
+  const user = await deps.database.asIdentity({ deadline: ctx.deadline }, (db) =>
+    findCredentials(db, key),
+  )
   const check = await deps.passwords.check(password, user?.password_hash)
   if (user === undefined || !check.valid) {
     deps.rejections.record(ctx.tenant.id, ctx.request, rejection('credentials', user?.id))
@@ -77,7 +78,9 @@ async function authenticate(
   if (check.rehash) {
     deps.background.run('rehash', async () => {
       const better = await deps.passwords.hash(password)
-      await deps.database.asIdentity((db) => replaceHash(db, user, better))
+      await deps.database.asIdentity({ deadline: 'background' }, (db) =>
+        replaceHash(db, user, better),
+      )
     })
   }
   return user
@@ -110,14 +113,14 @@ async function openMemberSession(
 
 function openAudited(
   deps: SignInDeps,
-  { tenant, request, deadline }: PublicContext,
+  ctx: PublicContext,
   session: NewSession,
 ): Promise<OpenedSession> {
-  return deps.database.within(deadline).inTenant(tenant.id, async (db) => {
+  return deps.database.inTenant(ctx, async (db) => {
     // In one flush: neither waits for the other's answer, and without a session both are taken back.
     const [opened] = await Promise.all([
-      openSession(db, request, session),
-      recordAudit(db, request, {
+      openSession(db, ctx.request, session),
+      recordAudit(db, ctx.request, {
         action: 'auth.signed_in',
         entity: 'sessions',
         entity_id: session.id,

@@ -1,4 +1,5 @@
 import type { Route } from '../../app/route.ts'
+import { backgroundScope } from '../../db/tenancy.ts'
 import type { TestReply } from '../http_client.ts'
 import { changedTables, fingerprintOf } from './rows.ts'
 import { inSafeOrder } from './statements.ts'
@@ -54,7 +55,7 @@ async function quietFaults(world: World, route: Route): Promise<string[]> {
 }
 
 function auditRows({ api, b }: World, reply: TestReply) {
-  return api.database.inTenant(b.tenant.id, (db) =>
+  return api.database.inTenant(backgroundScope(b.tenant.id), (db) =>
     db
       .selectFrom('tenantry.audit_logs')
       .select(['action', 'actor_id'])

@@ -1,6 +1,7 @@
 import { CompiledQuery, type Kysely } from 'kysely'
 import { withClient } from '../../db/provisioning/roles.ts'
 import type { KernelTables } from '../../db/tables.ts'
+import { backgroundScope } from '../../db/tenancy.ts'
 import type { SentStatement } from '../record_statements.ts'
 import type { FilledWorld } from './filled_database.ts'
 import { inSafeOrder } from './statements.ts'
@@ -66,8 +67,8 @@ async function explain(
   }
   const { database } = api
   const plan = await (door === 'app'
-    ? database.inTenant(a.tenant.id, ask)
-    : database.asIdentity(ask, a.tenant.id))
+    ? database.inTenant(backgroundScope(a.tenant.id), ask)
+    : database.asIdentity(backgroundScope(a.tenant.id), ask))
   if (plan === undefined) throw new Error(`no plan for ${text}`)
   return plan
 }
