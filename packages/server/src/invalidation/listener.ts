@@ -167,19 +167,12 @@ async function proveListening(
   // nothing else does so: every COMMIT with a NOTIFY fails, even after the blocking session has ended.
   await client.query('select pg_notification_queue_usage()')
   await client.query(`listen ${CHANNEL}`)
-<<<<<<< HEAD
   const notifyAsRequest = (payload: string) =>
-    database.asIdentity((db) => sql`select pg_notify(${CHANNEL}, ${payload})`.execute(db))
-  if (await heartbeat.roundTrip(CONNECTION_TIMEOUT_MS, notifyAsRequest)) return
-  throw new Error('DB_LISTEN_URL does not receive notifications committed through DB_IDENTITY_URL')
-=======
-  const throughDoor = (payload: string) =>
     database.asIdentity({ deadline: 'background' }, (db) =>
       sql`select pg_notify(${CHANNEL}, ${payload})`.execute(db),
     )
-  if (await beats.roundTrip(PATIENCE_MS, throughDoor)) return
-  throw new Error('DB_LISTEN_URL hears nothing of what is committed through DB_IDENTITY_URL')
->>>>>>> 050e588 (Give every database scope one shape, with the deadline in it)
+  if (await heartbeat.roundTrip(CONNECTION_TIMEOUT_MS, notifyAsRequest)) return
+  throw new Error('DB_LISTEN_URL does not receive notifications committed through DB_IDENTITY_URL')
 }
 
 function connectionLoss(client: pg.Client): Promise<never> {
