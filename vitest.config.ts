@@ -8,7 +8,7 @@ export default defineConfig({
     include: [
       'packages/*/{src,test}/**/*.test.ts',
       'starter/src/**/*.test.ts',
-      'scripts/*.test.ts',
+      'scripts/**/*.test.ts',
     ],
     // They need a PgBouncer: npm run test:pgbouncer.
     exclude: ['packages/server/test/pgbouncer/**'],

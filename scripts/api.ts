@@ -3,8 +3,8 @@
 // Usage: tsx scripts/api.ts [folder]
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { breakingChanges, unmarked } from './api_changes.ts'
-import { latestRelease } from './releases.ts'
+import { breakingChanges, unmarked } from './api/api_changes.ts'
+import { latestRelease } from './release/releases.ts'
 
 const root = process.argv[2] ?? process.cwd()
 const read = (path: string) => readFile(join(root, path), 'utf8')

@@ -3,8 +3,8 @@
 import { readFile } from 'node:fs/promises'
 import { bringFilesUpToDate, generatedFiles } from '../packages/server/src/cli/generated_files.ts'
 import { generateTables } from '../packages/server/src/db/migrations/generate_tables.ts'
-import { licencesPage } from './licensed_packages.ts'
-import { readmeWithSettings } from './settings_table.ts'
+import { licencesPage } from './generate/licensed_packages.ts'
+import { readmeWithSettings } from './generate/settings_table.ts'
 
 const check = process.argv.includes('--check')
 const root = process.cwd()

@@ -2,7 +2,7 @@
 // Usage: tsx scripts/licences.ts [folder]; `npm run generate` writes docs/licences.md from the same.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { licensedPackages } from './licensed_packages.ts'
+import { licensedPackages } from './generate/licensed_packages.ts'
 
 // Each lets anybody run, change and sell what contains it, for a notice at most.
 const allowed = new Set([

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { licensedPackages } from './licensed_packages.ts'
+import { licensedPackages } from './generate/licensed_packages.ts'
 
 interface Component {
   name: string

@@ -6,7 +6,7 @@ import { breakingChanges, unmarked } from './api_changes.ts'
 // biome-ignore lint/suspicious/noExplicitAny: a test changes JSON wherever it likes.
 type Loose = any
 
-const text = readFileSync(join(import.meta.dirname, '../starter/openapi.json'), 'utf8')
+const text = readFileSync(join(import.meta.dirname, '../../starter/openapi.json'), 'utf8')
 const projects = '/api/projects'
 const one = '/api/projects/{project_id}'
 

@@ -8,7 +8,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { startEmbedded } from '../packages/server/src/db/embedded/embedded.ts'
+import { startEmbedded } from '../../packages/server/src/db/embedded/embedded.ts'
 import { type Row, withRows } from './matrix_table.ts'
 
 const SERVERS: Record<string, string> = {
@@ -31,7 +31,7 @@ interface Assertion {
   status: string
 }
 
-const root = join(import.meta.dirname, '..')
+const root = join(import.meta.dirname, '../..')
 const page = join(root, 'docs/compatibility.md')
 const { values, positionals: files } = parseArgs({
   allowPositionals: true,
