@@ -1,16 +1,17 @@
--- Who exists, who belongs where and what they may do. Small tables, read on every request.
+-- Tenants, users, members, roles and permissions. The tables are small, and every request reads them.
 
--- tenants: subdomain and code are global names and therefore unique; an id is never used twice.
+-- tenants: a subdomain and a code are global names and therefore unique. An id is never reused.
 create table tenantry.tenants (
   id uuid primary key,
   name text not null check (length(name) between 1 and 200),
-  -- The label in front of a base domain. Lower case only: the canonical form of a host.
+  -- The label before a base domain. Host names are lower case in their canonical form.
   subdomain text not null unique
     check (subdomain ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
   code text not null unique check (code ~ '^[A-Z0-9_]{1,32}$'),
   status text not null default 'active' check (status in ('active', 'suspended', 'deleting')),
   branding jsonb not null default '{}',
-  -- Requests per second and requests at work that one node takes for it; null: as many as for all.
+  -- Requests per second, and concurrent requests, that one server accepts for the tenant. NULL: the
+  -- server's own settings apply.
   rate integer check (rate between 1 and 1000000),
   concurrency integer check (concurrency between 1 and 1000),
   created_at timestamptz not null default now(),
@@ -19,7 +20,7 @@ create table tenantry.tenants (
 alter table tenantry.tenants enable row level security, force row level security;
 create policy app_own_tenant on tenantry.tenants for select to tenantry_app
   using (id = nullif(current_setting('app.tenant_id', true), '')::uuid);
--- A tenant being deleted is gone for everyone who is not an operator.
+-- Only platform admins see a tenant that is being deleted.
 create policy identity_resolves_tenants on tenantry.tenants for select to tenantry_identity
   using (status in ('active', 'suspended'));
 create policy platform_all_tenants on tenantry.tenants to tenantry_platform
@@ -27,7 +28,7 @@ create policy platform_all_tenants on tenantry.tenants to tenantry_platform
 grant select on tenantry.tenants to tenantry_app, tenantry_identity;
 grant select, insert, update, delete on tenantry.tenants to tenantry_platform;
 
--- domains: a tenant's own host names, matched exactly. Only a verified one resolves.
+-- domains: a tenant's own host names, matched exactly. Only a verified domain resolves.
 create table tenantry.domains (
   name text primary key
     check (length(name) <= 253 and name ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$'),
@@ -46,8 +47,8 @@ create policy platform_all_tenants on tenantry.domains to tenantry_platform
 grant select on tenantry.domains to tenantry_app, tenantry_identity;
 grant select, insert, update, delete on tenantry.domains to tenantry_platform;
 
--- users: a person, known across tenants within one realm. The nil realm is the installation's one.
--- email keeps what was typed; email_key is its canonical form and the one that is looked up.
+-- users: a person within one realm, across tenants. The nil UUID is the realm of the installation.
+-- email keeps the address as it was entered. email_key is its canonical form; look-ups use that one.
 create table tenantry.users (
   id uuid primary key,
   realm_id uuid not null default '00000000-0000-0000-0000-000000000000',
@@ -57,15 +58,15 @@ create table tenantry.users (
   full_name text not null default '' check (length(full_name) <= 200),
   is_active boolean not null default true,
   email_verified_at timestamptz,
-  -- Moved by reset, password change and disabling: sessions that were opened under another value
-  -- are over, in every tenant.
+  -- The credentials epoch. A password reset, a password change and disabling the user change it,
+  -- which ends every session that was opened under another value, in all tenants.
   sessions_valid_from timestamptz not null default now(),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   unique (realm_id, email_key)
 );
 
--- members: a user in a tenant.
+-- members: the membership of a user in a tenant.
 create table tenantry.members (
   tenant_id uuid not null,
   user_id uuid not null references tenantry.users (id),
@@ -77,27 +78,27 @@ create table tenantry.members (
 );
 create index members_by_user on tenantry.members (user_id, tenant_id);
 select tenantry.make_tenant_table('tenantry.members');
--- A tenant's door makes nobody a member: whoever it took in, by an id that it learnt, would be a user
--- whose name and address it may read.
+-- The app role must not add members. It may read the name and the address of every member, so
+-- adding a user whose id it learnt would disclose them.
 revoke insert, update on tenantry.members from tenantry_app;
 grant update (is_active, is_default, updated_at) on tenantry.members to tenantry_app;
 
 alter table tenantry.users enable row level security, force row level security;
--- A tenant sees a person only where that person is its member. (The sub-select is why this table
+-- A tenant sees a user only if that user is a member of it. (Because of the sub-select this table
 -- stays on the coordinator of a Citus cluster.)
 create policy app_own_members on tenantry.users for select to tenantry_app
   using (exists (
     select 1 from tenantry.members m
     where m.user_id = users.id
       and m.tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid));
--- An inactive user cannot sign in or reset a password: to the identity door there is no such user.
+-- The identity role does not see inactive users: they can neither sign in nor reset a password.
 create policy identity_active_users on tenantry.users for select to tenantry_identity
   using (is_active);
 create policy identity_changes_users on tenantry.users for update to tenantry_identity
   using (is_active) with check (is_active);
 create policy platform_all_tenants on tenantry.users to tenantry_platform
   using (true) with check (true);
--- The tenant's door never reads a password hash.
+-- The app role cannot read password hashes.
 grant select (id, realm_id, email, email_key, full_name, is_active, email_verified_at,
   sessions_valid_from, created_at, updated_at) on tenantry.users to tenantry_app;
 grant select on tenantry.users to tenantry_identity;
@@ -105,7 +106,7 @@ grant update (password_hash, sessions_valid_from, email_verified_at, updated_at)
   on tenantry.users to tenantry_identity;
 grant select, insert, update, delete on tenantry.users to tenantry_platform;
 
--- roles: a tenant's own roles. System roles live in the app's code and have no row.
+-- roles: the roles a tenant defines. System roles are defined in the app's code and have no row.
 create table tenantry.roles (
   tenant_id uuid not null,
   id uuid not null,
@@ -128,8 +129,8 @@ create table tenantry.role_permissions (
 );
 select tenantry.make_tenant_table('tenantry.role_permissions');
 
--- member_roles: a system role has a name and no role_id. A tenant's own role has both, so that it
--- never becomes a system role because a later release brings one of the same name.
+-- member_roles: a system role has a name and no role_id. A tenant's own role has both: a later
+-- release may add a system role of the same name, and a member must not gain its permissions.
 create table tenantry.member_roles (
   tenant_id uuid not null,
   user_id uuid not null,
@@ -145,8 +146,8 @@ create table tenantry.member_roles (
 create index member_roles_by_role on tenantry.member_roles (tenant_id, role_id);
 select tenantry.make_tenant_table('tenantry.member_roles');
 
--- What cached answers are made of. Nobody caches that a session or a member is not there, so new
--- users and members are no news; a new tenant or domain is, to who asked for it before.
+-- The tables that cached values depend on. A missing user or member is never cached, so inserting one
+-- sends nothing. An unknown host is cached, so a new tenant or domain must be sent.
 select tenantry.invalidate_on_change('tenantry.tenants', 'tenant', 'id',
   array['id', 'name', 'subdomain', 'status', 'rate', 'concurrency'], inserts => true);
 select tenantry.invalidate_on_change('tenantry.domains', 'tenant', 'tenant_id',

@@ -1,5 +1,5 @@
 drop function tenantry.take_attempts(jsonb);
-drop table tenantry.throttles;
+drop table tenantry.attempt_counters;
 drop table tenantry.password_resets;
 drop table tenantry.refresh_tokens;
 drop table tenantry.sessions;

@@ -1,8 +1,9 @@
--- Signing in and staying signed in. Secrets are stored as SHA-256 of at least 256 random bits.
+-- Sessions and their tokens. A token has at least 256 random bits; only its SHA-256 is stored.
 
--- sessions: one per sign-in. Over when revoked, idle too long, too old, or when its user's
--- sessions_valid_from is no longer the one the sign-in saw: compared for equality and not for order,
--- so that a sign-in with the old password can never slip past a reset that commits beside it.
+-- sessions: one per sign-in. A session ends when it is revoked, when it was idle too long or is too
+-- old, or when credentials_epoch no longer equals its user's sessions_valid_from. The two are compared
+-- for equality, not for order: a sign-in with the old password must not survive a password reset that
+-- commits concurrently.
 create table tenantry.sessions (
   tenant_id uuid not null,
   id uuid not null,
@@ -13,9 +14,9 @@ create table tenantry.sessions (
   last_seen_at timestamptz not null default now(),
   idle_expires_at timestamptz not null,
   expires_at timestamptz not null,
-  credentials_from timestamptz not null,
+  credentials_epoch timestamptz not null,
   revoked_at timestamptz,
-  revoked_why text check (length(revoked_why) <= 64),
+  revoked_reason text check (length(revoked_reason) <= 64),
   primary key (tenant_id, id),
   constraint sessions_member_fkey
     foreign key (tenant_id, user_id) references tenantry.members (tenant_id, user_id) on delete cascade
@@ -23,7 +24,7 @@ create table tenantry.sessions (
 create index sessions_by_user on tenantry.sessions (tenant_id, user_id, id);
 select tenantry.make_tenant_table('tenantry.sessions');
 
--- refresh_tokens: a chain per session. Each is used once; its use creates its successor.
+-- refresh_tokens: one chain per session. A token is used once; using it creates its successor.
 create table tenantry.refresh_tokens (
   tenant_id uuid not null,
   hash bytea not null check (length(hash) = 32),
@@ -38,7 +39,7 @@ create table tenantry.refresh_tokens (
 create index refresh_tokens_by_session on tenantry.refresh_tokens (tenant_id, session_id);
 select tenantry.make_tenant_table('tenantry.refresh_tokens');
 
--- password_resets: consumed once, by the identity door, on the host of the tenant it was asked on.
+-- password_resets: used once, by the identity role, on a host of the tenant where it was requested.
 create table tenantry.password_resets (
   tenant_id uuid not null,
   hash bytea not null check (length(hash) = 32),
@@ -57,48 +58,52 @@ create policy identity_own_tenant on tenantry.password_resets to tenantry_identi
   with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
 grant select, insert, update, delete on tenantry.password_resets to tenantry_identity;
 
--- throttles: counters shared by all nodes. The key is a keyed hash, so no address or e-mail is
--- stored; it spans tenants on purpose, so an attacker gains nothing by changing the host. A row
--- without points is a mark: the address is known for the account until then.
--- No row-level security: no tenant's data, one door only (on the committed list).
-create table tenantry.throttles (
+-- attempt_counters: attempts per window, shared by all servers. The key is a keyed hash, so that no
+-- address and no e-mail is stored. It deliberately does not contain the tenant: an attacker must gain
+-- nothing by changing the host. A row with 0 attempts can also be a marker: the address is trusted for
+-- the account until resets_at.
+-- No row-level security: the rows belong to no tenant, and only the identity role can use the table.
+-- (It is on the committed list of exceptions.)
+create table tenantry.attempt_counters (
   key text primary key check (length(key) <= 64),
-  points integer not null,
+  attempts integer not null,
   resets_at timestamptz not null
 );
-create index throttles_by_reset on tenantry.throttles (resets_at);
-grant select, insert, update, delete on tenantry.throttles to tenantry_identity;
+create index attempt_counters_by_reset on tenantry.attempt_counters (resets_at);
+grant select, insert, update, delete on tenantry.attempt_counters to tenantry_identity;
 
--- Takes one attempt from each budget, [{key, limit, seconds}], or from none of them: then it gives
--- the place of the first empty one (0 is the first) and the seconds until it fills up again.
-create function tenantry.take_attempts(budgets jsonb, out empty integer, out seconds float8)
+-- Counts one attempt against each limit, [{key, limit, seconds}], or against none of them. If a limit
+-- is exhausted, returns the zero-based position of the first such limit and the seconds until its
+-- window ends.
+create function tenantry.take_attempts(limits jsonb, out exhausted integer, out seconds float8)
 language plpgsql set search_path = pg_catalog as $$
 declare
-  keys text[] := array(select it ->> 'key' from jsonb_array_elements(budgets) it);
+  keys text[] := array(select it ->> 'key' from jsonb_array_elements(limits) it);
 begin
-  -- In the order of their keys: two who want the same rows never each wait for the other. A row whose
-  -- window is not over is locked here and not written.
-  insert into tenantry.throttles as held (key, points, resets_at)
+  -- Lock order: by key. Two transactions that want the same rows in another order can deadlock.
+  -- ON CONFLICT locks a row whose window has not ended without writing it.
+  insert into tenantry.attempt_counters as counter (key, attempts, resets_at)
   select it ->> 'key', 0, now() + make_interval(secs => (it ->> 'seconds')::float8)
-  from jsonb_array_elements(budgets) it order by 1
-  on conflict (key) do update set points = 0, resets_at = excluded.resets_at
-  where held.resets_at <= now();
+  from jsonb_array_elements(limits) it order by 1
+  on conflict (key) do update set attempts = 0, resets_at = excluded.resets_at
+  where counter.resets_at <= now();
 
-  select place - 1, extract(epoch from held.resets_at - now()) into empty, seconds
-  from jsonb_array_elements(budgets) with ordinality as wanted (it, place)
-  join tenantry.throttles held on held.key = it ->> 'key'
-  where held.points >= (it ->> 'limit')::integer order by place limit 1;
+  select position - 1, extract(epoch from counter.resets_at - now()) into exhausted, seconds
+  from jsonb_array_elements(limits) with ordinality as requested (it, position)
+  join tenantry.attempt_counters counter on counter.key = it ->> 'key'
+  where counter.attempts >= (it ->> 'limit')::integer order by position limit 1;
 
   if not found then
-    update tenantry.throttles set points = points + 1 where key = any (keys);
+    update tenantry.attempt_counters set attempts = attempts + 1 where key = any (keys);
   end if;
 end
 $$;
 grant execute on function tenantry.take_attempts(jsonb) to tenantry_identity;
 
--- Neither a sign-in nor a rotation is news: a new session is in no cache, and a cached one lives no
--- longer than it would have. So is the removal of one that is over: its end was announced, or dated.
-select tenantry.announce_changes('tenantry.sessions', 'session', 'id',
-  array['tenant_id', 'id', 'user_id', 'credentials_from', 'revoked_at', 'expires_at'],
-  falling => 'idle_expires_at',
-  over => 'old.revoked_at is not null or old.expires_at operator(pg_catalog.<) pg_catalog.now()');
+-- A sign-in sends nothing, because a new session is in no cache. A refresh sends nothing, because a
+-- cached session keeps its earlier idle_expires_at. Deleting an ended session sends nothing either:
+-- its revocation was sent, or its expiry is part of the cached value.
+select tenantry.invalidate_on_change('tenantry.sessions', 'session', 'id',
+  array['tenant_id', 'id', 'user_id', 'credentials_epoch', 'revoked_at', 'expires_at'],
+  lowered => 'idle_expires_at',
+  expired_when => 'old.revoked_at is not null or old.expires_at operator(pg_catalog.<) pg_catalog.now()');

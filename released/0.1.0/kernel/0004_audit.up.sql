@@ -1,10 +1,10 @@
--- What happened, kept apart from what is. Append-only: no door may change or remove a row.
+-- The audit log. It is append-only: no role that serves requests may change or delete a row.
 
 create table tenantry.audit_logs (
   tenant_id uuid not null,
   id uuid not null,
   created_at timestamptz not null default now(),
-  -- No foreign key: the log outlives the people and things it speaks of.
+  -- No foreign keys: an entry outlives the user, the session and the entity it names.
   actor_id uuid,
   session_id uuid,
   action text not null check (length(action) <= 128),
@@ -19,13 +19,14 @@ create index audit_logs_by_action on tenantry.audit_logs (tenant_id, action, id)
 create index audit_logs_by_actor on tenantry.audit_logs (tenant_id, actor_id, id);
 select tenantry.make_tenant_table('tenantry.audit_logs');
 revoke update, delete on tenantry.audit_logs from tenantry_app, tenantry_platform;
--- A password reset is carried out before membership is proven, and is logged in its transaction.
+-- A password reset runs as the identity role, which writes its audit row in the same transaction.
 create policy identity_own_tenant on tenantry.audit_logs for insert to tenantry_identity
   with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
 grant insert on tenantry.audit_logs to tenantry_identity;
 
--- platform_logs: each use of the door across tenants, with its reason, written before the work. No row-level security: it
--- belongs to no tenant, and only the platform door may add to it (on the committed list).
+-- platform_logs: every use of acrossTenants, with its reason, written before the work begins.
+-- No row-level security: the rows belong to no tenant, and only the platform role can add one. (It is
+-- on the committed list of exceptions.)
 create table tenantry.platform_logs (
   id uuid primary key,
   created_at timestamptz not null default now(),

@@ -2,6 +2,11 @@
 import type { ColumnType } from 'kysely'
 
 export interface KernelTables {
+  'tenantry.attempt_counters': {
+    key: ColumnType<string, string, string>
+    attempts: ColumnType<number, number, number>
+    resets_at: ColumnType<string, string | Date, string | Date>
+  }
   'tenantry.audit_logs': {
     tenant_id: ColumnType<string, string | undefined, string>
     id: ColumnType<string, string, string>
@@ -95,11 +100,6 @@ export interface KernelTables {
     concurrency: ColumnType<number | null, number | null | undefined, number | null>
     created_at: ColumnType<string, string | Date | undefined, string | Date>
     updated_at: ColumnType<string, string | Date | undefined, string | Date>
-  }
-  'tenantry.throttles': {
-    key: ColumnType<string, string, string>
-    points: ColumnType<number, number, number>
-    resets_at: ColumnType<string, string | Date, string | Date>
   }
   'tenantry.users': {
     id: ColumnType<string, string, string>

@@ -16,20 +16,24 @@ test('what is over is removed each minute, however much it is, and nothing else 
   const row = (key: string, seconds: number) => ({
     // As long as the keyed hashes among which it stands.
     key: key.padEnd(43, '_'),
-    points: 1,
+    attempts: 1,
     resets_at: new Date(Date.now() + seconds * 1_000),
   })
   const over = Array.from({ length: 1_500 }, (_, at) => row(`over-${at}`, -10))
   await api.database.asIdentity({ deadline: 'background' }, (db) =>
     db
-      .insertInto('tenantry.throttles')
+      .insertInto('tenantry.attempt_counters')
       .values([...over, row('not-over', 600)])
       .execute(),
   )
   vi.advanceTimersByTime(60_000)
   await api.running.settle()
   const left = await api.database.asIdentity({ deadline: 'background' }, (db) =>
-    db.selectFrom('tenantry.throttles').select('key').where('key', 'like', '%over%').execute(),
+    db
+      .selectFrom('tenantry.attempt_counters')
+      .select('key')
+      .where('key', 'like', '%over%')
+      .execute(),
   )
   expect(left).toEqual([{ key: 'not-over'.padEnd(43, '_') }])
   await api.close()
@@ -50,21 +54,21 @@ test('a budget is full again when its window is over, and its window begins anew
   await expect(take()).rejects.toMatchObject({ kind: 'rate_limited' })
   const full = await api.database.asIdentity({ deadline: 'background' }, (db) =>
     db
-      .updateTable('tenantry.throttles')
+      .updateTable('tenantry.attempt_counters')
       .set({ resets_at: sql<string>`now()` })
       .where('resets_at', '>', sql<string>`now() + interval '8000000 s'`)
       .returning('key')
       .executeTakeFirstOrThrow(),
   )
   await take()
-  const { points, ahead } = await api.database.asIdentity({ deadline: 'background' }, (db) =>
+  const { attempts, ahead } = await api.database.asIdentity({ deadline: 'background' }, (db) =>
     db
-      .selectFrom('tenantry.throttles')
-      .select(['points', sql<number>`extract(epoch from resets_at - now())::integer`.as('ahead')])
+      .selectFrom('tenantry.attempt_counters')
+      .select(['attempts', sql<number>`extract(epoch from resets_at - now())::integer`.as('ahead')])
       .where('key', '=', full.key)
       .executeTakeFirstOrThrow(),
   )
-  expect(points).toBe(1)
+  expect(attempts).toBe(1)
   expect(ahead).toBeGreaterThan(8_000_000)
   await api.close()
 })

@@ -67,15 +67,15 @@ export function createAttemptLimiter(
   })
   return {
     async reserve(deadline, budgets, instead) {
-      const { marked, empty, seconds } = await take(database, deadline, keyOf, budgets, instead)
+      const { marked, exhausted, seconds } = await take(database, deadline, keyOf, budgets, instead)
       const asked = marked && instead !== undefined ? instead.limits : budgets
-      const refusing = empty === null ? undefined : asked[empty]
+      const refusing = exhausted === null ? undefined : asked[exhausted]
       if (refusing !== undefined) throw rateLimited(refusing, seconds)
       return attemptOf(asked)
     },
     async tryReserve(budgets) {
-      const { empty } = await take(database, 'background', keyOf, budgets)
-      return empty === null ? attemptOf(budgets) : undefined
+      const { exhausted } = await take(database, 'background', keyOf, budgets)
+      return exhausted === null ? attemptOf(budgets) : undefined
     },
     remember: (mark) => give(database, [], [rowOf(mark)]),
     forget: (budgets) => forget(database, budgets.map(keyOf)),
@@ -104,7 +104,7 @@ interface Taken {
   /** Is the mark remembered, so that the other budgets were asked? */
   marked: boolean
   /** The place of the budget that refused; null where the attempt was taken. */
-  empty: number | null
+  exhausted: number | null
   /** Until that budget fills up again. */
   seconds: number
 }
@@ -123,10 +123,10 @@ async function take(
     )
   return database.asIdentity({ deadline }, async (db) => {
     const { rows } = await sql<Taken>`
-      select marked, empty, seconds
+      select marked, exhausted, seconds
       from (
         select exists (
-          select from tenantry.throttles
+          select from tenantry.attempt_counters
           where key = ${keyOf(instead.marker)} and now() < resets_at
         ) as marked
       ) as known, tenantry.take_attempts(
@@ -148,12 +148,12 @@ async function give(database: Database, attempts: string[], marks: MarkRow[]): P
   await database.asIdentity({ deadline: 'background' }, (db) =>
     sql`
       with held as (
-        select key from tenantry.throttles where key = any (${attempts}) order by key for update
+        select key from tenantry.attempt_counters where key = any (${attempts}) order by key for update
       ), given as (
-        update tenantry.throttles t set points = greatest(t.points - 1, 0)
+        update tenantry.attempt_counters t set attempts = greatest(t.attempts - 1, 0)
         from held where t.key = held.key
       )
-      insert into tenantry.throttles (key, points, resets_at)
+      insert into tenantry.attempt_counters (key, attempts, resets_at)
       select key, 0, now() + make_interval(secs => seconds)
       from jsonb_to_recordset(${JSON.stringify(marks)}) as marks (key text, seconds float8)
       on conflict (key) do update set resets_at = excluded.resets_at`.execute(db),
@@ -162,7 +162,7 @@ async function give(database: Database, attempts: string[], marks: MarkRow[]): P
 
 async function forget(database: Database, keys: string[]): Promise<void> {
   await database.asIdentity({ deadline: 'background' }, (db) =>
-    db.deleteFrom('tenantry.throttles').where('key', 'in', keys).execute(),
+    db.deleteFrom('tenantry.attempt_counters').where('key', 'in', keys).execute(),
   )
 }
 
@@ -170,10 +170,10 @@ async function forget(database: Database, keys: string[]): Promise<void> {
 async function removeExpired(database: Database): Promise<number> {
   const { numDeletedRows } = await database.asIdentity({ deadline: 'background' }, (db) =>
     db
-      .deleteFrom('tenantry.throttles')
+      .deleteFrom('tenantry.attempt_counters')
       .where('key', 'in', (it) =>
         it
-          .selectFrom('tenantry.throttles')
+          .selectFrom('tenantry.attempt_counters')
           .select('key')
           .where('resets_at', '<', sql<string>`now()`)
           .limit(PURGE_ROWS)

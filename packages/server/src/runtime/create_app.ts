@@ -156,7 +156,7 @@ function pagesOf({ app, config, mail }: AppDeps): Endpoint[] {
 // No request waits for it, and no process lives for it.
 function cleanRegularly(background: Background, attemptLimiter: AttemptLimiter): NodeJS.Timeout {
   return setInterval(
-    () => background.run('purge throttles', attemptLimiter.purge),
+    () => background.run('purge attempt counters', attemptLimiter.purge),
     CLEANING_MS,
   ).unref()
 }

@@ -28,7 +28,10 @@ describe('set_tenant', () => {
 
   test('takes no null', async () => {
     const tried = await app('select tenantry.set_tenant(null)')
-    expect(tried).toMatchObject({ code: '22004', message: 'set_tenant needs a tenant' })
+    expect(tried).toMatchObject({
+      code: '22004',
+      message: 'set_tenant() requires a tenant id, not NULL',
+    })
   })
 
   test('takes the same tenant again, and no other one after it', async () => {
@@ -41,7 +44,7 @@ describe('set_tenant', () => {
     ])
     expect(other).toMatchObject({
       code: '42501',
-      message: 'the tenant of this transaction is already set',
+      message: 'this transaction already has another tenant',
     })
   })
 
@@ -205,7 +208,7 @@ describe("the tenant's door", () => {
     'select password_hash from tenantry.users',
     'select * from tenantry.users',
     'select 1 from tenantry.password_resets',
-    'select 1 from tenantry.throttles',
+    'select 1 from tenantry.attempt_counters',
     'select 1 from tenantry.platform_logs',
     'update tenantry.users set password_hash = null',
     'update tenantry.users set is_active = true',

@@ -13,7 +13,7 @@ export interface LintRule {
 
 /** Tables without forced row-level security, each with its reason. An app adds its own. */
 const unprotectedTables: Readonly<Record<string, string>> = {
-  'tenantry.throttles': "no tenant's data; the identity door only",
+  'tenantry.attempt_counters': "no tenant's data; the identity door only",
   'tenantry.platform_logs': "no tenant's data; the operators' door only",
   'tenantry.kernel_migrations': 'names of migrations; read at start',
   'tenantry.app_migrations': 'names of migrations; read at start',

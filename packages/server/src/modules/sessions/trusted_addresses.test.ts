@@ -122,7 +122,7 @@ describe('guesses from elsewhere (AUTHN-5, AUTHN-6)', () => {
     const user = await tenant.makeUser()
     await signInAt(tenant, home, user)
     const rows = await api.database.asIdentity({ deadline: 'background' }, (db) =>
-      db.selectFrom('tenantry.throttles').select('key').execute(),
+      db.selectFrom('tenantry.attempt_counters').select('key').execute(),
     )
     for (const { key } of rows) expect(key).toMatch(/^[\w-]{43}$/)
   })
