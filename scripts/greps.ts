@@ -52,7 +52,6 @@ const greps: Grep[] = [
       'packages/server/src/audit/audit_log.ts': "the operators' door has no tenant set",
       'packages/server/src/testing/test_app.ts': "the operators' door sees every tenant",
       'packages/server/src/cli/new/fields.ts': 'a column that no new resource may name again',
-      'packages/server/src/cli/new/migration.ts': 'writes the migration of a new table',
       'packages/server/src/testing/sweeps/': "tries to reach another tenant's rows",
     },
   },

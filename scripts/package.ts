@@ -37,15 +37,20 @@ async function lint(tarball: string): Promise<void> {
   const { buffer } = new Uint8Array(await readFile(tarball))
   const { messages, pkg } = await publint({ pack: { tarball: buffer }, strict: true })
   const packed = (await run('tar', ['-tzf', tarball])).stdout.split('\n')
-  const migrations = await readdir(join(kernelFolder, 'migrations'))
+  const read = ['migrations', 'templates/resource'].map(filesIn)
   const faults = [
     ...messages.map((it) => formatMessage(it, pkg, { color: false }) ?? it.code),
     ...packed
       .filter((it) => /\.test\.|(?<!\.d)\.ts$/.test(it))
       .map((it) => `${it} is for this repository only`),
-    ...migrations
-      .filter((it) => !packed.includes(`package/migrations/${it}`))
-      .map((it) => `migrations/${it} is missing`),
+    ...(await Promise.all(read))
+      .flat()
+      .filter((it) => !packed.includes(`package/${it}`))
+      .map((it) => `${it} is missing`),
   ]
   if (faults.length > 0) throw new Error(`not fit to be published:\n  ${faults.join('\n  ')}`)
+}
+
+async function filesIn(folder: string): Promise<string[]> {
+  return (await readdir(join(kernelFolder, folder))).map((it) => `${folder}/${it}`)
 }

@@ -1,13 +1,17 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { asAdmin } from '../../../test/fixtures/databases.ts'
 import { fieldTypes, parseFields } from './fields.ts'
+import { fillTemplate } from './fill_template.ts'
+import { formatWithBiome } from './format_with_biome.ts'
 import { namesOf } from './names.ts'
-import { placesOf, resourceFiles, writeResource } from './resource.ts'
+import { placesOf } from './places.ts'
+import { resourceFiles } from './resource_files.ts'
 import { sqlWords } from './words.ts'
+import { writeResource } from './write_resource.ts'
 
 const root = join(import.meta.dirname, '../../../../..')
 const folders: string[] = []
@@ -17,14 +21,48 @@ afterAll(() => {
 
 describe('tenantry new resource', () => {
   // Where a line is broken depends on how long the names are.
-  test('writes what the formatter and the linter leave as it is, however long the names', () => {
+  test('writes what the formatter and the linter accept, however long the names', () => {
     const folder = newFolder()
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
     const fields = [...Object.keys(fieldTypes)].map((type) => `a_${type}_field:${type}`).join(' ')
+    const written: string[] = []
     for (let length = 3; length <= 30; length++) {
       const plural = `${'long0winded0names0of0things0and0relatives'.slice(0, length - 2)}xs`
-      write(folder, plural, length % 3 === 0 ? fields : `f${'0'.repeat(length + 9)}:text`)
+      const outcome = write(
+        folder,
+        plural,
+        length % 3 === 0 ? fields : `f${'0'.repeat(length)}:text`,
+      )
+      written.push(...outcome.written)
     }
+    expect(formatWithBiome(folder, join(folder, 'src'), written)).toBeUndefined()
     expect(biome(folder)).toEqual('')
+  })
+
+  test('writes the templates as they are where the app has no Biome, and they are well formed', () => {
+    const folder = newFolder()
+    const { written } = write(folder, 'invoices', 'number:text amount_cents:integer due_on:date')
+    const read = () => written.map((path) => readFileSync(join(folder, path), 'utf8'))
+    const before = read()
+    expect(formatWithBiome(folder, join(folder, 'src'), written)).toBeUndefined()
+    expect(read()).toEqual(before)
+    expect(biome(folder)).toEqual('')
+  })
+
+  test('formats nothing by a configuration that is not there', () => {
+    const folder = newFolder()
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+    rmSync(join(folder, 'biome.jsonc'))
+    const policy = readFileSync(join(folder, 'src/policy.ts'), 'utf8')
+    expect(formatWithBiome(folder, join(folder, 'src'), ['src/policy.ts'])).toBeUndefined()
+    expect(readFileSync(join(folder, 'src/policy.ts'), 'utf8')).toBe(policy)
+  })
+
+  test('says what Biome says of what it could not format', () => {
+    const folder = newFolder()
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+    writeFileSync(join(folder, 'src/broken.ts'), 'export const = 1\n')
+    expect(formatWithBiome(folder, join(folder, 'src'), ['src/broken.ts'])).toContain('parse')
   })
 
   test('enters each line where its neighbours are, and where it cannot, says it', () => {
@@ -96,6 +134,18 @@ describe('tenantry new resource', () => {
     )
     // Where a type or function may be named so, a table and a column may not.
     expect(rows.map((it) => it.word).filter((it) => !sqlWords.has(it))).toEqual([])
+  })
+})
+
+describe('a template', () => {
+  test('gets a line for each of several values, indented as the placeholder, and none for none', () => {
+    const template = '{\n  {{many}}\n  {{none}}\n}, {{one}}\n'
+    const values = { many: 'a,\n\nb,', none: '', one: 'x' }
+    expect(fillTemplate(template, values)).toBe('{\n  a,\n\n  b,\n}, x\n')
+  })
+
+  test('must not name what it is not given', () => {
+    expect(() => fillTemplate('{{other}}', {})).toThrow('a template names {{other}}')
   })
 })
 

@@ -2,10 +2,13 @@ import { Command } from 'commander'
 import { OperatorError } from '../../lib/operator_error.ts'
 import { describeApp } from '../../runtime/describe_app.ts'
 import { findApp, loadApp } from '../../runtime/load_app.ts'
+import { assertFree } from './assert_free.ts'
 import { type Field, fieldTypes, parseFields } from './fields.ts'
+import { formatWithBiome } from './format_with_biome.ts'
 import { namesOf } from './names.ts'
-import { assertFree } from './refusals.ts'
-import { placesOf, resourceFiles, writeResource } from './resource.ts'
+import { placesOf } from './places.ts'
+import { resourceFiles } from './resource_files.ts'
+import { writeResource } from './write_resource.ts'
 
 /** `tenantry new`. */
 export function newCommand(): Command {
@@ -40,8 +43,10 @@ async function newResource(plural: string, options: NewResourceOptions): Promise
   assertFree(names, places, await describeApp(app))
   const files = resourceFiles(names, fields, places, almighty(app.policy.roles))
   const { written, byHand } = writeResource(names, files, places)
+  const fault = formatWithBiome(folder, places.source, written)
   for (const path of written) console.log(`wrote ${path}`)
   for (const { path, line } of byHand) console.log(`add to ${path} by hand: ${line}`)
+  if (fault !== undefined) console.log(`Biome could not format them: ${fault}`)
   console.log(`\nNext, in ${folder}:\n${nextSteps}`)
 }
 

@@ -4,7 +4,7 @@ import { kernelResources } from '../../app/policy.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
 import type { RunningApp } from '../../runtime/create_app.ts'
 import type { Names } from './names.ts'
-import type { Places } from './resource.ts'
+import type { Places } from './places.ts'
 
 type Described = Pick<RunningApp, 'routes' | 'document'>
 

@@ -1,4 +1,3 @@
-import { list } from './layout.ts'
 import type { Names } from './names.ts'
 
 /** A line of an existing file: the file with it, or undefined where its place was not found. */
@@ -40,7 +39,7 @@ export function routesLine({ one }: Names): Insertion {
   }
 }
 
-/** The import of the routes in app.ts, where the order of imports has it. */
+/** The import of the routes in app.ts, in the order of its imports. */
 export function importLine({ plural, one }: Names): Insertion {
   const path = `./${plural}/${plural}.routes.ts`
   const line = `import { ${one}Routes } from '${path}'`
@@ -56,12 +55,12 @@ export function importLine({ plural, one }: Names): Insertion {
   }
 }
 
+// As the array is written: an entry a line, or all on one.
 function routesWith(open: string, inside: string, entry: string): string {
+  const entries = inside.trimEnd()
   if (!inside.includes('\n')) {
-    const entries = inside.split(',').map((it) => it.trim())
-    return list(open, [...entries.filter((it) => it !== ''), entry], '],')
+    return `${open}${[entries.replace(/,$/, ''), entry].filter((it) => it !== '').join(', ')}],`
   }
   const indent = /^[ \t]*/.exec(open)?.[0] ?? ''
-  const lines = inside.trimEnd().replace(/([^,])$/, '$1,')
-  return `${open}${lines}\n${indent}  ${entry},\n${indent}],`
+  return `${open}${entries.replace(/([^,])$/, '$1,')}\n${indent}  ${entry},\n${indent}],`
 }
