@@ -34,6 +34,10 @@ await change('vitest.config.ts', (text) =>
 await change('deploy/compose.yaml', (text) =>
   cut(cut(text, /\.\.\/(?=\.\.\n)/), /starter\/(?=deploy\/Dockerfile\n)/),
 )
+// One set of rules. Its exceptions are for packages that an app does not have.
+const rules = await readFile(join(root, 'biome.jsonc'), 'utf8')
+const appRules = cut(rules, /(?<="overrides": \[\n)[\s\S]*(?=^ {4}\{\n.*Tools read)/m)
+await writeFile(join(template, 'biome.jsonc'), cut(appRules, /, "\.dependency-cruiser\.mjs"/))
 for (const guide of ['adding-a-resource', 'migrations', 'operating', 'upgrading'])
   await copyGuide(`docs/${guide}.md`)
 
