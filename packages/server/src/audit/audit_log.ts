@@ -4,17 +4,17 @@ import { compiledQuery } from '../db/compiled_query.ts'
 import type { KernelTables } from '../db/tables.ts'
 import { newId } from '../lib/ids.ts'
 
-/** One line of the audit log. Never put a secret in `meta`. */
+/** One row of the audit log. Never put a secret in `meta`. */
 export interface AuditEntry extends AuditNote {
   action: string
   entity?: string
   actor_id?: string
   session_id?: string
-  /** Said by the operators' door only: every other has its tenant set. */
+  /** Set only by `acrossTenants`. Other scopes take it from the tenant of the transaction. */
   tenant_id?: string
 }
 
-/** Writes an audit row in the transaction of what it speaks of: if it fails, that fails. */
+/** Writes an audit row in the transaction of the change it records: they commit or fail together. */
 export async function recordAudit(
   db: Kysely<KernelTables>,
   request: RequestInfo,
@@ -23,7 +23,7 @@ export async function recordAudit(
   await db.executeQuery(auditInsert(db, request, entry))
 }
 
-/** The statement that writes an audit row. */
+/** Builds the statement that writes an audit row. */
 export function auditInsert(
   db: Kysely<KernelTables>,
   request: RequestInfo,
@@ -57,7 +57,7 @@ type Row = Record<
 
 const insertRow = compiledQuery((db, row: Row) => db.insertInto('tenantry.audit_logs').values(row))
 
-/** The actor's part of an audit entry. */
+/** The fields of an audit entry that name the actor. */
 export function byActor(actor: Actor): Pick<AuditEntry, 'actor_id' | 'session_id'> {
   return { actor_id: actor.user.id, session_id: actor.sessionId }
 }

@@ -7,21 +7,23 @@ const WINDOW_MS = 60_000
 const MAX_OPEN_WINDOWS = 1_000
 const MAX_WRITING = 20
 
-/** A rejection to be noted. */
+/** A rejected request. */
 export interface Rejection extends AuditEntry {
-  /** The user it concerns: named only where this tenant has them as a member. */
+  /** The user it concerns. The row names this user only if this tenant has them as a member. */
   about?: string | undefined
 }
 
 /** What became of the rejections, for metrics. */
 export interface RejectionStats {
-  /** Of the rows that were to be written: those that are, and those that could not be. */
+  /** Rows written. */
   written: number
+  /** Rows that could not be written. */
   failed: number
-  /** Rejections that have no row of their own. */
+  /** Rejections without a row of their own: a later row counts them. */
   counted: number
 }
 
+/** One minute of the rejections that share a tenant, an action and a client. */
 interface Window {
   tenantId: string
   action: string
@@ -31,9 +33,9 @@ interface Window {
 }
 
 /**
- * Writes rejections to the audit log, outside the rejected request's transaction. A flood of them must
- * not become a flood of rows: of one tenant, action and client, the first rejection is written
- * immediately, those of the next minute as one row that counts them.
+ * Writes rejections to the audit log, outside the rejected request's transaction. A flood of rejections
+ * must not become a flood of rows: the first rejection of a tenant, action and client is written
+ * immediately, and one row counts the further ones of the same minute.
  */
 export class Rejections {
   readonly #database: Database
@@ -53,12 +55,12 @@ export class Rejections {
     const key = `${tenantId} ${action} ${subject}`
     if (this.#count(key)) return
     this.#open(key, { tenantId, action, subject })
-    // Above this many concurrent writes a rejection is only counted.
+    // Bounds the connections that a flood from many addresses can occupy.
     if (this.#writing.size >= MAX_WRITING) this.#count(key)
     else this.#write(tenantId, request, rejection)
   }
 
-  /** Writes what is still being counted; called at shutdown. */
+  /** Writes the open counts and waits for all writes. Called at shutdown. */
   async flush(): Promise<void> {
     for (const key of [...this.#windows.keys()]) this.#close(key)
     while (this.#writing.size > 0) await Promise.all(this.#writing)

@@ -10,20 +10,20 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-test('what is over is removed each minute, however much it is, and nothing else is', async () => {
+test('a purge each minute deletes all expired counters and no others', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   const api = await startTestApp(app)
   const row = (key: string, seconds: number) => ({
-    // As long as the keyed hashes among which it stands.
+    // As long as a real key, which is a keyed hash.
     key: key.padEnd(43, '_'),
     attempts: 1,
     resets_at: new Date(Date.now() + seconds * 1_000),
   })
-  const over = Array.from({ length: 1_500 }, (_, at) => row(`over-${at}`, -10))
+  const expired = Array.from({ length: 1_500 }, (_, at) => row(`expired-${at}`, -10))
   await api.database.asIdentity({ deadline: 'background' }, (db) =>
     db
       .insertInto('tenantry.attempt_counters')
-      .values([...over, row('not-over', 600)])
+      .values([...expired, row('not-expired', 600)])
       .execute(),
   )
   vi.advanceTimersByTime(60_000)
@@ -32,27 +32,27 @@ test('what is over is removed each minute, however much it is, and nothing else 
     db
       .selectFrom('tenantry.attempt_counters')
       .select('key')
-      .where('key', 'like', '%over%')
+      .where('key', 'like', '%expired%')
       .execute(),
   )
-  expect(left).toEqual([{ key: 'not-over'.padEnd(43, '_') }])
+  expect(left).toEqual([{ key: 'not-expired'.padEnd(43, '_') }])
   await api.close()
 })
 
-test('a budget is full again when its window is over, and its window begins anew', async () => {
+test('a limit is reset when its window ends, and a new window begins', async () => {
   const api = await startTestApp(app)
   const attemptLimiter = createAttemptLimiter(
     api.database,
     keyRing('the secret of this test alone'),
     true,
   )
-  // By its window it is told from those of other tests.
-  const budget = { name: 'signin', subject: ['ann'], limit: 2, windowSeconds: 9_000_000 }
-  const take = () => attemptLimiter.reserve(new Deadline(5_000), [budget])
+  // Its window distinguishes the row of this test from those of other tests.
+  const limit = { name: 'signin', subject: ['ann'], limit: 2, windowSeconds: 9_000_000 }
+  const take = () => attemptLimiter.reserve(new Deadline(5_000), [limit])
   await take()
   await take()
   await expect(take()).rejects.toMatchObject({ kind: 'rate_limited' })
-  const full = await api.database.asIdentity({ deadline: 'background' }, (db) =>
+  const row = await api.database.asIdentity({ deadline: 'background' }, (db) =>
     db
       .updateTable('tenantry.attempt_counters')
       .set({ resets_at: sql<string>`now()` })
@@ -65,7 +65,7 @@ test('a budget is full again when its window is over, and its window begins anew
     db
       .selectFrom('tenantry.attempt_counters')
       .select(['attempts', sql<number>`extract(epoch from resets_at - now())::integer`.as('ahead')])
-      .where('key', '=', full.key)
+      .where('key', '=', row.key)
       .executeTakeFirstOrThrow(),
   )
   expect(attempts).toBe(1)

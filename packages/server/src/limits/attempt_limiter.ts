@@ -4,46 +4,47 @@ import type { Database, WaitLimit } from '../db/tenancy.ts'
 import type { KeyRing, Keys } from '../lib/keys.ts'
 import { rateLimited } from './rate_limit_error.ts'
 
-/** Something that is remembered for a while. Stored only as a keyed hash. */
+/** A fact that the limiter remembers for a window. Stored only as a keyed hash. */
 export interface Marker {
-  /** What it is, such as `signin account`; part of the key, and a budget's name to clients. */
+  /** The kind, such as `signin account`. Part of the key; clients see it as the name of the policy. */
   name: string
-  /** Whose: an e-mail, an address, or several of these together. */
+  /** What it is about: an e-mail, an address, or several of these together. */
   subject: readonly string[]
   windowSeconds: number
 }
 
-/** How many attempts of one kind something may make in a window. */
+/** How many attempts a subject may make in a window. */
 export interface AttemptLimit extends Marker {
   limit: number
 }
 
-/** An attempt that was taken from its budgets. */
+/** One attempt, counted in each of its limits. */
 export interface Reservation {
-  /** Gives it back: it succeeded, and only failures count. Remembers a mark with it, if given one. */
-  refund(remembering?: Marker): Promise<void>
+  /** Uncounts the attempt: only failures count. Remembers `marker` in the same statement, if given. */
+  refund(marker?: Marker): Promise<void>
 }
 
-/** Budgets that stand in for the usual ones where `mark` is remembered. */
+/** Limits that replace the usual ones while `marker` is remembered. */
 export interface Override {
   marker: Marker
   limits: AttemptLimit[]
 }
 
-/** Counters in the database, so that all nodes share them. */
+/** Counts attempts in the database, so that all nodes share the counters. */
 export interface AttemptLimiter {
   /**
-   * Takes one attempt from each budget, before the work is done: from all or from none, so that who
-   * has used up one does not go on emptying the others. Throws 429 when one is empty.
+   * Counts one attempt in each limit before the work is done: in all of them or in none, so that a
+   * client that has exhausted one limit cannot go on exhausting the others. Throws 429 if one is
+   * exhausted.
    */
-  reserve(deadline: WaitLimit, budgets: AttemptLimit[], instead?: Override): Promise<Reservation>
-  /** The same for work that nobody waits for: undefined when one is empty. */
-  tryReserve(budgets: AttemptLimit[]): Promise<Reservation | undefined>
-  /** Remembers a mark from now on, for its window. */
-  remember(mark: Marker): Promise<void>
-  /** Fills budgets up again. */
-  forget(budgets: AttemptLimit[]): Promise<void>
-  /** Removes what is over. */
+  reserve(deadline: WaitLimit, limits: AttemptLimit[], override?: Override): Promise<Reservation>
+  /** The same for background work, without a deadline. Returns undefined if a limit is exhausted. */
+  tryReserve(limits: AttemptLimit[]): Promise<Reservation | undefined>
+  /** Remembers a marker from now on, for its window. */
+  remember(marker: Marker): Promise<void>
+  /** Resets the counters of these limits. */
+  reset(limits: AttemptLimit[]): Promise<void>
+  /** Deletes expired counters and markers. */
   purge(): Promise<void>
 }
 
@@ -56,68 +57,74 @@ export function createAttemptLimiter(
 ): AttemptLimiter {
   if (!enabled) return unlimited
   const { key } = countingKeys(keys)
-  // As JSON: what somebody sent as an e-mail must not read like the subject of something else.
+  // JSON, so that an e-mail chosen by a client cannot collide with another subject's key.
   const keyOf = ({ name, subject }: Marker) =>
     createHmac('sha256', key('throttle'))
       .update(JSON.stringify([name, ...subject]))
       .digest('base64url')
-  const rowOf = (mark: Marker): MarkRow => ({ key: keyOf(mark), seconds: mark.windowSeconds })
-  const attemptOf = (budgets: AttemptLimit[]): Reservation => ({
-    refund: (mark) => give(database, budgets.map(keyOf), mark === undefined ? [] : [rowOf(mark)]),
+  const rowOf = (marker: Marker): MarkerRow => ({
+    key: keyOf(marker),
+    seconds: marker.windowSeconds,
+  })
+  const reservationOf = (limits: AttemptLimit[]): Reservation => ({
+    refund: (marker) =>
+      refund(database, limits.map(keyOf), marker === undefined ? [] : [rowOf(marker)]),
   })
   return {
-    async reserve(deadline, budgets, instead) {
-      const { marked, exhausted, seconds } = await take(database, deadline, keyOf, budgets, instead)
-      const asked = marked && instead !== undefined ? instead.limits : budgets
-      const refusing = exhausted === null ? undefined : asked[exhausted]
-      if (refusing !== undefined) throw rateLimited(refusing, seconds)
-      return attemptOf(asked)
+    async reserve(deadline, limits, override) {
+      const taken = await take(database, deadline, keyOf, limits, override)
+      const applied = taken.marked && override !== undefined ? override.limits : limits
+      const exhausted = taken.exhausted === null ? undefined : applied[taken.exhausted]
+      if (exhausted !== undefined) throw rateLimited(exhausted, taken.seconds)
+      return reservationOf(applied)
     },
-    async tryReserve(budgets) {
-      const { exhausted } = await take(database, 'background', keyOf, budgets)
-      return exhausted === null ? attemptOf(budgets) : undefined
+    async tryReserve(limits) {
+      const { exhausted } = await take(database, 'background', keyOf, limits)
+      return exhausted === null ? reservationOf(limits) : undefined
     },
-    remember: (mark) => give(database, [], [rowOf(mark)]),
-    forget: (budgets) => forget(database, budgets.map(keyOf)),
+    remember: (marker) => refund(database, [], [rowOf(marker)]),
+    reset: (limits) => deleteCounters(database, limits.map(keyOf)),
     async purge() {
-      while ((await removeExpired(database)) === PURGE_ROWS);
+      while ((await deleteExpired(database)) === PURGE_ROWS);
     },
   }
 }
 
-// During a rotation all nodes count in one place, whichever of the two keys signs at each of them.
+// During a key rotation every node must use the same key for counting, whichever key it signs with.
 function countingKeys({ accepted, current }: KeyRing): Keys {
   return accepted.reduce((least, it) => (it.kid < least.kid ? it : least), current)
 }
 
 const nothing = async () => {}
-const free: Reservation = { refund: nothing }
+const uncounted: Reservation = { refund: nothing }
 const unlimited: AttemptLimiter = {
-  reserve: async () => free,
-  tryReserve: async () => free,
+  reserve: async () => uncounted,
+  tryReserve: async () => uncounted,
   remember: nothing,
-  forget: nothing,
+  reset: nothing,
   purge: nothing,
 }
 
 interface Taken {
-  /** Is the mark remembered, so that the other budgets were asked? */
+  /** Whether the marker is remembered, so that the limits of the override applied. */
   marked: boolean
-  /** The place of the budget that refused; null where the attempt was taken. */
+  /** The index of the exhausted limit; null if the attempt was counted. */
   exhausted: number | null
-  /** Until that budget fills up again. */
+  /** Seconds until that limit's window ends. */
   seconds: number
 }
 
-// One statement and one round trip, which no burst can come in between.
+const noOverride: Override = { marker: { name: 'none', subject: [], windowSeconds: 0 }, limits: [] }
+
+// One statement, so that no concurrent attempt can run between the check and the count.
 async function take(
   database: Database,
   deadline: WaitLimit,
-  keyOf: (mark: Marker) => string,
-  budgets: AttemptLimit[],
-  instead: Override = { marker: { name: 'none', subject: [], windowSeconds: 0 }, limits: [] },
+  keyOf: (marker: Marker) => string,
+  limits: AttemptLimit[],
+  override = noOverride,
 ): Promise<Taken> {
-  const asked = (them: AttemptLimit[]) =>
+  const asJson = (them: AttemptLimit[]) =>
     JSON.stringify(
       them.map((it) => ({ key: keyOf(it), limit: it.limit, seconds: it.windowSeconds })),
     )
@@ -127,47 +134,47 @@ async function take(
       from (
         select exists (
           select from tenantry.attempt_counters
-          where key = ${keyOf(instead.marker)} and now() < resets_at
+          where key = ${keyOf(override.marker)} and now() < resets_at
         ) as marked
       ) as known, tenantry.take_attempts(
-        case when marked then ${asked(instead.limits)}::jsonb else ${asked(budgets)}::jsonb end
+        case when marked then ${asJson(override.limits)}::jsonb else ${asJson(limits)}::jsonb end
       )`.execute(db)
     const [taken] = rows
-    if (taken === undefined) throw new Error('taking an attempt gave no answer')
+    if (taken === undefined) throw new Error('tenantry.take_attempts returned no row')
     return taken
   })
 }
 
-interface MarkRow {
+interface MarkerRow {
   key: string
   seconds: number
 }
 
-// Attempts are locked in the order in which they are taken.
-async function give(database: Database, attempts: string[], marks: MarkRow[]): Promise<void> {
+// Lock order: counters are locked by key, as take_attempts locks them.
+async function refund(database: Database, keys: string[], markers: MarkerRow[]): Promise<void> {
   await database.asIdentity({ deadline: 'background' }, (db) =>
     sql`
       with held as (
-        select key from tenantry.attempt_counters where key = any (${attempts}) order by key for update
-      ), given as (
+        select key from tenantry.attempt_counters where key = any (${keys}) order by key for update
+      ), refunded as (
         update tenantry.attempt_counters t set attempts = greatest(t.attempts - 1, 0)
         from held where t.key = held.key
       )
       insert into tenantry.attempt_counters (key, attempts, resets_at)
       select key, 0, now() + make_interval(secs => seconds)
-      from jsonb_to_recordset(${JSON.stringify(marks)}) as marks (key text, seconds float8)
+      from jsonb_to_recordset(${JSON.stringify(markers)}) as markers (key text, seconds float8)
       on conflict (key) do update set resets_at = excluded.resets_at`.execute(db),
   )
 }
 
-async function forget(database: Database, keys: string[]): Promise<void> {
+async function deleteCounters(database: Database, keys: string[]): Promise<void> {
   await database.asIdentity({ deadline: 'background' }, (db) =>
     db.deleteFrom('tenantry.attempt_counters').where('key', 'in', keys).execute(),
   )
 }
 
-// What somebody is counting just now is left for the next time: nobody waits for a purge.
-async function removeExpired(database: Database): Promise<number> {
+// Skips rows that a concurrent attempt has locked: they are deleted by a later purge.
+async function deleteExpired(database: Database): Promise<number> {
   const { numDeletedRows } = await database.asIdentity({ deadline: 'background' }, (db) =>
     db
       .deleteFrom('tenantry.attempt_counters')

@@ -7,30 +7,30 @@ import { type ConcurrencyLimits, FairConcurrency } from './fair_concurrency.ts'
 
 const roomy: ConcurrencyLimits = { maxRunning: 2, maxWaiting: 100, hungMs: 60_000 }
 
-const patient = () => new Deadline(60_000)
+const longDeadline = () => new Deadline(60_000)
 
 class TestClient extends EventEmitter {
   destroyed = false
-  leave() {
+  disconnect() {
     this.destroyed = true
     this.emit('close')
   }
 }
 
-/** Work that ends when it is told to, and what became of it. */
+/** Requests a slot for work that ends when the test calls `finish` or `fail`. */
 function ask(
   queue: FairConcurrency,
   key: string,
   maxRunning: number,
   onStart: () => void = () => {},
-  deadline = patient(),
+  deadline = longDeadline(),
 ) {
   const client = new TestClient()
-  const { promise, resolve, reject } = promiseWith()
+  const { promise, resolve, reject } = withResolvers()
   let started = false
   let outcome = 'open'
   const done = queue
-    .run({ key, maxRunning: maxRunning, client, deadline: deadline }, () => {
+    .run({ key, maxRunning, client, deadline }, () => {
       started = true
       onStart()
       return promise
@@ -54,7 +54,7 @@ function ask(
   }
 }
 
-function promiseWith() {
+function withResolvers() {
   let resolve = () => {}
   let reject: (error: Error) => void = () => {}
   const promise = new Promise<void>((yes, no) => {
@@ -64,7 +64,7 @@ function promiseWith() {
   return { promise, resolve, reject }
 }
 
-// Promises of promises settle within a few turns of the microtask queue, and no timer is due.
+// Nested promises settle before setImmediate runs, and no timer is due.
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
 type Asked = ReturnType<typeof ask>
@@ -72,19 +72,19 @@ const isOpen = (it: Asked) => it.outcome() === 'open'
 const working = (all: Asked[]) => all.filter((it) => isOpen(it) && it.started())
 const waiting = (all: Asked[]) => all.filter((it) => isOpen(it) && !it.started())
 
-function expectFair(asked: Asked[], maxRunning: number, own: number): void {
+function expectFair(asked: Asked[], maxRunning: number, maxOwn: number): void {
   expect(working(asked).length).toBeLessThanOrEqual(maxRunning)
   for (const key of ['a', 'b', 'c']) {
-    const line = asked.filter((it) => it.key === key)
-    expect(working(line).length).toBeLessThanOrEqual(own)
-    expect(waiting(line).length).toBeLessThanOrEqual(4)
-    expect(waiting(line).filter((it) => it.client.destroyed)).toEqual([])
-    // Nobody waits for a place that is free.
-    const full = working(asked).length === maxRunning || working(line).length === own
-    expect(full || waiting(line).length === 0).toBe(true)
-    // First come, first served: nobody who was let in came after one who waits.
-    const [first] = waiting(line)
-    const later = first === undefined ? [] : line.slice(line.indexOf(first))
+    const own = asked.filter((it) => it.key === key)
+    expect(working(own).length).toBeLessThanOrEqual(maxOwn)
+    expect(waiting(own).length).toBeLessThanOrEqual(4)
+    expect(waiting(own).filter((it) => it.client.destroyed)).toEqual([])
+    // No request waits while a slot is free.
+    const full = working(asked).length === maxRunning || working(own).length === maxOwn
+    expect(full || waiting(own).length === 0).toBe(true)
+    // First in, first out: no started request was made after one that still waits.
+    const [first] = waiting(own)
+    const later = first === undefined ? [] : own.slice(own.indexOf(first))
     expect(later.filter((it) => it.started())).toEqual([])
   }
 }
@@ -92,23 +92,23 @@ function expectFair(asked: Asked[], maxRunning: number, own: number): void {
 const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ event: fc.constantFrom('a', 'b', 'c'), at: fc.nat() }) },
   { weight: 2, arbitrary: fc.record({ event: fc.constantFrom('finish', 'fail'), at: fc.nat() }) },
-  { weight: 1, arbitrary: fc.record({ event: fc.constant('leave'), at: fc.nat() }) },
+  { weight: 1, arbitrary: fc.record({ event: fc.constant('disconnect'), at: fc.nat() }) },
 )
 
 function happen(event: string, at: number, asked: Asked[]): void {
-  const from = event === 'leave' ? asked.filter(isOpen) : working(asked)
+  const from = event === 'disconnect' ? asked.filter(isOpen) : working(asked)
   const one = from[at % Math.max(1, from.length)]
   if (event === 'finish') one?.finish()
   else if (event === 'fail') one?.fail()
-  else one?.client.leave()
+  else one?.client.disconnect()
 }
 
-test('whatever comes, ends, fails or leaves: the limits hold, order is kept, nobody is forgotten (DOS-4)', async () => {
+test('limits, order and eventual service hold for any sequence of requests, ends and disconnects (DOS-4)', async () => {
   const limits = { maxRunning: fc.integer({ min: 1, max: 4 }), own: fc.integer({ min: 1, max: 3 }) }
   const steps = fc.array(step, { maxLength: 60 })
   await fc.assert(
     fc.asyncProperty(fc.record(limits), steps, async ({ maxRunning, own }, steps) => {
-      const queue = new FairConcurrency({ ...roomy, maxRunning: maxRunning, maxWaiting: 4 })
+      const queue = new FairConcurrency({ ...roomy, maxRunning, maxWaiting: 4 })
       const asked: Asked[] = []
       for (const { event, at } of steps) {
         if (event.length === 1) asked.push(ask(queue, event, own))
@@ -126,7 +126,7 @@ test('whatever comes, ends, fails or leaves: the limits hold, order is kept, nob
   )
 })
 
-test('places go round and round over all who wait, however many of one wait (DOS-4)', async () => {
+test('slots go round-robin over the waiting keys, however many requests of one key wait (DOS-4)', async () => {
   const queue = new FairConcurrency({ ...roomy, maxRunning: 1 })
   const order: string[] = []
   const keys = [...Array(6).fill('flood'), 'b', 'c', 'b']
@@ -140,7 +140,7 @@ test('places go round and round over all who wait, however many of one wait (DOS
   expect(order).toEqual(['flood', 'b', 'c', 'flood', 'b', ...flood])
 })
 
-test('who has waited too long is told so, and is not let in later (DOS-4)', async () => {
+test('a request that waits past its deadline gets 503 and is never run (DOS-4)', async () => {
   const queue = new FairConcurrency({ ...roomy, maxRunning: 1 })
   const first = ask(queue, 'a', 1)
   const late = ask(queue, 'a', 1, () => {}, new Deadline(5))
@@ -153,7 +153,7 @@ test('who has waited too long is told so, and is not let in later (DOS-4)', asyn
   expect(await next.done).toBe('done')
 })
 
-test('a raised limit lets in who waits already, a lowered one nobody more (DOS-4)', async () => {
+test('a raised limit starts waiting requests, a lowered one starts no more (DOS-4)', async () => {
   const queue = new FairConcurrency({ ...roomy, maxRunning: 10 })
   const raised = [1, 1, 1, 4].map((maxRunning) => ask(queue, 'a', maxRunning))
   await settled()
@@ -167,7 +167,7 @@ test('a raised limit lets in who waits already, a lowered one nobody more (DOS-4
   expect(low.started()).toBe(true)
 })
 
-test('a line that is full hears of a lowered limit too (DOS-4)', async () => {
+test('a request that a full queue rejects still lowers the limit of the queue (DOS-4)', async () => {
   const queue = new FairConcurrency({ ...roomy, maxWaiting: 1 })
   const [, other, next] = [ask(queue, 'a', 2), ask(queue, 'b', 2), ask(queue, 'a', 2)]
   expect(await ask(queue, 'a', 1).done).toBe('tenant.busy')
@@ -176,7 +176,7 @@ test('a line that is full hears of a lowered limit too (DOS-4)', async () => {
   expect(next?.started()).toBe(false)
 })
 
-test('who finds no place and may not wait leaves nothing behind (DOS-4)', async () => {
+test('a rejected request leaves no queue entry (DOS-4)', async () => {
   const queue = new FairConcurrency({ ...roomy, maxRunning: 1, maxWaiting: 0 })
   const first = ask(queue, 'a', 1)
   for (const key of ['b', 'c', 'd']) expect(await ask(queue, key, 1).done).toBe('tenant.busy')
@@ -186,7 +186,7 @@ test('who finds no place and may not wait leaves nothing behind (DOS-4)', async 
   expect(queue.size).toBe(0)
 })
 
-test('work that hangs longer than anybody listens loses its place, once (DOS-4)', async () => {
+test('hung work loses its slot, once (DOS-4)', async () => {
   vi.useFakeTimers({ toFake: ['performance'] })
   onTestFinished(() => void vi.useRealTimers())
   const queue = new FairConcurrency({ ...roomy, hungMs: 1_000 })
@@ -205,24 +205,29 @@ test('work that hangs longer than anybody listens loses its place, once (DOS-4)'
   expect(third.started()).toBe(true)
 })
 
-test('who has left before asking is not let in (DOS-4)', async () => {
+test('a request whose client has disconnected is not run (DOS-4)', async () => {
   const queue = new FairConcurrency(roomy)
   const client = new TestClient()
-  client.leave()
-  const turn = { key: 'a', maxRunning: 1, client, deadline: patient() }
-  expect(() => queue.run(turn, () => Promise.resolve())).toThrow('left')
+  client.disconnect()
+  const request = { key: 'a', maxRunning: 1, client, deadline: longDeadline() }
+  expect(() => queue.run(request, () => Promise.resolve())).toThrow('disconnected')
 })
 
-test('work that is done at once, or fails at once, holds no place (DOS-4)', async () => {
+test('work that returns or throws synchronously holds no slot (DOS-4)', async () => {
   const queue = new FairConcurrency({ ...roomy, maxRunning: 1 })
-  const turn = () => ({ key: 'a', maxRunning: 1, client: new TestClient(), deadline: patient() })
-  expect(queue.run(turn(), () => 'done')).toBe('done')
+  const request = () => ({
+    key: 'a',
+    maxRunning: 1,
+    client: new TestClient(),
+    deadline: longDeadline(),
+  })
+  expect(queue.run(request(), () => 'done')).toBe('done')
   const fail = () => {
     throw new Error('failed work')
   }
-  expect(() => queue.run(turn(), fail)).toThrow('failed work')
+  expect(() => queue.run(request(), fail)).toThrow('failed work')
   const first = ask(queue, 'a', 1)
-  const waiting = [queue.run(turn(), () => 'done'), queue.run(turn(), fail)]
+  const waiting = [queue.run(request(), () => 'done'), queue.run(request(), fail)]
   const settledWaiting = Promise.allSettled(waiting)
   first.finish()
   expect((await settledWaiting).map((it) => it.status)).toEqual(['fulfilled', 'rejected'])

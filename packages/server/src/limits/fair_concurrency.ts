@@ -2,62 +2,63 @@ import type { Deadline } from '../lib/deadline.ts'
 import { AppError, unavailable } from '../lib/errors.ts'
 import type { MaybePromise } from '../lib/maybe_promise.ts'
 
-/** Work that holds its slot for longer, in milliseconds, is given up: longer than any query may run. */
+/** After this many milliseconds work loses its slot. Longer than any query may run. */
 export const HUNG_MS = 60_000
 
-/** How much of the work of many is done at once. */
 export interface ConcurrencyLimits {
-  /** Of all together. */
+  /** How many slots all keys share. */
   maxRunning: number
-  /** How many of one key may wait. */
+  /** How many requests may wait in the queue of one key. */
   maxWaiting: number
-  /** Work that takes longer, in milliseconds, no longer counts: it hangs, and nobody waits for it. */
+  /** Work that runs longer, in milliseconds, counts as hung and loses its slot. */
   hungMs: number
 }
 
-/** One piece of work: whose it is, how many of theirs may be done at once, who waits and how long. */
+/** A request for a slot. */
 export interface SlotRequest {
+  /** The queue to wait in, such as the tenant's id. */
   key: string
+  /** How many slots this key may hold. */
   maxRunning: number
   client: Client
   deadline: Deadline
 }
 
-/** Who waits for an answer: a ServerResponse, which closes with its connection. */
+/** The waiting client: a ServerResponse, which closes with its connection. */
 export interface Client {
   readonly destroyed: boolean
   once(event: 'close', listener: () => void): unknown
   off(event: 'close', listener: () => void): unknown
 }
 
-/** What one key has in work and waiting; forgotten when that is nothing. */
+/** The queue of one key. It exists while the key has running or waiting work. */
 interface Queue {
   key: string
   maxRunning: number
   running: number
-  /** Lets one in. First come, first served. */
+  /** Starts one request each. First in, first out. */
   waiting: Set<() => void>
 }
 
-/** The right to be at work: held for as long as the work takes, whether or not its client stays. */
+/** Held until the work ends, even if its client disconnects: the connection is busy for as long. */
 interface Slot {
   queue: Queue
   since: number
 }
 
-/** How a queue does, for those who watch. */
+/** Numbers for metrics. */
 export interface ConcurrencyStats {
   running: number
   waiting: number
-  /** Told 503, since the start. */
+  /** Requests answered with 503 since the start. */
   rejected: number
 }
 
-/** Hands out turns, round and round over all who wait; first come, first served within one key. */
+/** A concurrency limiter that serves its keys round-robin, and first in, first out within a key. */
 export class FairConcurrency {
   readonly #limits: ConcurrencyLimits
   readonly #queues = new Map<string, Queue>()
-  // Lines with somebody waiting who may go as soon as a slot is free; the next one first.
+  // The queues with a request that may start as soon as a slot is free, in round-robin order.
   readonly #ready = new Set<Queue>()
   // Oldest first.
   readonly #slots = new Set<Slot>()
@@ -67,7 +68,7 @@ export class FairConcurrency {
     this.#limits = limits
   }
 
-  /** How many keys have work or wait. */
+  /** The number of keys with running or waiting work. */
   get size(): number {
     return this.#queues.size
   }
@@ -79,27 +80,27 @@ export class FairConcurrency {
   }
 
   /**
-   * Does `work` when its turn comes: now, where a slot is free. Throws 503 when too many wait already,
-   * or for too long; a client that leaves while waiting has no turn.
+   * Runs `work` in a slot, immediately if one is free. Throws 503 if the queue is full or the deadline
+   * passes. A client that disconnects while it waits leaves the queue.
    */
-  run<T>(turn: SlotRequest, work: () => Promise<T>): Promise<T>
-  run<T>(turn: SlotRequest, work: () => MaybePromise<T>): MaybePromise<T>
-  run<T>(turn: SlotRequest, work: () => MaybePromise<T>): MaybePromise<T> {
-    if (turn.client.destroyed) throw cutOff()
+  run<T>(request: SlotRequest, work: () => Promise<T>): Promise<T>
+  run<T>(request: SlotRequest, work: () => MaybePromise<T>): MaybePromise<T>
+  run<T>(request: SlotRequest, work: () => MaybePromise<T>): MaybePromise<T> {
+    if (request.client.destroyed) throw clientClosed()
     this.#abandonHung()
-    if (!this.#canRun(turn)) return this.#runLater(turn, work)
+    if (!this.#canRun(request)) return this.#runLater(request, work)
     const result = work()
-    // Work that is done already was in nobody's way.
+    // Work that completes synchronously never shares the node with other work, so it needs no slot.
     if (!(result instanceof Promise)) return result
-    return this.#holding(this.#take(this.#queueOf(turn)), result)
+    return this.#holdSlot(this.#take(this.#queueOf(request)), result)
   }
 
-  async #runLater<T>(turn: SlotRequest, work: () => MaybePromise<T>): Promise<T> {
-    const slot = await turn.deadline.wait((ms) => this.#wait(turn, ms))
-    return this.#holding(slot, work)
+  async #runLater<T>(request: SlotRequest, work: () => MaybePromise<T>): Promise<T> {
+    const slot = await request.deadline.wait((ms) => this.#wait(request, ms))
+    return this.#holdSlot(slot, work)
   }
 
-  async #holding<T>(slot: Slot, work: Promise<T> | (() => MaybePromise<T>)): Promise<T> {
+  async #holdSlot<T>(slot: Slot, work: Promise<T> | (() => MaybePromise<T>)): Promise<T> {
     try {
       return await (work instanceof Promise ? work : work())
     } finally {
@@ -113,8 +114,8 @@ export class FairConcurrency {
     return queue === undefined || (queue.running < maxRunning && queue.waiting.size === 0)
   }
 
-  async #wait(turn: SlotRequest, ms: number): Promise<Slot> {
-    const queue = this.#queueOf(turn)
+  async #wait(request: SlotRequest, ms: number): Promise<Slot> {
+    const queue = this.#queueOf(request)
     if (queue.waiting.size >= this.#limits.maxWaiting) {
       this.#review(queue)
       throw this.#busy()
@@ -122,24 +123,24 @@ export class FairConcurrency {
     return new Promise((resolve, reject) => {
       const leave = () => {
         clearTimeout(timer)
-        turn.client.off('close', onClose)
+        request.client.off('close', onClose)
         queue.waiting.delete(start)
       }
       const start = () => {
         leave()
         resolve(this.#take(queue))
       }
-      const refuse = (error: AppError) => {
+      const abandon = (error: AppError) => {
         leave()
         this.#review(queue)
         reject(error)
       }
-      const onClose = () => refuse(cutOff())
-      const timer = setTimeout(() => refuse(this.#busy()), ms)
-      turn.client.once('close', onClose)
+      const onClose = () => abandon(clientClosed())
+      const timer = setTimeout(() => abandon(this.#busy()), ms)
+      request.client.once('close', onClose)
       queue.waiting.add(start)
       this.#review(queue)
-      // There is a slot at once where this queue's limit was just raised.
+      // If this request raised the limit of its queue, a slot may be available immediately.
       this.#dispatch()
     })
   }
@@ -168,7 +169,7 @@ export class FairConcurrency {
   }
 
   #free(slot: Slot): void {
-    // Only once: work that was given up as hung may still end.
+    // Frees a slot only once: work that lost its slot as hung may still end.
     if (!this.#slots.delete(slot)) return
     slot.queue.running--
     this.#review(slot.queue)
@@ -187,7 +188,7 @@ export class FairConcurrency {
   #dispatch(): void {
     for (const queue of this.#ready) {
       if (!this.#hasRoom()) return
-      // Behind the others, should more of this queue wait.
+      // Re-added by #review at the end of the order, if more requests of this queue wait.
       this.#ready.delete(queue)
       const [start] = queue.waiting
       start?.()
@@ -202,7 +203,7 @@ export class FairConcurrency {
   }
 }
 
-// Nobody hears it; it ends the request, and says in the log why.
-function cutOff(): AppError {
-  return new AppError('invalid', 'request.client_closed', 'The client left before its turn came')
+// Never reaches the client, whose connection is closed: it ends the request and appears in the log.
+function clientClosed(): AppError {
+  return new AppError('invalid', 'request.client_closed', 'The client disconnected while it waited')
 }

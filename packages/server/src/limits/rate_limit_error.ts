@@ -1,16 +1,19 @@
 import { AppError } from '../lib/errors.ts'
 
-/** How often something may be done in a window. */
+/** How many requests or attempts are allowed in a window. */
 export interface Quota {
-  /** What is counted, such as `signin account`: the policy's name to clients. */
+  /** What is counted, such as `signin account`. Clients see it as the name of the policy. */
   name: string
   limit: number
   windowSeconds: number
 }
 
-/** 429, with what was exceeded and when to come back (draft-ietf-httpapi-ratelimit-headers). */
-export function rateLimited({ name, limit, windowSeconds }: Quota, seconds: number): AppError {
-  const wait = Math.max(1, Math.ceil(seconds))
+/** 429 with the exceeded quota and the time to retry (draft-ietf-httpapi-ratelimit-headers). */
+export function rateLimited(
+  { name, limit, windowSeconds }: Quota,
+  retryAfterSeconds: number,
+): AppError {
+  const wait = Math.max(1, Math.ceil(retryAfterSeconds))
   const policy = `"${name.replaceAll(' ', '-')}"`
   return new AppError('rate_limited', 'rate.limited', 'Too many requests; try again later', {
     retryAfter: wait,

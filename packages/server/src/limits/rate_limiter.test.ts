@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { AppError } from '../lib/errors.ts'
 import { createRateLimiter, type RateLimiter } from './rate_limiter.ts'
 
-// Only the clock is ours.
+// Only the clock is faked.
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance'], now: 0 })
 })
@@ -21,7 +21,7 @@ function rejection(rate: RateLimiter, subject: string, perSecond: number): AppEr
   }
 }
 
-test('never more than the rate and one burst, whenever they come; never less than the rate (DOS-4)', () => {
+test('a subject gets at most the rate plus one burst, and at least the rate, whatever the arrival times (DOS-4)', () => {
   const pauses = fc.array(fc.integer({ min: 0, max: 500 }), { maxLength: 200 })
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 20 }), pauses, (perSecond, waits) => {
@@ -30,20 +30,20 @@ test('never more than the rate and one burst, whenever they come; never less tha
       for (const wait of waits) {
         vi.advanceTimersByTime(wait)
         elapsed += wait / 1_000
-        const refused = rejection(rate, 'a', perSecond)
-        if (refused === undefined) taken++
+        const rejected = rejection(rate, 'a', perSecond)
+        if (rejected === undefined) taken++
         expect(taken).toBeLessThanOrEqual(perSecond * (2 + elapsed) + 1e-6)
-        if (refused !== undefined) expect(taken).toBeGreaterThan(perSecond * 2 - 1)
+        if (rejected !== undefined) expect(taken).toBeGreaterThan(perSecond * 2 - 1)
       }
     }),
   )
 })
 
-test('a refusal says what is allowed and when to come back, and that is true (DOS-4)', () => {
+test('a rejection states the quota and a retry time that then succeeds (DOS-4)', () => {
   const rate = createRateLimiter('tenant')
   for (let at = 0; at < 20; at++) expect(rejection(rate, 'a', 10)).toBeUndefined()
-  const refused = rejection(rate, 'a', 10)
-  expect([refused?.status, refused?.extras]).toEqual([
+  const rejected = rejection(rate, 'a', 10)
+  expect([rejected?.status, rejected?.extras]).toEqual([
     429,
     {
       retryAfter: 1,
@@ -55,7 +55,7 @@ test('a refusal says what is allowed and when to come back, and that is true (DO
   expect(rejection(rate, 'a', 10)).toBeUndefined()
 })
 
-test('a refused request costs nothing: who keeps knocking is let in as soon as who waits (DOS-4)', () => {
+test('a rejected request costs nothing: retrying early does not postpone the next success (DOS-4)', () => {
   const rate = createRateLimiter('test')
   while (rejection(rate, 'a', 1) === undefined);
   for (let at = 0; at < 100; at++) rejection(rate, 'a', 1)
@@ -63,7 +63,7 @@ test('a refused request costs nothing: who keeps knocking is let in as soon as w
   expect(rejection(rate, 'a', 1)).toBeUndefined()
 })
 
-test('a million addresses cost bounded memory, and none of them anybody else his budget (DOS-4)', () => {
+test('a million subjects need bounded memory and do not consume tokens of another subject (DOS-4)', () => {
   const rate = createRateLimiter('test', 1_000)
   for (let at = 0; at < 1_000_000; at++) rate.consume(String(at), 1)
   expect(rate.size).toBeLessThanOrEqual(1_000)
@@ -72,13 +72,13 @@ test('a million addresses cost bounded memory, and none of them anybody else his
   expect(rate.size).toBe(1)
 })
 
-test('where there is no room for all, who came last is remembered (DOS-4)', () => {
+test('at full capacity the least recently used bucket is dropped (DOS-4)', () => {
   const rate = createRateLimiter('test', 2)
   for (const subject of ['a', 'b', 'a', 'c']) rate.consume(subject, 1)
   expect(rejection(rate, 'a', 1)?.status).toBe(429)
 })
 
-test('what is charged afterwards counts, and no debt is made of it (DOS-4)', () => {
+test('a charge after the fact counts, but never puts a bucket into debt (DOS-4)', () => {
   const rate = createRateLimiter('test')
   for (let at = 0; at < 10; at++) rate.assertAvailable('a', 1)
   for (let at = 0; at < 100; at++) rate.charge('a', 1)

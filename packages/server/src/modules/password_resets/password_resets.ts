@@ -78,10 +78,7 @@ export async function resetPassword(
 // Whoever was locked out by somebody else's guesses is let in again by their own mail, and stays in
 // while the guessing goes on: the address is known from now on.
 async function unlock({ config, attemptLimiter }: ResetDeps, ctx: PublicContext, key: string) {
-  await attemptLimiter.forget([
-    ...accountLimits(config, ctx, key),
-    resetMailLimit(config, ctx, key),
-  ])
+  await attemptLimiter.reset([...accountLimits(config, ctx, key), resetMailLimit(config, ctx, key)])
   await attemptLimiter.remember(trustedAddress(ctx, key))
 }
 
