@@ -31,7 +31,7 @@ export function auditLogRoutes(): Route[] {
   return [
     get('/api/audit-logs', {
       access: 'audit_logs:read',
-      summary: 'List what happened, newest first',
+      summary: 'List audit log entries, newest first',
       query: AuditLogQuery,
       reply: pageOf(AuditLog),
       handle: (ctx, { query }) => listAuditLogs(ctx, query),
@@ -44,7 +44,7 @@ function listAuditLogs(ctx: TenantContext<KernelTables>, query: z.output<typeof 
     .selectFrom('tenantry.audit_logs as a')
     .select(['a.id', 'a.created_at', 'a.actor_id', 'a.session_id', 'a.action', 'a.entity'])
     .select(['a.entity_id', 'a.request_id', 'a.address'])
-    // A JSON object by construction: recordAudit writes nothing else.
+    // A JSON object by construction: only auditInsert writes the column.
     .select((it) => it.ref('a.meta').$castTo<Record<string, unknown>>().as('meta'))
   if (query.action !== undefined) rows = rows.where('a.action', '=', query.action)
   if (query.actor_id !== undefined) rows = rows.where('a.actor_id', '=', query.actor_id)

@@ -22,7 +22,7 @@ async function logOf(tenant: TestTenant, user: TestUser, query = ''): Promise<Ro
 }
 
 describe('the audit log', () => {
-  test('holds every write with who, what, where from, and its request (AUD-1)', async () => {
+  test('records every write with its actor, entity, address and request id (AUD-1)', async () => {
     const tenant = await api.makeTenant()
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
     const body = { name: 'Audited' }
@@ -38,7 +38,7 @@ describe('the audit log', () => {
     })
   })
 
-  test('a write that fails leaves no row, a row that fails leaves no write (AUD-3)', async () => {
+  test('a write and its audit row commit together or not at all (AUD-3)', async () => {
     const tenant = await api.makeTenant()
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
     const body = { name: 'Once' }
@@ -55,7 +55,7 @@ describe('the audit log', () => {
     expect(JSON.stringify(roles.json)).not.toContain('unaudited')
   })
 
-  test('holds sign-ins and refusals, and a flood of those is two rows, not a thousand', async () => {
+  test('records sign-ins and rejections, and writes two rows for a flood of rejections', async () => {
     const tenant = await api.makeTenant()
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
     const user = await tenant.makeUser()
@@ -69,15 +69,15 @@ describe('the audit log', () => {
     expect(await logOf(tenant, admin, '&action=auth.signed_in')).toHaveLength(2)
   })
 
-  test('is read by who may, of their own tenant, filtered and in pages', async () => {
+  test('shows only rows of its tenant, filtered, to members with the permission', async () => {
     const [tenant, other] = [await api.makeTenant(), await api.makeTenant()]
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
-    const [nobody, stranger] = [
+    const [member, otherAdmin] = [
       await tenant.makeUser(),
       await other.makeUser({ roles: ['admin_tenant'] }),
     ]
-    expect((await tenant.send({ path: '/api/audit-logs', user: nobody })).status).toBe(403)
-    const theirs = await logOf(other, stranger)
+    expect((await tenant.send({ path: '/api/audit-logs', user: member })).status).toBe(403)
+    const theirs = await logOf(other, otherAdmin)
     expect(JSON.stringify(theirs)).not.toContain(admin.id)
     const own = await logOf(tenant, admin, `&actor_id=${admin.id}`)
     expect(own.map((it) => it.actor_id)).toEqual([admin.id])

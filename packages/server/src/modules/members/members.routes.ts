@@ -26,7 +26,7 @@ export function memberRoutes(rules: GrantRules): Route[] {
     }),
     patch('/api/members/:user_id', {
       access: 'members:update',
-      summary: 'Change the roles of a member, or switch the membership on or off',
+      summary: 'Change the roles of a member, or activate or deactivate the membership',
       revokes: true,
       params: MemberPath,
       body: MemberChanges,
@@ -35,7 +35,7 @@ export function memberRoutes(rules: GrantRules): Route[] {
     }),
     del('/api/members/:user_id', {
       access: 'members:delete',
-      summary: 'End a membership',
+      summary: 'Remove a member',
       revokes: true,
       params: MemberPath,
       handle: (ctx, { params }) => removeMember(ctx, rules, params.user_id),

@@ -10,17 +10,23 @@ beforeAll(async () => {
 })
 afterAll(() => api.close())
 
-const patch = (tenant: TestTenant, by: TestUser, who: TestUser, body: unknown, ifMatch?: string) =>
+const patch = (
+  tenant: TestTenant,
+  by: TestUser,
+  member: TestUser,
+  body: unknown,
+  ifMatch?: string,
+) =>
   tenant.send({
     method: 'PATCH',
-    path: `/api/members/${who.id}`,
+    path: `/api/members/${member.id}`,
     user: by,
     body,
     headers: ifMatch === undefined ? {} : { 'if-match': ifMatch },
   })
 
 describe('members', () => {
-  test('are given roles without reading all the roles there are (DOS-5)', async () => {
+  test('are given roles without a query that reads all roles (DOS-5)', async () => {
     const tenant = await api.makeTenant()
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
     const member = await tenant.makeUser()
@@ -44,7 +50,7 @@ describe('members', () => {
     }
   })
 
-  test('are listed in pages and shown one by one', async () => {
+  test('are listed in pages and shown individually', async () => {
     const tenant = await api.makeTenant()
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
     const operator = await tenant.makeUser({ roles: ['operator'] })
@@ -58,21 +64,21 @@ describe('members', () => {
     expect(one.json).toMatchObject({ email: operator.email, roles: ['operator'], is_active: true })
   })
 
-  test('of another tenant do not exist, byte for byte', async () => {
+  test('of another tenant get the same 404, byte for byte, as an unknown id', async () => {
     const [a, b] = [await api.makeTenant(), await api.makeTenant()]
     const admin = await a.makeUser({ roles: ['admin_tenant'] })
-    const stranger = await b.makeUser()
+    const outsider = await b.makeUser()
     const unknown = '01890000-0000-7000-8000-000000000000'
     for (const method of ['GET', 'PATCH', 'DELETE']) {
       const body = method === 'PATCH' ? { is_active: false } : undefined
       const ask = (id: string) => a.send({ method, path: `/api/members/${id}`, user: admin, body })
-      const [theirs, nobodys] = [await ask(stranger.id), await ask(unknown)]
-      expect(theirs.status).toBe(404)
-      expect({ ...theirs.json, instance: '' }).toEqual({ ...nobodys.json, instance: '' })
+      const [foreign, missing] = [await ask(outsider.id), await ask(unknown)]
+      expect(foreign.status).toBe(404)
+      expect({ ...foreign.json, instance: '' }).toEqual({ ...missing.json, instance: '' })
     }
   })
 
-  test('lose a right at once when a role is taken from them (AUTHZ-6)', async () => {
+  test('lose a permission immediately when a role is removed (AUTHZ-6)', async () => {
     const tenant = await api.makeTenant()
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
     const operator = await tenant.makeUser({ roles: ['operator'] })
@@ -83,7 +89,7 @@ describe('members', () => {
     expect((await read()).status).toBe(403)
   })
 
-  test('who are switched off or removed are signed out at once (SESS-6)', async () => {
+  test('who are deactivated or removed are signed out immediately (SESS-6)', async () => {
     const tenant = await api.makeTenant()
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
     const [off, gone] = [await tenant.makeUser(), await tenant.makeUser()]
@@ -100,7 +106,7 @@ describe('members', () => {
     expect((await tenant.send({ path: '/api/auth/me', user: off })).status).toBe(401)
   })
 
-  test('cannot be given what the giver does not hold (AUTHZ-3)', async () => {
+  test('cannot be given a permission that the actor lacks (AUTHZ-3)', async () => {
     const tenant = await api.makeTenant()
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
     const manager = await tenant.makeUser({ roles: ['manager'] })
@@ -131,7 +137,7 @@ describe('members', () => {
     }
   })
 
-  test('unknown roles are named, lost updates refused, changes audited', async () => {
+  test('unknown roles are named, lost updates rejected, changes audited', async () => {
     const tenant = await api.makeTenant()
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
     const operator = await tenant.makeUser({ roles: ['operator'] })

@@ -29,8 +29,9 @@ export async function findMember(ctx: Context, userId: string) {
 }
 
 /**
- * Changes a member's roles or switches the membership on or off; off ends the sessions. Nobody
- * changes themselves, somebody who may do more, or gives what they do not hold. Throws 403, 422.
+ * Changes a member's roles, or activates or deactivates the membership; deactivating revokes the
+ * sessions. Throws 403 for the actor's own membership, for a member with a permission that the actor
+ * lacks, and for a role that grants one; throws 422 for an unknown role.
  */
 export async function updateMember(
   ctx: Context,
@@ -46,7 +47,7 @@ export async function updateMember(
   return findMember(ctx, userId)
 }
 
-/** Ends a membership with everything that hangs on it. The person stays, in other tenants too. */
+/** Removes a membership with its roles and sessions. The user and its other memberships remain. */
 export async function removeMember(ctx: Context, rules: GrantRules, userId: string): Promise<void> {
   const member = await lockMember(ctx, rules, userId)
   await ctx.db.deleteFrom('tenantry.members').where('user_id', '=', userId).execute()
@@ -157,7 +158,7 @@ export interface NewMember {
   roles: readonly string[]
 }
 
-/** Makes a user a member with these roles; the operators' door only. Adding again adds roles. */
+/** Makes a user a member; a second call adds roles. Runs in `acrossTenants` only. */
 export async function addMember(db: Kysely<KernelTables>, member: NewMember): Promise<void> {
   const { tenant_id, user_id, roles } = member
   await db
@@ -175,7 +176,7 @@ export async function addMember(db: Kysely<KernelTables>, member: NewMember): Pr
     .execute()
 }
 
-// None for a system role, which is what a name without a row is.
+// NULL for a system role: only custom roles have a row.
 function customRoleId(tenantId: string, name: string) {
   return sql<string | null>`(
     select id from tenantry.roles where tenant_id = ${tenantId} and name = ${name}

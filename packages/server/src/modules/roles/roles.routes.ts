@@ -14,19 +14,19 @@ export function roleRoutes(rules: GrantRules): Route[] {
   return [
     get('/api/permissions', {
       access: 'roles:read',
-      summary: 'List every permission there is',
+      summary: 'List all permissions',
       reply: pageOf(z.string()),
       handle: () => ({ items: [...policy.permissions], next_cursor: null }),
     }),
     get('/api/system-roles', {
       access: 'roles:read',
-      summary: 'List the roles that come with the app',
+      summary: 'List the system roles',
       reply: pageOf(Role),
       handle: () => ({ items: systemRoles(policy), next_cursor: null }),
     }),
     get('/api/roles', {
       access: 'roles:read',
-      summary: "List the tenant's own roles",
+      summary: 'List the custom roles of the tenant',
       query: PageQuery,
       reply: pageOf(Role),
       handle: (ctx, { query }) => listRoles(ctx, query),
@@ -59,7 +59,7 @@ export function roleRoutes(rules: GrantRules): Route[] {
     }),
     del('/api/roles/:role_id', {
       access: 'roles:delete',
-      summary: 'Delete a custom role that nobody has',
+      summary: 'Delete a custom role that no member has',
       revokes: true,
       params: RolePath,
       errors: [409],

@@ -8,7 +8,7 @@ const name = z
 const description = z.string().max(500)
 const permissions = z.array(z.string().max(130)).max(500)
 
-/** A role of this tenant. A system role comes with the app: it has no id and cannot be changed. */
+/** A custom role of this tenant or a system role. The app defines system roles: they have no id. */
 export const Role = z
   .object({
     id: z.uuid().nullable(),

@@ -13,7 +13,7 @@ const create = (tenant: TestTenant, user: TestUser, body: unknown) =>
   tenant.send({ method: 'POST', path: '/api/roles', user, body })
 
 describe('custom roles', () => {
-  test('are made, given, changed and removed, and count at once', async () => {
+  test('can be created, granted, changed and deleted, and take effect immediately', async () => {
     const tenant = await api.makeTenant()
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
     const user = await tenant.makeUser()
@@ -50,7 +50,7 @@ describe('custom roles', () => {
     expect(catalogue.json.items).toEqual(app.policy.permissions)
   })
 
-  test('never become a system role that a later release brings (AUTHZ-3)', async () => {
+  test('never become a system role of the same name that a later release adds (AUTHZ-3)', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
     await api.database.inTenant(backgroundScope(tenant.id), async (db) => {
@@ -66,7 +66,7 @@ describe('custom roles', () => {
     expect((await tenant.send({ path: '/api/projects', user })).status).toBe(403)
   })
 
-  test("are a tenant's own: the same name in two tenants, neither sees the other's (RLS-6)", async () => {
+  test("belong to one tenant: two tenants can use one name, and neither sees the other's role (RLS-6)", async () => {
     const [a, b] = [await api.makeTenant(), await api.makeTenant()]
     const inA = await a.makeUser({ roles: ['admin_tenant'] })
     const inB = await b.makeUser({ roles: ['admin_tenant'] })
@@ -79,7 +79,7 @@ describe('custom roles', () => {
     expect([again.status, again.json.code]).toEqual([409, 'role.exists'])
   })
 
-  test('cannot hold what their maker does not, nor be lifted by somebody lower (AUTHZ-3)', async () => {
+  test('cannot grant or touch a permission that the actor lacks (AUTHZ-3)', async () => {
     const tenant = await api.makeTenant()
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
     const roles = ['roles:read', 'roles:create', 'roles:update', 'roles:delete', 'projects:read']
@@ -107,7 +107,7 @@ describe('custom roles', () => {
     expect(emptied.status).toBe(403)
   })
 
-  test('can be changed and deleted though they hold what a release has done away with', async () => {
+  test('can be changed and deleted while they hold a permission that a release removed', async () => {
     const tenant = await api.makeTenant()
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
     const old = await create(tenant, admin, { name: 'old', permissions: ['projects:read'] })
@@ -124,7 +124,7 @@ describe('custom roles', () => {
     expect((await tenant.send({ method: 'DELETE', path, user: admin })).status).toBe(204)
   })
 
-  test('refuse unknown permissions, patterns and the names of system roles', async () => {
+  test('reject unknown permissions, patterns and the names of system roles', async () => {
     const tenant = await api.makeTenant()
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
     const bad = await create(tenant, admin, { name: 'x', permissions: ['*', 'projects:fly'] })

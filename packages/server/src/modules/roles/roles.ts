@@ -11,13 +11,13 @@ import type { NewRole, RoleChanges } from './roles.schema.ts'
 
 type Context = TenantContext<KernelTables>
 
-/** The tenant's own roles. */
+/** The custom roles of the tenant. */
 export async function listRoles(ctx: Context, query: z.output<typeof PageQuery>) {
   const page = await readPage(ctx.cursors, query, customRoles(ctx), 'r.id')
   return { ...page, items: page.items.map((row) => ({ ...row, is_system: false })) }
 }
 
-/** The roles that come with the app, the same for every tenant. */
+/** The roles that the app's policy defines, the same for every tenant. */
 export function systemRoles({ roles }: Policy) {
   return Object.entries(roles).map(([name, { description, permissions }]) => ({
     id: null,
@@ -35,7 +35,7 @@ export async function findRole(ctx: Context, id: string) {
   return { ...row, is_system: false }
 }
 
-/** Throws 403 for a permission the actor does not hold, 409 for a name in use, 422 for unknown ones. */
+/** Throws 403 for a permission the actor lacks, 409 for a name in use, 422 for an unknown permission. */
 export async function createRole(ctx: Context, rules: GrantRules, role: z.output<typeof NewRole>) {
   assertKnown(rules.policy, role.permissions)
   if (role.name in rules.policy.roles) throw conflict('role.exists', 'A system role has this name')
@@ -49,7 +49,7 @@ export async function createRole(ctx: Context, rules: GrantRules, role: z.output
   return findRole(ctx, id)
 }
 
-/** Throws 403 where the actor lacks something the role gives now or would give. */
+/** Throws 403 if the actor lacks a permission that the role grants before or after the change. */
 export async function updateRole(
   ctx: Context,
   rules: GrantRules,
@@ -75,7 +75,7 @@ export async function updateRole(
   return findRole(ctx, id)
 }
 
-/** Throws 409 while a member has the role: its foreign key says so. */
+/** Throws 409 while a member has the role: the foreign key of member_roles rejects the DELETE. */
 export async function deleteRole(ctx: Context, rules: GrantRules, id: string): Promise<void> {
   await lockGrants(ctx, rules)
   const role = await findRole(ctx, id)
@@ -103,7 +103,7 @@ async function setPermissions({ db }: Context, role_id: string, permissions: rea
     .execute()
 }
 
-// A custom role lists permissions one by one: a pattern would grow with the next release.
+// No patterns: one would silently grant the permissions that a later release adds.
 function assertKnown(policy: Policy, permissions: readonly string[]): void {
   const faults = permissions.flatMap((permission, at) =>
     policy.permissions.includes(permission)

@@ -16,7 +16,7 @@ export function tenantRoutes(): Route[] {
   return [
     get('/', {
       access: 'public',
-      summary: 'Say that the API is running',
+      summary: 'Report that the API is running',
       reply: ApiStatus,
       handle: () => ({ status: 'ok' as const, message: 'API is running' }),
     }),

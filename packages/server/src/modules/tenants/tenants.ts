@@ -8,7 +8,7 @@ export interface NewTenant {
   code: string
 }
 
-/** Creates a tenant; the operators' door only. Throws 409 where subdomain or code is taken. */
+/** Creates a tenant. Runs in `acrossTenants` only. Throws 409 if the subdomain or code is taken. */
 export async function createTenant(db: Kysely<KernelTables>, tenant: NewTenant): Promise<string> {
   const id = newId()
   await db
@@ -18,7 +18,7 @@ export async function createTenant(db: Kysely<KernelTables>, tenant: NewTenant):
   return id
 }
 
-/** The id of the tenant with this subdomain; undefined where there is none. */
+/** The id of the tenant with this subdomain, if there is one. */
 export async function findTenantId(
   db: Kysely<KernelTables>,
   subdomain: string,
@@ -31,7 +31,7 @@ export async function findTenantId(
   return row?.id
 }
 
-/** Every tenant, by subdomain; the operators' door only. */
+/** All tenants, by subdomain. Runs in `acrossTenants` only. */
 export function listTenants(db: Kysely<KernelTables>) {
   return db
     .selectFrom('tenantry.tenants')
@@ -40,23 +40,23 @@ export function listTenants(db: Kysely<KernelTables>) {
     .execute()
 }
 
-/** Closes a tenant to everybody but operators. Gives its id; undefined where there is none. */
+/** Suspends a tenant: its API answers 403. Returns its id, if it exists. */
 export function suspendTenant(db: Kysely<KernelTables>, subdomain: string) {
   return moveTenant(db, subdomain, 'suspended')
 }
 
-/** Opens a suspended tenant again. Gives its id; undefined where there is none. */
+/** Resumes a suspended tenant. Returns its id, if it exists. */
 export function resumeTenant(db: Kysely<KernelTables>, subdomain: string) {
   return moveTenant(db, subdomain, 'active')
 }
 
-/** What one node takes for a tenant; null is what it takes for any, undefined leaves it as it is. */
+/** A tenant's own limits, per node. Null restores the default; undefined keeps the current value. */
 export interface NewLimits {
   rate?: number | null
   concurrency?: number | null
 }
 
-/** Sets a tenant's own limits. Gives its id; undefined where there is none. */
+/** Sets a tenant's own limits. Returns its id, if it exists. */
 export async function limitTenant(
   db: Kysely<KernelTables>,
   subdomain: string,
@@ -71,7 +71,7 @@ export async function limitTenant(
   return limited?.id
 }
 
-// A tenant being deleted stays that: neither way leads back.
+// A tenant that is being deleted is matched by neither: a deletion cannot be reversed.
 async function moveTenant(
   db: Kysely<KernelTables>,
   subdomain: string,

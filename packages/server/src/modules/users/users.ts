@@ -8,13 +8,13 @@ import { newId } from '../../lib/ids.ts'
 export interface NewUser {
   email: string
   full_name: string
-  /** Already hashed; null for somebody who will choose a password by a reset link. */
+  /** An argon2id hash; null for a user who will choose a password through a reset link. */
   password_hash: string | null
 }
 
 /**
- * The user with this e-mail: the one there is, as they are, or else this one; the operators' door
- * only. However many make the same one at once, it is made once. Throws 422 where it is no e-mail.
+ * Creates a user, or returns the existing user with this e-mail unchanged. Concurrent calls create one
+ * user. Runs in `acrossTenants` only. Throws 422 for a malformed e-mail.
  */
 export async function ensureUser(
   db: Kysely<KernelTables>,
@@ -32,11 +32,11 @@ export async function ensureUser(
     .returning('id')
     .executeTakeFirst()
   const id = made?.id ?? (await findUserId(db, user.email))
-  if (id === undefined) throw new Error('a user vanished while it was made a member')
+  if (id === undefined) throw new Error('the user was deleted while it was being added')
   return { id, created: made !== undefined }
 }
 
-/** The id of the user with this e-mail; undefined where there is none. */
+/** The id of the user with this e-mail, if there is one. */
 export async function findUserId(
   db: Kysely<KernelTables>,
   email: string,
@@ -50,7 +50,7 @@ export async function findUserId(
   return row?.id
 }
 
-// As mail will be addressed: what the canonical form was made from.
+// The form that mail is addressed to, and from which the canonical key is derived.
 function storedEmail(email: string): string {
   return email.trim().normalize('NFKC')
 }
@@ -63,15 +63,15 @@ function requireEmailKey(email: string): string {
   return key
 }
 
-/** What a sign-in is checked against. */
+/** The stored credentials that a sign-in is checked against. */
 export interface Credentials {
   id: string
   password_hash: string | null
-  /** users.sessions_valid_from in PostgreSQL's own text: a JavaScript date ends at milliseconds. */
+  /** users.sessions_valid_from as text: a JavaScript Date would truncate it to milliseconds. */
   credentials_epoch: string
 }
 
-/** The credentials behind a canonical e-mail; the identity door, which sees active users only. */
+/** The credentials of a canonical e-mail, through `asIdentity`, which sees active users only. */
 export function findCredentials(
   db: Kysely<KernelTables>,
   key: string,
@@ -84,7 +84,7 @@ export function findCredentials(
     .executeTakeFirst()
 }
 
-/** Replaces a hash by a better one of the same password; not if the password changed meanwhile. */
+/** Replaces the hash of a password by a stronger one, unless the password has changed meanwhile. */
 export async function replaceHash(
   db: Kysely<KernelTables>,
   { id, password_hash: old }: Credentials,
@@ -99,26 +99,26 @@ export async function replaceHash(
 }
 
 /**
- * Sets a password that was asked for at `askedAt` and ends every session of the user. False where
- * the credentials have changed since: of two links, one works.
+ * Sets a password through a link created at `linkCreatedAt`, and ends every session of the user in
+ * every tenant. Returns false if the credentials have changed since then: of two links, one works.
  */
 export async function changePassword(
   db: Kysely<KernelTables>,
   userId: string,
   password_hash: string,
-  askedAt: string,
+  linkCreatedAt: string,
 ): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('tenantry.users')
     .set({
       password_hash,
       sessions_valid_from: sql<string>`clock_timestamp()`,
-      // Whoever holds the link reads the mail of this address.
+      // Possession of the link proves access to the mailbox.
       email_verified_at: sql<string>`coalesce(email_verified_at, now())`,
       updated_at: sql<string>`now()`,
     })
     .where('id', '=', userId)
-    .where('sessions_valid_from', '<=', sql<string>`${askedAt}::timestamptz`)
+    .where('sessions_valid_from', '<=', sql<string>`${linkCreatedAt}::timestamptz`)
     .executeTakeFirst()
   return numUpdatedRows > 0n
 }
