@@ -1,41 +1,56 @@
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
-import base from './vitest.config.ts'
+import { shared, starterTests } from './vitest.config.ts'
 
-// What is near to the database, with its doors through a real PgBouncer in transaction mode. Prepared
-// statements have no names there, and announcements are heard on a direct connection.
+// The tests that are near to the database, with every scope through a real PgBouncer in transaction
+// mode. Prepared statements have no names there, and the invalidation listener connects directly.
 const server = 'packages/server'
-const near = [
+const kernelTests = [
   `${server}/test/pgbouncer/*.test.ts`,
   `${server}/test/{database,revocation}/*.test.ts`,
   `${server}/src/db/{transaction,read_transaction,connection}.test.ts`,
   `${server}/src/modules/**/*.test.ts`,
-  'starter/src/**/*.test.ts',
 ]
 
 // They start servers of their own, or need rights that no pooled role has.
-const bringTheirOwn = [
+const unpooled = [
   `${server}/test/database/{backup,upgrade}.test.ts`,
   `${server}/test/revocation/{full_notify_queue,invalidated_changes}.test.ts`,
 ]
 
-// Of these, transactions wait for each other, each on a connection.
+// Here transactions wait for each other, each on a connection.
 const needTwo = [`${server}/test/database/{lock_order,pool}.test.ts`]
 
-const projectOf = (poolSize: number, exclude: string[]) => ({
+const project = (
+  name: string,
+  provide: { poolSize: number; appMigrations: string },
+  include: string[],
+  exclude: string[] = [],
+) => ({
   resolve: { tsconfigPaths: true },
   test: {
-    ...base.test,
-    name: `PgBouncer, ${poolSize} a role`,
+    ...shared,
+    name: `${name}, PgBouncer with ${provide.poolSize} a role`,
     globalSetup: [`./${server}/test/pgbouncer/setup.ts`],
-    provide: { poolSize },
-    include: near,
-    exclude: [...bringTheirOwn, ...exclude],
+    provide,
+    include,
+    exclude,
     maxWorkers: 1,
     fileParallelism: false,
   },
 })
 
+const kernel = (poolSize: number, exclude: string[]) => {
+  const appMigrations = join(import.meta.dirname, server, 'test/fixtures/app/migrations')
+  return project('kernel', { poolSize, appMigrations }, kernelTests, [...unpooled, ...exclude])
+}
+
+const starter = (poolSize: number) => {
+  const appMigrations = join(import.meta.dirname, 'starter/migrations')
+  return project('starter', { poolSize, appMigrations }, starterTests)
+}
+
 // One file after another: they share the few connections.
 export default defineConfig({
-  test: { projects: [projectOf(1, needTwo), projectOf(2, [])], maxWorkers: 1 },
+  test: { projects: [kernel(1, needTwo), kernel(2, []), starter(1), starter(2)], maxWorkers: 1 },
 })

@@ -19,7 +19,7 @@ const forbidden: Record<string, [from: string, to: string]> = {
   resolvable: [`${kernel}/config/config.ts`, './nothing.ts'],
   'app-uses-public-entry': ['starter/src/a.ts', '../../packages/server/src/lib/ids.ts'],
   'testing-in-tests-only': ['starter/src/b.ts', 'tenantry/testing'],
-  'kernel-knows-no-app': [`${kernel}/app/policy.ts`, '../../../../starter/src/a.ts'],
+  'kernel-knows-no-app': [`${kernel}/app/policy.test.ts`, '../../../../starter/src/a.ts'],
   'sources-need-no-scripts': ['starter/src/c.ts', '../../scripts/check.ts'],
   'scaffolder-stands-alone': ['packages/create-tenantry/src/a.ts', 'semver'],
   'only-wiring-knows-modules': [
@@ -70,6 +70,9 @@ test('what is allowed is left alone', () => {
     [`${kernel}/modules/users/users.ts`]: ['kysely', 'zod', '../../db/pool.ts'],
     [`${kernel}/modules/members/members.ts`]: ['../users/users.ts'],
     [`${kernel}/modules/members/members.test.ts`]: ['../../testing.ts', 'pg'],
+    'packages/server/test/api/readme.test.ts': ['../../../../starter/src/app.ts'],
+    'packages/server/test/fixtures/app/app.ts': ['tenantry', './policy.ts'],
+    'packages/server/test/fixtures/app/policy.ts': [],
     'starter/src/app.ts': ['tenantry', 'zod'],
     'starter/src/app.test.ts': ['tenantry/testing'],
     'scripts/check.ts': ['../packages/server/src/db/pool.ts'],

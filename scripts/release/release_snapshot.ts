@@ -1,6 +1,6 @@
-// What a release promises, kept under released/<version>: its migrations, the kernel's and the
-// starter's, and its API. Tests upgrade a database from there, and checks compare with it. Run once
-// for each release, last before it is published: `npm run release:snapshot`.
+// What a release promises, kept under released/<version>: the kernel's migrations, and the API. Tests
+// upgrade a database from there, and checks compare with it. Run it once for each release, as the last
+// step before publishing: `npm run release:snapshot`.
 import { execFileSync } from 'node:child_process'
 import { cp, mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -16,6 +16,5 @@ const folder = join(root, 'released', version)
 await rm(folder, { recursive: true, force: true })
 await mkdir(folder, { recursive: true })
 await cp(join(root, 'packages/server/migrations'), join(folder, 'kernel'), { recursive: true })
-await cp(join(root, 'starter/migrations'), join(folder, 'app'), { recursive: true })
 await cp(join(root, 'starter/openapi.json'), join(folder, 'openapi.json'))
 console.log(`released/${version}`)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { app } from '../../../../starter/src/app.ts'
+import { app } from '../../test/fixtures/app/app.ts'
 import { AppError } from '../lib/errors.ts'
 import { startTestApp, type TestApp } from '../testing.ts'
 import { assertAcceptablePassword } from './password_rules.ts'

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { app } from '../../../../starter/src/app.ts'
+import { app } from '../../test/fixtures/app/app.ts'
 import { expectProblem } from '../../test/fixtures/problem.ts'
 import { startTestApp } from '../testing.ts'
 

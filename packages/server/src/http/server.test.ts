@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { app } from '../../../../starter/src/app.ts'
+import { app } from '../../test/fixtures/app/app.ts'
 import { expectProblem } from '../../test/fixtures/problem.ts'
 import { rawRequest, sendRaw } from '../../test/hostile/raw_socket.ts'
 import { backgroundScope } from '../db/tenancy.ts'

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { afterEach, expect, test, vi } from 'vitest'
-import { app } from '../../../../starter/src/app.ts'
+import { app } from '../../test/fixtures/app/app.ts'
 import { Deadline } from '../lib/deadline.ts'
 import { keyRing } from '../lib/keys.ts'
 import { startTestApp } from '../testing.ts'

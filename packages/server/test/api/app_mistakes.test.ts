@@ -1,14 +1,14 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { get } from '../../../../starter/src/policy.ts'
 import { withClient } from '../../src/db/provisioning/roles.ts'
+import { get } from '../fixtures/app/policy.ts'
 import { appWith, makeWorkplace } from '../fixtures/cli.ts'
 import { type DatabaseUrls, onMigratedDatabase, sharedDatabase } from '../fixtures/databases.ts'
 
 const place = makeWorkplace('./app.ts')
 afterAll(() => place.remove())
 
-const starter = new URL('../../../../starter/src/', import.meta.url)
-const builders = `import { get, post } from '${new URL('policy.ts', starter)}'`
+const policy = new URL('../fixtures/app/policy.ts', import.meta.url)
+const builders = `import { get, post } from '${policy}'`
 const kernel = new URL('../../src/index.ts', import.meta.url)
 
 /** What a user's app.ts has in it, and the one line that its start then ends with. */

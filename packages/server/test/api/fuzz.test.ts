@@ -1,10 +1,10 @@
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
-import { app } from '../../../../starter/src/app.ts'
-import { post } from '../../../../starter/src/policy.ts'
 import { changedTables, fingerprintOf } from '../../src/testing/sweeps/rows.ts'
 import { createWorld, type World } from '../../src/testing/sweeps/world.ts'
+import { app } from '../fixtures/app/app.ts'
+import { post } from '../fixtures/app/policy.ts'
 import { newSeed } from '../fixtures/random.ts'
 import { fuzzJudge, fuzzRequests, sendFuzz } from './fuzz_requests.ts'
 

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { newId, type Route } from 'tenantry'
 import { z } from 'zod'
-import { get, post } from '../../../../starter/src/policy.ts'
+import { get, post } from '../fixtures/app/policy.ts'
 
 const Thing = z.object({
   name: z.string(),

@@ -1,10 +1,10 @@
 import { sql } from 'kysely'
 import pg from 'pg'
 import { z } from 'zod'
-import { del, get, patch, post } from '../../../../starter/src/policy.ts'
 import { withClient } from '../../src/db/provisioning/roles.ts'
 import { AppError } from '../../src/lib/errors.ts'
 import { newId } from '../../src/lib/ids.ts'
+import { del, get, patch, post } from '../fixtures/app/policy.ts'
 import { sharedDatabase } from '../fixtures/databases.ts'
 
 const Id = z.object({ id: z.uuid() })

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { app } from '../../../../starter/src/app.ts'
 import type { Route } from '../../src/app/route.ts'
 import { withClient } from '../../src/db/provisioning/roles.ts'
 import { accessFaults, observeAccess } from '../../src/testing/sweeps/access.ts'
@@ -13,6 +12,7 @@ import { lintFaults, schemaRecord, tenantlessFaults } from '../../src/testing/sw
 import { secretFaults } from '../../src/testing/sweeps/secrets.ts'
 import { countStatements, statementTable } from '../../src/testing/sweeps/statements.ts'
 import { createWorld, nameOf, type World } from '../../src/testing/sweeps/world.ts'
+import { app } from '../fixtures/app/app.ts'
 import { type DatabaseUrls, onMigratedDatabase } from '../fixtures/databases.ts'
 import { mutants } from './sweep_mutants.ts'
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { app } from '../../../../starter/src/app.ts'
 import { withClient } from '../../src/db/provisioning/roles.ts'
 import { inFilledWorld } from '../../src/testing/sweeps/filled_database.ts'
 import { planFaults } from '../../src/testing/sweeps/plans.ts'
+import { app } from '../fixtures/app/app.ts'
 
 test('the plans sweep finds a lost index, and one that does not lead with the tenant', async () => {
   await inFilledWorld(app, {}, { tenants: 50, rows: 200 }, async (filled) => {

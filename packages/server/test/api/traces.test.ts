@@ -6,7 +6,6 @@ import {
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-node'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { app } from '../../../../starter/src/app.ts'
 import { secretFaults } from '../../src/testing/sweeps/secrets.ts'
 import { createWorld } from '../../src/testing/sweeps/world.ts'
 import {
@@ -16,6 +15,7 @@ import {
   type TestRequest,
   type TestTenant,
 } from '../../src/testing.ts'
+import { app } from '../fixtures/app/app.ts'
 
 const exporter = new InMemorySpanExporter()
 const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })

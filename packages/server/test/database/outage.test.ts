@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect, onTestFinished, test } from 'vitest'
-import { app } from '../../../../starter/src/app.ts'
 import { startTestApp, type TestReply } from '../../src/testing.ts'
+import { app } from '../fixtures/app/app.ts'
 import { doorUrls, sharedDatabase } from '../fixtures/databases.ts'
 import { startWireProxy, type WireProxy } from '../fixtures/wire_proxy.ts'
 

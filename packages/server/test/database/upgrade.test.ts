@@ -11,7 +11,7 @@ import { type History, migrateUp } from '../../src/db/migrations/migrate.ts'
 import { withClient } from '../../src/db/provisioning/roles.ts'
 import { send } from '../../src/testing/http_client.ts'
 import { appWith, makeWorkplace } from '../fixtures/cli.ts'
-import { type DatabaseUrls, onEmptyDatabase } from '../fixtures/databases.ts'
+import { appMigrations, type DatabaseUrls, onEmptyDatabase } from '../fixtures/databases.ts'
 import { insertSample, type Sample } from './sample_rows.ts'
 import { schemaOf } from './schema_dump.ts'
 
@@ -41,7 +41,7 @@ const FORGETFUL = `
     execute format('comment on table %s is %L', relation, 'of a tenant');
   end $$;`
 
-/** What an app of that time has beyond the starter's. */
+/** A table that an app's user added to the fixture's. */
 const OWN_TABLE = `
   create table tasks (tenant_id uuid not null, id uuid not null, project_id uuid not null,
     primary key (tenant_id, id),
@@ -69,7 +69,7 @@ describe.each(versions)('from %s', { timeout: 90_000 }, (version) => {
   })
 
   test('the kernel of today keeps every row, makes the schema of a fresh install and serves', async () => {
-    const app = await appOf(version)
+    const app = await ownApp()
     await onUpgraded(version, kernelNow, app, async ({ urls, before, sample }) => {
       expect(lost(before, await rowsIn(urls))).toEqual([])
       expect(await schemaOf(urls.owner)).toEqual(await freshSchema(kernelNow, app))
@@ -79,7 +79,7 @@ describe.each(versions)('from %s', { timeout: 90_000 }, (version) => {
   })
 
   test('a later kernel that expands tables of tenants keeps every row', async () => {
-    const [kernel, app] = [await kernelWith({ '9001_newer.up.sql': NEWER }), await appOf(version)]
+    const [kernel, app] = [await kernelWith({ '9001_newer.up.sql': NEWER }), await ownApp()]
     await onUpgraded(version, kernel, app, async ({ urls, before, done }) => {
       expect(done.at(-1)).toBe('kernel 9001_newer')
       const after = await rowsIn(urls)
@@ -92,7 +92,7 @@ describe.each(versions)('from %s', { timeout: 90_000 }, (version) => {
 
   test('a later kernel that forgets the tables an app made before is found out', async () => {
     const newer = { '9001_newer.up.sql': NEWER + FORGETFUL }
-    const [kernel, app] = [await kernelWith(newer), await appOf(version)]
+    const [kernel, app] = [await kernelWith(newer), await ownApp()]
     await onUpgraded(version, kernel, app, async ({ urls }) => {
       const upgraded = await schemaOf(urls.owner)
       const fresh = await freshSchema(kernel, app)
@@ -220,9 +220,9 @@ async function findings({ app }: DatabaseUrls): Promise<string[]> {
   return withClient(app, async (client) => (await lint(client, lintRules)).map(findingText))
 }
 
-/** The starter's migrations as they were, and one that its user added. */
-async function appOf(version: string): Promise<History> {
-  const folder = await copyWith(join(released, version, 'app'), { '0099_tasks.up.sql': OWN_TABLE })
+/** The fixture app's migrations, and one that its user added. */
+async function ownApp(): Promise<History> {
+  const folder = await copyWith(appMigrations, { '0099_tasks.up.sql': OWN_TABLE })
   return { name: 'app', folder }
 }
 

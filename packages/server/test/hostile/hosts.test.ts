@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { app } from '../../../../starter/src/app.ts'
 import { createTenant } from '../../src/modules/tenants/tenants.ts'
 import { startTestApp, type TestApp, type TestTenant } from '../../src/testing.ts'
+import { app } from '../fixtures/app/app.ts'
 import { expectProblem } from '../fixtures/problem.ts'
 import { type RawReply, rawRequest, sendRaw } from './raw_socket.ts'
 

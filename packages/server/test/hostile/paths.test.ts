@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { app } from '../../../../starter/src/app.ts'
 import type { Route } from '../../src/app/route.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../src/testing.ts'
+import { app } from '../fixtures/app/app.ts'
 import { expectProblem } from '../fixtures/problem.ts'
 import { rawRequest, sendRaw } from './raw_socket.ts'
 

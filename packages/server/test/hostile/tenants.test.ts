@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { app } from '../../../../starter/src/app.ts'
 import type { Route } from '../../src/app/route.ts'
 import { backgroundScope } from '../../src/db/tenancy.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../src/testing.ts'
+import { app } from '../fixtures/app/app.ts'
 import { expectProblem } from '../fixtures/problem.ts'
 
 let api: TestApp

@@ -1,6 +1,6 @@
 import { expect, inject, onTestFinished, test } from 'vitest'
-import { app } from '../../../../starter/src/app.ts'
 import { startTestApp, type TestApp } from '../../src/testing.ts'
+import { app } from '../fixtures/app/app.ts'
 import { sharedDatabase } from '../fixtures/databases.ts'
 import { inhabit, runByHand, type Scene } from '../revocation/attempts.ts'
 import { type PgBouncer, startPgBouncer } from './start.ts'

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { TestProject } from 'vitest/node'
 import { openTemporaryDatabase } from '../../src/db/provisioning/temporary_database.ts'
 import { findProgram, type Program } from './program.ts'
@@ -11,20 +10,20 @@ declare module 'vitest' {
   export interface ProvidedContext {
     /** Connections to the server for each role. */
     poolSize: number
+    /** The folder of the app's migrations. */
+    appMigrations: string
     pgbouncer: Program
   }
 }
 
-const migrations = fileURLToPath(new URL('../../../../starter/migrations', import.meta.url))
-
-/** A vitest globalSetup: one migrated database for the run, whose doors go through a PgBouncer. */
+/** A vitest globalSetup: one migrated database for the run, and a PgBouncer that every scope goes through. */
 export async function setup({ config, provide }: TestProject): Promise<() => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), 'tenantry-pgbouncer-program-'))
   const program = findProgram(folder)
-  const { urls, stop } = await openTemporaryDatabase(migrations)
+  const { poolSize = 1, appMigrations = '' } = config.provide
+  const { urls, stop } = await openTemporaryDatabase(appMigrations)
   const { app, identity, platform } = urls
   const users = [app, identity, platform]
-  const { poolSize = 1 } = config.provide
   const pooler = await startPgBouncer({ program, users, poolSize })
   const through = {
     app: pooler.through(app),

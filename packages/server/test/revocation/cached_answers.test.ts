@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
-import { app } from '../../../../starter/src/app.ts'
 import { type AccessSubject, createTokens } from '../../src/access/tokens.ts'
 import { keyRing } from '../../src/lib/keys.ts'
 import { startTestApp, type TestApp, type TestTenant } from '../../src/testing.ts'
+import { app } from '../fixtures/app/app.ts'
 import { inhabit, runByHand } from './attempts.ts'
 
 let api: TestApp

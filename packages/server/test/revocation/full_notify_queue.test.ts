@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { app } from '../../../../starter/src/app.ts'
 import { startEmbedded } from '../../src/db/embedded/embedded.ts'
 import { databaseOf } from '../../src/db/provisioning/probe.ts'
 import { withClient, withDatabase } from '../../src/db/provisioning/roles.ts'
@@ -12,6 +11,7 @@ import {
   type TemporaryDatabase,
 } from '../../src/db/provisioning/temporary_database.ts'
 import { startTestApp, type TestApp } from '../../src/testing.ts'
+import { app } from '../fixtures/app/app.ts'
 import { appMigrations } from '../fixtures/databases.ts'
 import { inhabit, type Scene } from './attempts.ts'
 

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
-import { app } from '../../../../starter/src/app.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../src/testing.ts'
+import { app } from '../fixtures/app/app.ts'
 import {
   asAdmin,
   asRole,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { app } from '../../../../starter/src/app.ts'
 import { startTestApp, type TestApp, type TestReply, type TestTenant } from '../../src/testing.ts'
+import { app } from '../fixtures/app/app.ts'
 import { asRole } from '../fixtures/databases.ts'
 import { byHand, inhabit, runByHand, type Scene, untilRefused } from './attempts.ts'
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { app } from '../../../../starter/src/app.ts'
 import { send, type TestReply, type TestRequest } from '../../src/testing/http_client.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../src/testing.ts'
+import { app } from '../fixtures/app/app.ts'
 import { makeWorkplace, type Workplace } from '../fixtures/cli.ts'
 import { serverSettings } from '../fixtures/databases.ts'
 

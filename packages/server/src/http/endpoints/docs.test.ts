@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { app } from '../../../../../starter/src/app.ts'
+import { app } from '../../../test/fixtures/app/app.ts'
 import { startTestApp, type TestApp, type TestReply } from '../../testing.ts'
 
 let api: TestApp

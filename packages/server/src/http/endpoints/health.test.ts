@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { app } from '../../../../../starter/src/app.ts'
+import { app } from '../../../test/fixtures/app/app.ts'
 import { startTestApp, type TestApp } from '../../testing.ts'
 import { createHealth, type Health } from './health.ts'
 

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { app } from '../../../../../starter/src/app.ts'
+import { app } from '../../../test/fixtures/app/app.ts'
 import { backgroundScope } from '../../db/tenancy.ts'
 import { startTestApp, type TestApp, type TestTenant } from '../../testing.ts'
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { app } from '../../../../../starter/src/app.ts'
+import { app } from '../../../test/fixtures/app/app.ts'
 import { backgroundScope } from '../../db/tenancy.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../testing.ts'
 

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { app } from '../../../../../starter/src/app.ts'
+import { app } from '../../../test/fixtures/app/app.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../testing.ts'
 
 let api: TestApp
