@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { insertSample, type Sample } from '../../test/database/sample_rows.ts'
-import { asRole, doorUrls, isPooled, onMigratedDatabase } from '../../test/fixtures/databases.ts'
-import { openTestDoors, type TestDoors } from '../../test/fixtures/scopes_for_test.ts'
+import { asRole, isPooled, onMigratedDatabase, scopeUrls } from '../../test/fixtures/databases.ts'
+import { openTestDatabase, type TestDatabase } from '../../test/fixtures/test_database.ts'
 import { startWireProxy } from '../../test/fixtures/wire_proxy.ts'
 import { withClient } from './provisioning/roles.ts'
 import type { KernelTables } from './tables.ts'
@@ -31,13 +31,13 @@ const pidOf = async (db: Db) => {
 }
 const addRole = (db: Db, name: string) =>
   db.insertInto('tenantry.roles').values({ id: randomUUID(), name }).execute()
-const rolesOf = ({ inTenant }: TestDoors, tenant: Sample) =>
+const rolesOf = ({ inTenant }: TestDatabase, tenant: Sample) =>
   inTenant(backgroundScope(tenant.tenantId), (db) =>
     db.selectFrom('tenantry.roles').selectAll().execute(),
   )
 
 /** The tenant's door shows B's role and nothing of A's, on a connection like any other. */
-async function expectUsable(database: TestDoors): Promise<void> {
+async function expectUsable(database: TestDatabase): Promise<void> {
   expect((await rolesOf(database, b)).map((it) => it.tenant_id)).toEqual([b.tenantId])
   const { rows } = await database.asIdentity({ deadline: 'background' }, (db) =>
     sql`select 1 as n`.execute(db),
@@ -49,7 +49,7 @@ const kill = (pid: number | undefined) =>
   asRole('app', (client) => client.query('select pg_terminate_backend($1)', [pid]))
 
 /** Resolves when the next connection that is borrowed has ended, and its client knows. */
-function nextToEnd({ pools }: TestDoors): Promise<void> {
+function nextToEnd({ pools }: TestDatabase): Promise<void> {
   return new Promise((resolve) => {
     pools.app.once('acquire', (client) => client.once('end', resolve))
   })
@@ -57,7 +57,7 @@ function nextToEnd({ pools }: TestDoors): Promise<void> {
 
 describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) => {
   test('a backend that ends amid the work is a 503, and ends nothing else', async () => {
-    const database = openTestDoors(settings)
+    const database = openTestDatabase(settings)
     const ended = nextToEnd(database)
     const work = database.inTenant(backgroundScope(a.tenantId), async (db) => {
       await addRole(db, 'half_done')
@@ -71,7 +71,7 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
   })
 
   test('a backend that ends between the last query and COMMIT is a 503, and saves nothing', async () => {
-    const database = openTestDoors(settings)
+    const database = openTestDatabase(settings)
     const ended = nextToEnd(database)
     const work = database.inTenant(backgroundScope(a.tenantId), async (db) => {
       await addRole(db, 'half_done')
@@ -84,7 +84,7 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
   })
 
   test('a backend that ends while it works is a 503', async () => {
-    const database = openTestDoors(settings)
+    const database = openTestDatabase(settings)
     const work = database.inTenant(backgroundScope(a.tenantId), async (db) => {
       const pid = await pidOf(db)
       await Promise.all([sql`select pg_sleep(30)`.execute(db), kill(pid)])
@@ -94,7 +94,7 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
   })
 
   test('a parameter that cannot be sent spoils no statement for later', async () => {
-    const database = openTestDoors(settings)
+    const database = openTestDatabase(settings)
     const ask = (value: unknown) =>
       database.inTenant(backgroundScope(a.tenantId), (db) =>
         sql`select ${value}::jsonb as it`.execute(db),
@@ -108,7 +108,7 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
   test.skipIf(isPooled())(
     'statements the server has forgotten are a 503 once, and then prepared again',
     async () => {
-      const database = openTestDoors(settings)
+      const database = openTestDatabase(settings)
       await rolesOf(database, b)
       await database.inTenant(backgroundScope(b.tenantId), (db) => sql`deallocate all`.execute(db))
       await expect(rolesOf(database, b)).rejects.toMatchObject(unavailable)
@@ -120,7 +120,7 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
     'a table that changed under a prepared statement is a 503 once',
     async () => {
       await onMigratedDatabase(async (urls) => {
-        const database = openTestDoors({ ...settings, urls })
+        const database = openTestDatabase({ ...settings, urls })
         expect(await rolesOf(database, a)).toEqual([])
         await withClient(urls.owner, (it) =>
           it.query('alter table tenantry.roles add column more int'),
@@ -134,10 +134,10 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
 })
 
 test('a connection that breaks before COMMIT is answered is a 503: nobody is told that it is saved', async () => {
-  const { app, identity, platform } = doorUrls()
+  const { app, identity, platform } = scopeUrls()
   const proxy = await startWireProxy(app)
   onTestFinished(() => proxy.close())
-  const database = openTestDoors({ urls: { app: proxy.through(app), identity, platform } })
+  const database = openTestDatabase({ urls: { app: proxy.through(app), identity, platform } })
   const work = database.inTenant(backgroundScope(a.tenantId), async (db) => {
     await pidOf(db)
     proxy.set('hold')
@@ -152,7 +152,7 @@ test('a connection that breaks before COMMIT is answered is a 503: nobody is tol
 test.skipIf(isPooled())(
   'a name that fails in a batch fails there only: 26000 does not last',
   async () => {
-    const database = openTestDoors()
+    const database = openTestDatabase()
     const tenPer = (db: Db, n: number) => sql<{ n: number }>`select 10 / ${n}::int as n`.execute(db)
     const batch = database.inTenant(backgroundScope(a.tenantId), async (db) => {
       const broken = sql`select * from no_such_table`.execute(db)
@@ -170,14 +170,14 @@ test.skipIf(isPooled())(
 )
 
 test('a tenant that a session kept is refused once, shows nothing, and is gone with its connection', async () => {
-  const database = openTestDoors()
+  const database = openTestDatabase()
   await database.pools.app.query("select set_config('app.tenant_id', $1, false)", [a.tenantId])
   await expect(rolesOf(database, b)).rejects.toMatchObject({ code: '42501' })
   await expectUsable(database)
 })
 
 test('a transaction that a statement left open ends with its connection', async () => {
-  const database = openTestDoors()
+  const database = openTestDatabase()
   const pid = await database.asIdentity({ deadline: 'background' }, pidOf)
   expect(await database.asIdentity({ deadline: 'background' }, pidOf)).toBe(pid)
   await database.asIdentity({ deadline: 'background' }, (db) => sql`begin`.execute(db))
@@ -185,13 +185,13 @@ test('a transaction that a statement left open ends with its connection', async 
 })
 
 describe('a server that does not answer', () => {
-  async function frozen(settings: Parameters<typeof openTestDoors>[0]) {
-    const { app, identity, platform } = doorUrls()
+  async function frozen(settings: Parameters<typeof openTestDatabase>[0]) {
+    const { app, identity, platform } = scopeUrls()
     const proxy = await startWireProxy(app)
     onTestFinished(() => proxy.close())
     const { through } = proxy
     const urls = { app: through(app), identity: through(identity), platform: through(platform) }
-    const database = openTestDoors({ ...settings, urls })
+    const database = openTestDatabase({ ...settings, urls })
     await expectUsable(database)
     return { proxy, database }
   }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
 import { expect, test } from 'vitest'
-import { openTestDoors } from '../../test/fixtures/scopes_for_test.ts'
+import { openTestDatabase } from '../../test/fixtures/test_database.ts'
 import type { KernelTables } from './tables.ts'
 import { backgroundScope } from './tenancy.ts'
 
@@ -13,7 +13,7 @@ const prepared = async (db: Kysely<KernelTables>) => {
 
 // Names are one process's, and this file has one of its own: what it uses up, no other test misses.
 test('statements whose text varies with their input fill no server with plans', async () => {
-  const { inTenant } = openTestDoors()
+  const { inTenant } = openTestDatabase()
   const tenant = randomUUID()
   const rolesIn = (db: Kysely<KernelTables>, length: number) =>
     db
@@ -38,7 +38,7 @@ test('statements whose text varies with their input fill no server with plans', 
 })
 
 test('gives what the tables say: times as RFC 3339, whole numbers whole, bytes as bytes', async () => {
-  const { inTenant } = openTestDoors()
+  const { inTenant } = openTestDatabase()
   const { rows } = await inTenant(backgroundScope(randomUUID()), (db) =>
     sql`select '2026-03-01 12:00:00.5+02'::timestamptz as at, '2026-03-01'::date as day,
       9007199254740993::int8 as big, 7::int4 as whole, '\\x00ff'::bytea as bytes,
@@ -58,7 +58,7 @@ test('gives what the tables say: times as RFC 3339, whole numbers whole, bytes a
 })
 
 test('says how many rows a statement changed', async () => {
-  const { inTenant } = openTestDoors()
+  const { inTenant } = openTestDatabase()
   const changed = await inTenant(backgroundScope(randomUUID()), (db) =>
     db.updateTable('tenantry.roles').set({ name: 'x' }).executeTakeFirst(),
   )

@@ -3,7 +3,7 @@ import { type Kysely, sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { insertSample } from '../../test/database/sample_rows.ts'
 import { asRole } from '../../test/fixtures/databases.ts'
-import { openTestDoors } from '../../test/fixtures/scopes_for_test.ts'
+import { openTestDatabase } from '../../test/fixtures/test_database.ts'
 import { isoTimestamp } from './pool.ts'
 import type { KernelTables } from './tables.ts'
 import { backgroundScope } from './tenancy.ts'
@@ -24,7 +24,7 @@ async function activityOf(pid: number): Promise<string | undefined> {
 }
 
 test('a full pool keeps nobody waiting for long, and goes on when it has room (POOL-4)', async () => {
-  const { inTenant, pools, waitFor } = openTestDoors({ waitMs: 30_000 })
+  const { inTenant, pools, waitFor } = openTestDatabase({ waitMs: 30_000 })
   const held = await pools.app.connect()
   waitFor(200)
   const startedAt = performance.now()
@@ -38,7 +38,7 @@ test('a full pool keeps nobody waiting for long, and goes on when it has room (P
 })
 
 test('a statement past its limit is a 503 and does not run on (POOL-4)', async () => {
-  const { inTenant, pools } = openTestDoors()
+  const { inTenant, pools } = openTestDatabase()
   await pools.app.query("set statement_timeout = '500ms'")
   let pid = 0
   const work = inTenant(backgroundScope(tenant), async (db) => {
@@ -50,7 +50,7 @@ test('a statement past its limit is a 503 and does not run on (POOL-4)', async (
 })
 
 test('a lock that is not to be had is a 503 (POOL-4)', async () => {
-  const { inTenant, pools } = openTestDoors()
+  const { inTenant, pools } = openTestDatabase()
   await pools.app.query("set lock_timeout = '100ms'")
   const key = Math.floor(Math.random() * 2 ** 31)
   await asRole('platform', async (client) => {
@@ -63,7 +63,7 @@ test('a lock that is not to be had is a 503 (POOL-4)', async () => {
 })
 
 test('a transaction that idles is ended by the server, and its end is a 503 (POOL-4)', async () => {
-  const { inTenant, pools } = openTestDoors()
+  const { inTenant, pools } = openTestDatabase()
   await pools.app.query("set idle_in_transaction_session_timeout = '100ms'")
   const ended = new Promise<void>((resolve) => {
     pools.app.once('acquire', (client) => client.once('end', resolve))
@@ -77,7 +77,7 @@ test('a transaction that idles is ended by the server, and its end is a 503 (POO
 })
 
 test('a write on a server that only reads is a 503, and reading goes on', async () => {
-  const { inTenant, pools } = openTestDoors()
+  const { inTenant, pools } = openTestDatabase()
   await pools.app.query('set default_transaction_read_only = on')
   const write = inTenant(backgroundScope(tenant), (db) =>
     db.insertInto('tenantry.roles').values({ id: randomUUID(), name: 'x' }).execute(),
@@ -91,7 +91,7 @@ test.each([
   ['identity', '5s'],
   ['platform', '1min'],
 ] as const)('the server itself limits what the %s door does (POOL-4)', async (door, statement) => {
-  const { pools } = openTestDoors()
+  const { pools } = openTestDatabase()
   const { rows } = await pools[door].query(`
     select name, setting || coalesce(unit, '') as value from pg_settings where name in
     ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') order by name`)
@@ -104,7 +104,7 @@ test.each([
 })
 
 test('an idle backend that ends is noticed and replaced; nobody is told (POOL-5)', async () => {
-  const { inTenant, pools, lost } = openTestDoors()
+  const { inTenant, pools, lost } = openTestDatabase()
   const pid = await inTenant(backgroundScope(tenant), pidOf)
   const removed = new Promise<void>((resolve) => {
     pools.app.once('remove', () => resolve())
@@ -118,7 +118,7 @@ test('an idle backend that ends is noticed and replaced; nobody is told (POOL-5)
 })
 
 test('after a tenant, a connection shows nothing to whoever names none (POOL-1)', async () => {
-  const { inTenant, pools } = openTestDoors()
+  const { inTenant, pools } = openTestDatabase()
   const { tenantId } = await asRole('platform', insertSample)
   const seen = await inTenant(backgroundScope(tenantId), (db) =>
     db.selectFrom('tenantry.roles').select('id').execute(),

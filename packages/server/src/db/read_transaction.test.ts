@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { insertSample, type Sample } from '../../test/database/sample_rows.ts'
-import { asRole, doorUrls, isPooled } from '../../test/fixtures/databases.ts'
-import { openTestDoors } from '../../test/fixtures/scopes_for_test.ts'
+import { asRole, isPooled, scopeUrls } from '../../test/fixtures/databases.ts'
+import { openTestDatabase } from '../../test/fixtures/test_database.ts'
 import { startWireProxy } from '../../test/fixtures/wire_proxy.ts'
 import { Deadline } from '../lib/deadline.ts'
 import type { KernelTables } from './tables.ts'
@@ -21,7 +21,7 @@ const tenantsSeen = async (db: Db) =>
     (it) => it.tenant_id,
   )
 
-function reader(database = openTestDoors()) {
+function reader(database = openTestDatabase()) {
   return <T>(work: (db: Db) => Promise<T> | T) =>
     database.read({ tenant: { id: sample.tenantId }, deadline: new Deadline(5_000) }, ({ db }) =>
       work(db),
@@ -29,10 +29,10 @@ function reader(database = openTestDoors()) {
 }
 
 test('a read is one read-only transaction in one write, with nothing to wait for in between', async () => {
-  const { app } = doorUrls()
+  const { app } = scopeUrls()
   const proxy = await startWireProxy(app)
   onTestFinished(() => proxy.close())
-  const database = openTestDoors({ urls: { ...doorUrls(), app: proxy.through(app) } })
+  const database = openTestDatabase({ urls: { ...scopeUrls(), app: proxy.through(app) } })
   await database.pools.app.query('select')
   proxy.sent.length = 0
   proxy.set('hold')
@@ -49,7 +49,7 @@ test('a read is one read-only transaction in one write, with nothing to wait for
 })
 
 test('what asks nothing is done at once, on no connection', () => {
-  const database = openTestDoors()
+  const database = openTestDatabase()
   expect(reader(database)(() => 'nothing')).toBe('nothing')
   expect(() =>
     reader(database)(() => {
@@ -60,7 +60,7 @@ test('what asks nothing is done at once, on no connection', () => {
 })
 
 test('a query that comes after what was done at once is told so, and takes no connection', async () => {
-  const database = openTestDoors()
+  const database = openTestDatabase()
   let kept: Db | undefined
   reader(database)((db) => {
     kept = db
@@ -71,7 +71,7 @@ test('a query that comes after what was done at once is told so, and takes no co
 })
 
 test('each of several queries sees its tenant, all on one connection', async () => {
-  const database = openTestDoors()
+  const database = openTestDatabase()
   const seen = await reader(database)(async (db) => [
     await tenantsSeen(db),
     ...(await Promise.all([tenantsSeen(db), tenantsSeen(db), tenantsSeen(db)])),
@@ -81,7 +81,7 @@ test('each of several queries sees its tenant, all on one connection', async () 
 })
 
 test('nothing of its tenant is left on the connection', async () => {
-  const database = openTestDoors()
+  const database = openTestDatabase()
   await reader(database)(tenantsSeen)
   const { rows } = await database.pools.app.query(
     "select nullif(current_setting('app.tenant_id', true), '') as id",
@@ -97,7 +97,7 @@ test('a write is refused, and its error says what to do', async () => {
 })
 
 test('a query that failed does not stop the next one, nor spoil the connection', async () => {
-  const database = openTestDoors()
+  const database = openTestDatabase()
   const answers = await reader(database)(async (db) => {
     await expect(sql`select 1 / 0`.execute(db)).rejects.toMatchObject({ code: '22012' })
     return one(db)
@@ -107,7 +107,7 @@ test('a query that failed does not stop the next one, nor spoil the connection',
 })
 
 test('a query that nobody awaited is told so, and its connection is not given to others', async () => {
-  const database = openTestDoors()
+  const database = openTestDatabase()
   let late: Promise<unknown> = Promise.resolve()
   await reader(database)((db) => {
     late = one(db)
@@ -126,7 +126,7 @@ test('a query that nobody awaited is told so, and its connection is not given to
 test.each([{ pipeline: true }, { pipeline: false }])(
   'with %o a connection is given back when all of its queries are over, should one fail',
   async (settings) => {
-    const database = openTestDoors(settings)
+    const database = openTestDatabase(settings)
     const { app } = database.pools
     let isOver = false
     const slow = async (db: Db) => {
@@ -142,7 +142,7 @@ test.each([{ pipeline: true }, { pipeline: false }])(
 )
 
 test('a query waits for a slow one beside it, longer than the request would for a connection', async () => {
-  const database = openTestDoors()
+  const database = openTestDatabase()
   await database.pools.app.query('select')
   const both = database.read(
     { tenant: { id: sample.tenantId }, deadline: new Deadline(2_000) },
@@ -152,7 +152,7 @@ test('a query waits for a slow one beside it, longer than the request would for 
 })
 
 test.skipIf(isPooled())('a server that cannot set the tenant answers no query', async () => {
-  const database = openTestDoors()
+  const database = openTestDatabase()
   const read = database.read(
     { tenant: { id: 'no tenant' }, deadline: new Deadline(5_000) },
     ({ db }) => one(db),

@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { insertSample, type Sample } from '../../test/database/sample_rows.ts'
-import { asRole, doorUrls, isPooled } from '../../test/fixtures/databases.ts'
-import { openTestDoors } from '../../test/fixtures/scopes_for_test.ts'
+import { asRole, isPooled, scopeUrls } from '../../test/fixtures/databases.ts'
+import { openTestDatabase } from '../../test/fixtures/test_database.ts'
 import { startWireProxy } from '../../test/fixtures/wire_proxy.ts'
 import { Deadline } from '../lib/deadline.ts'
 import type { KernelTables } from './tables.ts'
@@ -23,13 +23,13 @@ const one = (db: Db) => sql<{ n: number }>`select 1 as n`.execute(db)
 const addRole = (db: Db, name: string) =>
   db.insertInto('tenantry.roles').values({ id: randomUUID(), name }).execute()
 
-async function doorsThroughProxy(settings: Parameters<typeof openTestDoors>[0] = {}) {
-  const { app, identity, platform } = doorUrls()
+async function doorsThroughProxy(settings: Parameters<typeof openTestDatabase>[0] = {}) {
+  const { app, identity, platform } = scopeUrls()
   const proxy = await startWireProxy(app)
   onTestFinished(() => proxy.close())
   const { through } = proxy
   const urls = { app: through(app), identity: through(identity), platform: through(platform) }
-  return { proxy, database: openTestDoors({ ...settings, urls }) }
+  return { proxy, database: openTestDatabase({ ...settings, urls }) }
 }
 
 async function rolesNamed(name: string): Promise<number> {
@@ -102,7 +102,7 @@ describe.each(switchings)('with %o', (switches) => {
     const onWarning = (warning: Error) => warnings.push(warning)
     process.on('warning', onWarning)
     onTestFinished(() => void process.off('warning', onWarning))
-    const { inTenant, asIdentity } = openTestDoors(switches)
+    const { inTenant, asIdentity } = openTestDatabase(switches)
     const name = `role_${randomUUID().slice(0, 8)}`
     const numbers = await inTenant(backgroundScope(sample.tenantId), async (db) => {
       await addRole(db, name)
@@ -122,7 +122,7 @@ describe.each(switchings)('with %o', (switches) => {
   })
 
   test('a statement is one statement', async () => {
-    const { inTenant } = openTestDoors(switches)
+    const { inTenant } = openTestDatabase(switches)
     const two = inTenant(backgroundScope(sample.tenantId), (db) =>
       sql`select 1; select 2`.execute(db),
     )
@@ -130,7 +130,7 @@ describe.each(switchings)('with %o', (switches) => {
   })
 
   test('nothing is prepared by name where names are off', async () => {
-    const { inTenant } = openTestDoors(switches)
+    const { inTenant } = openTestDatabase(switches)
     const { rows } = await inTenant(backgroundScope(sample.tenantId), (db) =>
       sql<{ name: string }>`select name from pg_prepared_statements`.execute(db),
     )
@@ -140,7 +140,7 @@ describe.each(switchings)('with %o', (switches) => {
 
 describe('a transaction', () => {
   test('whose failed query was ignored is an error at the end, and saves nothing', async () => {
-    const { inTenant } = openTestDoors()
+    const { inTenant } = openTestDatabase()
     const work = inTenant(backgroundScope(sample.tenantId), async (db) => {
       await addRole(db, 'swallowed')
       await sql`select 1 / 0`.execute(db).catch(() => {})
@@ -163,7 +163,7 @@ describe('a transaction', () => {
   })
 
   test('keeps what a query nobody waited for did, if it came in time', async () => {
-    const { inTenant } = openTestDoors()
+    const { inTenant } = openTestDatabase()
     let answer: Promise<unknown> | undefined
     await inTenant(backgroundScope(sample.tenantId), async (db) => {
       await one(db)
@@ -176,7 +176,7 @@ describe('a transaction', () => {
   })
 
   test('refuses a query that comes after its end', async () => {
-    const { inTenant } = openTestDoors()
+    const { inTenant } = openTestDatabase()
     const kept = await inTenant(backgroundScope(sample.tenantId), async (db) => {
       await one(db)
       return { db }
@@ -185,7 +185,7 @@ describe('a transaction', () => {
   })
 
   test('cannot be nested', async () => {
-    const { inTenant } = openTestDoors()
+    const { inTenant } = openTestDatabase()
     const words = 'a door already holds the transaction: do all of the work in it'
     await expect(
       inTenant(backgroundScope(sample.tenantId), (db) => db.transaction().execute((it) => one(it))),
@@ -196,7 +196,7 @@ describe('a transaction', () => {
   })
 
   test('has no cursors', async () => {
-    const { inTenant } = openTestDoors()
+    const { inTenant } = openTestDatabase()
     const read = inTenant(backgroundScope(sample.tenantId), async (db) => {
       for await (const row of db.selectFrom('tenantry.roles').select('id').stream()) return row
       return undefined
@@ -205,7 +205,7 @@ describe('a transaction', () => {
   })
 
   test('of the operators logs its reason before it begins, and whatever comes of it', async () => {
-    const { acrossTenants } = openTestDoors()
+    const { acrossTenants } = openTestDatabase()
     const logged = async (reason: string) =>
       (
         await asRole('platform', (it) =>
@@ -226,7 +226,7 @@ describe('a transaction', () => {
   })
 
   test('of the operators is refused where no reason is given, and does nothing', async () => {
-    const { acrossTenants } = openTestDoors()
+    const { acrossTenants } = openTestDatabase()
     const work = acrossTenants('', (db) =>
       db
         .updateTable('tenantry.tenants')
@@ -238,7 +238,7 @@ describe('a transaction', () => {
   })
 
   test('lasts no longer than a request may (POOL-4)', async () => {
-    const { pools } = openTestDoors()
+    const { pools } = openTestDatabase()
     const transaction = new WriteTransaction({
       pool: pools.app,
       named: true,
@@ -259,7 +259,7 @@ describe('a transaction', () => {
 test.each([{ pipeline: true }, { pipeline: false }])(
   'with %o a last statement that fails takes all back, and leaves the connection as it was',
   async (settings) => {
-    const database = openTestDoors(settings)
+    const database = openTestDatabase(settings)
     const name = `taken_back_${settings.pipeline}`
     const work = database.write(
       { tenant: { id: sample.tenantId }, deadline: new Deadline(5_000) },

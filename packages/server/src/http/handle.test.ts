@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { openTestDoors } from '../../test/fixtures/scopes_for_test.ts'
+import { openTestDatabase } from '../../test/fixtures/test_database.ts'
 import { definePolicy } from '../app/policy.ts'
 import { createRoutes, type Route } from '../app/route.ts'
 import { Deadline } from '../lib/deadline.ts'
@@ -14,7 +14,7 @@ const keys = keyRing('w0uNJ6aeDgXnXSn1H1pMIDbWQwqPZ2mN')
 function handleForNobody(route: Route) {
   const tenant = { id: newId(), name: '', subdomain: '', origin: '', issuer: '' }
   return handleRoute(
-    { database: openTestDoors(), keys, policy },
+    { database: openTestDatabase(), keys, policy },
     {
       served: { route, serialize: undefined, serializeForEtag: undefined },
       tenant: { ...tenant, limits: { rate: null, concurrency: null } },

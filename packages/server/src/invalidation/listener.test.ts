@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { sharedDatabase } from '../../test/fixtures/databases.ts'
-import { openTestDoors } from '../../test/fixtures/scopes_for_test.ts'
+import { openTestDatabase } from '../../test/fixtures/test_database.ts'
 import { startWireProxy } from '../../test/fixtures/wire_proxy.ts'
 import { createInvalidationListener } from './listener.ts'
 import { EVERYTHING, InvalidationLog } from './log.ts'
@@ -13,7 +13,7 @@ test('a listener stops promptly at any moment of connecting or reconnecting', as
   const { through } = proxy
   for (let round = 0; round < 25; round++) {
     const urls = { app: through(url), identity: through(identity), platform }
-    const database = openTestDoors({ urls, waitMs: 1_000 })
+    const database = openTestDatabase({ urls, waitMs: 1_000 })
     const listener = createInvalidationListener({ url: through(url), database, onError: () => {} })
     listener.start()
     await sleep(round * 5)

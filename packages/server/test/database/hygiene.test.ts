@@ -7,9 +7,9 @@ import type { KernelTables } from '../../src/db/tables.ts'
 import { backgroundScope } from '../../src/db/tenancy.ts'
 import { startTestApp, type TestApp, type TestTenant } from '../../src/testing.ts'
 import { app } from '../fixtures/app/app.ts'
-import { asRole, doorUrls } from '../fixtures/databases.ts'
+import { asRole, scopeUrls } from '../fixtures/databases.ts'
 import { newSeed, seededRandom } from '../fixtures/random.ts'
-import { openTestDoors } from '../fixtures/scopes_for_test.ts'
+import { openTestDatabase } from '../fixtures/test_database.ts'
 import { startWireProxy } from '../fixtures/wire_proxy.ts'
 import { insertSample, type Sample } from './sample_rows.ts'
 
@@ -22,12 +22,12 @@ test(
   async () => {
     const seed = newSeed()
     const random = seededRandom(seed)
-    const { app: url, identity, platform } = doorUrls()
+    const { app: url, identity, platform } = scopeUrls()
     const proxy = await startWireProxy(url)
     onTestFinished(() => proxy.close())
     const { through } = proxy
     const urls = { app: through(url), identity: through(identity), platform: through(platform) }
-    const database = openTestDoors({ max: 2, urls })
+    const database = openTestDatabase({ max: 2, urls })
     const samples = await asRole('platform', async (client) => [
       await insertSample(client),
       await insertSample(client),

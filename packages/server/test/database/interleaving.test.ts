@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { backgroundScope } from '../../src/db/tenancy.ts'
 import { suspendTenant } from '../../src/modules/tenants/tenants.ts'
 import type { TestReply, TestTenant, TestUser } from '../../src/testing.ts'
-import { untilRefused } from '../revocation/attempts.ts'
+import { untilRejected } from '../revocation/attempts.ts'
 import { startTwoServers, type TwoServers } from '../revocation/two_servers.ts'
 
 const ROUNDS = 8
@@ -144,7 +144,7 @@ type Pair = Pick<TestUser, 'accessToken' | 'refreshToken'>
 async function expectOver(tenant: TestTenant, pair: Pair, endedAt: number): Promise<void> {
   for (const at of [0, 1]) {
     const me = () => ask(tenant, at, { path: '/api/auth/me', user: pair })
-    const refused = await untilRefused(me, endedAt)
+    const refused = await untilRejected(me, endedAt)
     const next = await refresh(tenant, at, pair.refreshToken)
     for (const { status } of [refused, next]) expect([401, 403]).toContain(status)
   }

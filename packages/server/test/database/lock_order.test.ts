@@ -8,7 +8,7 @@ import { createResetLink } from '../../src/modules/password_resets/reset_links.t
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../src/testing.ts'
 import { app } from '../fixtures/app/app.ts'
 import { asRole } from '../fixtures/databases.ts'
-import { openTestDoors } from '../fixtures/scopes_for_test.ts'
+import { openTestDatabase } from '../fixtures/test_database.ts'
 import { insertSample } from './sample_rows.ts'
 
 const ROUNDS = 30
@@ -151,7 +151,10 @@ describe('a deadlock', () => {
     const runs = { count: 0 }
     const work = lockBoth(tenantId, runs)
     const met = meeting(2)
-    await Promise.all([work(openTestDoors(), one, two, met), work(openTestDoors(), two, one, met)])
+    await Promise.all([
+      work(openTestDatabase(), one, two, met),
+      work(openTestDatabase(), two, one, met),
+    ])
     expect(runs.count).toBe(3)
     const names = await asRole('platform', async (client) => {
       const { rows } = await client.query(
@@ -165,7 +168,7 @@ describe('a deadlock', () => {
 
   test('is a 503 after three tries, and nothing of it is kept (POOL-6)', async () => {
     const { tenantId } = await asRole('platform', insertSample)
-    const database = openTestDoors()
+    const database = openTestDatabase()
     let tries = 0
     const lost = database.inTenant(backgroundScope(tenantId), async (db) => {
       tries++
@@ -182,7 +185,7 @@ describe('a deadlock', () => {
   test('a failure of any other kind is not run again', async () => {
     const { tenantId } = await asRole('platform', insertSample)
     let tries = 0
-    const failed = openTestDoors().inTenant(backgroundScope(tenantId), async (db) => {
+    const failed = openTestDatabase().inTenant(backgroundScope(tenantId), async (db) => {
       tries++
       await sql`select 1 / 0`.execute(db)
     })

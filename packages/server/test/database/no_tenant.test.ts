@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { attempt } from '../fixtures/attempt.ts'
-import { asRole, doorUrls } from '../fixtures/databases.ts'
+import { asRole, scopeUrls } from '../fixtures/databases.ts'
 import { insertSample, insertSql, ownerKey, type Sample, sampledTables } from './sample_rows.ts'
 
 /** What a door shows before a tenant is known, and why. */
@@ -19,7 +19,7 @@ beforeAll(async () => {
 describe.each(['app', 'identity'] as const)('without a tenant the %s door', (door) => {
   let client: pg.Client
   beforeAll(async () => {
-    client = new pg.Client(doorUrls()[door])
+    client = new pg.Client(scopeUrls()[door])
     await client.connect()
   })
   afterAll(() => client.end())

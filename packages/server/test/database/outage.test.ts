@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { expect, onTestFinished, test } from 'vitest'
 import { startTestApp, type TestReply } from '../../src/testing.ts'
 import { app } from '../fixtures/app/app.ts'
-import { doorUrls, sharedDatabase } from '../fixtures/databases.ts'
+import { scopeUrls, sharedDatabase } from '../fixtures/databases.ts'
 import { startWireProxy, type WireProxy } from '../fixtures/wire_proxy.ts'
 
 /** A server that reaches the database, for its requests and for its feed, by a network that can fail. */
 async function startBehindProxy(settings: Record<string, string> = {}) {
-  const { app: url, identity, platform } = doorUrls()
+  const { app: url, identity, platform } = scopeUrls()
   const proxy = await startWireProxy(url)
   const { app: listen } = sharedDatabase()
   const listener = await startWireProxy(listen)

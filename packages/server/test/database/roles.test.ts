@@ -1,14 +1,14 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { attempt } from '../fixtures/attempt.ts'
-import { asRole, doorUrls } from '../fixtures/databases.ts'
+import { asRole, scopeUrls } from '../fixtures/databases.ts'
 
 const database = ['app', 'identity', 'platform'] as const
 
 describe.each(database)('the role of the %s door', (door) => {
   let client: pg.Client
   beforeAll(async () => {
-    client = new pg.Client(doorUrls()[door])
+    client = new pg.Client(scopeUrls()[door])
     await client.connect()
   })
   afterAll(() => client.end())
@@ -83,7 +83,7 @@ test('what each door may touch is as listed (RLS-3, RLS-9, RLS-14)', async () =>
     )
     return rows.map((it) => it.line)
   })
-  await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot('../database_rights.txt')
+  await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot('privileges.txt')
 })
 
 async function tables(): Promise<{ table: string; policy: string | null }[]> {

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Attempt, attempt } from '../fixtures/attempt.ts'
-import { asRole, doorUrls } from '../fixtures/databases.ts'
+import { asRole, scopeUrls } from '../fixtures/databases.ts'
 import {
   insertSample,
   insertSql,
@@ -24,7 +24,7 @@ beforeAll(async () => {
     await insertSample(client),
     await insertSample(client),
   ])
-  app = new pg.Client(doorUrls().app)
+  app = new pg.Client(scopeUrls().app)
   await app.connect()
   rights = await rightsOfApp()
 })

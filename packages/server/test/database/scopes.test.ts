@@ -3,7 +3,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { withClient } from '../../src/db/provisioning/roles.ts'
 import { attempt } from '../fixtures/attempt.ts'
-import { asRole, doorUrls, sharedDatabase } from '../fixtures/databases.ts'
+import { asRole, scopeUrls, sharedDatabase } from '../fixtures/databases.ts'
 import { insertSample, type Sample } from './sample_rows.ts'
 
 let a: Sample
@@ -16,7 +16,7 @@ beforeAll(async () => {
     await insertSample(client),
   ])
   for (const role of ['app', 'identity', 'platform', 'owner'] as const) {
-    clients[role] = new pg.Client({ ...sharedDatabase(), ...doorUrls() }[role])
+    clients[role] = new pg.Client({ ...sharedDatabase(), ...scopeUrls() }[role])
     await clients[role].connect()
   }
 })

@@ -2,7 +2,7 @@ import { expect, inject, onTestFinished, test } from 'vitest'
 import { startTestApp, type TestApp } from '../../src/testing.ts'
 import { app } from '../fixtures/app/app.ts'
 import { sharedDatabase } from '../fixtures/databases.ts'
-import { inhabit, runByHand, type Scene } from '../revocation/attempts.ts'
+import { createScene, runManually, type Scene } from '../revocation/attempts.ts'
 import { type PgBouncer, startPgBouncer } from './start.ts'
 
 /** A server whose doors go through a PgBouncer of its own, and its feed too where that is asked for. */
@@ -24,7 +24,7 @@ async function startBehind({ pooledFeed = false, settings = {} }: Behind = {}) {
     await api.close()
     await pooler.stop()
   })
-  return { pooler, api, scene: await inhabit(await api.makeTenant()) }
+  return { pooler, api, scene: await createScene(await api.makeTenant()) }
 }
 
 interface Behind {
@@ -43,7 +43,7 @@ test('where LISTEN goes through it nothing is remembered, and a revoked right is
   expect([actors.size, tenants.size]).toEqual([0, 0])
   const ready = await api.send('localhost', { path: '/health/ready' })
   expect([ready.status, ready.json.invalidation]).toEqual([200, 'stale'])
-  await runByHand(
+  await runManually(
     'update tenantry.sessions set revoked_at = now() where tenant_id = $1',
     scene.tenant.id,
   )

@@ -2,16 +2,16 @@ import { expect } from 'vitest'
 import type { TestReply, TestTenant, TestUser } from '../../src/testing.ts'
 import { asAdmin } from '../fixtures/databases.ts'
 
-/** A tenant with a member whose rights are about to be taken away. */
+/** A tenant with a member whose access is about to be revoked. */
 export interface Scene {
   tenant: TestTenant
   user: TestUser
-  /** Of the tenant's own role that the user has it all from. */
+  /** The tenant's own role, which grants the user everything. */
   roleId: string
 }
 
-/** SQL that takes something away by hand, `$1` being the tenant, and what that is answered with. */
-export interface ByHand {
+/** SQL that revokes something by hand (`$1` is the tenant), and the status of the next request. */
+export interface ManualChange {
   what: string
   sql: string
   status: number
@@ -20,8 +20,8 @@ export interface ByHand {
 const ofTenant = 'where tenant_id = $1'
 const itsUsers = `where id in (select user_id from tenantry.members ${ofTenant})`
 
-/** Every way to end a right in psql: each must reach the caches of every node. */
-export const byHand: ByHand[] = [
+/** Every way to revoke access in psql. Each must reach the caches of every node. */
+export const manualChanges: ManualChange[] = [
   { what: 'a role', sql: `delete from tenantry.member_roles ${ofTenant}`, status: 403 },
   {
     what: 'a permission',
@@ -94,8 +94,8 @@ export const byHand: ByHand[] = [
   },
 ]
 
-/** A member who may read the tenant's data by a role of the tenant's own. */
-export async function inhabit(tenant: TestTenant): Promise<Scene> {
+/** Makes a member who may read the tenant's data, by a role of the tenant's own. */
+export async function createScene(tenant: TestTenant): Promise<Scene> {
   const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
   const role = await tenant.send({
     method: 'POST',
@@ -108,8 +108,8 @@ export async function inhabit(tenant: TestTenant): Promise<Scene> {
   return { tenant, user, roleId: role.json.id }
 }
 
-/** Runs it as who is above every policy; `replica` the way a restore or a replication writes. */
-export async function runByHand(sql: string, tenantId: string, replica = false): Promise<void> {
+/** Runs SQL past every policy; with `replica`, as a restore or replication does: only ALWAYS triggers fire. */
+export async function runManually(sql: string, tenantId: string, replica = false): Promise<void> {
   await asAdmin(async (client) => {
     if (replica) await client.query('set session_replication_role = replica')
     await client.query(sql, [tenantId])
@@ -117,10 +117,10 @@ export async function runByHand(sql: string, tenantId: string, replica = false):
 }
 
 /**
- * Asks until it is refused, and gives the refusal. Throws where it was served to a request that
- * began later than a second after `committedAt`: the promise, whatever the machine is busy with.
+ * Repeats the request until it is rejected, and returns the rejection. Fails when a request that began
+ * more than a second after `committedAt` is served: the promise holds on a busy machine too.
  */
-export async function untilRefused(
+export async function untilRejected(
   ask: () => Promise<TestReply>,
   committedAt: number,
 ): Promise<TestReply> {
@@ -129,6 +129,6 @@ export async function untilRefused(
     const reply = await ask()
     if (reply.status !== 200 && reply.status !== 503) return reply
     if (reply.status === 200) expect(askedAt - committedAt).toBeLessThan(1_000)
-    expect(askedAt - committedAt, 'still not refused').toBeLessThan(20_000)
+    expect(askedAt - committedAt, 'still not rejected').toBeLessThan(20_000)
   }
 }

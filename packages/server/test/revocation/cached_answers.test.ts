@@ -3,7 +3,7 @@ import { type AccessSubject, createTokens } from '../../src/access/tokens.ts'
 import { keyRing } from '../../src/lib/keys.ts'
 import { startTestApp, type TestApp, type TestTenant } from '../../src/testing.ts'
 import { app } from '../fixtures/app/app.ts'
-import { inhabit, runByHand } from './attempts.ts'
+import { createScene, runManually } from './attempts.ts'
 
 let api: TestApp
 beforeAll(async () => {
@@ -46,14 +46,14 @@ function sessionOf(token: string): string {
 }
 
 test('a request whose handler asks nothing asks the database nothing', async () => {
-  const { tenant, user } = await inhabit(await api.makeTenant())
+  const { tenant, user } = await createScene(await api.makeTenant())
   await remembered(tenant, user.accessToken)
   const pools = () => api.statementsOf(() => ask(tenant, user.accessToken))
   await expect.poll(pools).toEqual([])
 })
 
 test('a token that expires while it is remembered is refused (JWT-6)', async () => {
-  const { tenant, user } = await inhabit(await api.makeTenant())
+  const { tenant, user } = await createScene(await api.makeTenant())
   const sessionId = sessionOf(user.accessToken)
   const token = await signed(tenant, { userId: user.id, sessionId }, 1 / 60)
   await remembered(tenant, token)
@@ -63,7 +63,7 @@ test('a token that expires while it is remembered is refused (JWT-6)', async () 
 })
 
 test('a token that differs from a remembered one in any character is another (JWT-6)', async () => {
-  const { tenant, user } = await inhabit(await api.makeTenant())
+  const { tenant, user } = await createScene(await api.makeTenant())
   const token = user.accessToken
   await remembered(tenant, token)
   for (const at of [0, 10, token.indexOf('.') + 5, token.length - 5, token.length - 1]) {
@@ -74,13 +74,13 @@ test('a token that differs from a remembered one in any character is another (JW
 })
 
 test('a remembered token is good on its own host only (TEN-5)', async () => {
-  const [here, elsewhere] = [await inhabit(await api.makeTenant()), await api.makeTenant()]
+  const [here, elsewhere] = [await createScene(await api.makeTenant()), await api.makeTenant()]
   await remembered(here.tenant, here.user.accessToken)
   expect((await ask(elsewhere, here.user.accessToken)).status).toBe(401)
 })
 
 test('a remembered session is of its own user only, whatever we may have signed (SESS-4)', async () => {
-  const { tenant, user } = await inhabit(await api.makeTenant())
+  const { tenant, user } = await createScene(await api.makeTenant())
   const other = await tenant.makeUser()
   await remembered(tenant, user.accessToken)
   const sessionId = sessionOf(user.accessToken)
@@ -90,7 +90,7 @@ test('a remembered session is of its own user only, whatever we may have signed 
 })
 
 test('a session that goes on with a new token is remembered as it was', async () => {
-  const { tenant, user } = await inhabit(await api.makeTenant())
+  const { tenant, user } = await createScene(await api.makeTenant())
   await remembered(tenant, user.accessToken)
   const sessionId = sessionOf(user.accessToken)
   const next = await signed(tenant, { userId: user.id, sessionId })
@@ -103,8 +103,8 @@ test('a remembered session ends in time though the machine was paused meanwhile 
   onTestFinished(() => {
     vi.useRealTimers()
   })
-  const { tenant, user } = await inhabit(await api.makeTenant())
-  await runByHand(
+  const { tenant, user } = await createScene(await api.makeTenant())
+  await runManually(
     "update tenantry.sessions set idle_expires_at = now() + interval '1 minute' where tenant_id = $1",
     tenant.id,
   )
@@ -118,8 +118,8 @@ test('a remembered session ends in time though the machine was paused meanwhile 
 })
 
 test('a remembered session ends when its time is up, unannounced (SESS-6)', async () => {
-  const { tenant, user } = await inhabit(await api.makeTenant())
-  await runByHand(
+  const { tenant, user } = await createScene(await api.makeTenant())
+  await runManually(
     "update tenantry.sessions set idle_expires_at = now() + interval '2 seconds' where tenant_id = $1",
     tenant.id,
   )

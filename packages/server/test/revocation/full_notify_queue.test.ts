@@ -13,7 +13,7 @@ import {
 import { startTestApp, type TestApp } from '../../src/testing.ts'
 import { app } from '../fixtures/app/app.ts'
 import { appMigrations } from '../fixtures/databases.ts'
-import { inhabit, type Scene } from './attempts.ts'
+import { createScene, type Scene } from './attempts.ts'
 
 // A server of its own: the queue is the whole server's. It holds half a megabyte, the least there is,
 // instead of 8 GB.
@@ -74,7 +74,7 @@ const ask = ({ tenant, user }: Scene) => tenant.send({ path: '/api/tenant/tenant
 
 test('with the queue full nothing is announced and so nothing revoked: who revokes is told 503 (SESS-7)', async () => {
   const node = await startNode()
-  const scene = await inhabit(await node.makeTenant())
+  const scene = await createScene(await node.makeTenant())
   const { tenant, user } = scene
   const boss = await tenant.makeUser({ roles: ['admin_tenant'] })
   const remove = () =>
@@ -120,7 +120,7 @@ test('with the queue full nothing is announced and so nothing revoked: who revok
 
 test('while the queue is full nobody is served a right that ended (SESS-6)', async () => {
   const node = await startNode()
-  const scene = await inhabit(await node.makeTenant())
+  const scene = await createScene(await node.makeTenant())
   expect((await ask(scene)).status).toBe(200)
   const jammed = await jam()
   await fill()

@@ -6,7 +6,7 @@ import { startTestApp, type TestApp } from '../../src/testing.ts'
 import { app } from '../fixtures/app/app.ts'
 import { makeWorkplace, type RunningCommand, type Workplace } from '../fixtures/cli.ts'
 import { serverSettings } from '../fixtures/databases.ts'
-import { byHand, inhabit, runByHand, type Scene, untilRefused } from './attempts.ts'
+import { createScene, manualChanges, runManually, type Scene, untilRejected } from './attempts.ts'
 
 const SECRET_KEY = randomBytes(48).toString('base64')
 const LISTENING = /"url":"http:\/\/127\.0\.0\.1:(\d+)"/
@@ -66,20 +66,20 @@ async function remembered(scene: Scene): Promise<void> {
 }
 
 describe('two servers refuse what is taken away by hand (SESS-6):', () => {
-  test.each(byHand)('$what', async ({ sql, status }) => {
-    const scene = await inhabit(await home.makeTenant())
+  test.each(manualChanges)('$what', async ({ sql, status }) => {
+    const scene = await createScene(await home.makeTenant())
     await remembered(scene)
-    await runByHand(sql, scene.tenant.id)
+    await runManually(sql, scene.tenant.id)
     const committedAt = performance.now()
     for (const node of nodes) {
-      expect((await untilRefused(() => ask(node, scene), committedAt)).status).toBe(status)
+      expect((await untilRejected(() => ask(node, scene), committedAt)).status).toBe(status)
     }
   })
 })
 
 describe('two servers refuse what is taken away through one of them (SESS-6):', () => {
   test('a membership, on that one from its reply on', async () => {
-    const scene = await inhabit(await home.makeTenant())
+    const scene = await createScene(await home.makeTenant())
     const { tenant, user } = scene
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
     await remembered(scene)
@@ -91,16 +91,16 @@ describe('two servers refuse what is taken away through one of them (SESS-6):', 
     const committedAt = performance.now()
     expect(removed.status).toBe(204)
     expect((await ask(nodes[0], scene)).status).toBe(401)
-    expect((await untilRefused(() => ask(nodes[1], scene), committedAt)).status).toBe(401)
+    expect((await untilRejected(() => ask(nodes[1], scene), committedAt)).status).toBe(401)
   })
 })
 
 test('a server that stood still for 5 s serves no right that ended meanwhile', async () => {
-  const scene = await inhabit(await home.makeTenant())
+  const scene = await createScene(await home.makeTenant())
   await remembered(scene)
   const [stopped] = nodes
   stopped.command.process.kill('SIGSTOP')
-  await runByHand(
+  await runManually(
     'update tenantry.sessions set revoked_at = now() where tenant_id = $1',
     scene.tenant.id,
   )
@@ -109,5 +109,5 @@ test('a server that stood still for 5 s serves no right that ended meanwhile', a
   await sleep(5_000)
   stopped.command.process.kill('SIGCONT')
   for (const { status } of await Promise.all(asked)) expect([401, 503]).toContain(status)
-  expect((await untilRefused(() => ask(stopped, scene), performance.now())).status).toBe(401)
+  expect((await untilRejected(() => ask(stopped, scene), performance.now())).status).toBe(401)
 })

@@ -7,12 +7,12 @@ import { app } from '../fixtures/app/app.ts'
 import {
   asAdmin,
   asRole,
-  doorUrls,
   onMigratedDatabase,
+  scopeUrls,
   sharedDatabase,
 } from '../fixtures/databases.ts'
 import { startWireProxy } from '../fixtures/wire_proxy.ts'
-import { inhabit, runByHand, type Scene, untilRefused } from './attempts.ts'
+import { createScene, runManually, type Scene, untilRejected } from './attempts.ts'
 
 async function startNode(settings: Record<string, string> = {}): Promise<TestApp> {
   const api = await startTestApp(app, settings)
@@ -22,7 +22,7 @@ async function startNode(settings: Record<string, string> = {}): Promise<TestApp
 
 /** A node whose reads, and not its feed, go through a proxy. */
 async function startReadingThroughProxy() {
-  const { app: url, identity } = doorUrls()
+  const { app: url, identity } = scopeUrls()
   const proxy = await startWireProxy(url)
   const node = await startNode({
     DB_URL: proxy.through(url),
@@ -64,8 +64,8 @@ async function announced(node: TestApp, ids: string[], position: number): Promis
 async function startWithDomain() {
   const { proxy, node } = await startReadingThroughProxy()
   const [from, to] = [
-    await inhabit(await node.makeTenant()),
-    await inhabit(await node.makeTenant()),
+    await createScene(await node.makeTenant()),
+    await createScene(await node.makeTenant()),
   ]
   const host = `${from.tenant.subdomain}.example.org`
   const write = (sql: string, tenant: TestTenant) =>
@@ -115,7 +115,7 @@ test('rights in the tenant that a host leaves open nothing in the one it goes to
 
 test('a slow look-up of rights that were revoked meanwhile serves nobody who waits for it', async () => {
   const { proxy, node } = await startReadingThroughProxy()
-  const { tenant, user } = await inhabit(await node.makeTenant())
+  const { tenant, user } = await createScene(await node.makeTenant())
   await node.listener.sync()
   const { position } = node.listener.log
   expect((await node.send(tenant.host, { path: '/' })).status).toBe(200)
@@ -124,7 +124,10 @@ test('a slow look-up of rights that were revoked meanwhile serves nobody who wai
   const early = Array.from({ length: 10 }, () => ask(node, tenant.host, user))
   await proxy.until((sent) => sent.some((it) => it.includes('"tenantry"."sessions"')))
   await sleep(200)
-  await runByHand('update tenantry.sessions set revoked_at = now() where tenant_id = $1', tenant.id)
+  await runManually(
+    'update tenantry.sessions set revoked_at = now() where tenant_id = $1',
+    tenant.id,
+  )
   await announced(node, [sessionOf(user)], position)
   const late = Array.from({ length: 10 }, () => ask(node, tenant.host, user))
   proxy.set('pass')
@@ -159,7 +162,7 @@ test.each([
     // By now it has heard that the tenant is new.
     await node.listener.sync()
     const { position } = node.listener.log
-    await runByHand(sql, tenant.id)
+    await runManually(sql, tenant.id)
     await announced(node, [sessionOf(user), user.id, tenant.id], position)
     sent.end(body.slice(4))
     const [reply] = await once(sent, 'response')
@@ -187,7 +190,7 @@ test('a write whose tenant was suspended while it waited its turn is refused (TE
     await sleep(200)
     // By now it has heard that the tenant is new.
     const { position } = node.listener.log
-    await runByHand("update tenantry.tenants set status = 'suspended' where id = $1", tenant.id)
+    await runManually("update tenantry.tenants set status = 'suspended' where id = $1", tenant.id)
     await announced(node, [tenant.id], position)
     await client.query('rollback')
     return Promise.all([first, second])
@@ -200,9 +203,12 @@ async function revokeUnheard(node: TestApp, scene: Scene, fail: () => void): Pro
   const { tenant, user } = scene
   expect((await ask(node, tenant.host, user)).status).toBe(200)
   fail()
-  await runByHand('update tenantry.sessions set revoked_at = now() where tenant_id = $1', tenant.id)
+  await runManually(
+    'update tenantry.sessions set revoked_at = now() where tenant_id = $1',
+    tenant.id,
+  )
   const committedAt = performance.now()
-  const rejection = await untilRefused(() => ask(node, tenant.host, user), committedAt)
+  const rejection = await untilRejected(() => ask(node, tenant.host, user), committedAt)
   expect(rejection.status).toBe(401)
 }
 
@@ -210,10 +216,10 @@ test.each(['freeze', 'hold', 'refuse'] as const)(
   'a feed that the network would %s fails closed, stays up, says so, and comes back (SESS-7)',
   async (fault) => {
     const { proxy, node } = await startListeningThroughProxy()
-    const scene = await inhabit(await node.makeTenant())
+    const scene = await createScene(await node.makeTenant())
     await revokeUnheard(node, scene, () => proxy.set(fault))
     await expect.poll(() => node.listener.isFresh(), { timeout: 5_000 }).toBe(false)
-    const other = await inhabit(await node.makeTenant())
+    const other = await createScene(await node.makeTenant())
     expect((await ask(node, other.tenant.host, other.user)).status).toBe(200)
     const ready = await node.send('localhost', { path: '/health/ready' })
     expect([ready.status, ready.json.invalidation]).toEqual([200, 'stale'])
@@ -227,7 +233,7 @@ test.each(['logout', 'refresh'])(
   'whoever ends a session by /api/auth/%s is refused here from that reply on, heard or not (SESS-3)',
   async (deed) => {
     const { proxy, node } = await startListeningThroughProxy()
-    const { tenant, user } = await inhabit(await node.makeTenant())
+    const { tenant, user } = await createScene(await node.makeTenant())
     const send = (deed: string, refresh_token: string) =>
       tenant.send({ method: 'POST', path: `/api/auth/${deed}`, body: { refresh_token } })
     // Used, and its successor too: again it is a stolen one.
@@ -242,7 +248,7 @@ test.each(['logout', 'refresh'])(
 
 test('what was revoked while the connection was being made again is not remembered', async () => {
   const { proxy, node } = await startListeningThroughProxy()
-  const scene = await inhabit(await node.makeTenant())
+  const scene = await createScene(await node.makeTenant())
   await revokeUnheard(node, scene, () => proxy.cut())
   await expect.poll(() => node.listener.isFresh(), { timeout: 20_000 }).toBe(true)
   expect((await ask(node, scene.tenant.host, scene.user)).status).toBe(401)
@@ -253,12 +259,12 @@ test('a feed that listens to another database is never believed', async () => {
   await onMigratedDatabase(async (other) => {
     const api = await startTestApp(app, { DB_LISTEN_URL: other.app })
     try {
-      const { tenant, user } = await inhabit(await api.makeTenant())
+      const { tenant, user } = await createScene(await api.makeTenant())
       expect(admin).not.toBe(other.admin)
       expect(api.listener.isFresh()).toBe(false)
       expect((await ask(api, tenant.host, user)).status).toBe(200)
       expect(api.running.stats().actors.size).toBe(0)
-      await runByHand(
+      await runManually(
         'update tenantry.sessions set revoked_at = now() where tenant_id = $1',
         tenant.id,
       )
@@ -278,12 +284,12 @@ test('TRUNCATE is heard of', async () => {
       DB_LISTEN_URL: DB_URL,
     })
     try {
-      const { tenant, user } = await inhabit(await api.makeTenant())
+      const { tenant, user } = await createScene(await api.makeTenant())
       expect((await ask(api, tenant.host, user)).status).toBe(200)
       const { withClient } = await import('../../src/db/provisioning/roles.ts')
       await withClient(admin, (client) => client.query('truncate tenantry.sessions cascade'))
       const committedAt = performance.now()
-      const rejection = await untilRefused(() => ask(api, tenant.host, user), committedAt)
+      const rejection = await untilRejected(() => ask(api, tenant.host, user), committedAt)
       expect(rejection.status).toBe(401)
     } finally {
       await api.close()
@@ -292,7 +298,7 @@ test('TRUNCATE is heard of', async () => {
 })
 
 test('without a feed so many look-ups ask the database at once, and the rest are told 503', async () => {
-  const { app: url, identity } = doorUrls()
+  const { app: url, identity } = scopeUrls()
   const [reads, listener] = [await startWireProxy(url), await startWireProxy(url)]
   listener.set('refuse')
   const node = await startNode({

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestApp, type TestApp, type TestReply, type TestTenant } from '../../src/testing.ts'
 import { app } from '../fixtures/app/app.ts'
 import { asRole } from '../fixtures/databases.ts'
-import { byHand, inhabit, runByHand, type Scene, untilRefused } from './attempts.ts'
+import { createScene, manualChanges, runManually, type Scene, untilRejected } from './attempts.ts'
 
 // Two nodes on one database: what one of them, or nobody's node, commits, the other must refuse.
 let here: TestApp
@@ -37,42 +37,42 @@ async function remembered(scene: Scene, host = scene.tenant.host): Promise<void>
 }
 
 describe('taken away by hand', () => {
-  const ways = byHand.flatMap((it) => [
+  const ways = manualChanges.flatMap((it) => [
     { ...it, replica: false },
     { ...it, replica: true },
   ])
   test.each(ways)(
     '$what is refused on every node (session_replication_role = replica: $replica) (SESS-6, TEN-9)',
     async ({ sql, status, replica }) => {
-      const scene = await inhabit(await here.makeTenant())
+      const scene = await createScene(await here.makeTenant())
       await remembered(scene)
-      await runByHand(sql, scene.tenant.id, replica)
+      await runManually(sql, scene.tenant.id, replica)
       const committedAt = performance.now()
       for (const node of [here, there]) {
-        const rejection = await untilRefused(() => ask(node, scene), committedAt)
+        const rejection = await untilRejected(() => ask(node, scene), committedAt)
         expect(rejection.status).toBe(status)
       }
     },
   )
 
   test('of more rows than are listed one by one, too', async () => {
-    const scene = await inhabit(await here.makeTenant())
+    const scene = await createScene(await here.makeTenant())
     const add = `with u as (
         insert into tenantry.users (id, email, email_key)
         select gen_random_uuid(), k, k from (
           select gen_random_uuid() || '@example.com' as k from generate_series(1, 150)) keys
         returning id)
       insert into tenantry.members (tenant_id, user_id) select $1, id from u`
-    await runByHand(add, scene.tenant.id)
+    await runManually(add, scene.tenant.id)
     await remembered(scene)
-    const elsewhere = await inhabit(await here.makeTenant())
+    const elsewhere = await createScene(await here.makeTenant())
     await remembered(elsewhere)
-    await runByHand(
+    await runManually(
       'update tenantry.members set is_active = false where tenant_id = $1',
       scene.tenant.id,
     )
     const committedAt = performance.now()
-    expect((await untilRefused(() => ask(there, scene), committedAt)).status).toBe(401)
+    expect((await untilRejected(() => ask(there, scene), committedAt)).status).toBe(401)
     expect((await ask(there, elsewhere)).status).toBe(200)
   })
 })
@@ -105,7 +105,7 @@ describe('taken away by the API', () => {
   test.each(Object.entries(deeds))(
     '%s is refused on the other node, and on this one from the reply on (SESS-6, AUTHZ-6)',
     async (_, deed) => {
-      const scene = await inhabit(await here.makeTenant())
+      const scene = await createScene(await here.makeTenant())
       const { tenant } = scene
       const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
       await remembered(scene)
@@ -114,7 +114,7 @@ describe('taken away by the API', () => {
       expect(done.status).toBeLessThan(300)
       expect([401, 403]).toContain((await ask(here, scene)).status)
       expect([401, 403]).toContain(
-        (await untilRefused(() => ask(there, scene), committedAt)).status,
+        (await untilRejected(() => ask(there, scene), committedAt)).status,
       )
     },
   )
@@ -132,8 +132,8 @@ describe('a host', () => {
 
   test("is the new tenant's on every node once its domain has moved (TEN-9)", async () => {
     const [from, to] = [
-      await inhabit(await here.makeTenant()),
-      await inhabit(await here.makeTenant()),
+      await createScene(await here.makeTenant()),
+      await createScene(await here.makeTenant()),
     ]
     await addDomain(from.tenant)
     const host = domainOf(from.tenant)
@@ -146,13 +146,13 @@ describe('a host', () => {
     )
     const committedAt = performance.now()
     for (const node of [here, there]) {
-      expect((await untilRefused(() => ask(node, from, host), committedAt)).status).toBe(401)
+      expect((await untilRejected(() => ask(node, from, host), committedAt)).status).toBe(401)
       expect((await ask(node, to, host)).status).toBe(200)
     }
   })
 
   test("that was nobody's is served as soon as it is somebody's (TEN-9)", async () => {
-    const scene = await inhabit(await here.makeTenant())
+    const scene = await createScene(await here.makeTenant())
     const host = domainOf(scene.tenant)
     for (const node of [here, there]) expect((await ask(node, scene, host)).status).toBe(404)
     await addDomain(scene.tenant)

@@ -7,9 +7,9 @@ import { serverSettings } from '../fixtures/databases.ts'
 
 /** Two servers on one database, each a process of its own. */
 export interface TwoServers {
-  /** A third app, in this process: makes the tenants and catches the mails. */
+  /** A third server, in this process: makes the tenants and catches the mails. */
   home: TestApp
-  /** Sends to one of the two, in turn; signed in as `user` where one is given. */
+  /** Sends to server `at` modulo two; signed in as `user` where one is given. */
   ask(
     tenant: TestTenant,
     at: number,

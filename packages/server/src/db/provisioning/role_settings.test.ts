@@ -1,6 +1,6 @@
 import { describe, expect, inject, test } from 'vitest'
 import { asRole, onEmptyDatabase, sharedDatabase } from '../../../test/fixtures/databases.ts'
-import { openTestDoors } from '../../../test/fixtures/scopes_for_test.ts'
+import { openTestDatabase } from '../../../test/fixtures/test_database.ts'
 import { findingText, lint } from '../lint/lint.ts'
 import { largeObjects } from './large_objects.ts'
 import { databaseOf } from './probe.ts'
@@ -61,7 +61,7 @@ describe('a role that changes its own settings', () => {
         await say(urls.app, `alter role current_user ${place} set ${name} = 0`)
       }
       expect(await say(urls.app, 'show statement_timeout')).toEqual([{ statement_timeout: '0' }])
-      const { pools, close } = openTestDoors({ urls })
+      const { pools, close } = openTestDatabase({ urls })
       const { rows } = await pools.app.query(
         'select name, setting from pg_settings where name = any ($1) order by name',
         [lifts],
