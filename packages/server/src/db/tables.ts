@@ -94,7 +94,7 @@ export interface KernelTables {
     name: ColumnType<string, string, string>
     subdomain: ColumnType<string, string, string>
     code: ColumnType<string, string, string>
-    status: ColumnType<string, string | undefined, string>
+    status: ColumnType<'active' | 'suspended' | 'deleting', 'active' | 'suspended' | 'deleting' | undefined, 'active' | 'suspended' | 'deleting'>
     branding: ColumnType<unknown, string | undefined, string>
     rate: ColumnType<number | null, number | null | undefined, number | null>
     concurrency: ColumnType<number | null, number | null | undefined, number | null>

@@ -255,7 +255,7 @@ describe('a custom domain', () => {
     const owner = await api.makeTenant()
     const name = fresh('.example')
     await own(name, owner)
-    const become = (status: string) =>
+    const become = (status: 'suspended' | 'deleting') =>
       api.database.acrossTenants('test', (db) =>
         db.updateTable('tenantry.tenants').set({ status }).where('id', '=', owner.id).execute(),
       )

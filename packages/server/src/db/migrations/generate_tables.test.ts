@@ -12,6 +12,11 @@ function generatedFor(sql: string): Promise<string> {
   })
 }
 
+/** Its columns, one line each. */
+function membersIn(source: string): string[] {
+  return [...source.matchAll(/^ {4}(\S.*)$/gm)].map(([, member = '']) => member)
+}
+
 describe('the types of the tables', () => {
   test('are those of the database the migrations make', async () => {
     const { owner } = sharedDatabase()
@@ -38,7 +43,35 @@ export interface AppTables {
 `)
   })
 
-  test('are refused where a column has one that nobody wrote down', async () => {
+  test('list the values where a CHECK does, however it is spelled', async () => {
+    const source = await generatedFor(`create table tasks (
+      state text not null default 'open' check (state in ('open', 'in progress', 'closed')),
+      kind varchar(9) check (kind = any (array['bug', 'chore'])),
+      size text not null check (size in ('one')), other text not null,
+      constraint tasks_other check (other in ('left', 'right')))`)
+    const states = "'open' | 'in progress' | 'closed'"
+    expect(membersIn(source)).toEqual([
+      `state: ColumnType<${states}, ${states} | undefined, ${states}>`,
+      "kind: ColumnType<'bug' | 'chore' | null, 'bug' | 'chore' | null | undefined, 'bug' | 'chore' | null>",
+      "size: ColumnType<'one', 'one', 'one'>",
+      "other: ColumnType<'left' | 'right', 'left' | 'right', 'left' | 'right'>",
+    ])
+  })
+
+  test.each([
+    'state text not null check (length(state) > 1)',
+    "state text not null check (state not in ('open', 'closed'))",
+    "state text not null check (state in ('open', 'closed') or length(state) > 20)",
+    "state text not null check (lower(state) in ('open', 'closed'))",
+    "state text not null check (state in ('it''s', 'is'))",
+    "state text not null, kind text, check (state in ('open', kind))",
+    "state text not null); alter table tasks add check (state in ('open')) not valid; create table z (",
+  ])('stay text where a CHECK does not list the values: %s', async (columns) => {
+    const [first] = membersIn(await generatedFor(`create table tasks (${columns})`))
+    expect(first).toBe('state: ColumnType<string, string, string>')
+  })
+
+  test('do not exist for a column whose type is not known here', async () => {
     await expect(generatedFor('create table trips (lasted interval)')).rejects.toThrow(
       'trips.lasted has the type interval, which generate_tables.ts does not know',
     )

@@ -7,6 +7,8 @@ interface ColumnRow {
   type: string
   nullable: boolean
   defaulted: boolean
+  /** The validated CHECKs on this column alone, as PostgreSQL writes them. */
+  checks: string[]
 }
 
 /** TypeScript types of PostgreSQL's, as this pool reads them: [read, write]. */
@@ -57,11 +59,33 @@ function tableMember(schema: string, table: string, columns: ColumnRow[]): strin
   return [`  ${name}: {`, ...columns.map(columnMember), '  }'].join('\n')
 }
 
-function columnMember({ table, column, type, nullable, defaulted }: ColumnRow): string {
-  const [read, write] = typescript[type] ?? unknownType(table, column, type)
+function columnMember(row: ColumnRow): string {
+  const { column, nullable, defaulted } = row
+  const [read, write] = typesOf(row)
   const orNull = nullable ? ' | null' : ''
   const insert = nullable || defaulted ? `${write}${orNull} | undefined` : write
   return `    ${column}: ColumnType<${read}${orNull}, ${insert}, ${write}${orNull}>`
+}
+
+function typesOf({ table, column, type, checks }: ColumnRow): [string, string] {
+  const values = checks.map(valuesIn).find((it) => it !== undefined)
+  if (values === undefined) return typescript[type] ?? unknownType(table, column, type)
+  const union = values.map((it) => `'${it}'`).join(' | ')
+  return [union, union]
+}
+
+// How PostgreSQL prints a CHECK with `in ('a', 'b')`, `= any (array['a', 'b'])` or `= 'a'`. Any other
+// CHECK, or a value that TypeScript would have to escape, leaves the column as wide as its type.
+const LITERAL = /'([^'\\\n]*)'::(?:text|character varying)/
+const LIST = new RegExp(`${LITERAL.source}(?:, ${LITERAL.source})*`)
+const ENUMERATION = new RegExp(
+  `^CHECK \\(\\((?:\\w+|\\(\\w+\\)::text) = ` +
+    `(?:${LITERAL.source}|ANY \\(\\(?ARRAY\\[${LIST.source}\\](?:\\)?::text\\[\\])?\\))\\)\\)$`,
+)
+
+function valuesIn(check: string): string[] | undefined {
+  if (!ENUMERATION.test(check)) return undefined
+  return [...check.matchAll(new RegExp(LITERAL, 'g'))].map(([, value = '']) => value)
 }
 
 function unknownType(table: string, column: string, type: string): never {
@@ -70,7 +94,10 @@ function unknownType(table: string, column: string, type: string): never {
 
 const columnsSql = `
   select n.nspname as schema, c.relname as table, a.attname as column, t.typname as type,
-    not a.attnotnull as nullable, a.atthasdef or a.attidentity <> '' as defaulted
+    not a.attnotnull as nullable, a.atthasdef or a.attidentity <> '' as defaulted,
+    array(select pg_get_constraintdef(con.oid) from pg_constraint con
+      where con.conrelid = c.oid and con.contype = 'c' and con.convalidated
+        and con.conkey = array[a.attnum] order by con.conname) as checks
   from pg_attribute a
   join pg_class c on c.oid = a.attrelid
   join pg_namespace n on n.oid = c.relnamespace
