@@ -24,7 +24,7 @@ export function newCommand(): Command {
       '--singular <word>',
       'for a plural without a regular singular: people, --singular person',
     )
-    .addHelpText('after', `\nTypes: ${Object.keys(fieldTypes).join(', ')}\n${examples}`)
+    .addHelpText('after', `\nTypes: ${fieldTypes.join(', ')}\n${examples}`)
     .action(newResource)
   return command
 }
@@ -65,4 +65,5 @@ const nextSteps = `  npm run generate        # the types of its table, its opera
 const examples = `
 Examples:
   $ tenantry new resource invoices --fields "number:text amount_cents:integer due_on:date"
+  $ tenantry new resource tickets --fields "title:text state:enum:open:closed"
   $ tenantry new resource people --singular person --fields "name:text"`

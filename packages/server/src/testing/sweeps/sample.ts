@@ -32,6 +32,7 @@ function candidates(): unknown[] {
 export function sampleOf(schema: z.ZodType, known: Record<string, unknown> = {}): unknown {
   const inner = unwrap(schema)
   if (inner instanceof z.ZodObject) return sampleObject(inner, known)
+  if (inner instanceof z.ZodEnum) return inner.options[0]
   return candidates().find((it) => schema.safeParse(it).success)
 }
 
