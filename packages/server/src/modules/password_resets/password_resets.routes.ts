@@ -11,7 +11,7 @@ export function passwordResetRoutes(deps: ResetDeps): Route[] {
   return [
     post('/api/auth/forgot-password', {
       ...open,
-      summary: 'Ask for a reset link by mail',
+      summary: 'Request a reset link by mail',
       body: ForgottenPassword,
       reply: Message,
       handle: async (ctx, { body }) => {

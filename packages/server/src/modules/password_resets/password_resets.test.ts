@@ -60,7 +60,7 @@ describe('password reset', () => {
     expect((await api.mailsTo(user.email, 2))[0]?.subject).toMatch(/changed/i)
   })
 
-  test('16 parallel uses, one success (AUTHN-7)', async () => {
+  test('of 16 concurrent uses one succeeds (AUTHN-7)', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
     const token = await tokenFor(tenant, user.email)
@@ -72,7 +72,7 @@ describe('password reset', () => {
     expect(replies.find((it) => it.status === 400)?.json.detail).toBe('Invalid or expired token')
   })
 
-  test('a newer link voids the older one, and so does a reset asked for elsewhere', async () => {
+  test('a newer link voids the older one, and a reset voids the links of other tenants', async () => {
     const [tenant, other] = [await api.makeTenant(), await api.makeTenant()]
     const user = await tenant.makeUser()
     await api.database.acrossTenants('test', (db) =>
@@ -86,7 +86,7 @@ describe('password reset', () => {
     expect((await reset(other, elsewhere, 'yet another new one')).status).toBe(400)
   })
 
-  test('a weak password says why and leaves the link good (AUTHN-2)', async () => {
+  test('a weak password is rejected with the reason, and the link still works (AUTHN-2)', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
     const token = await tokenFor(tenant, user.email)
@@ -109,7 +109,7 @@ describe('password reset', () => {
     expect((await login(tenant, user.email, '👍'.repeat(64))).status).toBe(200)
   })
 
-  test('a token is good on its tenant only, in its time only, and stored as a hash', async () => {
+  test('a token works on its tenant only, until it expires, and is stored as a hash', async () => {
     const [tenant, other] = [await api.makeTenant(), await api.makeTenant()]
     const user = await tenant.makeUser()
     const token = await tokenFor(tenant, user.email)
@@ -130,14 +130,14 @@ describe('password reset', () => {
     expect((await reset(tenant, token, 'an entirely new one')).status).toBe(400)
   })
 
-  test('whoever does not exist, or is no member here, gets the same answer and no mail (AUTHN-4)', async () => {
+  test('an unknown user and a user of another tenant get the same answer and no mail (AUTHN-4)', async () => {
     const [tenant, other] = [await api.makeTenant(), await api.makeTenant()]
     const member = await tenant.makeUser()
-    const stranger = await other.makeUser()
+    const outsider = await other.makeUser()
     const replies = [
       await forgot(tenant, member.email),
-      await forgot(tenant, stranger.email),
-      await forgot(tenant, 'nobody-at-all@example.com'),
+      await forgot(tenant, outsider.email),
+      await forgot(tenant, 'unknown-user@example.com'),
     ]
     for (const reply of replies) {
       expect([reply.status, reply.text]).toEqual([200, replies[0]?.text])
@@ -147,16 +147,16 @@ describe('password reset', () => {
     }
     await api.mailsTo(member.email)
     await setTimeout(100)
-    expect(await api.mailsTo(stranger.email, 0)).toEqual([])
-    expect(await api.mailsTo('nobody-at-all@example.com', 0)).toEqual([])
+    expect(await api.mailsTo(outsider.email, 0)).toEqual([])
+    expect(await api.mailsTo('unknown-user@example.com', 0)).toEqual([])
   })
 
-  test('says what is no e-mail address', async () => {
+  test('a malformed e-mail address is rejected', async () => {
     const tenant = await api.makeTenant()
     expect((await forgot(tenant, 'no address')).status).toBe(422)
   })
 
-  test('a sign-in with the old password beside a reset does not survive it (SESS-4)', async () => {
+  test('a session opened with the old password during a reset does not survive it (SESS-4)', async () => {
     const tenant = await api.makeTenant()
     for (let round = 0; round < 8; round++) {
       const user = await tenant.makeUser()

@@ -21,9 +21,9 @@ import type { AttemptLimiter } from '../../limits/attempt_limiter.ts'
 import type { Mail } from '../../mail/mail.ts'
 import { passwordChangedMail, resetMail } from '../../mail/templates.ts'
 import { changePassword } from '../users/users.ts'
-import { createMissingLink, createResetLink, linkIsGood } from './reset_links.ts'
+import { createMissingLink, createResetLink, linkWorks } from './reset_links.ts'
 
-/** What a reset needs. Its mails are sent in the background: no reply waits for them. */
+/** What a reset needs. Mails are sent in the background; no reply waits for them. */
 export interface ResetDeps {
   appName: string
   background: Background
@@ -35,9 +35,9 @@ export interface ResetDeps {
 }
 
 /**
- * Starts a reset. The answer is given before anything about the address is looked up, so it is the
- * same, in the same time, whoever exists and however often it was asked for; the token leaves by mail
- * only. Throws 422, or 429 for the client's address.
+ * Starts a reset. The reply does not depend on whether the user exists or on how many resets were
+ * requested, and neither does its time: it waits for no look-up. The token is sent by mail only.
+ * Throws 422 for a malformed e-mail, 429 for too many requests from the client's address.
  */
 export async function requestReset(deps: ResetDeps, ctx: PublicContext, email: string) {
   const key = emailKey(email)
@@ -50,8 +50,9 @@ export async function requestReset(deps: ResetDeps, ctx: PublicContext, email: s
 }
 
 /**
- * Sets a new password by a reset token: once, within its time, on the tenant it was asked on. Ends
- * every session of the user, in every tenant. Throws 400 for the token, 422 for the password.
+ * Sets a new password with a reset token, which works once, until it expires, and on the tenant where
+ * it was requested. Ends every session of the user in every tenant. Throws 400 for the token, 422 for
+ * the password.
  */
 export async function resetPassword(
   deps: ResetDeps,
@@ -75,15 +76,15 @@ export async function resetPassword(
   )
 }
 
-// Whoever was locked out by somebody else's guesses is let in again by their own mail, and stays in
-// while the guessing goes on: the address is known from now on.
+// A user who was locked out by an attacker's guesses can sign in again after a reset by mail. From now
+// on the user's address is trusted, so continued guessing from elsewhere cannot lock the user out.
 async function unlock({ config, attemptLimiter }: ResetDeps, ctx: PublicContext, key: string) {
   await attemptLimiter.reset([...accountLimits(config, ctx, key), resetMailLimit(config, ctx, key)])
   await attemptLimiter.remember(trustedAddress(ctx, key))
 }
 
-// Beyond the budget a link that works is left to work: whoever is refused a mail, because somebody
-// else asked for too many, has the newest of them in their mailbox.
+// Above the limit no mail is sent and no working link is replaced: a user whose limit an attacker has
+// exhausted still has a working link in the mailbox.
 async function sendResetMail(deps: ResetDeps, ctx: PublicContext, key: string): Promise<void> {
   const { tenant, request } = ctx
   const user = await deps.database.inTenant({ tenant, deadline: 'background' }, (db) =>
@@ -91,8 +92,8 @@ async function sendResetMail(deps: ResetDeps, ctx: PublicContext, key: string): 
   )
   if (user === undefined) return
   const attempt = await deps.attemptLimiter.tryReserve([resetMailLimit(deps.config, ctx, key)])
-  const make = attempt === undefined ? createMissingLink : createResetLink
-  const link = await make(deps, tenant, user.id, request)
+  const createLink = attempt === undefined ? createMissingLink : createResetLink
+  const link = await createLink(deps, tenant, user.id, request)
   if (link === undefined) return
   const minutes = deps.config.PASSWORD_RESET_EXPIRE_MINUTES
   const mail = resetMail({ ...mailContext(deps, tenant), link, minutes })
@@ -104,7 +105,7 @@ async function sendResetMail(deps: ResetDeps, ctx: PublicContext, key: string): 
   }
 }
 
-// Through the tenant's door: a person who is no member here gets no mail in this tenant's name.
+// Reads in the tenant's scope: a user who is not a member here gets no mail in this tenant's name.
 function findActiveMember(db: Kysely<KernelTables>, key: string) {
   return db
     .selectFrom('tenantry.users as u')
@@ -123,11 +124,11 @@ function findHolder(db: Kysely<KernelTables>, hash: Buffer) {
     .innerJoin('tenantry.users as u', 'u.id', 'r.user_id')
     .select(['u.email', 'u.email_key', 'u.full_name'])
     .where('r.hash', '=', hash)
-    .where(linkIsGood)
+    .where(linkWorks)
     .executeTakeFirst()
 }
 
-// The conditional UPDATE lets one of many parallel uses through; the rest find it used.
+// The conditional UPDATE lets one of several concurrent uses succeed; the others find the token used.
 async function consume(
   db: Kysely<KernelTables>,
   request: RequestInfo,
@@ -150,7 +151,7 @@ async function consume(
   return true
 }
 
-// The user before the token, as whoever asks for a new link takes them.
+// Lock order: user, reset token, as the creation of a link takes them.
 async function lockUserOf(db: Kysely<KernelTables>, hash: Buffer): Promise<void> {
   await db
     .selectFrom('tenantry.password_resets as r')

@@ -12,14 +12,14 @@ interface LinkDeps {
 }
 
 /**
- * Whether the link of `password_resets r` of `users u` still works. One from before the last change
- * of password does not, in whichever tenant it was asked for.
+ * Whether the link of `password_resets r` of `users u` still works. A change of the password voids all
+ * older links, in whichever tenant they were requested.
  */
-export const linkIsGood = sql<boolean>`(
+export const linkWorks = sql<boolean>`(
   r.used_at is null and now() < r.expires_at and r.created_at >= u.sessions_valid_from
 )`
 
-/** Makes a reset link for a user, voiding older ones of this tenant; also what an operator hands out. */
+/** Creates a reset link and voids older ones of this tenant. `tenantry user reset-link` uses it too. */
 export async function createResetLink(
   deps: LinkDeps,
   tenant: Tenant,
@@ -34,7 +34,7 @@ export async function createResetLink(
   return urlOf(deps, tenant, token)
 }
 
-/** The same where the user has no link that works; undefined where there is one, which stays good. */
+/** The same, but returns undefined if the user has a working link, which is kept. */
 export async function createMissingLink(
   deps: LinkDeps,
   tenant: Tenant,
@@ -44,14 +44,14 @@ export async function createMissingLink(
   const token = randomSecret()
   const created = await deps.database.asIdentity({ tenant, deadline: 'background' }, async (db) => {
     await lockUser(db, userId)
-    if (await hasGoodLink(db, userId)) return false
+    if (await hasWorkingLink(db, userId)) return false
     await replaceLink(deps, db, userId, token, request)
     return true
   })
   return created ? urlOf(deps, tenant, token) : undefined
 }
 
-// One at a time: of two links asked for at once, one is the newer.
+// Serializes concurrent requests, so that one of two links is the newer one.
 async function lockUser(db: Kysely<KernelTables>, userId: string): Promise<void> {
   await db.selectFrom('tenantry.users').select('id').where('id', '=', userId).forUpdate().execute()
 }
@@ -74,15 +74,15 @@ async function replaceLink(
   await recordAudit(db, request, { action: 'auth.reset_requested', ...about })
 }
 
-async function hasGoodLink(db: Kysely<KernelTables>, userId: string): Promise<boolean> {
-  const good = await db
+async function hasWorkingLink(db: Kysely<KernelTables>, userId: string): Promise<boolean> {
+  const link = await db
     .selectFrom('tenantry.password_resets as r')
     .innerJoin('tenantry.users as u', 'u.id', 'r.user_id')
     .select('r.user_id')
     .where('r.user_id', '=', userId)
-    .where(linkIsGood)
+    .where(linkWorks)
     .executeTakeFirst()
-  return good !== undefined
+  return link !== undefined
 }
 
 function urlOf({ config }: LinkDeps, tenant: Tenant, token: string): string {

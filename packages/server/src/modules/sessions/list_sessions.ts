@@ -23,26 +23,26 @@ export function listSessions(ctx: Context, userId: string, query: z.output<typeo
   return readPage(ctx.cursors, query, rows, 's.id')
 }
 
-/** Ends one of the actor's own sessions. Throws 404 for any other. */
-export async function endOwnSession(ctx: Context, sessionId: string): Promise<void> {
+/** Revokes one of the actor's own sessions. Throws 404 for any other. */
+export async function revokeOwnSession(ctx: Context, sessionId: string): Promise<void> {
   if (!(await revokeSession(ctx.db, sessionId, 'revoked', ctx.actor.user.id))) throw notFound()
 }
 
 /**
- * Ends all sessions of a member of this tenant, one's own too. Throws 404 where there is no such
- * member, 403 where they may do more than the actor.
+ * Revokes all sessions of a member of this tenant, who may be the actor. Throws 404 if there is no such
+ * member, 403 if the member has a permission that the actor lacks.
  */
-export async function endSessionsOf(
+export async function revokeMemberSessions(
   ctx: Context,
   rules: GrantRules,
   userId: string,
 ): Promise<void> {
   await lockMemberGrants(ctx, rules, userId)
-  const ended = await revokeSessionsOf(ctx.db, userId, 'revoked')
-  ctx.audit({ meta: { ended } })
+  const revoked = await revokeSessionsOf(ctx.db, userId, 'revoked')
+  ctx.audit({ meta: { revoked } })
 }
 
-/** Throws 404 where there is no such member. */
+/** Throws 404 if there is no such member. */
 export async function listSessionsOf(
   ctx: Context,
   userId: string,

@@ -14,7 +14,7 @@ afterAll(() => Promise.all([api.close(), strict.close()]))
 const refresh = (tenant: TestTenant, refresh_token: string) =>
   tenant.send({ method: 'POST', path: '/api/auth/refresh', body: { refresh_token } })
 
-const logOut = (tenant: TestTenant, refresh_token: string) =>
+const signOut = (tenant: TestTenant, refresh_token: string) =>
   tenant.send({ method: 'POST', path: '/api/auth/logout', body: { refresh_token } })
 
 const statusOf = async (tenant: TestTenant, accessToken: string) =>
@@ -41,7 +41,7 @@ describe('POST /api/auth/refresh', () => {
     expect((await refresh(tenant, reply.json.refresh_token)).status).toBe(200)
   })
 
-  test('50 parallel uses leave exactly one successor, the same bytes for all (SESS-2)', async () => {
+  test('50 concurrent uses get exactly one successor, byte for byte the same (SESS-2)', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
     const replies = await Promise.all(
@@ -55,7 +55,7 @@ describe('POST /api/auth/refresh', () => {
     expect(rows.map((it) => it.used_at === null).sort()).toEqual([false, true])
   })
 
-  test('a retry within the grace gets the same successor until that is used', async () => {
+  test('a retry within the grace period gets the same successor until that one is used', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
     const [first, again] = [
@@ -70,7 +70,7 @@ describe('POST /api/auth/refresh', () => {
     expect((await refresh(tenant, next.json.refresh_token)).status).toBe(401)
   })
 
-  test('a replay ends the whole session, access tokens included, and is audited (SESS-3)', async () => {
+  test('a replay revokes the whole session with its access tokens, and is audited (SESS-3)', async () => {
     const tenant = await strict.makeTenant()
     const user = await tenant.makeUser()
     const second = await refresh(tenant, user.refreshToken)
@@ -82,7 +82,7 @@ describe('POST /api/auth/refresh', () => {
     expect(await actionsOf(strict, tenant)).toContain('refresh.reuse')
   })
 
-  test('another tenant, garbage and an access token are no refresh token (SESS-1)', async () => {
+  test('garbage, an access token and a token of another tenant are rejected (SESS-1)', async () => {
     const [tenant, other] = [await api.makeTenant(), await api.makeTenant()]
     const user = await tenant.makeUser()
     for (const reply of [
@@ -96,7 +96,7 @@ describe('POST /api/auth/refresh', () => {
     expect((await refresh(tenant, user.refreshToken)).status).toBe(200)
   })
 
-  test('only a hash of it is stored (SESS-1)', async () => {
+  test('the database stores only a hash of the token (SESS-1)', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
     const [, payload = ''] = user.refreshToken.split('.')
@@ -108,7 +108,7 @@ describe('POST /api/auth/refresh', () => {
     expect(JSON.stringify(rows)).not.toContain(jti)
   })
 
-  test('never outlives the session, and an idle or old session is over (SESS-5)', async () => {
+  test('never outlives the session, and an idle or expired session cannot be refreshed (SESS-5)', async () => {
     const tenant = await api.makeTenant()
     const [idle, old, near] = [
       await tenant.makeUser(),
@@ -136,33 +136,33 @@ describe('POST /api/auth/refresh', () => {
 })
 
 describe('POST /api/auth/logout', () => {
-  test('ends the session, access tokens included (SESS-6)', async () => {
+  test('revokes the session with its access tokens (SESS-6)', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
-    const reply = await logOut(tenant, user.refreshToken)
+    const reply = await signOut(tenant, user.refreshToken)
     expect([reply.status, reply.text]).toEqual([204, ''])
     expect(await statusOf(tenant, user.accessToken)).toBe(401)
     const after = await refresh(tenant, user.refreshToken)
     expect([after.status, after.json.detail]).toEqual([401, 'Token revoked or expired'])
-    expect((await logOut(tenant, user.refreshToken)).status).toBe(204)
+    expect((await signOut(tenant, user.refreshToken)).status).toBe(204)
     expect(await actionsOf(api, tenant)).toContain('auth.signed_out')
   })
 
-  test('refuses what is no token of this tenant', async () => {
+  test('rejects a token that is not a refresh token of this tenant', async () => {
     const [tenant, other] = [await api.makeTenant(), await api.makeTenant()]
     const user = await tenant.makeUser()
-    const garbage = await logOut(tenant, 'garbage')
+    const garbage = await signOut(tenant, 'garbage')
     expect([garbage.status, garbage.json.detail]).toEqual([401, 'Invalid token'])
-    expect((await logOut(other, user.refreshToken)).status).toBe(401)
+    expect((await signOut(other, user.refreshToken)).status).toBe(401)
     expect(await statusOf(tenant, user.accessToken)).toBe(200)
   })
 
-  test('no token survives a logout beside a refresh (SESS-4)', async () => {
+  test('no token survives a concurrent sign-out and refresh (SESS-4)', async () => {
     const tenant = await api.makeTenant()
     for (let round = 0; round < 40; round++) {
       const user = await tenant.makeUser()
       const [out, next] = await Promise.all([
-        logOut(tenant, user.refreshToken),
+        signOut(tenant, user.refreshToken),
         refresh(tenant, user.refreshToken),
       ])
       expect(out.status).toBe(204)

@@ -17,8 +17,8 @@ import {
 import type { SignInDeps } from './sign_in_deps.ts'
 
 /**
- * Exchanges a refresh token for its successor. A retry of the token just used gets the same
- * successor, byte for byte; any other used token ends the session (RFC 9700, 4.14). Throws 401.
+ * Exchanges a refresh token for its successor. A retry with the token just used gets the same
+ * successor, byte for byte. Any other used token revokes the session (RFC 9700, 4.14). Throws 401.
  */
 export async function refresh(deps: SignInDeps, ctx: PublicContext, token: string) {
   const claims = await verifyRefresh(deps, ctx, token)
@@ -28,21 +28,21 @@ export async function refresh(deps: SignInDeps, ctx: PublicContext, token: strin
     ctx,
     async (db) =>
       (await rotateToken(db, hashes, deps.config.REFRESH_TOKEN_EXPIRE_DAYS)) ??
-      (await repeat(deps, ctx, db, hashes)),
+      (await retryOrRevoke(deps, ctx, db, hashes)),
   )
   if (successor === undefined) throw expired()
-  // Thrown out here: the session's end must be committed.
+  // Thrown outside the transaction, so that the revocation of the session is committed.
   if (successor === 'reused') throw expired({ revoked: true })
   return { jti, ...successor }
 }
 
-/** Ends the session of a refresh token, access tokens included. Throws 401 for what is no token. */
-export async function logOut(deps: SignInDeps, ctx: PublicContext, token: string): Promise<void> {
+/** Revokes the session of a refresh token, with its access tokens. Throws 401 for an invalid token. */
+export async function signOut(deps: SignInDeps, ctx: PublicContext, token: string): Promise<void> {
   const claims = await verifyRefresh(deps, ctx, token)
   const known = await deps.database.inTenant(ctx, async (db) => {
     const row = await findSessionOf(db, hashSecret(claims.jti))
     if (row === undefined) return false
-    if (await revokeSession(db, row.id, 'logout')) {
+    if (await revokeSession(db, row.id, 'signed_out')) {
       await auditSession(db, ctx, 'auth.signed_out', row.id, row.user_id)
     }
     return true
@@ -50,8 +50,8 @@ export async function logOut(deps: SignInDeps, ctx: PublicContext, token: string
   if (!known) throw invalidToken()
 }
 
-// The token was not good for a rotation: a retry in time, or a sign that it was stolen.
-async function repeat(
+// The token was already used: either the client retries in time, or the token may have been stolen.
+async function retryOrRevoke(
   { config }: SignInDeps,
   ctx: PublicContext,
   db: Kysely<KernelTables>,
@@ -95,6 +95,6 @@ function invalidToken(): AppError {
 }
 
 function expired(extras: Pick<ErrorExtras, 'revoked'> = {}): AppError {
-  const words = 'Token revoked or expired'
-  return new AppError('unauthenticated', 'token.expired', words, { headers: challenge, ...extras })
+  const detail = 'Token revoked or expired'
+  return new AppError('unauthenticated', 'token.expired', detail, { headers: challenge, ...extras })
 }

@@ -4,7 +4,12 @@ import type { KernelPermission } from '../../app/policy.ts'
 import { createRoutes, type Route } from '../../app/route.ts'
 import { PageQuery, pageOf } from '../../db/pagination.ts'
 import type { KernelTables } from '../../db/tables.ts'
-import { endOwnSession, endSessionsOf, listSessions, listSessionsOf } from './list_sessions.ts'
+import {
+  listSessions,
+  listSessionsOf,
+  revokeMemberSessions,
+  revokeOwnSession,
+} from './list_sessions.ts'
 
 const { get, del } = createRoutes<KernelPermission, never, KernelTables>()
 
@@ -19,7 +24,7 @@ const Session = z
     created_at: z.iso.datetime(),
     last_seen_at: z.iso.datetime(),
     expires_at: z.iso.datetime(),
-    is_current: z.boolean().meta({ description: 'Is it the one that asks?' }),
+    is_current: z.boolean().meta({ description: 'Whether this is the session of the request' }),
   })
   .meta({ id: 'Session' })
 
@@ -27,22 +32,22 @@ export function sessionRoutes(rules: GrantRules): Route[] {
   return [
     get('/api/sessions', {
       access: 'member',
-      summary: 'List your own live sessions',
+      summary: 'List your own active sessions',
       query: PageQuery,
       reply: pageOf(Session),
       handle: (ctx, { query }) => listSessions(ctx, ctx.actor.user.id, query),
     }),
     del('/api/sessions/:session_id', {
       access: 'member',
-      summary: 'End one of your own sessions',
+      summary: 'Revoke one of your own sessions',
       revokes: true,
       audit: 'sessions.delete',
       params: SessionPath,
-      handle: (ctx, { params }) => endOwnSession(ctx, params.session_id),
+      handle: (ctx, { params }) => revokeOwnSession(ctx, params.session_id),
     }),
     get('/api/members/:user_id/sessions', {
       access: 'sessions:read',
-      summary: "List a member's live sessions",
+      summary: "List a member's active sessions",
       params: MemberPath,
       query: PageQuery,
       reply: pageOf(Session),
@@ -50,10 +55,10 @@ export function sessionRoutes(rules: GrantRules): Route[] {
     }),
     del('/api/members/:user_id/sessions', {
       access: 'sessions:delete',
-      summary: "End all of a member's sessions",
+      summary: "Revoke all of a member's sessions",
       revokes: true,
       params: MemberPath,
-      handle: (ctx, { params }) => endSessionsOf(ctx, rules, params.user_id),
+      handle: (ctx, { params }) => revokeMemberSessions(ctx, rules, params.user_id),
     }),
   ]
 }

@@ -21,7 +21,7 @@ const statusOf = async (tenant: TestTenant, accessToken: string) =>
     .status
 
 describe('sessions', () => {
-  test('are listed, and ended one by one, at once (SESS-9)', async () => {
+  test('are listed, and revoked individually with immediate effect (SESS-9)', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
     const second = await signInAgain(tenant, user)
@@ -34,7 +34,7 @@ describe('sessions', () => {
     expect((await tenant.send({ method: 'DELETE', path, user })).status).toBe(404)
   })
 
-  test("are one's own: a colleague's does not exist here", async () => {
+  test("are the user's own: another member's session gets 404", async () => {
     const tenant = await api.makeTenant()
     const [user, colleague] = [await tenant.makeUser(), await tenant.makeUser()]
     const theirs = await tenant.send({ path: '/api/sessions', user: colleague })
@@ -43,7 +43,7 @@ describe('sessions', () => {
     expect(await statusOf(tenant, colleague.accessToken)).toBe(200)
   })
 
-  test('of a member can be seen and ended by who may', async () => {
+  test('of a member can be listed and revoked with the permission', async () => {
     const tenant = await api.makeTenant()
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
     const user = await tenant.makeUser()
@@ -59,7 +59,7 @@ describe('sessions', () => {
     expect((await tenant.send({ path: unknown, user: admin })).status).toBe(404)
   })
 
-  test('are a thousand at most: the oldest ends, so that all can be ended at once (SESS-9)', async () => {
+  test('are at most 1,000 per member: a further sign-in deletes the oldest (SESS-9)', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
     const second = await signInAgain(tenant, user)
@@ -72,30 +72,30 @@ describe('sessions', () => {
         from (select * from tenantry.sessions limit 1) one, generate_series(1, 2998) n`.execute(db),
     )
     const third = await signInAgain(tenant, user)
-    const kept = await api.database.inTenant(backgroundScope(tenant.id), (db) =>
+    const remaining = await api.database.inTenant(backgroundScope(tenant.id), (db) =>
       db.selectFrom('tenantry.sessions').select('id').execute(),
     )
-    expect(kept).toHaveLength(1_000)
+    expect(remaining).toHaveLength(1_000)
     for (const token of [user.accessToken, second, third]) {
       expect(await statusOf(tenant, token)).toBe(200)
     }
   })
 
-  test('of somebody who may do more are not ended by who may do less (AUTHZ-3)', async () => {
+  test('cannot be revoked by an actor with fewer permissions than their owner (AUTHZ-3)', async () => {
     const tenant = await api.makeTenant()
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
-    const body = { name: 'doorkeeper', permissions: ['sessions:read', 'sessions:delete'] }
+    const body = { name: 'session_keeper', permissions: ['sessions:read', 'sessions:delete'] }
     await tenant.send({ method: 'POST', path: '/api/roles', user: admin, body })
-    const doorkeeper = await tenant.makeUser({ roles: ['doorkeeper'] })
+    const keeper = await tenant.makeUser({ roles: ['session_keeper'] })
     const guest = await tenant.makeUser()
-    const end = (user: TestUser, whose: TestUser) =>
-      tenant.send({ method: 'DELETE', path: `/api/members/${whose.id}/sessions`, user })
-    const refused = await end(doorkeeper, admin)
-    expect([refused.status, refused.json.code]).toEqual([403, 'permission.cannot_grant'])
+    const revoke = (user: TestUser, owner: TestUser) =>
+      tenant.send({ method: 'DELETE', path: `/api/members/${owner.id}/sessions`, user })
+    const rejected = await revoke(keeper, admin)
+    expect([rejected.status, rejected.json.code]).toEqual([403, 'permission.cannot_grant'])
     expect(await statusOf(tenant, admin.accessToken)).toBe(200)
-    expect((await end(doorkeeper, guest)).status).toBe(204)
-    expect((await end(admin, doorkeeper)).status).toBe(204)
-    expect((await end(admin, admin)).status).toBe(204)
+    expect((await revoke(keeper, guest)).status).toBe(204)
+    expect((await revoke(admin, keeper)).status).toBe(204)
+    expect((await revoke(admin, admin)).status).toBe(204)
     expect(await statusOf(tenant, admin.accessToken)).toBe(401)
   })
 })

@@ -4,48 +4,47 @@ import { roleColumns } from '../../access/permissions.ts'
 import type { RequestInfo } from '../../app/context.ts'
 import type { KernelTables } from '../../db/tables.ts'
 
-// Locks are taken downwards, member, then session, then refresh token, which is how the cascade of
-// a removal takes them: whoever began with the token would wait for who waits for it.
+// Lock order: member, session, refresh token, as ON DELETE CASCADE takes them. Locking a token first
+// can deadlock with the removal of its member.
 
-/** How long sessions live, in seconds. */
+/** The lifetimes of a session, in seconds. */
 export interface SessionTimes {
   idleSeconds: number
   maxSeconds: number
 }
 
-/** Of one member in one tenant, those that are over included; with one more the oldest is gone. */
+/** Per member and tenant, including expired ones. A further sign-in deletes the oldest. */
 const MAX_SESSIONS = 1_000
 
 export interface NewSession {
   id: string
   userId: string
-  /** users.sessions_valid_from as the credential check saw it, in PostgreSQL's own text. */
-  credentialsFrom: string
+  /** users.sessions_valid_from as the credential check read it, as text. */
+  credentialsEpoch: string
   times: SessionTimes
-  /** Absent for a sign-in that gets an access token only. */
+  /** Absent if the client gets an access token only. */
   refreshHash?: Buffer
 }
 
 export interface OpenedSession {
   roles: string[]
-  /** Of the refresh token's row. */
+  /** From the row of the refresh token. */
   createdAt: string
   refreshExpiresAt: string
 }
 
 /**
- * Opens a session for a member, in the tenant's transaction, and removes what is beyond the most that
- * one may have. Undefined where the user is no active member of this tenant. `id` is the session's,
- * made by the caller.
+ * Opens a session for a member of the transaction's tenant and deletes sessions above the maximum.
+ * Returns undefined if the user is not an active member. The caller creates the id of the session.
  */
 export async function openSession(
   db: Kysely<KernelTables>,
   request: RequestInfo,
-  { id, userId, credentialsFrom, times, refreshHash }: NewSession,
+  { id, userId, credentialsEpoch, times, refreshHash }: NewSession,
 ): Promise<OpenedSession | undefined> {
   const idle = Math.min(times.idleSeconds, times.maxSeconds)
-  // One statement, one round trip. What stands on `member` begins when that is locked: a membership
-  // that is switched off or ended beside this waits, and then finds the session.
+  // One statement, one round trip. The membership is locked before the session is inserted: a
+  // concurrent deactivation or removal waits for the lock and then finds the session.
   const { rows } = await sql<OpenedSession>`
     with member as (
       select m.user_id, ${rolesOfMember} from tenantry.members m
@@ -55,7 +54,7 @@ export async function openSession(
       insert into tenantry.sessions
         (id, user_id, user_agent, address, credentials_epoch, idle_expires_at, expires_at)
       select ${id}, user_id, ${request.userAgent}, ${request.address},
-        ${credentialsFrom}::timestamptz, ${inSeconds(idle)}, ${inSeconds(times.maxSeconds)}
+        ${credentialsEpoch}::timestamptz, ${inSeconds(idle)}, ${inSeconds(times.maxSeconds)}
       from member
       returning id, created_at, idle_expires_at
     ), token as (
@@ -72,10 +71,9 @@ export async function openSession(
 
 const [rolesOfMember] = roleColumns('m.user_id')
 
-// Each sign-in clears up behind the ones before it, so that nothing has to sweep all tenants. Until
-// then their tokens are kept, to know a stolen one. Two at once leave each other what they hold. All
-// sessions of a member are ended by one statement, which somebody with a million would make too long.
-// Ids sort by time.
+// Each sign-in deletes the member's expired sessions, so that no job has to scan all tenants. Until
+// then the used tokens remain, to detect a stolen one. Concurrent sign-ins skip rows that the other has
+// locked. The maximum bounds the one statement that revokes all sessions of a member. Ids sort by time.
 const surplus = sql`surplus as (
   delete from tenantry.sessions where id in (
     select s.id from tenantry.sessions s
@@ -89,23 +87,23 @@ const surplus = sql`surplus as (
 )`
 
 function inSeconds(seconds: number) {
-  // Whole seconds, as a JWT can say: the token's row and its claims must agree.
+  // Whole seconds, the resolution of a JWT: the row of the token and its claims must agree.
   return sql<string>`date_trunc('second', now()) + make_interval(secs => ${seconds})`
 }
 
-/** Why a session ended; kept in its row. */
-export type RevocationReason = 'logout' | 'refresh_reuse' | 'revoked' | 'member_disabled'
+/** Why a session was revoked; stored in its row. */
+export type RevocationReason = 'signed_out' | 'refresh_reuse' | 'revoked' | 'member_disabled'
 
-/** Ends one session at once, access tokens included. False where it was over already or is no one's. */
+/** Revokes a session with its access tokens. Returns false if it does not exist or was revoked before. */
 export async function revokeSession(
   db: Kysely<KernelTables>,
   sessionId: string,
-  why: RevocationReason,
+  reason: RevocationReason,
   userId?: string,
 ): Promise<boolean> {
   let update = db
     .updateTable('tenantry.sessions')
-    .set({ revoked_at: sql<string>`now()`, revoked_reason: why })
+    .set({ revoked_at: sql<string>`now()`, revoked_reason: reason })
     .where('id', '=', sessionId)
     .where('revoked_at', 'is', null)
   if (userId !== undefined) update = update.where('user_id', '=', userId)
@@ -113,23 +111,24 @@ export async function revokeSession(
   return numUpdatedRows > 0n
 }
 
-/** Ends all of a member's sessions in this tenant. Gives how many there were. */
+/** Revokes all sessions of a member in this tenant. Returns how many it revoked. */
 export async function revokeSessionsOf(
   db: Kysely<KernelTables>,
   userId: string,
-  why: RevocationReason,
+  reason: RevocationReason,
 ): Promise<number> {
   await lockMember(db, userId)
   const { numUpdatedRows } = await db
     .updateTable('tenantry.sessions')
-    .set({ revoked_at: sql<string>`now()`, revoked_reason: why })
+    .set({ revoked_at: sql<string>`now()`, revoked_reason: reason })
     .where('user_id', '=', userId)
     .where('revoked_at', 'is', null)
     .executeTakeFirst()
   return Number(numUpdatedRows)
 }
 
-// Whoever takes several sessions of a member takes the member first: one at a time, in any order.
+// Before locking several sessions of a member, lock the member: otherwise two transactions could lock
+// the sessions in different orders and deadlock.
 async function lockMember(db: Kysely<KernelTables>, userId: string): Promise<void> {
   await db
     .selectFrom('tenantry.members')
@@ -139,13 +138,13 @@ async function lockMember(db: Kysely<KernelTables>, userId: string): Promise<voi
     .execute()
 }
 
-/** A refresh token and the one that follows it, both as they are stored. */
+/** The stored hashes of a refresh token and of its successor. */
 export interface TokenHashes {
   parent: Buffer
   next: Buffer
 }
 
-/** The successor of a refresh token, from its row: the same for every retry. */
+/** The successor of a refresh token, read from its row: the same for every retry. */
 export interface Successor {
   session_id: string
   user_id: string
@@ -155,8 +154,9 @@ export interface Successor {
 }
 
 /**
- * Uses a refresh token up and stores its successor; undefined where it is used, over or unknown. One
- * statement, so one winner: whoever comes second waits for the session and finds the token used.
+ * Marks a refresh token as used and stores its successor. Returns undefined if the token is used,
+ * expired or unknown. One statement, so one winner: a concurrent call waits for the lock on the session
+ * and then finds the token used.
  */
 export async function rotateToken(
   db: Kysely<KernelTables>,
@@ -192,8 +192,8 @@ export async function rotateToken(
 }
 
 /**
- * A used token of a live session, with its successor; undefined for any other token. `retry` says
- * that it was used within the grace and its successor was not: the client missed the answer.
+ * A used token of a live session, with its successor; undefined for any other token. `retry` is true
+ * if the token was used within the grace period and its successor was not: the client lost the reply.
  */
 export async function findUsedToken(
   db: Kysely<KernelTables>,
@@ -213,7 +213,7 @@ export async function findUsedToken(
   return rows[0]
 }
 
-/** The session that a refresh token belongs to, used or not. */
+/** The session of a refresh token, used or not. */
 export function findSessionOf(db: Kysely<KernelTables>, hash: Buffer) {
   return db
     .selectFrom('tenantry.refresh_tokens as r')

@@ -3,7 +3,7 @@ import type { PublicContext } from '../../app/context.ts'
 import { createRoutes, type Route } from '../../app/route.ts'
 import { type Fault, unprocessable } from '../../lib/errors.ts'
 import { newId } from '../../lib/ids.ts'
-import { logOut, refresh } from './refresh.ts'
+import { refresh, signOut } from './refresh.ts'
 import {
   AccessGrant,
   Credentials,
@@ -38,7 +38,7 @@ function tokenRoutes(deps: SignInDeps): Route[] {
     }),
     post('/api/auth/login', {
       ...open,
-      summary: 'Sign in for an access and a refresh token',
+      summary: 'Sign in and get an access and a refresh token',
       query: DeprecatedCredentials,
       body: Credentials.optional(),
       reply: SessionGrant,
@@ -55,18 +55,18 @@ function tokenRoutes(deps: SignInDeps): Route[] {
     }),
     post('/api/auth/logout', {
       ...open,
-      summary: 'End the session of a refresh token',
+      summary: 'Sign out: revoke the session of a refresh token',
       revokes: true,
       body: RefreshToken,
       errors: [401],
-      handle: (ctx, { body }) => logOut(deps, ctx, body.refresh_token),
+      handle: (ctx, { body }) => signOut(deps, ctx, body.refresh_token),
     }),
   ]
 }
 
 const me = get('/api/auth/me', {
   access: 'member',
-  summary: 'Get who is signed in',
+  summary: 'Get the signed-in user',
   reply: Me,
   handle: ({ actor, tenant }) => ({
     id: actor.user.id,

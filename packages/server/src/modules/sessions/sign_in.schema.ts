@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-// Long enough for any password, short enough to hash; the rules for new ones are elsewhere.
+// Bounds the work of hashing. The rules for new passwords are in access/password_rules.ts.
 const givenPassword = z.string().min(1).max(1024)
 const email = z.string().min(1).max(320)
 
@@ -18,7 +18,7 @@ export const Credentials = z
   .strictObject({ email, password: givenPassword })
   .meta({ id: 'Credentials' })
 
-/** The seed's query parameters: they still work, and end up in other people's logs. */
+/** The seed's query parameters. They still work, but proxies write them into access logs. */
 export const DeprecatedCredentials = z.object({
   email: email.optional().meta({ deprecated: true, description: 'Send it in the body instead' }),
   password: givenPassword

@@ -21,7 +21,7 @@ describe('POST /api/auth/token', () => {
   const token = (tenant: TestTenant, form: Record<string, string>) =>
     tenant.send({ method: 'POST', path: '/api/auth/token', body: new URLSearchParams(form) })
 
-  test('gives an access token for the OAuth2 form', async () => {
+  test('returns an access token for the OAuth2 form', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser({ roles: ['manager'] })
     const form = {
@@ -43,7 +43,7 @@ describe('POST /api/auth/token', () => {
     expect(reply.headers['cache-control']).toBe('no-store')
   })
 
-  test('wrong password, unknown and inactive user answer alike', async () => {
+  test('a wrong password, an unknown user and an inactive user get the same answer', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
     const inactive = await tenant.makeUser()
@@ -56,7 +56,7 @@ describe('POST /api/auth/token', () => {
     )
     const replies = await Promise.all([
       token(tenant, { username: user.email, password: 'wrong password' }),
-      token(tenant, { username: 'nobody@example.com', password: 'wrong password' }),
+      token(tenant, { username: 'unknown@example.com', password: 'wrong password' }),
       token(tenant, { username: inactive.email, password: inactive.password }),
       token(tenant, { username: 'no e-mail', password: 'wrong password' }),
     ])
@@ -67,20 +67,20 @@ describe('POST /api/auth/token', () => {
     }
   })
 
-  test('membership is only spoken of once the password is right', async () => {
+  test('a missing membership is reported only after the password was right', async () => {
     const [home, other] = [await api.makeTenant(), await api.makeTenant()]
     const user = await home.makeUser()
     const wrong = await token(other, { username: user.email, password: 'wrong password' })
     expect([wrong.status, wrong.json.detail]).toEqual([401, 'Invalid credentials'])
     const right = await token(other, { username: user.email, password: user.password })
     expect([right.status, right.json.detail]).toEqual([403, 'User does not belong to this tenant'])
-    const left = await api.database.inTenant(backgroundScope(other.id), (db) =>
+    const audited = await api.database.inTenant(backgroundScope(other.id), (db) =>
       db.selectFrom('tenantry.audit_logs').select('action').execute(),
     )
-    expect(left.map((it) => it.action)).not.toContain('auth.signed_in')
+    expect(audited.map((it) => it.action)).not.toContain('auth.signed_in')
   })
 
-  test('an inactive membership is none', async () => {
+  test('an inactive membership counts as none', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
     await api.database.inTenant(backgroundScope(tenant.id), (db) =>
@@ -97,7 +97,7 @@ describe('POST /api/auth/token', () => {
 })
 
 describe('POST /api/auth/login', () => {
-  test('gives both tokens for JSON', async () => {
+  test('returns both tokens for JSON', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser({ roles: ['operator'] })
     const reply = await login(tenant, ` ${user.email.toUpperCase()}`, user.password)
@@ -107,7 +107,7 @@ describe('POST /api/auth/login', () => {
     )
   })
 
-  test("takes the seed's query parameters and logs neither", async () => {
+  test("accepts the seed's query parameters and logs neither", async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser({ password: 'query+secret word' })
     const query = new URLSearchParams({ email: user.email, password: user.password })
@@ -119,7 +119,7 @@ describe('POST /api/auth/login', () => {
     expect(log).not.toContain(reply.json.access_token)
   })
 
-  test('says what is missing', async () => {
+  test('names the missing fields', async () => {
     const tenant = await api.makeTenant()
     const reply = await tenant.send({ method: 'POST', path: '/api/auth/login?email=a@b.example' })
     expect([reply.status, reply.json.errors]).toEqual([
@@ -139,7 +139,7 @@ describe('POST /api/auth/login', () => {
 })
 
 describe('GET /api/auth/me', () => {
-  test('says who is signed in, with roles and permissions', async () => {
+  test('returns the signed-in user with roles and permissions', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser({ roles: ['operator'] })
     const reply = await me(tenant, user.accessToken)
@@ -154,7 +154,7 @@ describe('GET /api/auth/me', () => {
     expect(reply.json.permissions).not.toContain('projects:delete')
   })
 
-  test("asks for credentials in the seed's words", async () => {
+  test("rejects a request without credentials in the seed's words", async () => {
     const tenant = await api.makeTenant()
     const reply = await tenant.send({ path: '/api/auth/me' })
     expect([reply.status, reply.json.detail]).toEqual([401, 'Could not validate credentials'])
@@ -163,11 +163,11 @@ describe('GET /api/auth/me', () => {
 })
 
 describe('GET /api/tenant/tenant-data and admin-only', () => {
-  test('need tenant:read, and the role admin_tenant', async () => {
+  test('require tenant:read, and the role admin_tenant', async () => {
     const tenant = await api.makeTenant()
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
     const operator = await tenant.makeUser({ roles: ['operator'] })
-    const nobody = await tenant.makeUser()
+    const member = await tenant.makeUser()
     const data = (user: TestUser) => tenant.send({ path: '/api/tenant/tenant-data', user })
     const greet = (user: TestUser) =>
       tenant.send({ method: 'POST', path: '/api/permission-check/admin-only', user })
@@ -175,7 +175,7 @@ describe('GET /api/tenant/tenant-data and admin-only', () => {
       tenant_name: `Tenant ${tenant.subdomain}`,
       subdomain: tenant.subdomain,
     })
-    expect((await data(nobody)).json).toMatchObject({ status: 403, detail: 'Permission denied' })
+    expect((await data(member)).json).toMatchObject({ status: 403, detail: 'Permission denied' })
     expect((await greet(admin)).json).toEqual({
       msg: `Hello Admin of tenant Tenant ${tenant.subdomain}!`,
     })
@@ -185,7 +185,7 @@ describe('GET /api/tenant/tenant-data and admin-only', () => {
     })
   })
 
-  test('a role is one of this tenant only (AUTHZ-2)', async () => {
+  test('a role applies in its tenant only (AUTHZ-2)', async () => {
     const [a, b] = [await api.makeTenant(), await api.makeTenant()]
     const user = await a.makeUser({ roles: ['admin_tenant'] })
     await api.database.acrossTenants('test', (db) =>
@@ -204,33 +204,33 @@ describe('GET /api/tenant/tenant-data and admin-only', () => {
 describe('sign-in limits (AUTHN-5)', () => {
   const wrong = (tenant: TestTenant, email: string) => login(tenant, email, 'wrong password')
 
-  test('a burst reaches the hasher at most as often as the limit says, however it is spelled', async () => {
+  test('a burst reaches the hasher at most as often as the limit allows, in any spelling', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
-    // That the user has signed in from here is remembered behind the reply.
+    // The address of this sign-in becomes trusted after the reply.
     await api.running.settle()
     const spellings = [user.email, user.email.toUpperCase(), ` ${user.email}`]
     const replies = await Promise.all(
       Array.from({ length: 30 }, (_, at) => wrong(tenant, spellings[at % 3] ?? user.email)),
     )
-    const refused = replies.filter((it) => it.status === 401)
+    const rejected = replies.filter((it) => it.status === 401)
     const limited = replies.filter((it) => it.status === 429)
-    expect([refused.length, limited.length]).toEqual([10, 20])
+    expect([rejected.length, limited.length]).toEqual([10, 20])
     expect(Number(limited[0]?.headers['retry-after'])).toBeGreaterThan(0)
     expect(limited[0]?.headers['ratelimit']).toMatch(/^"signin-account";r=0;t=\d+$/)
     expect((await login(tenant, user.email, user.password)).status).toBe(429)
   })
 
-  test('another host does not give an attacker a fresh budget', async () => {
+  test('attempts on a host of another tenant count against the same limit', async () => {
     const [a, b] = [await api.makeTenant(), await api.makeTenant()]
     const user = await a.makeUser()
-    // That the user has signed in from here is remembered behind the reply.
+    // The address of this sign-in becomes trusted after the reply.
     await api.running.settle()
     for (let i = 0; i < 10; i++) await wrong(i % 2 ? a : b, user.email)
     expect((await wrong(b, user.email)).status).toBe(429)
   })
 
-  test('success gives the attempt back', async () => {
+  test('a successful sign-in refunds the attempt', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
     for (let i = 0; i < 12; i++) {
@@ -238,7 +238,7 @@ describe('sign-in limits (AUTHN-5)', () => {
     }
   })
 
-  test('a reset by mail lets somebody in whom guesses had locked out (AUTHN-6)', async () => {
+  test('a user who was locked out by guesses can sign in after a reset by mail (AUTHN-6)', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
     for (let i = 0; i < 11; i++) await wrong(tenant, user.email)
@@ -254,14 +254,14 @@ describe('sign-in limits (AUTHN-5)', () => {
   })
 })
 
-describe('what a tenant learns of those who are none of its members (AUTHN-4)', () => {
-  test('its audit log is the same for who exists elsewhere and who does not', async () => {
+describe('what a tenant learns about users who are not its members (AUTHN-4)', () => {
+  test('its audit log does not disclose whether a user exists in another tenant', async () => {
     const [home, other] = [await api.makeTenant(), await api.makeTenant()]
     const admin = await other.makeUser({ roles: ['admin_tenant'] })
-    const stranger = await home.makeUser()
-    await login(other, stranger.email, 'wrong password')
+    const outsider = await home.makeUser()
+    await login(other, outsider.email, 'wrong password')
     await api.running.settle()
-    await login(other, 'nobody-anywhere@example.com', 'wrong password')
+    await login(other, 'unknown-anywhere@example.com', 'wrong password')
     await api.running.settle()
     const log = await other.send({ path: '/api/audit-logs?action=auth.rejected', user: admin })
     const [one, two] = log.json.items.map((it: object) => ({
@@ -271,12 +271,12 @@ describe('what a tenant learns of those who are none of its members (AUTHN-4)', 
       request_id: '',
     }))
     expect(one).toEqual(two)
-    expect(log.text).not.toContain(stranger.id)
+    expect(log.text).not.toContain(outsider.id)
   })
 })
 
-describe('rights are looked at again when the transaction opens', () => {
-  test('what was revoked while a body was on its way is refused (AUTHZ-6)', async () => {
+describe('permissions are checked again in the transaction of a write', () => {
+  test('a permission revoked while the body arrives is not honoured (AUTHZ-6)', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser({ roles: ['manager'] })
     const body = JSON.stringify({ name: 'Late' })

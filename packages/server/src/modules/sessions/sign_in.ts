@@ -22,9 +22,9 @@ export interface SignInInput {
 }
 
 /**
- * Checks credentials and opens a session. Wrong password, unknown and inactive user answer alike,
- * after the same work; membership is only spoken of once the password is right.
- * Throws 401, 403 or 429.
+ * Checks credentials and opens a session. A wrong password, an unknown user and an inactive user get
+ * the same answer after the same work. A missing membership is reported only after the password was
+ * right. Throws 401, 403 or 429.
  */
 export async function signIn(
   deps: SignInDeps,
@@ -32,27 +32,27 @@ export async function signIn(
   given: SignInInput,
   wants: 'access' | 'refresh',
 ) {
-  // What is no e-mail is nobody's, and is counted like one.
+  // A malformed e-mail belongs to no user; it is counted like an unknown one.
   const key = emailKey(given.email) ?? given.email.trim().toLowerCase().slice(0, 320)
   const attempt = await reserve(deps, ctx, key)
-  const giveBack = (remembering?: Marker) =>
-    deps.background.run('give back', () => attempt.refund(remembering))
+  const refund = (marker?: Marker) =>
+    deps.background.run('attempt refund', () => attempt.refund(marker))
   try {
     const user = await authenticate(deps, ctx, key, given.password)
     const session = await openMemberSession(deps, ctx, user, wants)
-    giveBack(trustedAddress(ctx, key))
+    refund(trustedAddress(ctx, key))
     return session
   } catch (error) {
-    // Only a wrong password costs an attempt: not our being busy, not a tenant one is no member of.
-    if (!(error instanceof AppError && error.code === WRONG)) giveBack()
+    // Only wrong credentials cost an attempt; a busy server or a missing membership does not.
+    if (!(error instanceof AppError && error.code === WRONG)) refund()
     throw error
   }
 }
 
 async function reserve(deps: SignInDeps, ctx: PublicContext, key: string): Promise<Reservation> {
-  const { limits: budgets, override: instead } = signInLimits(deps.config, ctx, key)
+  const { limits, override } = signInLimits(deps.config, ctx, key)
   try {
-    return await deps.attemptLimiter.reserve(ctx.deadline, budgets, instead)
+    return await deps.attemptLimiter.reserve(ctx.deadline, limits, override)
   } catch (error) {
     if (error instanceof AppError && error.kind === 'rate_limited') {
       deps.rejections.record(ctx.tenant.id, ctx.request, { action: 'auth.throttled' })
@@ -77,9 +77,9 @@ async function authenticate(
   }
   if (check.rehash) {
     deps.background.run('rehash', async () => {
-      const better = await deps.passwords.hash(password)
+      const stronger = await deps.passwords.hash(password)
       await deps.database.asIdentity({ deadline: 'background' }, (db) =>
-        replaceHash(db, user, better),
+        replaceHash(db, user, stronger),
       )
     })
   }
@@ -96,7 +96,7 @@ async function openMemberSession(
   const session = {
     id: newId(),
     userId: user.id,
-    credentialsFrom: user.credentials_epoch,
+    credentialsEpoch: user.credentials_epoch,
     times: sessionTimes(deps, wants),
     ...(wants === 'refresh' ? { refreshHash: hashSecret(jti) } : {}),
   }
@@ -117,7 +117,7 @@ function openAudited(
   session: NewSession,
 ): Promise<OpenedSession> {
   return deps.database.inTenant(ctx, async (db) => {
-    // In one flush: neither waits for the other's answer, and without a session both are taken back.
+    // Sent together in one write to the socket. If no session is opened, the audit row is rolled back.
     const [opened] = await Promise.all([
       openSession(db, ctx.request, session),
       recordAudit(db, ctx.request, {
@@ -135,7 +135,7 @@ function openAudited(
   })
 }
 
-// A session that no refresh token prolongs ends with its one access token.
+// Without a refresh token a session cannot be extended: it ends with its access token.
 function sessionTimes({ config, tokens }: SignInDeps, wants: 'access' | 'refresh'): SessionTimes {
   if (wants === 'access') {
     return { idleSeconds: tokens.accessSeconds, maxSeconds: tokens.accessSeconds }

@@ -6,7 +6,7 @@ import type { Database } from '../../db/tenancy.ts'
 import type { Background } from '../../jobs/background.ts'
 import type { AttemptLimiter } from '../../limits/attempt_limiter.ts'
 
-/** What signing in and refreshing need. */
+/** What sign-in and refresh need. */
 export interface SignInDeps {
   background: Background
   config: Config

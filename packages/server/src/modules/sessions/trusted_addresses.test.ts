@@ -12,9 +12,9 @@ afterAll(() => api.close())
 const PASSWORD = 'an entirely new one'
 
 const group = () => randomInt(0x10000).toString(16)
-const somewhere = () => `2001:db8:${group()}:${group()}::1`
+const randomAddress = () => `2001:db8:${group()}:${group()}::1`
 
-/** Posts as a client at this address, seen through the proxy. */
+/** Posts as a client with this address behind the proxy. */
 const post = (tenant: TestTenant, path: string, address: string, body: unknown) =>
   tenant.send({ method: 'POST', path, headers: { 'x-forwarded-for': address }, body })
 
@@ -27,10 +27,10 @@ const wrong = (tenant: TestTenant, address: string, email: string) =>
 const forgot = (tenant: TestTenant, address: string, email: string) =>
   post(tenant, '/api/auth/forgot-password', address, { email })
 
-/** Guesses from ever new addresses until nobody unknown may sign in to the account any more. */
+/** Guesses from new addresses until the account rejects sign-ins from untrusted addresses. */
 async function lockOut(tenant: TestTenant, { email }: TestUser): Promise<void> {
   const replies = await Promise.all(
-    Array.from({ length: 11 }, () => wrong(tenant, somewhere(), email)),
+    Array.from({ length: 11 }, () => wrong(tenant, randomAddress(), email)),
   )
   expect(replies.filter((it) => it.status === 429)).toHaveLength(1)
 }
@@ -47,20 +47,20 @@ async function newestToken(email: string, count: number): Promise<string> {
   return token
 }
 
-describe('guesses from elsewhere (AUTHN-5, AUTHN-6)', () => {
-  test('do not lock the owner out where they have signed in before', async () => {
-    const [tenant, home] = [await api.makeTenant(), somewhere()]
+describe('guesses from untrusted addresses (AUTHN-5, AUTHN-6)', () => {
+  test('do not lock the owner out at an address that has signed in before', async () => {
+    const [tenant, home] = [await api.makeTenant(), randomAddress()]
     const user = await tenant.makeUser()
     await signInAt(tenant, home, user)
     await lockOut(tenant, user)
-    expect((await login(tenant, somewhere(), user.email, user.password)).status).toBe(429)
+    expect((await login(tenant, randomAddress(), user.email, user.password)).status).toBe(429)
     expect((await login(tenant, home, user.email, user.password)).status).toBe(200)
     const neighbour = home.replace(/1$/, 'abcd')
     expect((await login(tenant, neighbour, user.email, user.password)).status).toBe(200)
   })
 
-  test('do not lock the owner out who resets the password by mail, while they go on', async () => {
-    const [tenant, home] = [await api.makeTenant(), somewhere()]
+  test('do not lock out an owner who has reset the password by mail', async () => {
+    const [tenant, home] = [await api.makeTenant(), randomAddress()]
     const user = await tenant.makeUser()
     await lockOut(tenant, user)
     await forgot(tenant, home, user.email)
@@ -71,30 +71,30 @@ describe('guesses from elsewhere (AUTHN-5, AUTHN-6)', () => {
     expect((await login(tenant, home, user.email, PASSWORD)).status).toBe(200)
   })
 
-  test('a known address has as many guesses as all others together, in a burst too', async () => {
-    const [tenant, home] = [await api.makeTenant(), somewhere()]
+  test('a trusted address has a limit of its own, as high as that of the account, also in a burst', async () => {
+    const [tenant, home] = [await api.makeTenant(), randomAddress()]
     const user = await tenant.makeUser()
     await signInAt(tenant, home, user)
     const burst = await Promise.all(
       Array.from({ length: 50 }, () => wrong(tenant, home, user.email)),
     )
     expect(burst.filter((it) => it.status === 401)).toHaveLength(10)
-    const [refused] = burst.filter((it) => it.status === 429)
-    expect(refused?.headers['ratelimit']).toMatch(/^"signin-account";r=0;t=\d+$/)
-    // And one that is locked there may still come in from elsewhere.
-    expect((await login(tenant, somewhere(), user.email, user.password)).status).toBe(200)
+    const [limited] = burst.filter((it) => it.status === 429)
+    expect(limited?.headers['ratelimit']).toMatch(/^"signin-account";r=0;t=\d+$/)
+    // The owner can still sign in from an untrusted address.
+    expect((await login(tenant, randomAddress(), user.email, user.password)).status).toBe(200)
   })
 
-  test('an address is known for the account that signed in there, and for no other', async () => {
-    const [tenant, home] = [await api.makeTenant(), somewhere()]
+  test('an address is trusted only for the account that signed in from it', async () => {
+    const [tenant, home] = [await api.makeTenant(), randomAddress()]
     const [user, other] = [await tenant.makeUser(), await tenant.makeUser()]
     await signInAt(tenant, home, user)
     await lockOut(tenant, other)
     expect((await login(tenant, home, other.email, other.password)).status).toBe(429)
   })
 
-  test('a right password of somebody who is no member makes no address known', async () => {
-    const [tenant, other, there] = [await api.makeTenant(), await api.makeTenant(), somewhere()]
+  test('a right password without a membership does not make the address trusted', async () => {
+    const [tenant, other, there] = [await api.makeTenant(), await api.makeTenant(), randomAddress()]
     const user = await tenant.makeUser()
     expect((await login(other, there, user.email, user.password)).status).toBe(403)
     await api.running.settle()
@@ -102,23 +102,23 @@ describe('guesses from elsewhere (AUTHN-5, AUTHN-6)', () => {
     expect((await login(tenant, there, user.email, user.password)).status).toBe(429)
   })
 
-  test('do not reach the budget of a known address by an e-mail that spells it', async () => {
-    const [tenant, home] = [await api.makeTenant(), somewhere()]
+  test('do not reach the limit of a trusted address through an e-mail that contains it', async () => {
+    const [tenant, home] = [await api.makeTenant(), randomAddress()]
     const user = await tenant.makeUser()
     await signInAt(tenant, home, user)
     const network = home.replace(/1$/, '')
     for (const between of ['\n', '","']) {
       for (const address of [home, network]) {
         const email = `${user.email}${between}${address}`
-        for (let i = 0; i < 10; i++) await wrong(tenant, somewhere(), email)
+        for (let i = 0; i < 10; i++) await wrong(tenant, randomAddress(), email)
       }
     }
     expect((await wrong(tenant, home, user.email)).status).toBe(401)
     expect((await login(tenant, home, user.email, user.password)).status).toBe(200)
   })
 
-  test('leave no address and no e-mail in the database', async () => {
-    const [tenant, home] = [await api.makeTenant(), somewhere()]
+  test('store neither addresses nor e-mails in the database', async () => {
+    const [tenant, home] = [await api.makeTenant(), randomAddress()]
     const user = await tenant.makeUser()
     await signInAt(tenant, home, user)
     const rows = await api.database.asIdentity({ deadline: 'background' }, (db) =>
@@ -127,35 +127,38 @@ describe('guesses from elsewhere (AUTHN-5, AUTHN-6)', () => {
     for (const { key } of rows) expect(key).toMatch(/^[\w-]{43}$/)
   })
 
-  test('a tenant meets so many of them over all its accounts, and its neighbour none', async () => {
-    const limited = await startTestApp(app, {
+  test('exhaust the limit of their tenant over all its accounts, and of no other tenant', async () => {
+    const limitedApi = await startTestApp(app, {
       TRUST_PROXY: '127.0.0.1',
       SIGNIN_LIMIT_TENANT: '12',
     })
-    const [tenant, neighbour] = [await limited.makeTenant(), await limited.makeTenant()]
-    const [user, home] = [await tenant.makeUser(), somewhere()]
+    const [tenant, neighbour] = [await limitedApi.makeTenant(), await limitedApi.makeTenant()]
+    const [user, home] = [await tenant.makeUser(), randomAddress()]
     await login(tenant, home, user.email, user.password)
-    await limited.running.settle()
+    await limitedApi.running.settle()
     const guesses = await Promise.all(
-      Array.from({ length: 30 }, (_, at) => wrong(tenant, somewhere(), `u${at}@example.com`)),
+      Array.from({ length: 30 }, (_, at) => wrong(tenant, randomAddress(), `u${at}@example.com`)),
     )
     expect(guesses.filter((it) => it.status === 401)).toHaveLength(12)
-    const [refused] = guesses.filter((it) => it.status === 429)
-    expect(refused?.headers['ratelimit-policy']).toBe('"signin-tenant";q=12;w=900')
+    const [limited] = guesses.filter((it) => it.status === 429)
+    expect(limited?.headers['ratelimit-policy']).toBe('"signin-tenant";q=12;w=900')
     expect((await login(tenant, home, user.email, user.password)).status).toBe(200)
-    expect((await wrong(neighbour, somewhere(), 'u1@example.com')).status).toBe(401)
-    await limited.close()
+    expect((await wrong(neighbour, randomAddress(), 'u1@example.com')).status).toBe(401)
+    await limitedApi.close()
   })
 })
 
-describe('a client that is over its own limit (AUTHN-6)', () => {
-  test('does not use up an account', async () => {
-    const limited = await startTestApp(app, { TRUST_PROXY: '127.0.0.1', SIGNIN_LIMIT_ADDRESS: '3' })
-    const [tenant, there] = [await api.makeTenant(), somewhere()]
+describe('a client above the limit of its address (AUTHN-6)', () => {
+  test('does not exhaust the limit of an account', async () => {
+    const limitedApi = await startTestApp(app, {
+      TRUST_PROXY: '127.0.0.1',
+      SIGNIN_LIMIT_ADDRESS: '3',
+    })
+    const [tenant, there] = [await api.makeTenant(), randomAddress()]
     const { email } = await tenant.makeUser()
     const burst = await Promise.all(
       Array.from({ length: 30 }, () =>
-        limited.send(tenant.host, {
+        limitedApi.send(tenant.host, {
           method: 'POST',
           path: '/api/auth/login',
           headers: { 'x-forwarded-for': there },
@@ -165,31 +168,31 @@ describe('a client that is over its own limit (AUTHN-6)', () => {
     )
     expect(burst.filter((it) => it.status === 401)).toHaveLength(3)
     const left = await Promise.all(
-      Array.from({ length: 20 }, () => wrong(tenant, somewhere(), email)),
+      Array.from({ length: 20 }, () => wrong(tenant, randomAddress(), email)),
     )
     expect(left.filter((it) => it.status === 401)).toHaveLength(7)
-    await limited.close()
+    await limitedApi.close()
   })
 })
 
-describe('reset requests by somebody else (AUTHN-4, AUTHN-6)', () => {
-  test('never show a limit of the account, and leave the newest link good', async () => {
+describe('reset requests by an attacker (AUTHN-4, AUTHN-6)', () => {
+  test('never disclose a limit of the account, and the newest link still works', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
     const replies = await Promise.all(
-      Array.from({ length: 20 }, () => forgot(tenant, somewhere(), user.email)),
+      Array.from({ length: 20 }, () => forgot(tenant, randomAddress(), user.email)),
     )
     for (const reply of replies) {
       expect([reply.status, reply.text]).toEqual([200, '{"message":"Reset link sent"}'])
     }
     await api.running.settle()
     const before = (await api.mailsTo(user.email, 5)).length
-    await forgot(tenant, somewhere(), user.email)
+    await forgot(tenant, randomAddress(), user.email)
     await api.running.settle()
     expect(await api.mailsTo(user.email, before)).toHaveLength(5)
     const works = await Promise.all(
       (await api.mailsTo(user.email, 5)).map(({ text }) =>
-        post(tenant, '/api/auth/reset-password', somewhere(), {
+        post(tenant, '/api/auth/reset-password', randomAddress(), {
           token: /#token=([\w-]+)/.exec(text)?.[1],
           new_password: PASSWORD,
         }),
@@ -198,29 +201,31 @@ describe('reset requests by somebody else (AUTHN-4, AUTHN-6)', () => {
     expect(works.filter((it) => it.status === 200)).toHaveLength(1)
   })
 
-  test('do not use up the mails of another tenant, nor those after a reset', async () => {
+  test('do not exhaust the mails of another tenant, or those after a reset', async () => {
     const [tenant, other] = [await api.makeTenant(), await api.makeTenant()]
     const user = await tenant.makeUser()
     await other.makeUser({ email: user.email })
-    for (let i = 0; i < 7; i++) await forgot(tenant, somewhere(), user.email)
+    for (let i = 0; i < 7; i++) await forgot(tenant, randomAddress(), user.email)
     await api.running.settle()
-    await forgot(other, somewhere(), user.email)
+    await forgot(other, randomAddress(), user.email)
     const token = await newestToken(user.email, 6)
     const body = { token, new_password: PASSWORD }
-    expect((await post(other, '/api/auth/reset-password', somewhere(), body)).status).toBe(200)
+    expect((await post(other, '/api/auth/reset-password', randomAddress(), body)).status).toBe(200)
     await api.running.settle()
-    // The links of the first tenant are void now: a spent budget must not stand in the way of one.
-    await forgot(tenant, somewhere(), user.email)
+    // The reset has voided the links of the first tenant: an exhausted limit must still allow one mail.
+    await forgot(tenant, randomAddress(), user.email)
     const again = { token: await newestToken(user.email, 8), new_password: `${PASSWORD} again` }
-    expect((await post(tenant, '/api/auth/reset-password', somewhere(), again)).status).toBe(200)
+    expect((await post(tenant, '/api/auth/reset-password', randomAddress(), again)).status).toBe(
+      200,
+    )
   })
 
-  test('are limited by address, whoever they are for', async () => {
-    const [tenant, there] = [await api.makeTenant(), somewhere()]
+  test('are limited per client address, over all accounts', async () => {
+    const [tenant, there] = [await api.makeTenant(), randomAddress()]
     const replies = await Promise.all(
       Array.from({ length: 55 }, (_, at) => forgot(tenant, there, `u${at}@example.com`)),
     )
     expect(replies.filter((it) => it.status === 429)).toHaveLength(5)
-    expect((await forgot(tenant, somewhere(), 'u1@example.com')).status).toBe(200)
+    expect((await forgot(tenant, randomAddress(), 'u1@example.com')).status).toBe(200)
   })
 })
