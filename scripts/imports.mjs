@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { argv, cwd } from 'node:process'
 import { cruise } from 'dependency-cruiser'
 import extractDepcruiseOptions from 'dependency-cruiser/config-utl/extract-depcruise-options'
+import { folderCycles } from './folder_cycles.mjs'
 
 const rules = join(import.meta.dirname, '../.dependency-cruiser.mjs')
 const roots = ['packages', 'starter', 'scripts']
@@ -15,7 +16,7 @@ const seen = new Set(modules.map((it) => it.source))
 const unseen = (await sourcePaths()).filter((it) => !seen.has(it))
 const faults = [
   ...summary.violations.map(({ rule, from, to }) => `${rule.name}: ${from} -> ${to}`),
-  ...folderCycles(modules).map((it) => `no-folder-cycles: ${it.join(' -> ')}`),
+  ...folderCycles(modules.map(importsOf)).map((it) => `no-folder-cycles: ${it.join(' -> ')}`),
   ...unseen.map((it) => `not looked at: ${it}`),
   // A cruiser that cannot read TypeScript finds nothing, and says that all is well.
   ...(summary.totalDependenciesCruised ? [] : ['not one import was seen']),
@@ -36,56 +37,9 @@ async function cruiseSources() {
   return output
 }
 
-/**
- * Cycles between the folders directly under the kernel's src, of which no two files need be in one.
- * A sub-folder counts to its parent; tests may import anything. One cycle for each folder at most.
- * @param {import('dependency-cruiser').IModule[]} modules
- */
-function folderCycles(modules) {
-  const imports = folderImports(modules)
-  const cycles = [...imports.keys()].map((it) => pathBetween(imports, it, it))
-  return cycles.filter((it) => it !== undefined)
-}
-
-/** @param {import('dependency-cruiser').IModule[]} modules */
-function folderImports(modules) {
-  /** @type {Map<string, Set<string>>} */
-  const imports = new Map()
-  for (const { source, dependencies } of modules) {
-    const from = kernelFolder(source)
-    if (from === undefined || source.endsWith('.test.ts')) continue
-    const seen = imports.get(from) ?? new Set()
-    imports.set(from, seen)
-    for (const { resolved } of dependencies) {
-      const to = kernelFolder(resolved)
-      if (to !== undefined && to !== from) seen.add(to)
-    }
-  }
-  return imports
-}
-
-/** @param {string} path */
-function kernelFolder(path) {
-  return /^packages\/server\/src\/([^/]+)\//.exec(path)?.[1]
-}
-
-/**
- * The shortest way from one folder to another by imports, both ends included.
- * @param {Map<string, Set<string>>} imports
- * @param {string} from
- * @param {string} to
- */
-function pathBetween(imports, from, to) {
-  const paths = [[from]]
-  const seen = new Set()
-  for (const path of paths) {
-    for (const next of imports.get(path.at(-1) ?? '') ?? []) {
-      if (next === to) return [...path, next]
-      if (!seen.has(next)) paths.push([...path, next])
-      seen.add(next)
-    }
-  }
-  return undefined
+/** @param {import('dependency-cruiser').IModule} module */
+function importsOf({ source, dependencies }) {
+  return { path: source, imports: dependencies.map((it) => it.resolved) }
 }
 
 async function sourcePaths() {

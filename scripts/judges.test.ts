@@ -54,23 +54,103 @@ test('greps.ts lets comments and tests speak, and asks for exceptions that nobod
   )
 })
 
-test('measure.ts counts lines from the first to the last, whatever stands before them', () => {
-  const long = (lines: number) => `function f() {\n${'  g()\n'.repeat(lines - 2)}}\n`
+const long = (lines: number) => `function f() {\n${'  g()\n'.repeat(lines - 2)}}\n`
+
+test('measure.ts counts the lines of functions and files from the first to the last', () => {
   const faults = judge('measure.ts', {
     [`${kernel}/a.ts`]: `// What a naïve reader → would miss\n\n${long(61)}${long(60)}`,
     [`${kernel}/b.ts`]: `export const b = { c: async () => {\n${'  g()\n'.repeat(60)}} }\n`,
-    [`${kernel}/c.ts`]: '// one line\n'.repeat(301),
-    [`${kernel}/d.ts`]: '// one line\n'.repeat(300),
+    [`${kernel}/c.ts`]: 'f()\n'.repeat(301),
+    [`${kernel}/d.ts`]: 'f()\n'.repeat(300),
     [`${kernel}/tables.ts`]: '// generated\n'.repeat(400),
     [`${kernel}/a.test.ts`]: long(100),
   })
-  expect(faults.filter((it) => it.includes(':'))).toEqual([
+  expect(faults.slice(0, 8)).toEqual([
     '3 functions: median 61, p90 62, longest 62',
+    'the median function has 61 lines; at most 8',
+    'the p90 function has 62 lines; at most 18',
     `${kernel}/a.ts:3: 61 lines; a function has at most 60`,
     `${kernel}/b.ts:1: 62 lines; a function has at most 60`,
     '4 files: median 123, p90 301, longest 301',
+    'the median file has 123 lines; at most 80',
     `${kernel}/c.ts: 301 lines; a file has at most 300`,
   ])
+})
+
+test('measure.ts asks for short functions and files, not only for none that is too long', () => {
+  const files = (lines: number, count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [`scripts/${at}.ts`, long(lines)]))
+  expect(judge('measure.ts', files(9, 10))).toContain('the median function has 9 lines; at most 8')
+  const longer = judge('measure.ts', { ...files(8, 10), 'starter/src/a.ts': long(19).repeat(2) })
+  expect(longer).toContain('the p90 function has 19 lines; at most 18')
+  expect(longer).not.toContainEqual(expect.stringContaining('the median'))
+})
+
+test('measure.ts finds folders of too many files', () => {
+  const files = (folder: string, count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [`${folder}/${at}.ts`, 'f()\n']))
+  const faults = judge('measure.ts', {
+    ...files(`${kernel}/db`, 17),
+    ...files(`${kernel}/http`, 16),
+    [`${kernel}/http/a.test.ts`]: 'f()\n',
+    ...files(kernel, 5),
+  })
+  expect(faults.filter((it) => it.includes('at most'))).toEqual([
+    `${kernel}/db: 17 files; a folder has at most 16`,
+    `${kernel}: 5 loose files; at most 4, the rest has a folder`,
+  ])
+})
+
+test('measure.ts finds folders that import each other in a circle, by any kind of import', () => {
+  const faults = judge('measure.ts', {
+    [`${kernel}/a/a.ts`]: "import { b } from '../b/b.ts'\n",
+    [`${kernel}/b/b.ts`]: "export { c } from '../c/c.ts'\n",
+    [`${kernel}/c/c.ts`]: "type D = import('../d/d.ts').D\n",
+    [`${kernel}/d/d.ts`]: "const a = await import('../a/other.ts')\n",
+    [`${kernel}/d/d.test.ts`]: "import { e } from '../e/e.ts'\n",
+    [`${kernel}/e/e.ts`]: "import { d } from '../d/d.ts'\n",
+  })
+  expect(faults).toContain('folder cycles: 4')
+  expect(faults).toContain('folders import in a circle: a -> b -> c -> d -> a')
+})
+
+test('measure.ts counts comments, except the documentation of exported names', () => {
+  const code = "const url = 'http://a/*'\n".repeat(30)
+  const documented =
+    '/** A */\nexport interface A {\n  /** B */\n  b: string\n}\n' +
+    '/** C */\nexport class C {\n  /** D */\n  d = 1 // Beside code.\n}\n'
+  const faults = judge('measure.ts', {
+    [`${kernel}/a.ts`]: `${code}${documented}/** Of nothing exported. */\nconst e = 1\n/*\n * F\n */`,
+    [`${kernel}/access/a.ts`]: '// An invariant\n'.repeat(40),
+    [`${kernel}/invalidation/a.ts`]: '// An invariant\n'.repeat(40),
+    [`${kernel}/a.test.ts`]: '// A test\n'.repeat(40),
+    'starter/migrations/0001_a.up.sql': '-- An invariant\n'.repeat(40),
+  })
+  expect(faults.filter((it) => it.includes('comments'))).toEqual([
+    'comments: 8.9 % of 45 lines, 17.8 % with documentation',
+    '8.9 % of the lines are comments; at most 8.0 %',
+    `${kernel}/a.ts: 4 of 45 lines are comments`,
+  ])
+})
+
+test('measure.ts finds the private words of comments, documents and messages', () => {
+  // In parts, as this file is measured too.
+  const [who, soon] = ['no' + 'body', 'at on' + 'ce']
+  const faults = judge('measure.ts', {
+    [`${kernel}/a.ts`]: `f() // ${who}\n\n// All ${soon.replace(' ', '\n// ')}\nf('who ${who} is')\n`,
+    'packages/server/test/a.test.ts': `/**\n * Several ${soon}\n */\n`,
+    'starter/migrations/0001_a.up.sql': `select 1;\nselect 2; -- ${who}\n`,
+    'README.md': `Of \`${who}\`\n\n\`\`\`\n${who}\n\`\`\`\n\n${who.toUpperCase()}\n`,
+    [`released/1.0.0/a.sql`]: `-- ${who}\n`,
+  })
+  expect(faults.filter((it) => it.includes(who) || it.includes(soon))).toEqual([
+    `starter/migrations/0001_a.up.sql:2: ${who}`,
+    `${kernel}/a.ts:1: ${who}`,
+    `${kernel}/a.ts:3: ${soon}`,
+    `packages/server/test/a.test.ts:2: ${soon}`,
+    `${kernel}/a.ts:5: ${who}`,
+  ])
+  expect(faults).toContain(`README.md:7: ${who.toUpperCase()}`)
 })
 
 test('lockfile.ts finds what may change unseen, or does not run everywhere', () => {

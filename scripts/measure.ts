@@ -1,110 +1,67 @@
-// Small, and read downwards: holds the sizes of functions and files against what we set ourselves.
-// Usage: tsx scripts/measure.ts [folder]
-import { parseSync } from '@swc/core'
-import { isGenerated, isTest, readSources, type Source } from './sources.ts'
+// Measures the sources against the limits that this project has set itself: sizes, cycles between
+// folders, the share of comments, plain English.
+// Usage: tsx scripts/measure.ts [--comments] [--words] [folder]; the options list the places.
+// With --request instead: what one request costs in files and calls, in a server started for it.
+import { parseArgs } from 'node:util'
+import { commentShare } from './measure/comment_share.ts'
+import { folderSizes } from './measure/folder_sizes.ts'
+import { importCycles } from './measure/import_cycles.ts'
+import { plainEnglish } from './measure/plain_english.ts'
+import { commentsIn, messagesIn, proseIn } from './measure/prose.ts'
+import type { Report } from './measure/report.ts'
+import { fileSizes, functionSizes } from './measure/sizes.ts'
+import { parseSource } from './measure/syntax_tree.ts'
+import { isGenerated, isTest, readSources } from './sources.ts'
 
-const limits = {
-  function: { median: 10, p90: 30, max: 60 },
-  file: { median: 80, p90: Number.POSITIVE_INFINITY, max: 300 },
-}
-
-const functions = new Set([
-  'ClassMethod',
-  'Constructor',
-  'FunctionDeclaration',
-  'FunctionExpression',
-  'GetterProperty',
-  'MethodProperty',
-  'PrivateMethod',
-  'SetterProperty',
-])
-
-interface Piece {
-  where: string
-  lines: number
-}
-
-interface Node {
-  type: string
-  span: { start: number; end: number }
-}
-
-const folder = process.argv[2] ?? process.cwd()
-const folders = ['packages/server/src', 'starter/src', 'scripts']
-const sources = (await readSources(folder, folders, /\.(ts|mjs)$/)).filter(
-  ({ path }) => !isTest(path) && !isGenerated(path),
-)
-const faults = [
-  ...judge('function', sources.flatMap(functionsOf)),
-  ...judge(
-    'file',
-    sources.map(({ path, text }) => ({ where: path, lines: linesIn(text) })),
-  ),
+const measured = [
+  'packages/server/src/',
+  'packages/create-tenantry/src/',
+  'starter/src/',
+  'scripts/',
 ]
-process.exitCode = faults.length === 0 ? 0 : 1
 
-function judge(kind: keyof typeof limits, pieces: Piece[]): string[] {
-  const sorted = pieces.map((it) => it.lines).sort((a, b) => a - b)
-  const limit = limits[kind]
-  const found = {
-    median: quantile(sorted, 0.5),
-    p90: quantile(sorted, 0.9),
-    max: quantile(sorted, 1),
-  }
-  console.log(
-    `${sorted.length} ${kind}s: median ${found.median}, p90 ${found.p90}, longest ${found.max}`,
-  )
-  const faults = [
-    ...(['median', 'p90'] as const)
-      .filter((it) => found[it] > limit[it])
-      .map((it) => `the ${it} ${kind} has ${found[it]} lines; at most ${limit[it]}`),
-    ...pieces
-      .filter((it) => it.lines > limit.max)
-      .map((it) => `${it.where}: ${it.lines} lines; a ${kind} has at most ${limit.max}`),
-  ]
-  for (const fault of faults) console.log(`  ${fault}`)
-  return faults
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    comments: { type: 'boolean' },
+    words: { type: 'boolean' },
+    request: { type: 'boolean' },
+  },
+})
+if (values.request) {
+  // It brings the app with it, which the other measures do not need.
+  const { requestCost } = await import('./measure/request/request_cost.ts')
+  show(await requestCost(), true)
+} else {
+  await measureSources(positionals[0] ?? process.cwd())
 }
 
-function quantile(sorted: number[], q: number): number {
-  return sorted[Math.max(0, Math.ceil(sorted.length * q) - 1)] ?? 0
+async function measureSources(folder: string): Promise<void> {
+  const all = await readSources(folder, ['.'], /\.(ts|js|mjs|sql|md)$/)
+  // Released migrations never change.
+  const written = all.filter(({ path }) => !path.startsWith('released/'))
+  const isCode = (path: string) => /\.(ts|js|mjs)$/.test(path) && !isGenerated(path)
+  const trees = written.filter(({ path }) => isCode(path)).map(parseSource)
+  const sources = trees.filter(({ path }) => isMeasured(path))
+  if (sources.length === 0) throw new Error(`no files in ${measured.join(', ')}`)
+  const texts = written.filter(({ path }) => /\.(sql|md)$/.test(path)).map(proseIn)
+
+  show(functionSizes(sources))
+  show(fileSizes(sources))
+  show(folderSizes(written.map(({ path }) => path).filter(isMeasured)))
+  show(importCycles(sources))
+  show(commentShare(sources), values.comments)
+  show(plainEnglish('prose', [...texts, ...trees.flatMap(commentsIn)]), values.words)
+  show(plainEnglish('messages', trees.flatMap(messagesIn)), values.words)
 }
 
-/** Every function with statements; `(it) => it.name` is an expression. */
-function functionsOf({ path, text }: Source): Piece[] {
-  // Positions are bytes from the first token; with this one that is the start of the file.
-  const code = `;${text}`
-  const bytes = Buffer.from(code)
-  const tree = parseSync(code, { syntax: 'typescript' })
-  const { start } = tree.span
-  const lineAt = (position: number) =>
-    bytes
-      .subarray(0, position - start)
-      .toString()
-      .split('\n').length
-  return nodesIn(tree)
-    .filter(hasStatements)
-    .map(({ span }) => ({
-      where: `${path}:${lineAt(span.start)}`,
-      lines: lineAt(span.end) - lineAt(span.start) + 1,
-    }))
+function isMeasured(path: string): boolean {
+  return /\.(ts|mjs)$/.test(path) && !isTest(path) && measured.some((it) => path.startsWith(it))
 }
 
-function hasStatements(node: Node): boolean {
-  if (node.type !== 'ArrowFunctionExpression') return functions.has(node.type)
-  return 'body' in node && isNode(node.body) && 'stmts' in node.body
-}
-
-function nodesIn(value: unknown): Node[] {
-  if (typeof value !== 'object' || value === null) return []
-  const below = Object.values(value).flatMap(nodesIn)
-  return isNode(value) ? [value, ...below] : below
-}
-
-function isNode(value: unknown): value is Node {
-  return typeof value === 'object' && value !== null && 'type' in value && 'span' in value
-}
-
-function linesIn(text: string): number {
-  return text.replace(/\n$/, '').split('\n').length
+function show({ line, faults, details = [] }: Report, withDetails = false): void {
+  console.log(line)
+  const lines = withDetails ? [...details, ...faults] : faults
+  for (const it of new Set(lines)) console.log(`  ${it}`)
+  if (faults.length > 0) process.exitCode = 1
 }
