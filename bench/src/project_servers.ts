@@ -1,4 +1,4 @@
-import { loadActor } from '../../packages/server/src/access/session_lookup.ts'
+import { loadActor } from '../../packages/server/src/access/load_actor.ts'
 import { boundKysely } from '../../packages/server/src/db/kysely.ts'
 import type { KernelTables } from '../../packages/server/src/db/tables.ts'
 import { app } from '../../starter/src/app.ts'

@@ -1,4 +1,4 @@
-export type { PublicContext, TenantContext } from './app/context.ts'
+export type { PublicContext, PublicRowsContext, TenantContext } from './app/context.ts'
 export { type App, defineApp } from './app/define_app.ts'
 export type { Demo, DemoTenant } from './app/demo.ts'
 export { definePolicy, type Policy } from './app/policy.ts'

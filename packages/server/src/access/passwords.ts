@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { hash, verify } from '@node-rs/argon2'
 import { verify as verifyBcrypt } from '@node-rs/bcrypt'
 import { unavailable } from '../lib/errors.ts'
+import { gauge, type Metric } from '../lib/metric.ts'
 
 /** argon2id by OWASP's parameters (Password Storage Cheat Sheet; ASVS 11.4.2). */
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
@@ -33,8 +34,7 @@ export interface Passwords {
    * such user) it does the work of argon2id and says no; a wrong password never costs less. Throws 503 when too many wait already.
    */
   check(password: string, stored: string | null | undefined): Promise<PasswordCheck>
-  /** How the queue does, for those who watch. */
-  stats(): { running: number; waiting: number }
+  metrics(): Metric[]
 }
 
 export function createPasswords(): Passwords {
@@ -42,7 +42,15 @@ export function createPasswords(): Passwords {
   return {
     hash: (password) => inTurn(() => hash(password, PARAMETERS)),
     check: (password, stored) => inTurn(() => checkAgainst(password, stored ?? '')),
-    stats: stats,
+    metrics: () => [
+      gauge('tenantry_hashing_running', 'Passwords being hashed.', [], () => stats().running),
+      gauge(
+        'tenantry_hashing_waiting',
+        'Passwords that wait to be hashed.',
+        [],
+        () => stats().waiting,
+      ),
+    ],
   }
 }
 

@@ -11,7 +11,7 @@ import { isPermission, type Route } from './route.ts'
  * Throws one error that lists every fault, each naming its fix.
  */
 export function checkRoutes(routes: readonly Route[], policy: Policy): void {
-  const checks = [accessFault, bodyFault, replyFault, auditFault, paramsFault, textFault]
+  const checks = [accessFault, rowsFault, bodyFault, replyFault, auditFault, paramsFault, textFault]
   const faults = routes.flatMap((route) =>
     checks
       .map((check) => check(route, policy))
@@ -34,6 +34,16 @@ function accessFault({ access }: Route, policy: Policy): string | undefined {
     return `access "${access}" is no permission of policy.ts; known: ${policy.permissions.join(', ')}`
   }
   return undefined
+}
+
+function rowsFault({ access, rows }: Route): string | undefined {
+  if (rows === undefined) return undefined
+  if (access !== 'public') {
+    return "has rows, which is for public routes; take it away: ctx.db reaches this tenant's rows"
+  }
+  return rows.trim() === ''
+    ? "has rows without a reason; say why a client that is not signed in may reach this tenant's rows"
+    : undefined
 }
 
 function bodyFault(route: Route): string | undefined {
@@ -71,7 +81,7 @@ function isOpenObject(value: unknown): boolean {
 
 function auditFault(route: Route): string | undefined {
   // Without access that alone is said: a permission brings an audit name with it.
-  if (!route.access || route.access === 'public') return undefined
+  if (!route.access || (route.access === 'public' && route.rows === undefined)) return undefined
   if (route.method === 'GET' || route.audit !== undefined) return undefined
   return "changes something without an audit name; add audit: '<noun>.<what happened>'"
 }

@@ -35,12 +35,23 @@ export interface AuditNote {
   meta?: Record<string, unknown>
 }
 
-/** What a public handler may touch: the tenant is known, nobody is signed in. */
+/** What the handler of a public route may touch: the tenant is known, the client is not. */
 export interface PublicContext {
   tenant: Tenant
   request: RequestInfo
-  /** How much longer it waits for the database. */
+  /** How much longer this request may wait for the database; its own work does not count. */
   deadline: Deadline
+}
+
+/** What the handler of a public route that declares `rows` may touch. */
+export interface PublicRowsContext<Database> extends PublicContext {
+  /**
+   * Works on this tenant's rows. On GET each query is a read-only transaction of its own. Otherwise the
+   * work is one transaction, which also holds the audit row; it can be opened once in a request.
+   */
+  inTenant<T>(work: (db: Kysely<Database>) => Promise<T>): Promise<T>
+  /** Adds to this request's audit row. To be called before the work ends. */
+  audit(note: AuditNote): void
 }
 
 /** What the handler of a signed-in request may touch. */

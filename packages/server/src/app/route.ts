@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { PublicContext, TenantContext } from './context.ts'
+import type { PublicContext, PublicRowsContext, TenantContext } from './context.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
@@ -27,8 +27,10 @@ export interface Route {
   readonly audit?: string
   /** Replaces the usual words of a 403. */
   readonly denial: string
-  /** It takes rights away: its reply waits until this process has heard of it too. */
+  /** Revokes permissions: the reply waits until this process has received the invalidation. */
   readonly revokes: boolean
+  /** Why a public route may reach its tenant's rows; without it, it cannot. */
+  readonly rows?: string | undefined
   readonly handle: (ctx: never, input: never) => unknown
 }
 
@@ -44,7 +46,10 @@ export interface Input<P extends Schema, Q extends Schema, B extends Schema> {
   body: OutputOf<B>
 }
 
-type ContextOf<A, Database> = A extends 'public' ? PublicContext : TenantContext<Database>
+type ContextOf<A, W, Database> = A extends 'public'
+  ? PublicContextOf<W, Database>
+  : TenantContext<Database>
+type PublicContextOf<W, Database> = W extends string ? PublicRowsContext<Database> : PublicContext
 
 export interface RouteOptions<
   A extends string,
@@ -52,6 +57,7 @@ export interface RouteOptions<
   Q extends Schema,
   B extends Schema,
   R extends Schema,
+  W extends string | undefined,
   Database,
 > {
   access: A
@@ -69,8 +75,9 @@ export interface RouteOptions<
   audit?: string
   denial?: string
   revokes?: boolean
+  rows?: W
   handle(
-    ctx: ContextOf<A, Database>,
+    ctx: ContextOf<A, W, Database>,
     input: Input<P, Q, B>,
   ): Promise<ReplyOf<NoInfer<R>>> | ReplyOf<NoInfer<R>>
 }
@@ -81,9 +88,10 @@ type Builder<Access extends string, Database> = <
   Q extends Schema = undefined,
   B extends Schema = undefined,
   R extends Schema = undefined,
+  W extends string | undefined = undefined,
 >(
   path: `/${string}`,
-  options: RouteOptions<A, P, Q, B, R, Database>,
+  options: RouteOptions<A, P, Q, B, R, W, Database>,
 ) => Route
 
 type AccessOf<Permission extends string, Role extends string> =

@@ -1,6 +1,7 @@
 import type { RequestInfo } from '../app/context.ts'
 import { backgroundScope, type Database } from '../db/tenancy.ts'
 import { clientKey } from '../lib/client_key.ts'
+import { counter, type Metric, type Sample } from '../lib/metric.ts'
 import { type AuditEntry, recordAudit } from './audit_log.ts'
 
 const WINDOW_MS = 60_000
@@ -66,8 +67,11 @@ export class Rejections {
     while (this.#writing.size > 0) await Promise.all(this.#writing)
   }
 
-  stats(): RejectionStats {
-    return this.#stats
+  metrics(): Metric[] {
+    const samples = () =>
+      Object.entries(this.#stats).map(([outcome, it]): Sample => [{ outcome }, it])
+    const help = 'Rejections for the audit log, by outcome.'
+    return [counter('tenantry_rejections_total', help, ['outcome'], samples)]
   }
 
   #count(key: string): boolean {

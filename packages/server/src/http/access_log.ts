@@ -3,38 +3,51 @@ import type { Logger } from 'pino'
 import type { RequestInfo } from '../app/context.ts'
 import type { Route } from '../app/route.ts'
 import type { Endpoint } from './endpoints/endpoint.ts'
+import { newRequestId } from './request/request_id.ts'
 
-/** A request whose reply has left, as those see it who keep count: no body, no query, no name. */
-export interface FinishedRequest {
-  /** For those who know it by identity. */
-  raw: IncomingMessage
-  method: string
-  /** Nothing where no path matched. */
-  served: Route | Endpoint | undefined
-  status: number
-  ms: number
-  /** Of the problem it was told. */
-  code: string | undefined
+/** What the log line of one request will say: the steps of the pipeline write it as they learn it. */
+export interface RequestLog {
+  /** By performance.now(). */
+  startedAt: number
   info: RequestInfo
   tenantId: string | undefined
   userId: string | undefined
+  /** The code of the problem that was the reply. */
+  code: string | undefined
+}
+
+export function newRequestLog(userAgent = ''): RequestLog {
+  const info = { id: newRequestId(), address: '', userAgent: userAgent.slice(0, 512) }
+  const startedAt = performance.now()
+  return { startedAt, info, tenantId: undefined, userId: undefined, code: undefined }
+}
+
+/** A request whose reply was sent, for log, metrics and traces: no body, no query, no name. */
+export interface FinishedRequest extends RequestLog {
+  /** Identifies the request's span. */
+  raw: IncomingMessage
+  method: string
+  /** Undefined where no path matched. */
+  served: Route | Endpoint | undefined
+  status: number
+  ms: number
 }
 
 /** The traces of requests. */
 export interface RequestSpans {
-  /** Begins the span of a request; all that `next` leads to is part of it. */
+  /** Begins the span of a request; everything that `next` leads to is part of it. */
   begin(request: IncomingMessage, response: ServerResponse, next: () => void): void
   end(request: FinishedRequest): void
-  /** What the log line names, so that one leads to the other. */
+  /** The id that the log line names, so that one leads to the other. */
   traceIdOf(request: FinishedRequest): string | undefined
 }
 
-/** The pattern and never the path or the query: neither a token nor an id of a person gets here. */
+/** The route's pattern, never the path or the query: neither a token nor a person's id is logged. */
 export function patternOf({ served }: Pick<FinishedRequest, 'served'>): string {
   return served?.path ?? '(none)'
 }
 
-/** The one line a request leaves in the log (docs/telemetry.md lists its fields). */
+/** Writes the one line of a request (docs/telemetry.md lists its fields). */
 export function logFinished(log: Logger, request: FinishedRequest, traceId?: string): void {
   log.info({
     request_id: request.info.id,

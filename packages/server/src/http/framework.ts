@@ -68,15 +68,15 @@ export async function watchEventLoop(app: FastifyInstance, maxDelayMs: number): 
   })
 }
 
-/** Serves a page. */
-export function addEndpoint(app: FastifyInstance, page: Endpoint): void {
+/** Adds an endpoint that needs no tenant. */
+export function addEndpoint(app: FastifyInstance, endpoint: Endpoint): void {
   app.route({
-    method: page.method ?? 'GET',
-    url: page.path,
-    config: { page },
+    method: endpoint.method ?? 'GET',
+    url: endpoint.path,
+    config: { endpoint },
     async handler({ headers, url }, reply) {
       const query = new URLSearchParams(url.split('?', 2)[1])
-      const answer = await page.respond({ headers, query })
+      const answer = await endpoint.respond({ headers, query })
       return reply
         .status(answer.status ?? 200)
         .headers({ ...answer.headers, 'content-type': answer.type })

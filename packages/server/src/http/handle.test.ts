@@ -11,14 +11,14 @@ const { get, post } = createRoutes<never, never, never>()
 const policy = definePolicy({ resources: {}, roles: {} })
 const keys = keyRing('w0uNJ6aeDgXnXSn1H1pMIDbWQwqPZ2mN')
 
-function handleForNobody(route: Route) {
+function handleUnauthenticated(route: Route) {
   const tenant = { id: newId(), name: '', subdomain: '', origin: '', issuer: '' }
   return handleRoute(
     { database: openTestDatabase(), keys, policy },
     {
       served: { route, serialize: undefined, serializeForEtag: undefined },
       tenant: { ...tenant, limits: { rate: null, concurrency: null } },
-      signedIn: undefined,
+      identity: undefined,
       info: { id: '', address: '', userAgent: '' },
       deadline: new Deadline(5_000),
       ifMatch: undefined,
@@ -30,15 +30,16 @@ function handleForNobody(route: Route) {
 test.each([
   { method: 'GET', make: get },
   { method: 'POST', make: post },
-])('a $method that is not public is run for nobody who is not signed in', async ({ make }) => {
+])('without an authenticated actor a $method that is not public does not run', async ({ make }) => {
   let runs = 0
   const handle = () => {
     runs++
   }
   const shared = { summary: 'Count', audit: 'counted', handle }
-  const refused = async () => handleForNobody(make('/api/counts', { ...shared, access: 'member' }))
+  const refused = async () =>
+    handleUnauthenticated(make('/api/counts', { ...shared, access: 'member' }))
   await expect(refused()).rejects.toMatchObject({ code: 'credentials.invalid' })
   expect(runs).toBe(0)
-  await handleForNobody(make('/api/counts', { ...shared, access: 'public' }))
+  await handleUnauthenticated(make('/api/counts', { ...shared, access: 'public' }))
   expect(runs).toBe(1)
 })

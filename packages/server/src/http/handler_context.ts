@@ -11,9 +11,9 @@ import type { KernelTables } from '../db/tables.ts'
 import type { Transaction } from '../db/transaction.ts'
 import type { Deadline } from '../lib/deadline.ts'
 import type { KeyRing } from '../lib/keys.ts'
+import type { ReadyRequest } from './ready_request.ts'
 import { cursorsFor } from './request/cursor.ts'
 import { IfMatch } from './request/if_match.ts'
-import type { ReadyRequest } from './request_state.ts'
 
 /**
  * What the handler of one signed-in request is given. Most handlers use little of it, so each part is

@@ -1,53 +1,38 @@
-import type { ServerResponse } from 'node:http'
 import cors from '@fastify/cors'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
-import type { Tokens } from '../access/tokens.ts'
 import { checkRoutes } from '../app/check_routes.ts'
 import type { ConstraintMeanings } from '../app/constraints.ts'
-import type { Policy } from '../app/policy.ts'
 import type { Route } from '../app/route.ts'
-import type { Database } from '../db/tenancy.ts'
-import type { InvalidationListener } from '../invalidation/listener.ts'
-import type { KeyRing } from '../lib/keys.ts'
-import { after, type MaybePromise } from '../lib/maybe_promise.ts'
-import type { FinishedRequest, RequestSpans } from './access_log.ts'
 import {
-  type AdmissionDeps,
-  admit,
-  assertStillLetIn,
-  newState,
-  type RequestState,
-  readOrigin,
-  signIn,
-  tenantOf,
-} from './admission.ts'
-import { awaitInvalidation } from './await_invalidation.ts'
+  type FinishedRequest,
+  newRequestLog,
+  type RequestLog,
+  type RequestSpans,
+} from './access_log.ts'
 import type { Endpoint } from './endpoints/endpoint.ts'
 import { addEndpoint, createFramework, watchEventLoop } from './framework.ts'
-import { type Handled, handleRoute } from './handle.ts'
+import type { Handled } from './handle.ts'
+import { type Admitted, admit, type PipelineDeps, run } from './pipeline.ts'
+import type { ServedRoute } from './ready_request.ts'
 import { assertWithinLimits } from './request/size_limits.ts'
-import { assertMediaType, readInput } from './request/validate.ts'
-import { createRouteIndex, type RouteIndex, routeNotFound } from './response/allowed_methods.ts'
-import { corsOptions, isPreflight } from './response/cors.ts'
+import type { RawRequest } from './request/validate.ts'
+import { createRouteIndex, routeNotFound } from './response/allowed_methods.ts'
+import { corsOptions } from './response/cors.ts'
 import { problemHeaders, problemOf, publicError } from './response/problem.ts'
 import { headersFor } from './response/security_headers.ts'
 import { etagOf, hasEtag, locationOf, serializerOf } from './response/serialize.ts'
 
-const STATE = 'tenantryState'
+const LOG = 'tenantryLog'
+const ADMITTED = 'tenantryAdmitted'
 
-/** What the pipeline needs; made once, in createApp. */
-export interface ServerDeps extends AdmissionDeps {
+/** What the server needs besides the pipeline. */
+export interface ServerDeps extends Omit<PipelineDeps, 'index'> {
   log: Logger
-  database: Database
-  listener: Pick<InvalidationListener, 'sync'>
-  policy: Policy
-  tokens: Tokens
-  keys: KeyRing
   routes: readonly Route[]
-  pages: readonly Endpoint[]
+  endpoints: readonly Endpoint[]
   constraints: ConstraintMeanings
-  /** Absent where nothing is traced. */
+  /** Undefined where nothing is traced. */
   spans: Pick<RequestSpans, 'begin'> | undefined
   onFinished(request: FinishedRequest): void
 }
@@ -56,133 +41,83 @@ export interface ServerDeps extends AdmissionDeps {
 export type HttpServer = FastifyInstance
 
 /**
- * The HTTP server: every request takes these steps, in this order. Throws where a route is not one
+ * The HTTP server: Fastify around the two halves of pipeline.ts. Throws where a route is not one that
  * the kernel can serve.
  */
-export async function createServer(deps: ServerDeps): Promise<HttpServer> {
-  checkRoutes(deps.routes, deps.policy)
+export async function createServer(given: ServerDeps): Promise<HttpServer> {
+  const { config, routes, endpoints, spans } = given
+  checkRoutes(routes, given.policy)
+  const deps = { ...given, index: createRouteIndex([...routes, ...endpoints]) }
   const app = await createFramework()
-  const index = createRouteIndex([...deps.routes, ...deps.pages])
-  app.decorateRequest(STATE)
-  // One that the framework refused before any hook has none yet.
-  const stateOf = (request: FastifyRequest) =>
-    request.getDecorator<RequestState | undefined>(STATE) ?? newState(deps.config)
-  const constant = Object.entries(headersFor(deps.config.PUBLIC_ORIGIN))
-
-  // First of all: a route keeps the error handler that stands when it is added.
-  app.setErrorHandler((error, request, reply) => sendProblem(deps, error, reply, stateOf(request)))
-  app.addHook('onRequest', (request, reply, done) => {
-    const state = newState(deps.config, request.headers['user-agent'])
-    request.setDecorator(STATE, state)
-    // Node's own way, at half of what the framework's costs.
-    for (const [name, value] of constant) reply.raw.setHeader(name, value)
-    reply.raw.setHeader('x-request-id', state.info.id)
-    assertWithinLimits(request.raw)
-    done()
-  })
-  const { spans } = deps
+  app.decorateRequest(LOG)
+  app.decorateRequest(ADMITTED)
+  // First, because a route keeps the error handler that is set when the route is added.
+  app.setErrorHandler((error, request, reply) => sendProblem(deps, error, reply, logOf(request)))
+  beginRequests(app, Object.entries(headersFor(config.PUBLIC_ORIGIN)))
   if (spans) app.addHook('onRequest', ({ raw }, reply, next) => spans.begin(raw, reply.raw, next))
-  await watchEventLoop(app, deps.config.EVENT_LOOP_DELAY_MAX_MS)
-  if (deps.config.CORS_ORIGINS.length > 0) await app.register(cors, corsOptions(deps.config))
-  app.addHook('onRequest', (request, reply, done) => {
-    const { page, route } = servedBy(request)
-    if (page !== undefined) return done()
-    const state = stateOf(request)
-    readOrigin(deps, request.raw, request.originalUrl, state)
-    reply.raw.setHeader('x-request-id', state.info.id)
-    const needsNoRoute = letIn(deps, index, request, route, state)
-    const goOn = (isAnswered: boolean) => {
-      if (isAnswered) reply.status(204).send()
-      else done()
-    }
-    if (needsNoRoute instanceof Promise) needsNoRoute.then(goOn, done)
-    else goOn(needsNoRoute)
-  })
-  // Here the framework reads the body, for those who may send one; the route's handler follows.
-
-  for (const page of deps.pages) addEndpoint(app, page)
-  for (const route of deps.routes) addRoute(app, deps, route, stateOf)
+  await watchEventLoop(app, config.EVENT_LOOP_DELAY_MAX_MS)
+  if (config.CORS_ORIGINS.length > 0) await app.register(cors, corsOptions(config))
+  admitRequests(app, deps)
+  for (const endpoint of endpoints) addEndpoint(app, endpoint)
+  for (const route of routes) addRoute(app, deps, route)
   app.setNotFoundHandler((request) => {
-    throw routeNotFound(index, request.url)
+    throw routeNotFound(deps.index, request.url)
   })
   app.addHook('onResponse', (request, reply, done) => {
-    deps.onFinished(finished(request, reply, stateOf(request)))
+    deps.onFinished(finished(request, reply))
     done()
   })
   return app
 }
 
-/** Lets a request in to its route. True for a preflight, which needs none. Throws what it is told. */
-function letIn(
-  deps: ServerDeps,
-  index: RouteIndex,
-  { raw, url }: FastifyRequest,
-  route: Route | undefined,
-  state: RequestState,
-): MaybePromise<boolean> {
-  return after(tenantOf(deps, state), (tenant) => {
-    if (isPreflight(deps.config, raw)) return true
-    const needsNobody = route === undefined || route.access === 'public'
-    if (needsNobody) deps.limits.consumeAnonymous(tenant, state.info)
-    if (route === undefined) throw routeNotFound(index, url)
-    if (needsNobody) return false
-    return after(signIn(deps, raw.rawHeaders, tenant, state), () => {
-      admit(deps, route, tenant, state)
-      return false
-    })
+function beginRequests(app: FastifyInstance, constantHeaders: [string, string][]): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    const log = newRequestLog(request.headers['user-agent'])
+    request.setDecorator(LOG, log)
+    // On Node's own reply: setting a header through Fastify costs twice as much.
+    for (const [name, value] of constantHeaders) reply.raw.setHeader(name, value)
+    reply.raw.setHeader('x-request-id', log.info.id)
+    assertWithinLimits(request.raw)
+    done()
   })
 }
 
-function addRoute(
-  app: FastifyInstance,
-  deps: ServerDeps,
-  route: Route,
-  stateOf: (request: FastifyRequest) => RequestState,
-): void {
-  const url = route.path
-  const read = deps.routes.find((it) => it.method === 'GET' && it.path === url)
-  const served = {
+function admitRequests(app: FastifyInstance, deps: PipelineDeps): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    const { endpoint, route } = servedBy(request)
+    if (endpoint !== undefined) return done()
+    const log = logOf(request)
+    const { id } = log.info
+    const arrival = { raw: request.raw, target: request.originalUrl, route, log }
+    admit(deps, arrival).then((admitted) => {
+      if (log.info.id !== id) reply.raw.setHeader('x-request-id', log.info.id)
+      request.setDecorator(ADMITTED, admitted)
+      // A preflight, whose headers the CORS plugin has set.
+      if (admitted === undefined) reply.status(204).send()
+      else done()
+    }, done)
+  })
+}
+
+function addRoute(app: FastifyInstance, deps: ServerDeps & PipelineDeps, route: Route): void {
+  const read = deps.routes.find((it) => it.method === 'GET' && it.path === route.path)
+  const served: ServedRoute = {
     route,
     serialize: serializerOf(route),
     serializeForEtag: read === undefined ? undefined : serializerOf(read),
   }
-  const run = (request: FastifyRequest, client: ServerResponse, state: RequestState) =>
-    after(assertStillLetIn(deps, route, state), (tenant) => {
-      const input = inputOf(route, request)
-      const turn = { tenant, route, client, deadline: state.deadline }
-      return deps.limits.withSlot(turn, () =>
-        // The turn may have been long in coming.
-        after(assertStillLetIn(deps, route, state), (tenant) => {
-          const { info, deadline, signedIn } = state
-          const ifMatch = request.headers['if-match']
-          return handleRoute(deps, { served, tenant, signedIn, info, deadline, ifMatch, input })
-        }),
-      )
-    })
   app.route({
     method: route.method,
-    url,
+    url: route.path,
     config: { route },
     ...(route.bodyLimit === undefined ? {} : { bodyLimit: route.bodyLimit }),
-    handler(request, reply) {
-      const state = stateOf(request)
-      const handled = awaitInvalidation(deps.listener, route, run(request, reply.raw, state))
-      if (!(handled instanceof Promise)) {
-        sendReply(reply, route, request.url, handled)
-        return
-      }
-      return handled.then(async (it) => {
-        if (route.method === 'GET') await assertStillLetIn(deps, route, state)
-        return sendReply(reply, route, request.url, it)
-      })
+    async handler(request, reply) {
+      const admitted = request.getDecorator<Admitted>(ADMITTED)
+      // Fastify's own parser gives a record, for which its type is `unknown`.
+      const handled = await run(deps, admitted, served, request as RawRequest, reply.raw)
+      return sendReply(reply, route, request.url, handled)
     },
   })
-}
-
-function inputOf(route: Route, { params, query, body, headers }: FastifyRequest): unknown {
-  assertMediaType(route, body, headers['content-type'])
-  // The framework's own parser gives a record, and its type for it is open.
-  return readInput(route, { params, query: query as Record<string, unknown>, body })
 }
 
 function sendReply(
@@ -199,40 +134,34 @@ function sendReply(
   return reply.header('content-type', 'application/json; charset=utf-8').send(payload)
 }
 
-function servedBy(request: FastifyRequest): { page?: Endpoint; route?: Route } {
-  // Set by addRoute and addPage; the framework's own type for it is open.
-  return request.routeOptions.config as { page?: Endpoint; route?: Route }
+// A request that Fastify rejects before any hook has no log entry yet.
+function logOf(request: FastifyRequest): RequestLog {
+  return request.getDecorator<RequestLog | undefined>(LOG) ?? newRequestLog()
 }
 
-function sendProblem(deps: ServerDeps, thrown: unknown, reply: FastifyReply, state: RequestState) {
+function servedBy(request: FastifyRequest): { endpoint?: Endpoint; route?: Route } {
+  // Set by addRoute and addEndpoint; Fastify's type for it is open.
+  return request.routeOptions.config as { endpoint?: Endpoint; route?: Route }
+}
+
+function sendProblem(deps: ServerDeps, thrown: unknown, reply: FastifyReply, log: RequestLog) {
   const error = publicError(thrown, deps.constraints)
-  state.code = error.code
+  log.code = error.code
   if (error.kind === 'internal' || error.kind === 'unavailable') {
     const level = error.kind === 'internal' ? 'error' : 'warn'
-    deps.log[level]({ request_id: state.info.id, err: error.cause ?? error }, error.message)
+    deps.log[level]({ request_id: log.info.id, err: error.cause ?? error }, error.message)
   }
+  reply.raw.setHeader('x-request-id', log.info.id)
   return reply
     .status(error.status)
     .headers(problemHeaders(error))
-    .send(JSON.stringify(problemOf(error, state.info.id)))
+    .send(JSON.stringify(problemOf(error, log.info.id)))
 }
 
-function finished(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  state: RequestState,
-): FinishedRequest {
-  const { startedAt, info, code, tenant, signedIn } = state
-  const { page, route } = servedBy(request)
-  return {
-    raw: request.raw,
-    method: request.method,
-    served: route ?? page,
-    status: reply.statusCode,
-    ms: performance.now() - startedAt,
-    code,
-    info,
-    tenantId: tenant?.id,
-    userId: signedIn?.actor.user.id,
-  }
+function finished(request: FastifyRequest, reply: FastifyReply): FinishedRequest {
+  const log = logOf(request)
+  const { endpoint, route } = servedBy(request)
+  const { raw, method } = request
+  const ms = performance.now() - log.startedAt
+  return { ...log, raw, method, served: route ?? endpoint, status: reply.statusCode, ms }
 }

@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts'
 import { clientKey } from '../lib/client_key.ts'
 import type { Deadline } from '../lib/deadline.ts'
 import type { MaybePromise } from '../lib/maybe_promise.ts'
+import { counter, gauge, type Metric, type Sample } from '../lib/metric.ts'
 import {
   type Client,
   type ConcurrencyStats,
@@ -12,73 +13,83 @@ import {
 } from '../limits/fair_concurrency.ts'
 import { createRateLimiter } from '../limits/rate_limiter.ts'
 
-/** A request whose work waits its turn. */
+/** A request whose work needs a slot. */
 export interface SlotUser {
-  tenant: Tenant
-  route: Route
-  client: Client
-  deadline: Deadline
+  readonly tenant: Tenant
+  readonly route: Route
+  readonly deadline: Deadline
 }
 
-/** Keeps one tenant's flood that tenant's own trouble. Counted at this node, in memory. */
+/** Limits the share of a server that one tenant's requests may use. Counted in this process. */
 export interface TenantLimits {
-  /** Takes a request from the budget of all who come signed in to a tenant. Throws 429 when it is empty. */
+  /** Charges an authenticated request to its tenant's quota. Throws 429. */
   consume(tenant: Tenant): void
-  /**
-   * Takes a request of nobody we know from the budgets of its address and of all strangers at this
-   * tenant: theirs is not its members'. Throws 429 when one is empty.
-   */
+  /** Charges an unauthenticated request to its IP address and to the tenant's anonymous quota. Throws 429. */
   consumeAnonymous(tenant: Tenant, info: RequestInfo): void
   /**
-   * Does work that may need the database when the tenant's turn comes; the place is free again when
-   * the work is done. Throws 503 when too many wait already, or for too long.
+   * Runs work that may need the database when the tenant has a free slot, and frees the slot when it
+   * ends. Throws 503 when too many requests wait, or the deadline is over.
    */
-  withSlot<T>(request: SlotUser, work: () => MaybePromise<T>): MaybePromise<T>
-  /** By lane; none where there are no limits. */
-  stats(): Record<string, ConcurrencyStats>
+  withSlot<T>(request: SlotUser, client: Client, work: () => MaybePromise<T>): MaybePromise<T>
+  metrics(): Metric[]
 }
 
 export function createTenantLimits(config: Config): TenantLimits {
   if (config.RATE_LIMIT === 'off') return unlimited
-  const ofTenant = { members: createRateLimiter('tenant'), strangers: createRateLimiter('tenant') }
-  const ofAddress = createRateLimiter('public address')
-  // A sign-in waits long for its hash and holds no connection meanwhile: who is signed in already
-  // must not stand behind it.
-  const lanes = { public: queueOf(config), signedIn: queueOf(config) }
+  const quotas = { members: createRateLimiter('tenant'), anonymous: createRateLimiter('tenant') }
+  const perAddress = createRateLimiter('public address')
+  // A sign-in waits long for its hash and holds no connection meanwhile: authenticated requests must
+  // not queue behind it.
+  const slots = { public: slotsOf(config), signedIn: slotsOf(config) }
   const usual = config.TENANT_CONCURRENCY ?? Math.ceil(config.DB_POOL_MAX / 2)
   const rateOf = ({ limits }: Tenant) => limits.rate ?? config.TENANT_RATE
   return {
     consume(tenant) {
-      ofTenant.members.consume(tenant.id, rateOf(tenant))
+      quotas.members.consume(tenant.id, rateOf(tenant))
     },
     consumeAnonymous(tenant, info) {
-      // Its own first: what one address is refused is nobody else's loss.
-      ofAddress.consume(clientKey(info.address), config.PUBLIC_RATE)
-      ofTenant.strangers.consume(tenant.id, rateOf(tenant))
+      // The address first: what it is denied is not charged to the tenant.
+      perAddress.consume(clientKey(info.address), config.PUBLIC_RATE)
+      quotas.anonymous.consume(tenant.id, rateOf(tenant))
     },
-    withSlot({ tenant, route, client, deadline }, work) {
-      const lane = route.access === 'public' ? lanes.public : lanes.signedIn
+    withSlot({ tenant, route, deadline }, client, work) {
+      const pool = route.access === 'public' ? slots.public : slots.signedIn
       const maxRunning = tenant.limits.concurrency ?? usual
-      return lane.run({ key: tenant.id, maxRunning: maxRunning, client, deadline: deadline }, work)
+      return pool.run({ key: tenant.id, maxRunning, client, deadline }, work)
     },
-    stats: () => ({ public: lanes.public.stats(), signed_in: lanes.signedIn.stats() }),
+    metrics: () =>
+      slotMetrics(() => ({ public: slots.public.stats(), signed_in: slots.signedIn.stats() })),
   }
 }
 
 const unlimited: TenantLimits = {
   consume() {},
   consumeAnonymous() {},
-  withSlot: (_, work) => work(),
-  stats: () => ({}),
+  withSlot: (_request, _client, work) => work(),
+  metrics: () => slotMetrics(() => ({})),
 }
 
-// As many at work as there are connections: who has a place finds one free, so that nobody waits
-// twice, and the order is the queue's.
-function queueOf({ DB_POOL_MAX, TENANT_QUEUE }: Config) {
+// As many slots as connections: a request with a slot finds a free connection, so that it does not wait
+// twice and the queue decides the order.
+function slotsOf({ DB_POOL_MAX, TENANT_QUEUE }: Config): FairConcurrency {
   return new FairConcurrency({
     maxRunning: DB_POOL_MAX,
     maxWaiting: TENANT_QUEUE,
-    // The silence after which a connection is closed: an answer would reach nobody.
+    // A silent connection is closed after this time: a later answer would reach no client.
     hungMs: HUNG_MS,
   })
+}
+
+function slotMetrics(stats: () => Record<string, ConcurrencyStats>): Metric[] {
+  const perClass = (of: (stats: ConcurrencyStats) => number) => (): Sample[] =>
+    Object.entries(stats()).map(([name, it]) => [{ class: name }, of(it)])
+  const labels = ['class']
+  const running = perClass((it) => it.running)
+  const waiting = perClass((it) => it.waiting)
+  const rejected = perClass((it) => it.rejected)
+  return [
+    gauge('tenantry_queue_running', 'Requests that hold a slot.', labels, running),
+    gauge('tenantry_queue_waiting', 'Requests that wait for a slot.', labels, waiting),
+    counter('tenantry_queue_rejected_total', 'Requests without a slot: 503.', labels, rejected),
+  ]
 }

@@ -27,8 +27,16 @@ export interface CacheEntry<V> extends Moment, ClockEntry {
   position: number
 }
 
+/** What every cache of a process shares. */
+export interface CacheSources {
+  listener: InvalidationListener
+  uncachedLookups: UncachedLookups
+  /** How long one load may take with all its attempts, in milliseconds. */
+  loadMs: number
+}
+
 /** How values are found: `ask` is the question, `by` what else a load needs. */
-export interface RevocableCacheSettings<V, Ask, By> {
+export interface RevocableCacheSettings<V, Ask, By> extends CacheSources {
   keyOf(ask: Ask, by: By): string
   /** Whether the entry found under the key is the answer to this question. */
   matches(entry: CacheEntry<V>, ask: Ask, by: By): boolean
@@ -37,10 +45,6 @@ export interface RevocableCacheSettings<V, Ask, By> {
   max: number
   /** Room for negative entries, apart from `max`: any client can cause many of them. */
   maxNegative?: number
-  listener: InvalidationListener
-  uncachedLookups: UncachedLookups
-  /** How long one load may take with all its attempts, in milliseconds. */
-  loadMs: number
 }
 
 const MAX_ATTEMPTS = 3

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { unavailable } from '../lib/errors.ts'
+import { counter, gauge, type Metric } from '../lib/metric.ts'
 
 const MAX_PENDING = 200
 
@@ -11,8 +12,7 @@ export interface Background {
   assertRoom(): void
   /** Resolves when everything started so far has ended. */
   drain(): Promise<void>
-  /** For those who watch; `failed` counts what was dropped too, by the name of the work. */
-  stats(): { pending: number; failed: ReadonlyMap<string, number> }
+  metrics(): Metric[]
 }
 
 export function createBackground(log: Logger): Background {
@@ -43,6 +43,11 @@ export function createBackground(log: Logger): Background {
     async drain() {
       while (pending.size > 0) await Promise.all(pending)
     },
-    stats: () => ({ pending: pending.size, failed }),
+    metrics: () => [
+      gauge('tenantry_background_pending', 'Work that no reply waits for.', [], () => pending.size),
+      counter('tenantry_background_failures_total', 'Such work that failed.', ['work'], () =>
+        [...failed].map(([work, count]) => [{ work }, count]),
+      ),
+    ],
   }
 }

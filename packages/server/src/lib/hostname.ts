@@ -5,7 +5,7 @@ import { ClockCache, type ClockEntry } from './clock_cache.ts'
 export type HostMatch =
   | { kind: 'subdomain'; subdomain: string }
   | { kind: 'domain'; domain: string }
-  | { kind: 'nobody' }
+  | { kind: 'unknown' }
 
 type HostSettings = { BASE_DOMAINS: string[]; DEFAULT_DEV_TENANT: string | undefined }
 
@@ -58,11 +58,11 @@ export function canonicalHost(host: string): string | undefined {
 export function matchHost(host: string, config: HostSettings): HostMatch {
   if (LOOPBACK.has(host)) {
     const subdomain = config.DEFAULT_DEV_TENANT
-    return subdomain === undefined ? { kind: 'nobody' } : { kind: 'subdomain', subdomain }
+    return subdomain === undefined ? { kind: 'unknown' } : { kind: 'subdomain', subdomain }
   }
   const base = nearestBase(host, config.BASE_DOMAINS)
   if (base !== undefined) return underBase(host.slice(0, -base.length))
-  return host.startsWith('[') ? { kind: 'nobody' } : { kind: 'domain', domain: host }
+  return host.startsWith('[') ? { kind: 'unknown' } : { kind: 'domain', domain: host }
 }
 
 // Where one base domain lies under another, the longer one is meant.
@@ -76,7 +76,7 @@ function nearestBase(host: string, bases: string[]): string | undefined {
 function underBase(labels: string): HostMatch {
   const label = labels.slice(0, -1)
   return label === '' || label.includes('.')
-    ? { kind: 'nobody' }
+    ? { kind: 'unknown' }
     : { kind: 'subdomain', subdomain: label }
 }
 

@@ -1,31 +1,19 @@
 import { pino } from 'pino'
-import { createPasswords } from '../access/passwords.ts'
 import type { App } from '../app/define_app.ts'
 import { loadConfig } from '../config/config.ts'
-import { openDatabase } from '../db/open_database.ts'
-import { createInvalidationListener } from '../invalidation/listener.ts'
-import { createMail } from '../mail/mail.ts'
+import { createAppParts } from './app_parts.ts'
 import { createApp, type RunningApp } from './create_app.ts'
 
-// Pools connect when they are first used, and here nothing uses them.
-const NOWHERE = 'postgresql://nobody@localhost:1/none'
+// Never connected to: pools connect when they are first used.
+const UNUSED_DSN = 'postgresql://unused@localhost:1/unused'
 
-/** What an app is to the outside, the kernel's routes included, without a database. */
+/** The routes and the description of an app, the kernel's included, without a database. */
 export async function describeApp(app: App): Promise<Pick<RunningApp, 'routes' | 'document'>> {
-  const config = loadConfig({ DB_URL: NOWHERE, DB_IDENTITY_URL: NOWHERE })
+  const config = loadConfig({ DB_URL: UNUSED_DSN, DB_IDENTITY_URL: UNUSED_DSN })
   const log = pino({ level: 'silent' })
-  const { database } = openDatabase(config, () => {})
-  const { DATA_DIR: dataDir, MAIL_FROM: from, production } = config
-  const { routes, document, close } = await createApp({
-    app,
-    config,
-    secret: 'describes, and signs nothing',
-    database,
-    listener: createInvalidationListener({ url: NOWHERE, database, onError: () => {} }),
-    log,
-    passwords: createPasswords(),
-    mail: createMail({ smtpUrl: undefined, from, dataDir, production, log }),
-  })
+  const parts = createAppParts(config, log, UNUSED_DSN)
+  const secret = 'signs nothing while an app is described'
+  const { routes, document, close } = await createApp({ app, config, secret, log, parts })
   await close()
   return { routes, document }
 }

@@ -1,8 +1,7 @@
-import type { Passwords } from '../access/passwords.ts'
 import type { App } from '../app/define_app.ts'
 import type { CommandConfig } from '../config/config.ts'
 import type { ChosenDatabase } from '../db/provisioning/choose_database.ts'
-import type { PlatformDatabase } from '../db/tenancy.ts'
+import type { AppParts } from './app_parts.ts'
 import { withPlatformDatabase } from './open_database.ts'
 import { seedDemo } from './seed_demo.ts'
 
@@ -14,8 +13,7 @@ export async function seedIfEmpty(
   config: CommandConfig,
   chosen: ChosenDatabase,
   { demo }: App,
-  database: PlatformDatabase,
-  passwords: Passwords,
+  { database, passwords }: Pick<AppParts, 'database' | 'passwords'>,
 ): Promise<void> {
   if (demo === undefined || chosen.urls.platform === undefined) return
   const wanted = demo.tenants.map((it) => it.subdomain)

@@ -47,7 +47,7 @@ const firstDomain = sql<string | null>`(
 )`
 
 function tenantRow(database: Database, claim: HostMatch) {
-  if (claim.kind === 'nobody') return undefined
+  if (claim.kind === 'unknown') return undefined
   return database.asIdentity({ deadline: 'background' }, (db) => {
     const tenants = db
       .selectFrom('tenantry.tenants as t')

@@ -6,17 +6,17 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { pino } from 'pino'
 import { inject } from 'vitest'
-import { createPasswords, type Passwords } from '../access/passwords.ts'
+import type { Passwords } from '../access/passwords.ts'
 import type { App } from '../app/define_app.ts'
 import { type Config, loadConfig } from '../config/config.ts'
-import { openDatabase } from '../db/open_database.ts'
 import type { PlatformDatabase } from '../db/tenancy.ts'
-import { createInvalidationListener, type InvalidationListener } from '../invalidation/listener.ts'
-import { createMail, type Mail } from '../mail/mail.ts'
+import type { InvalidationListener } from '../invalidation/listener.ts'
+import type { Mail } from '../mail/mail.ts'
 import type { OutgoingMail } from '../mail/outgoing_mail.ts'
 import { addMember } from '../modules/members/members.ts'
 import { createTenant } from '../modules/tenants/tenants.ts'
 import { ensureUser } from '../modules/users/users.ts'
+import { createAppParts } from '../runtime/app_parts.ts'
 import { createApp, type RunningApp } from '../runtime/create_app.ts'
 import { send, type TestReply, type TestRequest } from './http_client.ts'
 import { recordStatements, type SentStatement } from './record_statements.ts'
@@ -64,37 +64,22 @@ export async function startTestApp(
   app: App,
   settings: Record<string, string> = {},
 ): Promise<TestApp> {
-  const config = testConfig(settings)
+  const dataDir = await mkdtemp(join(tmpdir(), 'tenantry-test-app-'))
+  const config = testConfig({ DATA_DIR: dataDir, ...settings })
   const logLines: string[] = []
   const log = pino({ level: config.LOG_LEVEL }, { write: (line) => logLines.push(line) })
-  const opened = openDatabase(config, (err) => log.warn({ err }, 'idle connection lost'))
-  // Before anything connects: it sees the connections that are opened from here on.
+  const listenUrl = config.DB_LISTEN_URL ?? inject('tenantryDatabase').app
+  const parts = createAppParts(config, log, listenUrl)
+  const { opened, listener, passwords, mail } = parts
+  // Before anything connects: it records the connections that are opened from here on.
   const statementsOf = recordStatements(opened.pools)
-  const listener = createInvalidationListener({
-    url: config.DB_LISTEN_URL ?? inject('tenantryDatabase').app,
-    database: opened.database,
-    onError: (err) => log.warn({ err }, 'changes of rights are not heard of; trying again'),
-  })
-  const passwords = createPasswords()
-  const dataDir = await mkdtemp(join(tmpdir(), 'tenantry-test-app-'))
-  const { SMTP_URL: smtpUrl, MAIL_FROM: from } = config
-  const mail = createMail({ smtpUrl, from, dataDir, production: false, log })
-  const running = await createApp({
-    app,
-    config,
-    secret: config.SECRET_KEY ?? SECRET,
-    database: opened.database,
-    pools: opened,
-    listener,
-    log,
-    passwords,
-    mail,
-  })
+  const secret = config.SECRET_KEY ?? SECRET
+  const running = await createApp({ app, config, secret, log, parts })
   listener.start()
   await running.server.listen({ port: 0, host: '127.0.0.1' })
-  await isHeard(listener)
+  await untilFresh(listener)
   const { port } = running.server.server.address() as AddressInfo
-  const database = heardBy(listener, opened.database)
+  const database = withSync(listener, opened.database)
   const sendTo = (host: string, request: TestRequest) =>
     send(port, { ...request, headers: { host, ...request.headers } })
   return {
@@ -117,8 +102,8 @@ export async function startTestApp(
   }
 }
 
-// A test asks the app at once for what it has just written past it.
-function heardBy(listener: InvalidationListener, database: PlatformDatabase): PlatformDatabase {
+// A test expects the app to see immediately what the test wrote outside of it.
+function withSync(listener: InvalidationListener, database: PlatformDatabase): PlatformDatabase {
   return {
     ...database,
     async acrossTenants(reason, work) {
@@ -129,9 +114,9 @@ function heardBy(listener: InvalidationListener, database: PlatformDatabase): Pl
   }
 }
 
-// What a test says of statements is said of a server that has been up for a moment. One whose feed
-// is broken on purpose is only slower.
-async function isHeard(listener: InvalidationListener): Promise<void> {
+// Counts of statements are those of a server that has been up for a moment. A test that breaks the
+// listener on purpose waits for the whole time.
+async function untilFresh(listener: InvalidationListener): Promise<void> {
   const deadline = Date.now() + 5_000
   while (!listener.isFresh() && Date.now() < deadline) await setTimeout(5)
 }

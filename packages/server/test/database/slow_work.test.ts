@@ -22,14 +22,17 @@ test('nobody hashes or sends mail while a transaction is open (POOL-7)', async (
     app,
     config: api.config,
     secret: api.config.SECRET_KEY ?? '',
-    database: watch.database(api.database),
-    listener: api.listener,
     log: pino({ level: 'silent' }),
-    passwords: watch.passwords(createPasswords()),
-    mail: {
-      send: async (mail) => {
-        watch.note('mail')
-        mails.push(mail)
+    parts: {
+      database: watch.database(api.database),
+      poolStats: () => [],
+      listener: api.listener,
+      passwords: watch.passwords(createPasswords()),
+      mail: {
+        send: async (mail) => {
+          watch.note('mail')
+          mails.push(mail)
+        },
       },
     },
   })
@@ -98,8 +101,8 @@ function createWatch() {
     seen,
     note,
     database: watchedDoors,
-    passwords: ({ hash, check, stats }: Passwords): Passwords => ({
-      stats,
+    passwords: ({ hash, check, metrics }: Passwords): Passwords => ({
+      metrics,
       hash(password) {
         note('hash')
         return hash(password)

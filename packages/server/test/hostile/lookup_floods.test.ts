@@ -44,15 +44,15 @@ test('hosts that nobody has take no room from those that somebody has, and not m
   const statuses = await flood(node, FLOOD)
   // 503 where other tests make tenants: any of these hosts might be theirs.
   expect([...statuses].filter((it) => it !== 404 && it !== 503)).toEqual([])
-  const { unknownHosts, tenants: known } = node.running.stats()
+  const { tenants: known } = node.running.caches
   expect(known.size).toBe(5)
-  expect(unknownHosts).toBeGreaterThan(ROOM / 2)
-  expect(unknownHosts).toBeLessThanOrEqual(ROOM)
+  expect(known.negativeSize).toBeGreaterThan(ROOM / 2)
+  expect(known.negativeSize).toBeLessThanOrEqual(ROOM)
   // From memory, unless a busy machine has just let the feed grow old.
   const roundOfHits = async () => {
-    const { hits } = node.running.stats().tenants
+    const { hits } = node.running.caches.tenants.counts
     expect(await askAll()).toEqual(Array(5).fill(200))
-    return node.running.stats().tenants.hits - hits
+    return node.running.caches.tenants.counts.hits - hits
   }
   await expect.poll(roundOfHits).toBeGreaterThanOrEqual(5)
 })
@@ -123,9 +123,9 @@ test('who asks for one host is not behind who asks for many (DOS-4)', async () =
   proxy.set('hold')
   const flooding = many(60, () => ask(strange(), '192.0.2.1'))
   // All of the flood is in line when the one comes.
-  await expect.poll(() => node.running.stats().tenants.misses).toBeGreaterThanOrEqual(60)
+  await expect.poll(() => node.running.caches.tenants.counts.misses).toBeGreaterThanOrEqual(60)
   const one = ask(tenant.host, '192.0.2.2')
-  await expect.poll(() => node.running.stats().tenants.misses).toBeGreaterThanOrEqual(61)
+  await expect.poll(() => node.running.caches.tenants.counts.misses).toBeGreaterThanOrEqual(61)
   expect(proxy.sent.filter(isLookUp).length).toBeLessThanOrEqual(2)
   proxy.set('pass')
   await Promise.all([one, ...flooding])
@@ -146,7 +146,9 @@ test('while look-ups of hosts hang, those who sign in find a connection (DOS-4)'
       await withClient(owner, async (client) => {
         await client.query('begin; lock table tenantry.domains in access exclusive mode')
         const hanging = many(10, () => node.send(strange(), { path: '/' }))
-        await expect.poll(() => node.running.stats().tenants.misses).toBeGreaterThanOrEqual(10)
+        await expect
+          .poll(() => node.running.caches.tenants.counts.misses)
+          .toBeGreaterThanOrEqual(10)
         // As a sign-in does; its tenant might have to be looked up too, on a busy machine.
         const { rows } = await node.database.asIdentity({ deadline: 'background' }, (db) =>
           sql`select 1 as n`.execute(db),
@@ -181,7 +183,7 @@ test('tokens that are nobody’s or over ask the database nothing, and none of t
     return (await tenant.send({ path: '/api/projects', headers })).status
   }
   expect(await ask(random)).toBe(401)
-  const { size } = node.running.stats().tokens
+  const { size } = node.running.caches.tokens
   const statements = await node.statementsOf(async () => {
     for (let round = 0; round < 20; round++) {
       const asked = [expired, forged, random].flatMap((make) => many(10, () => ask(make)))
@@ -190,5 +192,5 @@ test('tokens that are nobody’s or over ask the database nothing, and none of t
   })
   // A host looked up again, where a busy machine let the feed grow old; never a session.
   expect(statements.filter(({ text }) => /sessions/.test(text))).toEqual([])
-  expect(node.running.stats().tokens.size).toBe(size)
+  expect(node.running.caches.tokens.size).toBe(size)
 })

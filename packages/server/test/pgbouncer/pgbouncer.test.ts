@@ -39,8 +39,8 @@ test('where LISTEN goes through it nothing is remembered, and a revoked right is
   const { api, scene } = await startBehind({ pooledFeed: true })
   for (let times = 0; times < 3; times++) expect((await ask(scene)).status).toBe(200)
   expect(api.listener.isFresh()).toBe(false)
-  const { actors, tenants } = api.running.stats()
-  expect([actors.size, tenants.size]).toEqual([0, 0])
+  const { sessions, tenants } = api.running.caches
+  expect([sessions.size, tenants.size]).toEqual([0, 0])
   const ready = await api.send('localhost', { path: '/health/ready' })
   expect([ready.status, ready.json.invalidation]).toEqual([200, 'stale'])
   await runManually(

@@ -17,11 +17,11 @@ function ask({ host }: TestTenant, token: string) {
 }
 
 async function remembered(tenant: TestTenant, token: string): Promise<void> {
-  const { hits } = api.running.stats().tokens
+  const { hits } = api.running.caches.tokens.counts
   await expect
     .poll(async () => {
       expect((await ask(tenant, token)).status).toBe(200)
-      return api.running.stats().tokens.hits
+      return api.running.caches.tokens.counts.hits
     })
     .toBeGreaterThan(hits)
 }
@@ -112,9 +112,9 @@ test('a remembered session ends in time though the machine was paused meanwhile 
   // Of a paused machine's clocks only this one has gone on when it comes back.
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 120_000 })
   await expect.poll(() => api.listener.isFresh(), { timeout: 10_000 }).toBe(true)
-  const { misses } = api.running.stats().actors
+  const { misses } = api.running.caches.sessions.counts
   await ask(tenant, user.accessToken)
-  expect(api.running.stats().actors.misses).toBeGreaterThan(misses)
+  expect(api.running.caches.sessions.counts.misses).toBeGreaterThan(misses)
 })
 
 test('a remembered session ends when its time is up, unannounced (SESS-6)', async () => {

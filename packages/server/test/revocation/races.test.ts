@@ -158,7 +158,7 @@ test.each([
       },
     })
     sent.write(body.slice(0, 4))
-    await expect.poll(() => node.running.stats().actors.misses).toBeGreaterThan(0)
+    await expect.poll(() => node.running.caches.sessions.counts.misses).toBeGreaterThan(0)
     // By now it has heard that the tenant is new.
     await node.listener.sync()
     const { position } = node.listener.log
@@ -184,7 +184,7 @@ test('a write whose tenant was suspended while it waited its turn is refused (TE
       'held',
     ])
     const first = write('held')
-    await expect.poll(() => node.running.stats().actors.misses).toBeGreaterThan(0)
+    await expect.poll(() => node.running.caches.sessions.counts.misses).toBeGreaterThan(0)
     await sleep(200)
     const second = write('waiting')
     await sleep(200)
@@ -263,7 +263,7 @@ test('a feed that listens to another database is never believed', async () => {
       expect(admin).not.toBe(other.admin)
       expect(api.listener.isFresh()).toBe(false)
       expect((await ask(api, tenant.host, user)).status).toBe(200)
-      expect(api.running.stats().actors.size).toBe(0)
+      expect(api.running.caches.sessions.size).toBe(0)
       await runManually(
         'update tenantry.sessions set revoked_at = now() where tenant_id = $1',
         tenant.id,

@@ -25,7 +25,7 @@ function ask(node: TestApp, { tenant, user }: Pick<Scene, 'tenant' | 'user'>, ho
 async function remembered(scene: Scene, host = scene.tenant.host): Promise<void> {
   for (const node of [here, there]) {
     expect((await ask(node, scene, host)).status).toBe(200)
-    const hits = () => node.running.stats().actors.hits
+    const hits = () => node.running.caches.sessions.counts.hits
     const before = hits()
     await expect
       .poll(async () => {

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { z } from 'zod'
 import type { Route } from '../../app/route.ts'
 import { AppError, type Fault, unprocessable } from '../../lib/errors.ts'
@@ -5,17 +6,19 @@ import { coercedFields, isPlainNumber } from '../../lib/zod_coercion.ts'
 import { assertStorable } from './json_body.ts'
 
 /** The raw parts of a request, as the framework read them. */
-export interface RawInput {
+export interface RawRequest {
   params: unknown
   query: Record<string, unknown>
   body: unknown
+  headers: IncomingHttpHeaders
 }
 
 /**
- * Validates a request against its route. Throws 422 with its faults, or 400 where a parameter
- * stands twice or holds text that nothing can store.
+ * Validates a request against its route. Throws 415 for a body of another media type, 422 with every
+ * fault, or 400 for a parameter that appears more than once or that PostgreSQL cannot store.
  */
-export function readInput(route: Route, raw: RawInput) {
+export function readInput(route: Route, raw: RawRequest) {
+  assertMediaType(route, raw)
   assertSingle(raw.query)
   if (route.media === 'form' && isRecord(raw.body)) assertSingle(raw.body)
   const faults: Fault[] = []
@@ -36,10 +39,10 @@ export function readInput(route: Route, raw: RawInput) {
  * The parsers know every media type some route takes; this route takes one (ASVS 4.1.1). Throws 415
  * for a body of another.
  */
-export function assertMediaType(route: Route, body: unknown, contentType: string | undefined) {
+function assertMediaType(route: Route, { body, headers }: RawRequest): void {
   if (route.body === undefined || body === undefined) return
   const wanted = route.media === 'form' ? 'application/x-www-form-urlencoded' : 'application/json'
-  const given = contentType?.split(';', 1)[0]?.trim().toLowerCase()
+  const given = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
   if (given !== wanted) {
     throw new AppError('unsupported', 'request.media_type', `Send the body as ${wanted}`)
   }
@@ -49,7 +52,11 @@ export function assertMediaType(route: Route, body: unknown, contentType: string
 function assertSingle(values: Record<string, unknown>): void {
   for (const [name, value] of Object.entries(values)) {
     if (Array.isArray(value)) {
-      throw new AppError('invalid', 'request.duplicate', `The parameter "${name}" stands twice`)
+      throw new AppError(
+        'invalid',
+        'request.duplicate',
+        `The parameter "${name}" appears more than once`,
+      )
     }
     assertStorable(name)
     if (typeof value === 'string') assertStorable(value)

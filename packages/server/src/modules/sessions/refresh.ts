@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
-import { challenge, unauthenticated } from '../../access/session_lookup.ts'
 import type { RefreshClaims } from '../../access/tokens.ts'
+import { challenge, unauthenticated } from '../../access/unauthenticated.ts'
 import type { PublicContext } from '../../app/context.ts'
 import { recordAudit } from '../../audit/audit_log.ts'
 import type { KernelTables } from '../../db/tables.ts'

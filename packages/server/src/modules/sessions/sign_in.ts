@@ -1,5 +1,5 @@
-import { challenge } from '../../access/session_lookup.ts'
 import { signInLimits, trustedAddress } from '../../access/sign_in_limits.ts'
+import { challenge } from '../../access/unauthenticated.ts'
 import type { PublicContext } from '../../app/context.ts'
 import { recordAudit } from '../../audit/audit_log.ts'
 import type { Rejection } from '../../audit/rejections.ts'

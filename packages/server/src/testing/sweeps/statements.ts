@@ -18,15 +18,15 @@ export async function countStatements(world: World): Promise<Map<string, number>
 
 // A busy machine may have been too late for its memory: what that cost is not the route's.
 function lookUps({ api }: World): number {
-  const { tenants, actors } = api.running.stats()
-  return tenants.misses + actors.misses
+  const { tenants, sessions } = api.running.caches
+  return tenants.counts.misses + sessions.counts.misses
 }
 
 // What a request costs that is not the first of its session, on a server that has been up for a moment.
 async function warmUp({ api, a }: World): Promise<void> {
-  const { hits } = api.running.stats().actors
+  const { hits } = api.running.caches.sessions.counts
   const deadline = Date.now() + 10_000
-  while (api.running.stats().actors.hits === hits && Date.now() < deadline) {
+  while (api.running.caches.sessions.counts.hits === hits && Date.now() < deadline) {
     await a.tenant.send({ path: '/api/auth/me', user: a.admin })
   }
 }

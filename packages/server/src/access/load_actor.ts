@@ -3,50 +3,22 @@ import type { Actor } from '../app/context.ts'
 import type { Policy } from '../app/policy.ts'
 import { compiledQuery } from '../db/compiled_query.ts'
 import type { KernelTables } from '../db/tables.ts'
-import { AppError } from '../lib/errors.ts'
-import { rawValues } from '../lib/raw_headers.ts'
 import { sessionIsLive } from './live_session.ts'
 import { internedNames, permissionsOf, roleColumns } from './permissions.ts'
 import type { AccessClaims } from './tokens.ts'
 
-/** 401, in the words of the seed, with the challenge RFC 6750 asks for. */
-export function unauthenticated(): AppError {
-  return new AppError('unauthenticated', 'credentials.invalid', 'Could not validate credentials', {
-    headers: challenge,
-  })
-}
-
-/** The headers of every 401 (RFC 9110, 11.6.1). */
-export const challenge = { 'www-authenticate': 'Bearer' } as const
-
-/**
- * The bearer token of a request: exactly one Authorization header of the Bearer scheme (RFC 6750).
- * Never from the query. Undefined where there is none; what it holds is for whoever verifies it.
- */
-export function bearerToken(rawHeaders: readonly string[]): string | undefined {
-  const [value, another] = rawValues(rawHeaders, 'authorization')
-  if (value === undefined || another !== undefined) return undefined
-  return value.slice(0, SCHEME.length).toLowerCase() === SCHEME
-    ? value.slice(SCHEME.length)
-    : undefined
-}
-
-// What follows is not looked at here: a token that is remembered is compared in every character, and
-// any other must be base64url all through to be verified.
-const SCHEME = 'bearer '
-
-/** Who is signed in, as the database had it at one moment. */
+/** A session's actor, as the database had it at one moment. */
 export interface SessionSnapshot {
   actor: Actor
-  /** The tenant's own roles that the rights come from. */
+  /** The tenant's custom roles that the permissions come from. */
   roleIds: string[]
-  /** Until the session ends by itself. */
+  /** Seconds until the session expires. */
   remainingSeconds: number
 }
 
 /**
- * Who the claims speak for and what they may do, read by one query in the tenant's transaction:
- * session, user and membership must all be alive now. Undefined where one is not.
+ * The actor that the claims name, and its permissions, read by one query in the tenant's transaction.
+ * Undefined where session, user or membership is not live.
  */
 export async function loadSnapshot(
   db: Kysely<KernelTables>,
@@ -58,13 +30,13 @@ export async function loadSnapshot(
   if (row === undefined) return undefined
   const { id, email, full_name, role_ids, live_seconds, ...held } = row
   const permissions = permissionsOf(policy, held)
-  // Frozen: many requests share it. With the texts of the claims, which are kept anyway.
+  // Frozen, because many requests share it. It keeps the strings of the claims, which are cached anyway.
   const user = Object.freeze({ id: id === userId ? userId : id, email, full_name })
   const actor = Object.freeze({ user, sessionId, roles: internedNames(held.roles), permissions })
   return { actor, roleIds: role_ids, remainingSeconds: live_seconds }
 }
 
-/** The same, of those who only ask who it is. */
+/** The actor alone. */
 export async function loadActor(
   db: Kysely<KernelTables>,
   policy: Policy,

@@ -1,0 +1,204 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import {
+  type Authentication,
+  type Identity,
+  loadIdentity,
+  verifyCredentials,
+} from '../access/authenticate.ts'
+import { authorize } from '../access/authorize.ts'
+import { unauthenticated } from '../access/unauthenticated.ts'
+import type { RequestInfo, Tenant } from '../app/context.ts'
+import type { Route } from '../app/route.ts'
+import { byActor } from '../audit/audit_log.ts'
+import type { Rejections } from '../audit/rejections.ts'
+import type { Config } from '../config/config.ts'
+import type { InvalidationListener } from '../invalidation/listener.ts'
+import type { CacheEntry } from '../invalidation/revocable_cache.ts'
+import { Deadline } from '../lib/deadline.ts'
+import type { HostMatch } from '../lib/hostname.ts'
+import { after, type MaybePromise } from '../lib/maybe_promise.ts'
+import { type FoundTenant, openTenant } from '../tenancy/find_tenant.ts'
+import type { TenantCache } from '../tenancy/tenant_cache.ts'
+import type { RequestLog } from './access_log.ts'
+import { awaitInvalidation } from './await_invalidation.ts'
+import { type HandleDeps, type Handled, handleRoute } from './handle.ts'
+import type { ServedRoute } from './ready_request.ts'
+import { invalidHost, originOf } from './request/forwarded.ts'
+import { acceptableRequestId } from './request/request_id.ts'
+import { type RawRequest, readInput } from './request/validate.ts'
+import { type RouteIndex, routeNotFound } from './response/allowed_methods.ts'
+import { isPreflight } from './response/cors.ts'
+import type { TenantLimits } from './tenant_limits.ts'
+
+// The way of a request, in order:
+//   admit: origin -> tenant -> preflight? -> credentials -> tenant's rate -> identity -> authorize
+//   (Fastify reads the body)
+//   run:   authorize again -> validate -> slot { authorize again -> handle } -> await the invalidation
+//          -> authorize again (GET)
+// Each step takes the value of the one before and returns a wider one. A step whose answer is in memory
+// returns no promise, and only promises are awaited.
+
+/** What the steps need; made once, in runtime/create_app.ts. */
+export interface PipelineDeps extends HandleDeps {
+  config: Config
+  parseHost(host: string): HostMatch | undefined
+  tenants: TenantCache
+  authentication: Authentication
+  limits: TenantLimits
+  rejections: Rejections
+  listener: Pick<InvalidationListener, 'sync'>
+  index: RouteIndex
+}
+
+/** A request line and its headers, as Fastify hands them over. */
+export interface Arrival {
+  raw: IncomingMessage
+  /** The target as it was sent, which may be in absolute form. */
+  target: string
+  /** Undefined where no route matches. */
+  route: Route | undefined
+  log: RequestLog
+}
+
+/** A request whose origin is known. */
+interface Received {
+  info: RequestInfo
+  host: HostMatch
+  deadline: Deadline
+  log: RequestLog
+}
+
+/** A request whose host belongs to an active tenant. */
+interface Resolved extends Received {
+  tenant: Tenant
+  tenantEntry: CacheEntry<FoundTenant | undefined>
+}
+
+/** A request that may use its route. */
+export interface Admitted extends Resolved {
+  route: Route
+  /** Undefined on public routes. */
+  identity: Identity | undefined
+}
+
+/**
+ * Decides before the body is read whether a request may use its route. Undefined for a CORS preflight,
+ * which is answered without a route. Throws what the client is answered: 400, 401, 403, 404, 405, 429, 503.
+ */
+export async function admit(deps: PipelineDeps, arrival: Arrival): Promise<Admitted | undefined> {
+  const { raw, route } = arrival
+  const received = receive(deps, arrival)
+  const resolving = resolveTenant(deps, received)
+  const resolved: Resolved = resolving instanceof Promise ? await resolving : resolving
+  if (isPreflight(deps.config, raw)) return undefined
+  if (route === undefined || route.access === 'public') {
+    deps.limits.consumeAnonymous(resolved.tenant, resolved.info)
+    if (route === undefined) throw routeNotFound(deps.index, raw.url ?? '/')
+    return { ...resolved, route, identity: undefined }
+  }
+  const verifying = verifyCredentials(deps.authentication, raw.rawHeaders, resolved)
+  const claims = verifying instanceof Promise ? await verifying : verifying
+  if (claims === undefined) {
+    deps.limits.consumeAnonymous(resolved.tenant, resolved.info)
+    throw unauthenticated()
+  }
+  deps.limits.consume(resolved.tenant)
+  const loading = loadIdentity(deps.authentication, claims, resolved)
+  const identity: Identity = loading instanceof Promise ? await loading : loading
+  resolved.log.userId = identity.actor.user.id
+  return permit(deps, { ...resolved, route, identity })
+}
+
+/**
+ * Runs an admitted request, whose body has arrived. What admitted it may have been revoked while it
+ * waited, so that is compared after each wait: this costs nothing while nothing was invalidated.
+ */
+export async function run(
+  deps: PipelineDeps,
+  admitted: Admitted,
+  served: ServedRoute,
+  raw: RawRequest,
+  client: ServerResponse,
+): Promise<Handled> {
+  const { route } = admitted
+  const reauthorizing = reauthorize(deps, admitted)
+  const request: Admitted = reauthorizing instanceof Promise ? await reauthorizing : reauthorizing
+  const input = readInput(route, raw)
+  const ifMatch = raw.headers['if-match']
+  const handling = deps.limits.withSlot(request, client, () =>
+    after(reauthorize(deps, request), (current) =>
+      handleRoute(deps, { ...current, served, ifMatch, input }),
+    ),
+  )
+  const settled = awaitInvalidation(deps.listener, route, handling)
+  const handled: Handled = settled instanceof Promise ? await settled : settled
+  if (route.method === 'GET') {
+    const again = reauthorize(deps, request)
+    if (again instanceof Promise) await again
+  }
+  return handled
+}
+
+// Throws 400 where host headers are missing, malformed or contradictory.
+function receive({ config, parseHost }: PipelineDeps, { raw, target, log }: Arrival): Received {
+  const origin = originOf(raw, target, config.TRUST_PROXY)
+  const { address } = origin
+  const given = origin.viaProxy ? acceptableRequestId(raw.headers['x-request-id']) : undefined
+  const info = { id: given ?? log.info.id, address, userAgent: log.info.userAgent }
+  log.info = info
+  const host = parseHost(origin.host)
+  if (host === undefined) throw invalidHost()
+  return { info, host, deadline: new Deadline(config.REQUEST_WAIT_MS), log }
+}
+
+// Throws 403 for a suspended tenant's host and 404 for a host without a tenant.
+function resolveTenant(
+  { tenants }: PipelineDeps,
+  request: Received,
+  previous?: CacheEntry<FoundTenant | undefined>,
+): MaybePromise<Resolved> {
+  const found = tenants.get(request.host, request.info, request.deadline, previous)
+  return found instanceof Promise
+    ? found.then((it) => withTenant(request, it))
+    : withTenant(request, found)
+}
+
+function withTenant(request: Received, tenantEntry: CacheEntry<FoundTenant | undefined>): Resolved {
+  const { info, host, deadline, log } = request
+  const tenant = openTenant(tenantEntry.value)
+  log.tenantId = tenant.id
+  return { info, host, deadline, log, tenant, tenantEntry }
+}
+
+// Throws 403, and records it in the tenant's audit log.
+function permit<Request extends Admitted>({ rejections }: PipelineDeps, request: Request): Request {
+  const { route, identity, tenant, info } = request
+  if (identity === undefined) return request
+  try {
+    authorize(route, identity.actor)
+    return request
+  } catch (error) {
+    const meta = { method: route.method, path: route.path }
+    const by = byActor(identity.actor)
+    rejections.record(tenant.id, info, { action: 'access.denied', meta, ...by })
+    throw error
+  }
+}
+
+/** The same request with what is true now. Throws what it would be answered if it arrived now. */
+function reauthorize(deps: PipelineDeps, request: Admitted): MaybePromise<Admitted> {
+  const { tenantEntry, identity } = request
+  const isUnchanged =
+    deps.tenants.isValid(tenantEntry) &&
+    (identity === undefined || deps.authentication.sessions.isValid(identity.session))
+  return isUnchanged ? request : reload(deps, request)
+}
+
+async function reload(deps: PipelineDeps, request: Admitted): Promise<Admitted> {
+  const { route, identity } = request
+  const resolved = await resolveTenant(deps, request, request.tenantEntry)
+  if (identity === undefined) return { ...resolved, route, identity }
+  const { claims, session } = identity
+  const reloaded = await loadIdentity(deps.authentication, claims, resolved, session)
+  return permit(deps, { ...resolved, route, identity: reloaded })
+}
