@@ -56,61 +56,26 @@ export interface RunningApp {
 /** Wires the kernel's modules and the app's routes into one server. */
 export async function createApp(deps: AppDeps): Promise<RunningApp> {
   const { app, config, log, parts } = deps
-  const { database, listener, passwords, mail } = parts
-  const keys = keyRing(deps.secret, config.SECRET_KEY_PREVIOUS)
-  const tokens = createTokens(keys, {
-    algorithm: config.JWT_ALGORITHM,
-    accessMinutes: config.ACCESS_TOKEN_EXPIRE_MINUTES,
-  })
-  const rejections = new Rejections(database, (err) =>
-    log.error({ err }, 'the audit row of a rejection could not be written'),
-  )
-  const attemptLimiter = createAttemptLimiter(database, keys, config.RATE_LIMIT === 'on')
-  const background = createBackground(log)
-  const limits = createTenantLimits(config)
-  const uncachedLookups = new UncachedLookups(config.UNCACHED_LOOKUPS_MAX)
-  const sources = { listener, uncachedLookups, loadMs: config.REQUEST_WAIT_MS }
-  const tenants = createTenantCache(config, database, sources)
-  const sessions = createSessionCache(database, app.policy, sources)
-  const tokenCache = createTokenCache(tokens, MAX_SESSIONS)
-  const caches = { tenants, sessions, tokens: tokenCache }
-  const kernel = {
-    config,
-    database,
-    passwords,
-    rejections,
-    attemptLimiter,
-    tokens,
-    mail,
-    background,
-  }
-  const routes = allRoutes(app, { ...kernel, appName: app.name })
+  const mechanisms = createMechanisms(deps)
+  const { background, rejections, attemptLimiter, caches } = mechanisms
+  const routes = allRoutes(app, { ...parts, ...mechanisms, config, appName: app.name })
   const document = openApiDocument(app, routes, { version: app.version ?? '1.0.0' })
-  const health = createHealth(database, app.migrations, listener)
-  const owners = [passwords, limits, rejections, background]
-  const metrics = createAppMetrics(deps, [
-    ...cacheMetrics(caches),
-    ...owners.flatMap((it) => it.metrics()),
-  ])
+  const health = createHealth(parts.database, app.migrations, parts.listener)
+  const metrics = createAppMetrics(deps, mechanisms)
   const spans = createRequestSpans(config.TRUST_PROXY)
   const server = await createServer({
+    ...parts,
+    ...mechanisms,
     config,
     log,
-    database,
-    listener,
     parseHost: createHostParser(config),
-    tenants,
-    authentication: { tokens, tokenCache, sessions, rejections },
     policy: app.policy,
-    keys,
-    rejections,
-    limits,
     routes,
     endpoints: [
       ...health.endpoints,
       openApiEndpoint(document),
       ...docsEndpoints(app.name),
-      ...devMailEndpoints(config, app.name, mail),
+      ...devMailEndpoints(config, app.name, parts.mail),
     ],
     constraints: app.constraints ?? {},
     spans,
@@ -138,13 +103,47 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
   }
 }
 
+// What the pipeline and the modules work with, besides the parts that reach outside of the process.
+function createMechanisms({ app, config, secret, log, parts: { database, listener } }: AppDeps) {
+  const keys = keyRing(secret, config.SECRET_KEY_PREVIOUS)
+  const tokens = createTokens(keys, {
+    algorithm: config.JWT_ALGORITHM,
+    accessMinutes: config.ACCESS_TOKEN_EXPIRE_MINUTES,
+  })
+  const rejections = new Rejections(database, (err) =>
+    log.error({ err }, 'the audit row of a rejection could not be written'),
+  )
+  const uncachedLookups = new UncachedLookups(config.UNCACHED_LOOKUPS_MAX)
+  const sources = { listener, uncachedLookups, loadMs: config.REQUEST_WAIT_MS }
+  const tenants = createTenantCache(config, database, sources)
+  const sessions = createSessionCache(database, app.policy, sources)
+  const tokenCache = createTokenCache(tokens, MAX_SESSIONS)
+  return {
+    keys,
+    tokens,
+    rejections,
+    tenants,
+    authentication: { tokens, tokenCache, sessions, rejections },
+    caches: { tenants, sessions, tokens: tokenCache },
+    attemptLimiter: createAttemptLimiter(database, keys, config.RATE_LIMIT === 'on'),
+    background: createBackground(log),
+    limits: createTenantLimits(config),
+  }
+}
+
 function createAppMetrics(
   { config, parts }: AppDeps,
-  metrics: ReturnType<typeof cacheMetrics>,
+  { caches, limits, rejections, background }: ReturnType<typeof createMechanisms>,
 ): Metrics | undefined {
   if (config.METRICS_PORT === undefined) return undefined
-  const outside = [...poolMetrics(parts.poolStats), ...listenerMetrics(parts.listener)]
-  return createMetrics({ tenants: config.METRICS_TENANTS, metrics: [...outside, ...metrics] })
+  const owners = [parts.passwords, limits, rejections, background]
+  const metrics = [
+    ...poolMetrics(parts.poolStats),
+    ...listenerMetrics(parts.listener),
+    ...cacheMetrics(caches),
+    ...owners.flatMap((it) => it.metrics()),
+  ]
+  return createMetrics({ tenants: config.METRICS_TENANTS, metrics })
 }
 
 // In this order: the log line names the trace.
