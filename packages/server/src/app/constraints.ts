@@ -2,6 +2,8 @@
 export interface ConstraintMeaning {
   code: string
   detail: string
+  /** The field of the request that a 422 points at, where it is not called as the column. */
+  pointer?: string
 }
 
 /** What a violated constraint means to a client, by the constraint's name. */

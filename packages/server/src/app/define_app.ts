@@ -13,7 +13,7 @@ export interface App {
   routes: readonly Route[]
   /** The folder of its SQL migrations: `new URL('../migrations', import.meta.url)`. */
   migrations: URL
-  /** What a violated unique constraint means to a client, by constraint name. */
+  /** What a violated constraint means to a client, by constraint name. */
   constraints?: ConstraintMeanings
   /**
    * Tables that the server may touch although they have no forced row-level security, by name, each

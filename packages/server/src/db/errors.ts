@@ -1,9 +1,14 @@
 import type { ConstraintMeaning, ConstraintMeanings } from '../app/constraints.ts'
 import { AppError, conflict, unavailable, unprocessable } from '../lib/errors.ts'
 
-interface DatabaseError {
+/** An error that PostgreSQL reported. */
+export interface DatabaseError extends Error {
   code: string
   constraint?: string
+  schema?: string
+  table?: string
+  /** Of a violated foreign key: the columns that refer to nothing (missing_reference.ts). */
+  missing?: string[]
   /** The function in PostgreSQL's sources that raised it. */
   routine?: string
 }
@@ -45,7 +50,7 @@ export function isRefusedWrite(error: unknown): boolean {
 }
 
 /** Was this error reported by PostgreSQL itself (and not by the connection to it)? */
-export function isDatabaseError(error: unknown): error is Error & DatabaseError {
+export function isDatabaseError(error: unknown): error is DatabaseError {
   return (
     error instanceof Error &&
     'code' in error &&
@@ -79,6 +84,7 @@ const kernelConstraints: ConstraintMeanings = {
   member_roles_role_fkey: {
     code: 'role.in_use',
     detail: 'Members have this role; take it from them first',
+    pointer: '/roles',
   },
   roles_tenant_id_name_key: { code: 'role.exists', detail: 'A role of this name exists' },
   tenants_subdomain_key: { code: 'tenant.exists', detail: 'The subdomain is taken' },
@@ -95,16 +101,29 @@ export function violationOf(error: unknown, meanings: ConstraintMeanings): AppEr
   const name = error.constraint ?? ''
   const meaning = meanings[name] ?? kernelConstraints[name]
   if (error.code === '23505') return conflictOf(meaning, 'resource.exists', 'Already exists')
-  if (error.code === '23503') return conflictOf(meaning, 'resource.reference', REFERENCE)
+  if (REFERENCE.test(error.code)) return referenceFault(error, meaning)
   if (!UNFIT.test(error.code)) return undefined
-  const fault = { pointer: '', message: meaning?.detail ?? 'a value is out of its range' }
-  return unprocessable([fault])
+  const message = meaning?.detail ?? 'a value is out of its range'
+  return unprocessable([{ pointer: meaning?.pointer ?? '', message }])
 }
 
-const REFERENCE = 'Something it refers to does not exist, or something refers to it'
+/** Foreign key violated; from PostgreSQL 18 on, `on delete restrict` has a code of its own. */
+const REFERENCE = /^(23503|23001)$/
 
 /** Check violated, string too long, number or date out of range. */
 const UNFIT = /^(23514|22001|22003|22008)$/
+
+// The detail of a meaning speaks of the row that is referred to. A row of another tenant is as absent
+// as one that never was.
+function referenceFault(error: DatabaseError, meaning: ConstraintMeaning | undefined): AppError {
+  if (error.missing === undefined) {
+    return conflictOf(meaning, 'resource.in_use', 'Something refers to it')
+  }
+  const columns = error.missing.map((column) => `/${column}`)
+  const pointers = meaning?.pointer === undefined ? columns : [meaning.pointer]
+  const message = 'refers to nothing that exists'
+  return unprocessable(pointers.map((pointer) => ({ pointer, message })))
+}
 
 function conflictOf(
   meaning: ConstraintMeaning | undefined,

@@ -166,7 +166,7 @@ async function finish<T>(unit: Finishable, running: MaybePromise<T>): Promise<T>
   try {
     result = await running
   } catch (error) {
-    await unit.finish('rollback')
+    await unit.finish('rollback', error)
     throw error
   }
   await unit.finish('commit')

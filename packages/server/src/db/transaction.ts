@@ -4,6 +4,7 @@ import type { Deadline } from '../lib/deadline.ts'
 import { unavailable } from '../lib/errors.ts'
 import { acquire, type PooledConnection } from './connection.ts'
 import { boundKysely, type Statement, statementOf } from './kysely.ts'
+import { addMissingReference } from './missing_reference.ts'
 import { traced } from './transaction_span.ts'
 
 /** Longer than any request may take to arrive and be handled; nobody holds locks for longer. */
@@ -33,7 +34,8 @@ export interface TransactionSettings {
 export interface Finishable {
   /** Takes no more statements, if none came so far. False where one did: then it has to be finished. */
   closeIfUnused(): boolean
-  finish(outcome: 'commit' | 'rollback'): Promise<void>
+  /** `error` is what the work failed with. */
+  finish(outcome: 'commit' | 'rollback', error?: unknown): Promise<void>
 }
 
 /** Work on the data that begins with its first query, and costs next to nothing before. */
@@ -89,14 +91,14 @@ export class WriteTransaction<Database> implements Transaction<Database> {
   }
 
   /** Ends with COMMIT when `work` succeeded and ROLLBACK when it did not; nothing if never opened. */
-  async finish(outcome: 'commit' | 'rollback'): Promise<void> {
+  async finish(outcome: 'commit' | 'rollback', error?: unknown): Promise<void> {
     this.#finished = true
     const opening = this.#opening
     if (opening === undefined) return
     const { pool } = this.#settings
     const work = { pool, startedAt: this.#openedAt, statements: this.#statements, outcome }
     await traced(work, () =>
-      outcome === 'commit' ? commit(opening, this.#last) : rollback(opening),
+      outcome === 'commit' ? commit(opening, this.#last) : rollback(opening, error),
     )
   }
 
@@ -155,14 +157,23 @@ async function commit(opening: Promise<Opened>, last: Statement | undefined): Pr
     const { command } = await client.runBatch(statements, statements.indexOf(END), 0)
     // COMMIT of a failed transaction "succeeds" and answers ROLLBACK: nothing was saved.
     if (command === 'COMMIT') return
+  } catch (error) {
+    // A deferred foreign key is checked by COMMIT.
+    await addMissingReference(client, error).catch(() => {})
+    throw error
   } finally {
     client.release()
   }
   throw new Error('the transaction was rolled back: a failed query in it was ignored')
 }
 
-async function rollback(opening: Promise<Opened>): Promise<void> {
+async function rollback(opening: Promise<Opened>, error: unknown): Promise<void> {
   const opened = await opening.catch(() => undefined)
-  await opened?.client.run({ text: 'ROLLBACK' }).catch(() => {})
-  opened?.client.release()
+  if (opened === undefined) return
+  const { client } = opened
+  await client
+    .run({ text: 'ROLLBACK' })
+    .then(() => addMissingReference(client, error))
+    .catch(() => {})
+  client.release()
 }

@@ -1,0 +1,47 @@
+import type { PooledConnection } from './connection.ts'
+import { type DatabaseError, isDatabaseError } from './errors.ts'
+
+/** A foreign key as the catalog has it. */
+interface ForeignKey {
+  /** The table that is referred to. */
+  parent: string
+  /** The columns that refer to it, without the tenant's. */
+  columns: string[]
+}
+
+/**
+ * Adds to a violated foreign key the columns that refer to nothing. PostgreSQL names none of them
+ * where row-level security is on, so the catalog is asked, once the transaction is over. A row that
+ * cannot be deleted because others refer to it gets none.
+ */
+export async function addMissingReference(client: PooledConnection, error: unknown): Promise<void> {
+  if (!isDatabaseError(error) || error.code !== '23503') return
+  const values = [error.constraint, error.schema, error.table]
+  const { rows } = await client.run({ text: foreignKeySql, values, queryMode: 'extended' })
+  const [key]: ForeignKey[] = rows
+  if (key === undefined || key.columns.length === 0) return
+  if (!isStillReferenced(error, key.parent)) error.missing = key.columns
+}
+
+/**
+ * Is the parent's row the one that was to change? PostgreSQL's message is in the server's language, but
+ * names in every one: of a reference to nothing the child and the constraint, otherwise the parent, too.
+ */
+export function isStillReferenced(
+  { message, table, constraint }: Pick<DatabaseError, 'message' | 'table' | 'constraint'>,
+  parent: string,
+): boolean {
+  const named = message.split(/[^\p{L}\p{N}_$]+/u).filter((it) => it === parent).length
+  return named > [table, constraint].filter((it) => it === parent).length
+}
+
+const foreignKeySql = `
+  select parent.relname as parent, array(
+    select a.attname::text from unnest(con.conkey) with ordinality k (attnum, place)
+    join pg_attribute a on a.attrelid = con.conrelid and a.attnum = k.attnum
+    where a.attname <> 'tenant_id' order by place) as columns
+  from pg_constraint con
+  join pg_class child on child.oid = con.conrelid
+  join pg_namespace n on n.oid = child.relnamespace
+  join pg_class parent on parent.oid = con.confrelid
+  where con.contype = 'f' and con.conname = $1 and n.nspname = $2 and child.relname = $3`
