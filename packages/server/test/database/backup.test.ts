@@ -19,9 +19,9 @@ import { schemaOf } from './schema_dump.ts'
 const guide = readFileSync(join(import.meta.dirname, '../../../../docs/operating.md'), 'utf8')
 const bin = findDebianPostgres()
 
-// The embedded server comes without pg_dump, and one of another version does not do.
+// The embedded server comes without pg_dump, and a pg_dump of another version refuses it.
 describe.skipIf(bin === undefined)(
-  'OPS-4 the backup of the guide, restored',
+  'OPS-4 the database that the guide backs up and restores',
   { timeout: 120_000 },
   () => {
     const place = makeWorkplace()
@@ -73,7 +73,7 @@ describe.skipIf(bin === undefined)(
       expect(after).toEqual(before)
     })
 
-    test('has the same schema: rights, policies, triggers and functions included', async () => {
+    test('has the same schema: privileges, policies, triggers and functions included', async () => {
       const [before, after] = [
         schemaOf(appDatabase(servers.from)),
         schemaOf(appDatabase(servers.to)),
@@ -81,7 +81,7 @@ describe.skipIf(bin === undefined)(
       expect(await after).toEqual(await before)
     })
 
-    test('is as well protected: the lint finds nothing, and no tenant means no row', async () => {
+    test('is protected as before: the lint finds nothing, and no tenant means no row', async () => {
       const { DB_URL = '' } = dsns(servers.to)
       await withClient(DB_URL, async (app) => {
         expect((await lint(app, lintRules)).map(findingText)).toEqual([])
@@ -90,13 +90,13 @@ describe.skipIf(bin === undefined)(
       })
     })
 
-    test('is found well by doctor, its migrations included', async () => {
+    test('passes the doctor, its migrations included', async () => {
       const { stdout } = await place.run('doctor', dsns(servers.to))
       expect(stdout).toMatch(/^ok +migrations +5 applied, none pending$/m)
       expect(stdout.match(/^FAIL .*$/gm)).toBeNull()
     })
 
-    test('cannot be taken by a role of ours: row-level security would leave rows out', async () => {
+    test('is not dumped by any of the four roles: row-level security would leave rows out', async () => {
       for (const url of Object.values(dsns(servers.from))) {
         await expect(
           sh('pg_dump --file=/dev/null "$BACKUP_URL"', { BACKUP_URL: url }),
@@ -104,7 +104,7 @@ describe.skipIf(bin === undefined)(
       }
     })
 
-    test('is taken by a role that may change nothing', async () => {
+    test('is dumped by a role that may change nothing', async () => {
       await withClient(backupUrl(servers.from), async (backup) => {
         expect((await backup.query('select from projects')).rowCount).toBe(2)
         const remove = backup.query('delete from projects')
@@ -128,7 +128,7 @@ function dsns(server: DebianPostgres): Record<string, string> {
   }
 }
 
-/** The first block of this language after a heading of the guide, or the one that is asked for. */
+/** The first block of this language after a heading of the guide, or block number `which`. */
 function blockAfter(heading: string, language: string, which = 1): string {
   const section = guide.slice(guide.indexOf(`\n${heading}\n`))
   const blocks = [...section.matchAll(new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``, 'g'))]
@@ -137,7 +137,7 @@ function blockAfter(heading: string, language: string, which = 1): string {
   return block
 }
 
-/** A hash of each table's rows, whatever their order. */
+/** A hash of each table's rows, independent of their order. */
 function hashes(server: DebianPostgres): Promise<Record<string, string>> {
   return withClient(appDatabase(server), async (admin) => {
     const { rows: tables } = await admin.query<{ name: string }>(

@@ -13,11 +13,11 @@ import { openTestDatabase } from '../fixtures/test_database.ts'
 import { startWireProxy } from '../fixtures/wire_proxy.ts'
 import { insertSample, type Sample } from './sample_rows.ts'
 
-// Hundreds of requests: two seconds, and far more where many share the cores.
+// Hundreds of requests: two seconds on an idle machine, far more on a busy one.
 const long = { timeout: 90_000 }
 
 test(
-  'whatever breaks in a transaction, the next one sees its own tenant only (POOL-2)',
+  'after any failure in a transaction the next one sees its own tenant only (POOL-2)',
   long,
   async () => {
     const seed = newSeed()
@@ -43,9 +43,9 @@ test(
       },
     }
 
-    /** One transaction that breaks somewhere, or does not. Gives the tenants of all rows it was shown. */
-    async function breakSomewhere(sample: Sample): Promise<string[]> {
-      const fate = Math.floor(random() * 7)
+    /** Runs one transaction that may fail at a random step. Returns the tenants of all rows it saw. */
+    async function runAndFail(sample: Sample): Promise<string[]> {
+      const failure = Math.floor(random() * 7)
       const seen: string[] = []
       const look = async (db: Kysely<KernelTables>) => {
         const rows = await db.selectFrom('tenantry.roles').select('tenant_id').execute()
@@ -53,23 +53,23 @@ test(
       }
       await database
         .inTenant(backgroundScope(sample.tenantId), async (db) => {
-          if (fate === 0) throw new Error('before the first query')
+          if (failure === 0) throw new Error('before the first query')
           const first = look(db)
-          if (fate === 1) throw await first.then(() => new Error('after the first query'))
-          if (fate === 2) proxy.cut()
+          if (failure === 1) throw await first.then(() => new Error('after the first query'))
+          if (failure === 2) proxy.cut()
           await Promise.all([first, look(db)])
-          await endings[fate]?.(db, look)
+          await endings[failure]?.(db, look)
         })
         .catch(() => {})
       return seen
     }
 
     for (let round = 0; round < 75; round++) {
-      const turns = Array.from({ length: 4 }, () => samples[Math.floor(random() * 2)]).filter(
+      const chosen = Array.from({ length: 4 }, () => samples[Math.floor(random() * 2)]).filter(
         (it) => it !== undefined,
       )
-      const seen = await Promise.all(turns.map(breakSomewhere))
-      turns.forEach(({ tenantId }, at) => {
+      const seen = await Promise.all(chosen.map(runAndFail))
+      chosen.forEach(({ tenantId }, at) => {
         expect(
           seen[at]?.filter((it) => it !== tenantId),
           `seed ${seed}`,
@@ -86,7 +86,7 @@ test(
 )
 
 test(
-  'whenever clients hang up, no reply holds anything of another tenant (POOL-2)',
+  'no reply contains data of another tenant when clients hang up at random (POOL-2)',
   long,
   async () => {
     const seed = newSeed()
@@ -97,7 +97,7 @@ test(
     let answered = 0
 
     async function client(): Promise<void> {
-      for (let turn = 0; turn < 50; turn++) {
+      for (let request = 0; request < 50; request++) {
         const mine = sides[Math.floor(random() * 2)]
         const theirs = sides.find((it) => it !== mine)
         if (mine === undefined || theirs === undefined) throw new Error('two sides')
@@ -126,7 +126,7 @@ test(
   },
 )
 
-/** One tenant, its user, and a mark on all that is its own. */
+/** One tenant with a user, and a marker in every row that belongs to it. */
 async function side(api: TestApp) {
   const tenant = await api.makeTenant()
   const user = await tenant.makeUser({ roles: ['admin_tenant'] })
@@ -152,7 +152,7 @@ async function side(api: TestApp) {
   return { tenant, marker, list, ask }
 }
 
-/** The reply, or undefined when the client hung up before it came. */
+/** The reply, or undefined when the client hung up first. */
 async function askFor(
   { port }: TestApp,
   { host }: TestTenant,

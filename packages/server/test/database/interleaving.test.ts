@@ -32,7 +32,7 @@ async function resetToken(tenant: TestTenant, { email }: TestUser): Promise<stri
 }
 
 describe('two servers on one database', () => {
-  test('let one of 16 parallel uses of a reset token through (AUTHN-7)', async () => {
+  test('accept one of 16 concurrent uses of a reset token (AUTHN-7)', async () => {
     const tenant = await servers.home.makeTenant()
     const user = await tenant.makeUser()
     const token = await resetToken(tenant, user)
@@ -53,13 +53,13 @@ describe('two servers on one database', () => {
         }),
       ),
     )
-    // The password that stands is that of the one who was told so.
+    // The password in effect is that of the one request that was answered 200.
     const winner = replies.findIndex((it) => it.status === 200)
     expect(signIns.findIndex((it) => it.status === 200)).toBe(winner)
     expect(signIns.filter((it) => it.status === 200)).toHaveLength(1)
   }, 60_000)
 
-  test('give 50 parallel uses of a refresh token one successor (SESS-2)', async () => {
+  test('give 50 concurrent uses of a refresh token one successor (SESS-2)', async () => {
     const tenant = await servers.home.makeTenant()
     const user = await tenant.makeUser()
     const replies = await Promise.all(
@@ -74,7 +74,7 @@ describe('two servers on one database', () => {
   }, 60_000)
 })
 
-/** What ends the sessions of a user, sent to the second server. */
+/** Actions that revoke the sessions of a user, sent to the second server. */
 const endings: Record<
   string,
   (tenant: TestTenant, user: TestUser) => Promise<() => Promise<unknown>>
@@ -90,13 +90,13 @@ const endings: Record<
     const body = { token, new_password: password() }
     return () => ask(tenant, 1, { method: 'POST', path: '/api/auth/reset-password', body })
   },
-  'a membership switched off': async (tenant, user) => {
+  'the suspension of a member': async (tenant, user) => {
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
     const path = `/api/members/${user.id}`
     const body = { is_active: false }
     return () => ask(tenant, 1, { method: 'PATCH', path, user: admin, body })
   },
-  'the end of a membership': async (tenant, user) => {
+  'the removal of a member': async (tenant, user) => {
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
     const path = `/api/members/${user.id}`
     return () => ask(tenant, 1, { method: 'DELETE', path, user: admin })
@@ -105,7 +105,7 @@ const endings: Record<
     servers.home.database.acrossTenants('test', (db) => suspendTenant(db, tenant.subdomain)),
 }
 
-describe('of refreshes on one server no token survives, on either,', () => {
+describe('no token refreshed on one server survives, on either server,', () => {
   test.each(Object.entries(endings))(
     '%s on the other (SESS-4)',
     async (_, prepare) => {
@@ -113,24 +113,24 @@ describe('of refreshes on one server no token survives, on either,', () => {
         const tenant = await servers.home.makeTenant()
         const user = await tenant.makeUser()
         const end = await prepare(tenant, user)
-        const [pairs, ended] = await Promise.all([refreshOnAndOn(tenant, user), end()])
+        const [pairs, ended] = await Promise.all([refreshInChain(tenant, user), end()])
         const endedAt = performance.now()
         expect(statusOf(ended)).toBeLessThan(300)
-        // The newest first: an old one that is presented ends the session by itself.
-        for (const pair of pairs.toReversed()) await expectOver(tenant, pair, endedAt)
+        // The newest first: presenting an old one revokes the session by itself.
+        for (const pair of pairs.toReversed()) await expectRevoked(tenant, pair, endedAt)
       }
     },
     60_000,
   )
 })
 
-/** Uses each successor at once, until one is refused or four were given. Gives all that were. */
-async function refreshOnAndOn(
+/** Uses each successor immediately, until one is rejected or four were issued. Returns all of them. */
+async function refreshInChain(
   tenant: TestTenant,
   { accessToken, refreshToken }: TestUser,
 ): Promise<Pair[]> {
   const pairs = [{ accessToken, refreshToken }]
-  for (let turn = 0; turn < 4; turn++) {
+  for (let refreshes = 0; refreshes < 4; refreshes++) {
     const { status, json } = await refresh(tenant, 0, pairs.at(-1)?.refreshToken ?? '')
     if (status !== 200) break
     pairs.push({ accessToken: json.access_token, refreshToken: json.refresh_token })
@@ -140,17 +140,17 @@ async function refreshOnAndOn(
 
 type Pair = Pick<TestUser, 'accessToken' | 'refreshToken'>
 
-// A server may take its second to hear of it; from then on nothing is left.
-async function expectOver(tenant: TestTenant, pair: Pair, endedAt: number): Promise<void> {
+// A server may honour an access token for a second at most, and never the refresh token.
+async function expectRevoked(tenant: TestTenant, pair: Pair, endedAt: number): Promise<void> {
   for (const at of [0, 1]) {
     const me = () => ask(tenant, at, { path: '/api/auth/me', user: pair })
-    const refused = await untilRejected(me, endedAt)
+    const rejected = await untilRejected(me, endedAt)
     const next = await refresh(tenant, at, pair.refreshToken)
-    for (const { status } of [refused, next]) expect([401, 403]).toContain(status)
+    for (const { status } of [rejected, next]) expect([401, 403]).toContain(status)
   }
 }
 
-// An operator's work has no status: it has returned, or it has thrown.
+// Work of a platform admin has no status: it has returned, or it has thrown.
 function statusOf(ended: unknown): number {
   return typeof ended === 'object' && ended !== null && 'status' in ended ? Number(ended.status) : 0
 }

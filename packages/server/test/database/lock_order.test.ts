@@ -23,7 +23,7 @@ const refresh = (tenant: TestTenant, refresh_token: string) =>
   tenant.send({ method: 'POST', path: '/api/auth/refresh', body: { refresh_token } })
 const memberPath = ({ id }: TestUser) => `/api/members/${id}`
 
-/** The ways to end what a refresh prolongs: each by somebody else, beside it. */
+/** The ways in which an admin revokes sessions, concurrently with their refreshes. */
 const endings = {
   'a removal': (tenant: TestTenant, admin: TestUser, user: TestUser) =>
     tenant.send({ method: 'DELETE', path: memberPath(user), user: admin }),
@@ -38,8 +38,8 @@ const endings = {
     tenant.send({ method: 'DELETE', path: `${memberPath(user)}/sessions`, user: admin }),
 }
 
-describe.each(Object.entries(endings))('%s beside refreshes', (_, end) => {
-  test('is done, and leaves no token that is good (POOL-6, SESS-4)', async () => {
+describe.each(Object.entries(endings))('%s concurrent with refreshes', (_, end) => {
+  test('succeeds, and leaves no valid token (POOL-6, SESS-4)', async () => {
     const tenant = await api.makeTenant()
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
     for (let round = 0; round < ROUNDS; round++) {
@@ -61,7 +61,7 @@ describe.each(Object.entries(endings))('%s beside refreshes', (_, end) => {
   })
 })
 
-test('a refresh that waits for its session holds nothing of its token meanwhile (POOL-6)', async () => {
+test('a refresh that waits for its session holds no lock on its token (POOL-6)', async () => {
   const tenant = await api.makeTenant()
   const user = await tenant.makeUser()
   await asRole('platform', async (client) => {
@@ -80,7 +80,7 @@ test('a refresh that waits for its session holds nothing of its token meanwhile 
   })
 })
 
-test('a sign-in beside the end of a membership waits, and then opens nothing (POOL-6, SESS-4)', async () => {
+test('a sign-in concurrent with a suspension waits, and then starts no session (POOL-6, SESS-4)', async () => {
   const tenant = await api.makeTenant()
   const { id, email, password } = await tenant.makeUser()
   await asRole('platform', async (client) => {
@@ -93,7 +93,7 @@ test('a sign-in beside the end of a membership waits, and then opens nothing (PO
     const body = { email, password }
     const signedIn = tenant.send({ method: 'POST', path: '/api/auth/login', body })
     await untilBlocking(client)
-    // Sessions that are over, which it removes, it locks after the membership and not before.
+    // The sign-in removes expired sessions; it locks them after the member and not before.
     const free = await client.query(`${sessions} for update nowait`, [id])
     expect(free.rows).toEqual(before.rows)
     await client.query('commit')
@@ -102,7 +102,7 @@ test('a sign-in beside the end of a membership waits, and then opens nothing (PO
   })
 })
 
-test('links asked for beside the use of one are a success or a refusal (POOL-6, AUTHN-7)', async () => {
+test('the use of a reset link concurrent with new ones succeeds or is rejected, never a 500 (POOL-6, AUTHN-7)', async () => {
   const tenant = await api.makeTenant()
   const { id, subdomain } = tenant
   const limits = { rate: null, concurrency: null }
@@ -125,7 +125,7 @@ test('links asked for beside the use of one are a success or a refusal (POOL-6, 
 describe('a deadlock', () => {
   const [one, two] = [1, 2].map(() => Math.floor(Math.random() * 2 ** 31)) as [number, number]
   type Locks = (
-    door: Database,
+    database: Database,
     first: number,
     second: number,
     met: () => Promise<void>,
@@ -146,11 +146,11 @@ describe('a deadlock', () => {
         await sql`select pg_advisory_xact_lock(${second})`.execute(db)
       })
 
-  test('is run again from its start, and what it does is done once (POOL-6)', async () => {
+  test('makes the transaction run again from its start, with its effects once (POOL-6)', async () => {
     const { tenantId } = await asRole('platform', insertSample)
     const runs = { count: 0 }
     const work = lockBoth(tenantId, runs)
-    const met = meeting(2)
+    const met = barrier(2)
     await Promise.all([
       work(openTestDatabase(), one, two, met),
       work(openTestDatabase(), two, one, met),
@@ -166,7 +166,7 @@ describe('a deadlock', () => {
     expect(names).toEqual([`lock_${one}`, `lock_${two}`].sort())
   })
 
-  test('is a 503 after three tries, and nothing of it is kept (POOL-6)', async () => {
+  test('is a 503 after three tries, and no write is kept (POOL-6)', async () => {
     const { tenantId } = await asRole('platform', insertSample)
     const database = openTestDatabase()
     let tries = 0
@@ -182,7 +182,7 @@ describe('a deadlock', () => {
     expect([tries, kept]).toEqual([3, []])
   })
 
-  test('a failure of any other kind is not run again', async () => {
+  test('is the only failure that is retried', async () => {
     const { tenantId } = await asRole('platform', insertSample)
     let tries = 0
     const failed = openTestDatabase().inTenant(backgroundScope(tenantId), async (db) => {
@@ -194,22 +194,22 @@ describe('a deadlock', () => {
   })
 })
 
-/** Resolves when somebody waits for what this connection has locked. */
+/** Resolves when another connection waits for a lock of this one. */
 async function untilBlocking(client: pg.Client): Promise<void> {
   const waiting =
     'select from pg_stat_activity where pg_backend_pid() = any (pg_blocking_pids(pid))'
   await expect.poll(async () => (await client.query(waiting)).rowCount).toBe(1)
 }
 
-/** Resolves for everybody when `count` have come; at once for who comes later. */
-function meeting(count: number): () => Promise<void> {
-  let come = 0
+/** A barrier: each call resolves as soon as `count` calls have arrived. */
+function barrier(count: number): () => Promise<void> {
+  let arrived = 0
   let open = () => {}
-  const everybody = new Promise<void>((resolve) => {
+  const all = new Promise<void>((resolve) => {
     open = resolve
   })
   return () => {
-    if (++come === count) open()
-    return everybody
+    if (++arrived === count) open()
+    return all
   }
 }

@@ -4,7 +4,7 @@ import { attempt } from '../fixtures/attempt.ts'
 import { asRole, scopeUrls } from '../fixtures/databases.ts'
 import { insertSample, insertSql, ownerKey, type Sample, sampledTables } from './sample_rows.ts'
 
-/** What a door shows before a tenant is known, and why. */
+/** The tables of which a role sees rows before a tenant is set, and why. */
 const shownWithoutTenant: Record<string, string> = {
   'identity tenantry.tenants': 'a host is resolved to its tenant',
   'identity tenantry.domains': 'a host is resolved to its tenant',
@@ -16,15 +16,15 @@ beforeAll(async () => {
   sample = await asRole('platform', insertSample)
 })
 
-describe.each(['app', 'identity'] as const)('without a tenant the %s door', (door) => {
+describe.each(['app', 'identity'] as const)('without a tenant the %s role', (role) => {
   let client: pg.Client
   beforeAll(async () => {
-    client = new pg.Client(scopeUrls()[door])
+    client = new pg.Client(scopeUrls()[role])
     await client.connect()
   })
   afterAll(() => client.end())
 
-  /** SQL on a connection that never knew a tenant, and on one that has just forgotten it. */
+  /** Runs SQL on a connection that never had a tenant, and on one whose last transaction had one. */
   async function tryBoth(text: string, values: unknown[] = []) {
     await client.query('discard all')
     const fresh = await attempt(client, undefined, text, values)
@@ -38,10 +38,10 @@ describe.each(['app', 'identity'] as const)('without a tenant the %s door', (doo
     return fresh
   }
 
-  test.each(sampledTables)('shows no row of %s (RLS-2)', async (table) => {
+  test.each(sampledTables)('sees no row of %s (RLS-2)', async (table) => {
     const { column, value } = ownerKey(sample, table)
     const seen = await tryBoth(`select ${column} from ${table} where ${column} = $1`, [value])
-    const shown = `${door} ${table}` in shownWithoutTenant
+    const shown = `${role} ${table}` in shownWithoutTenant
     const forbidden = !(await mayRead(client, table))
     expect(seen.code).toBe(forbidden ? '42501' : 'ok')
     expect(seen.rowCount).toBe(shown ? 1 : 0)
@@ -59,7 +59,7 @@ describe.each(['app', 'identity'] as const)('without a tenant the %s door', (doo
     const { column, value } = ownerKey(sample, table)
     const where = `where ${column} = $1`
     for (const name of Object.keys(row)) {
-      if (`${door} ${table}.${name}` === 'identity tenantry.users.password_hash') continue
+      if (`${role} ${table}.${name}` === 'identity tenantry.users.password_hash') continue
       const changed = await tryBoth(`update ${table} set ${name} = ${name} ${where}`, [value])
       expect(['ok', '42501']).toContain(changed.code)
       expect(changed.rowCount).toBe(0)

@@ -5,7 +5,7 @@ import { app } from '../fixtures/app/app.ts'
 import { scopeUrls, sharedDatabase } from '../fixtures/databases.ts'
 import { startWireProxy, type WireProxy } from '../fixtures/wire_proxy.ts'
 
-/** A server that reaches the database, for its requests and for its feed, by a network that can fail. */
+/** Starts a server whose requests and listener reach the database through proxies that can fail. */
 async function startBehindProxy(settings: Record<string, string> = {}) {
   const { app: url, identity, platform } = scopeUrls()
   const proxy = await startWireProxy(url)
@@ -33,7 +33,7 @@ async function startBehindProxy(settings: Record<string, string> = {}) {
   const me = () => tenant.send({ path: '/api/auth/me', user })
   const members = () => tenant.send({ path: '/api/members', user })
 
-  /** One request to each route; gives the replies, and how long the slowest took. */
+  /** Sends one request to each route. Returns the replies, and how long the slowest took. */
   async function askAll(): Promise<{ slowest: number; replies: [string, TestReply][] }> {
     const startedAt = performance.now()
     const replies = await Promise.all(
@@ -50,13 +50,13 @@ async function startBehindProxy(settings: Record<string, string> = {}) {
 const unavailable = { status: 503, headers: { 'retry-after': '1' } }
 
 test.each(['refuse', 'freeze'] as const)(
-  'where the network would %s, every route is soon a 503, and comes back by itself',
+  'when connections to the database %s, every route is soon a 503, and recovers by itself',
   async (fault) => {
     const { set, api, me, askAll } = await startBehindProxy()
-    // Connections of every door are open and idle when it happens.
+    // Every pool has open idle connections when the network fails.
     await Promise.all([me(), me(), me()])
     set(fault)
-    // What is in memory is good for the second that nothing can have been missed in, and no longer.
+    // Cached entries are valid for one second without a heartbeat, and no longer.
     await expect.poll(() => api.listener.isFresh(), { timeout: 5_000 }).toBe(false)
     const { slowest, replies } = await askAll()
     expect(replies.length).toBeGreaterThan(20)
@@ -64,7 +64,7 @@ test.each(['refuse', 'freeze'] as const)(
       expect({ route, ...reply }).toMatchObject({ route, ...unavailable })
       expect(Object.keys(reply.json).sort()).toEqual(problemFields)
     }
-    // A second, and room for a busy machine; the longest statement may take twelve.
+    // REQUEST_WAIT_MS, with a margin for a busy machine; a statement alone may take 12 s.
     expect(slowest).toBeLessThan(6_000)
     const health = ['live', 'ready'].map((it) => api.send('localhost', { path: `/health/${it}` }))
     expect((await Promise.all(health)).map((it) => it.status)).toEqual([200, 503])
@@ -81,31 +81,31 @@ test.each(['refuse', 'freeze'] as const)(
 
 const problemFields = ['code', 'detail', 'instance', 'status', 'title', 'type']
 
-test('in a freeze the wait for a turn is part of the one wait, whatever a request needs (POOL-4)', async () => {
+test('in a freeze the wait for a slot counts towards REQUEST_WAIT_MS, for every kind of request (POOL-4)', async () => {
   const one = { DB_POOL_MAX: '1', DB_IDENTITY_POOL_MAX: '1', TENANT_CONCURRENCY: '1' }
   const behind = await startBehindProxy({ ...one, REQUEST_WAIT_MS: '4000' })
   const { set, api, tenant, user, me, members } = behind
-  const [stranger, elsewhere] = [await tenant.makeUser(), await api.makeTenant()]
+  const [uncached, elsewhere] = [await tenant.makeUser(), await api.makeTenant()]
   const post = (path: string, body: unknown) => () => tenant.send({ method: 'POST', path, body })
   const { email, password, refreshToken } = user
   const kinds = {
-    'remembered, a read': members,
-    'remembered, a write': () =>
+    'a cached session, a read': members,
+    'a cached session, a write': () =>
       tenant.send({ method: 'POST', path: '/api/projects', body: { name: 'n' }, user }),
-    'a session not remembered': () => tenant.send({ path: '/api/members', user: stranger }),
-    'a host not remembered': () => elsewhere.send({ path: '/api/members' }),
+    'a session that is not cached': () => tenant.send({ path: '/api/members', user: uncached }),
+    'a host that is not cached': () => elsewhere.send({ path: '/api/members' }),
     'a sign-in': post('/api/auth/login', { email, password }),
     'a refresh': post('/api/auth/refresh', { refresh_token: refreshToken }),
   }
   expect([(await me()).status, (await members()).status]).toEqual([200, 200])
   set('freeze')
   const frozenAt = performance.now()
-  // One after another through the one place there is, each lane its own.
+  // They share the one slot there is, each class in its own queue.
   const asked = Object.entries(kinds).flatMap(([kind, ask]) =>
     Array.from({ length: 3 }, async () => ({ kind, ...(await ask()) })),
   )
   for (const reply of await Promise.all(asked)) expect(reply).toMatchObject(unavailable)
-  // One wait, a tenth, and room for a busy machine: a turn and then a connection would be two.
+  // REQUEST_WAIT_MS once, with a margin for a busy machine: a slot and then a connection would be two waits.
   expect(performance.now() - frozenAt).toBeLessThan(7_000)
 
   set('pass')

@@ -11,7 +11,7 @@ import type { Database as AppTables } from '../fixtures/app/database.ts'
 import { get, post } from '../fixtures/app/policy.ts'
 import { asRole, isPooled } from '../fixtures/databases.ts'
 
-/** An app with one route more, which does `work` in its tenant's transaction. */
+/** Starts the fixture app with two more routes, which run `work` in the tenant's transaction. */
 async function startLab(
   settings: Record<string, string>,
   work: (db: Kysely<AppTables>, id: string) => Promise<unknown> = async () => {},
@@ -37,20 +37,20 @@ async function memberOf(api: TestApp) {
   return { tenant, user: await tenant.makeUser({ roles: ['admin_tenant'] }) }
 }
 
-/** Borrows `count` connections of a door, until `release` is called. */
+/** Holds `count` connections of a pool until the returned function is called. */
 async function hold(open: (work: Work) => Promise<unknown>, count: number) {
   let release = () => {}
   const gate = new Promise<void>((resolve) => {
     release = resolve
   })
   const held = Array.from({ length: count }, () => {
-    let borrowed: (value?: unknown) => void = () => {}
+    let acquired: (value?: unknown) => void = () => {}
     const ready = new Promise((resolve) => {
-      borrowed = resolve
+      acquired = resolve
     })
     const done = open(async (db) => {
       await sql`select 1`.execute(db)
-      borrowed()
+      acquired()
       await gate
     })
     return { ready, done }
@@ -70,8 +70,8 @@ function expectBusy(reply: TestReply): void {
 }
 
 test.each(['app', 'identity'] as const)(
-  'with every connection of the %s door taken a request is soon told 503 (POOL-4)',
-  async (door) => {
+  'with every connection of the %s pool in use a request soon gets a 503 (POOL-4)',
+  async (role) => {
     const api = await startLab({
       REQUEST_WAIT_MS: '2000',
       DB_POOL_MAX: '2',
@@ -80,19 +80,19 @@ test.each(['app', 'identity'] as const)(
     const { tenant, user } = await memberOf(api)
     const { inTenant, asIdentity } = api.database
     const open = (work: Work) =>
-      door === 'app'
+      role === 'app'
         ? inTenant(backgroundScope(tenant.id), work)
         : asIdentity(backgroundScope(tenant.id), work)
     const release = await hold(open, 2)
     const startedAt = performance.now()
-    // What asks the door: rows of the tenant's, or a host that was never asked for.
-    const host = door === 'app' ? tenant.host : `${randomUUID()}.app.test`
+    // A request that needs the pool: for rows of the tenant, or for a host that is not cached.
+    const host = role === 'app' ? tenant.host : `${randomUUID()}.app.test`
     const replies = await Promise.all(
       ['/api/audit-logs', '/api/projects', '/api/members'].map((path) =>
         tenant.send({ path, user, headers: { host } }),
       ),
     )
-    // Two seconds, and room for a busy machine: one statement alone may take ten.
+    // REQUEST_WAIT_MS, with a margin for a busy machine: a statement alone may take 10 s.
     expect(performance.now() - startedAt).toBeLessThan(8_000)
     replies.forEach(expectBusy)
     await release()
@@ -100,7 +100,7 @@ test.each(['app', 'identity'] as const)(
   },
 )
 
-test('a request never needs two connections at once: one of each door serves many (POOL-4)', async () => {
+test('a request never needs two connections at a time: one of each pool serves many (POOL-4)', async () => {
   const api = await startLab({
     DB_POOL_MAX: '1',
     DB_IDENTITY_POOL_MAX: '1',
@@ -119,7 +119,7 @@ test('a request never needs two connections at once: one of each door serves man
   expect(replies.filter((it) => it.status === 503)).toEqual([])
 })
 
-test('a statement past its limit is a 503, and the server is not left at work (POOL-4)', async () => {
+test('a statement past its time limit is a 503, and no backend goes on with it (POOL-4)', async () => {
   const name = randomUUID()
   const api = await startLab({}, async (db) => {
     await sql`select set_config('application_name', ${name}, true)`.execute(db)
@@ -136,43 +136,40 @@ test('a statement past its limit is a 503, and the server is not left at work (P
   expect(running.rowCount).toBe(0)
 })
 
-// Behind a pooler a backend's end is not seen before its connection is used.
-test.skipIf(isPooled())(
-  'backends that end while idle cost no request anything (POOL-5)',
-  async () => {
-    const api = await startLab({ DB_POOL_MAX: '2', DB_IDENTITY_POOL_MAX: '2' })
-    const { tenant, user } = await memberOf(api)
-    const { inTenant, asIdentity } = api.database
-    const open = {
-      app: (work: Work) => inTenant(backgroundScope(tenant.id), work),
-      identity: (work: Work) => asIdentity(backgroundScope(tenant.id), work),
+// Behind a pooler the end of a backend is not noticed before its connection is used.
+test.skipIf(isPooled())('the end of idle backends fails no request (POOL-5)', async () => {
+  const api = await startLab({ DB_POOL_MAX: '2', DB_IDENTITY_POOL_MAX: '2' })
+  const { tenant, user } = await memberOf(api)
+  const { inTenant, asIdentity } = api.database
+  const open = {
+    app: (work: Work) => inTenant(backgroundScope(tenant.id), work),
+    identity: (work: Work) => asIdentity(backgroundScope(tenant.id), work),
+  }
+  let ended = 0
+  for (const role of ['app', 'identity'] as const) {
+    const pids = new Set<number>()
+    const recordPid: Work = async (db) => {
+      const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db)
+      for (const { pid } of rows) pids.add(pid)
     }
-    let ended = 0
-    for (const door of ['app', 'identity'] as const) {
-      const pids = new Set<number>()
-      const remember: Work = async (db) => {
-        const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db)
-        for (const { pid } of rows) pids.add(pid)
-      }
-      const release = await hold(open[door], 1)
-      await open[door](remember)
-      await release()
-      await open[door](remember)
-      expect(pids.size).toBe(2)
-      const kill = 'select pg_terminate_backend(pid) from unnest($1::int[]) pid'
-      await asRole(door, (it) => it.query(kill, [[...pids]]))
-      ended += pids.size
-    }
-    const lost = () => api.logLines.filter((it) => it.includes('idle connection lost')).length
-    await expect.poll(lost, { timeout: 5_000 }).toBe(ended)
-    const replies = await Promise.all(
-      Array.from({ length: 6 }, () => tenant.send({ path: '/api/auth/me', user })),
-    )
-    expect(replies.map((it) => it.status)).toEqual(Array(6).fill(200))
-  },
-)
+    const release = await hold(open[role], 1)
+    await open[role](recordPid)
+    await release()
+    await open[role](recordPid)
+    expect(pids.size).toBe(2)
+    const kill = 'select pg_terminate_backend(pid) from unnest($1::int[]) pid'
+    await asRole(role, (it) => it.query(kill, [[...pids]]))
+    ended += pids.size
+  }
+  const lost = () => api.logLines.filter((it) => it.includes('idle connection lost')).length
+  await expect.poll(lost, { timeout: 5_000 }).toBe(ended)
+  const replies = await Promise.all(
+    Array.from({ length: 6 }, () => tenant.send({ path: '/api/auth/me', user })),
+  )
+  expect(replies.map((it) => it.status)).toEqual(Array(6).fill(200))
+})
 
-test('two requests that wait for each other are both done, one after the other and each once (POOL-6)', async () => {
+test('two requests that deadlock both succeed, one after the other and each once (POOL-6)', async () => {
   const ids = [randomUUID(), randomUUID()]
   let arrived = 0
   let meet = () => {}

@@ -3,12 +3,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { attempt } from '../fixtures/attempt.ts'
 import { asRole, scopeUrls } from '../fixtures/databases.ts'
 
-const database = ['app', 'identity', 'platform'] as const
+const roles = ['app', 'identity', 'platform'] as const
 
-describe.each(database)('the role of the %s door', (door) => {
+describe.each(roles)('the %s role', (role) => {
   let client: pg.Client
   beforeAll(async () => {
-    client = new pg.Client(scopeUrls()[door])
+    client = new pg.Client(scopeUrls()[role])
     await client.connect()
   })
   afterAll(() => client.end())
@@ -75,7 +75,7 @@ describe.each(database)('the role of the %s door', (door) => {
   })
 })
 
-test('what each door may touch is as listed (RLS-3, RLS-9, RLS-14)', async () => {
+test('each role has the privileges that are listed, and no others (RLS-3, RLS-9, RLS-14)', async () => {
   const lines = await asRole('owner', async (client) => {
     const all = [databaseSql, schemasSql, tablesSql, otherRelationsSql, functionsSql, systemSql]
     const { rows } = await client.query<{ line: string }>(
@@ -98,65 +98,65 @@ async function tables(): Promise<{ table: string; policy: string | null }[]> {
   return rows
 }
 
-const everyDoor = "unnest(array['app', 'identity', 'platform']) door"
+const everyRole = "unnest(array['app', 'identity', 'platform']) role_"
 
 const databaseSql = `
-  select 'database: ' || door || ' ' || string_agg(right_, ', ' order by right_) as line
-  from ${everyDoor}, unnest(array['connect', 'create', 'temporary']) right_
-  where has_database_privilege('tenantry_' || door, current_database(), right_)
-  group by door`
+  select 'database: ' || role_ || ' ' || string_agg(privilege, ', ' order by privilege) as line
+  from ${everyRole}, unnest(array['connect', 'create', 'temporary']) privilege
+  where has_database_privilege('tenantry_' || role_, current_database(), privilege)
+  group by role_`
 
 const schemasSql = `
-  select 'schema ' || n.nspname || ': ' || door || ' ' || string_agg(right_, ', ' order by right_) as line
-  from pg_namespace n, ${everyDoor}, unnest(array['usage', 'create']) right_
+  select 'schema ' || n.nspname || ': ' || role_ || ' ' || string_agg(privilege, ', ' order by privilege) as line
+  from pg_namespace n, ${everyRole}, unnest(array['usage', 'create']) privilege
   where n.nspname in ('tenantry', 'public')
-    and has_schema_privilege('tenantry_' || door, n.oid, right_)
-  group by n.nspname, door`
+    and has_schema_privilege('tenantry_' || role_, n.oid, privilege)
+  group by n.nspname, role_`
 
-// A right on some columns only is written with them.
+// A privilege on some columns only is listed with them.
 const tablesSql = `
-  select 'table ' || name || ': ' || door || ' ' || string_agg(held, ', ' order by held)
+  select 'table ' || name || ': ' || role_ || ' ' || string_agg(held, ', ' order by held)
   from (
-    select c.relname as name, door, right_ || case
-      when has_table_privilege('tenantry_' || door, c.oid, right_) then ''
+    select c.relname as name, role_, privilege || case
+      when has_table_privilege('tenantry_' || role_, c.oid, privilege) then ''
       else ' (' || (select string_agg(a.attname, ', ' order by a.attnum) from pg_attribute a
         where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-        and has_column_privilege('tenantry_' || door, c.oid, a.attnum, right_)) || ')' end as held
-    from pg_class c, ${everyDoor},
-      unnest(array['select', 'insert', 'update', 'references']) right_
+        and has_column_privilege('tenantry_' || role_, c.oid, a.attnum, privilege)) || ')' end as held
+    from pg_class c, ${everyRole},
+      unnest(array['select', 'insert', 'update', 'references']) privilege
     where c.relnamespace = 'tenantry'::regnamespace and c.relkind in ('r', 'p')
     union all
-    select c.relname, door, right_ from pg_class c, ${everyDoor},
-      unnest(array['delete', 'truncate', 'trigger']) right_
+    select c.relname, role_, privilege from pg_class c, ${everyRole},
+      unnest(array['delete', 'truncate', 'trigger']) privilege
     where c.relnamespace = 'tenantry'::regnamespace and c.relkind in ('r', 'p')
-      and has_table_privilege('tenantry_' || door, c.oid, right_)
-  ) rights
+      and has_table_privilege('tenantry_' || role_, c.oid, privilege)
+  ) privileges
   where held is not null
-  group by name, door`
+  group by name, role_`
 
-// Views, sequences and the like: none that a door could touch.
+// Views, sequences and the like: none that one of the roles could use.
 const otherRelationsSql = `
-  select 'other ' || c.relname || ': ' || door
-  from pg_class c, ${everyDoor}
+  select 'other ' || c.relname || ': ' || role_
+  from pg_class c, ${everyRole}
   where c.relnamespace in ('tenantry'::regnamespace, 'public'::regnamespace)
     and case when c.relkind = 'S'
-      then has_sequence_privilege('tenantry_' || door, c.oid, 'usage, select, update')
+      then has_sequence_privilege('tenantry_' || role_, c.oid, 'usage, select, update')
       else c.relkind in ('v', 'm', 'f')
-        and has_any_column_privilege('tenantry_' || door, c.oid, 'select, insert, update') end`
+        and has_any_column_privilege('tenantry_' || role_, c.oid, 'select, insert, update') end`
 
 const functionsSql = `
   select 'function ' || p.oid::regprocedure
     || case when p.prosecdef then ' security definer' else '' end
     || coalesce(' set ' || array_to_string(p.proconfig, ', '), '')
-    || coalesce(': ' || string_agg(door, ', ' order by door)
-      filter (where has_function_privilege('tenantry_' || door, p.oid, 'execute')), ': no door')
-  from pg_proc p, ${everyDoor}
+    || coalesce(': ' || string_agg(role_, ', ' order by role_)
+      filter (where has_function_privilege('tenantry_' || role_, p.oid, 'execute')), ': no role')
+  from pg_proc p, ${everyRole}
   where p.pronamespace in ('tenantry'::regnamespace, 'public'::regnamespace)
   group by p.oid`
 
-// Of the system's own functions: those that write and are bound by nothing.
+// Functions of the system that write and that no policy restricts.
 const systemSql = `
-  select 'large objects: ' || coalesce(string_agg(distinct door, ', '), 'no door')
-  from pg_proc p, ${everyDoor}
+  select 'large objects: ' || coalesce(string_agg(distinct role_, ', '), 'no role')
+  from pg_proc p, ${everyRole}
   where p.pronamespace = 'pg_catalog'::regnamespace and p.proname ~ '^lo(_|read$|write$)'
-    and has_function_privilege('tenantry_' || door, p.oid, 'execute')`
+    and has_function_privilege('tenantry_' || role_, p.oid, 'execute')`

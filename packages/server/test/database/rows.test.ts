@@ -12,12 +12,12 @@ import {
   sampledTables,
 } from './sample_rows.ts'
 
-// Two tenants whose rows differ in ids only, and what one may see and do to the other's, asked of
-// the database itself: no code of ours stands in between.
+// Two tenants whose rows differ in ids only. What one may see of the other's, and do to it, is tested
+// on the database itself, without Tenantry's code in between.
 let a: Sample
 let b: Sample
 let app: pg.Client
-let rights: Set<string>
+let privileges: Set<string>
 
 beforeAll(async () => {
   ;[a, b] = await asRole('platform', async (client) => [
@@ -26,17 +26,17 @@ beforeAll(async () => {
   ])
   app = new pg.Client(scopeUrls().app)
   await app.connect()
-  rights = await rightsOfApp()
+  privileges = await privilegesOfApp()
 })
 afterAll(() => app.end())
 
-/** SQL by the app's role, for tenant A. */
+/** Runs SQL as the app role, for tenant A. */
 const asA = (text: string, values: unknown[] = []) => attempt(app, a.tenantId, text, values)
-const may = (right: string, table: string) => rights.has(`${right} ${table}`)
+const may = (privilege: string, table: string) => privileges.has(`${privilege} ${table}`)
 const rowOf = (sample: Sample, table: string): Row => sample.rows[table] ?? {}
-const refused = { code: '42501', rowCount: 0 }
+const denied = { code: '42501', rowCount: 0 }
 
-test('these tests know a row of every table with a tenant', async () => {
+test('these tests have a row of every table with a tenant', async () => {
   const { rows } = await asRole('platform', (client) =>
     client.query<{ name: string }>(`
       select a.attrelid::regclass::text as name from pg_attribute a
@@ -54,17 +54,17 @@ describe.each(sampledTables)('%s', (table) => {
 
   test("shows a tenant its own rows and none of another's (RLS-4)", async () => {
     expect(await count(b)).toMatchObject(
-      may('select', table) ? { code: 'ok', rowCount: 0 } : refused,
+      may('select', table) ? { code: 'ok', rowCount: 0 } : denied,
     )
     expect(await count(a)).toMatchObject(
-      may('select', table) ? { code: 'ok', rowCount: 1 } : refused,
+      may('select', table) ? { code: 'ok', rowCount: 1 } : denied,
     )
     const { column, value } = ownerKey(a, table)
     const all = await asA(`select ${column} as key from ${table}`)
     expect(all.rows.every((it) => it['key'] === value)).toBe(true)
   })
 
-  test("lets nobody change, lock or delete another's row (RLS-4)", async () => {
+  test("lets no tenant change, lock or delete another's row (RLS-4)", async () => {
     const { column, value } = ownerKey(b, table)
     const where = `where ${column} = $1`
     for (const name of await columnsOf(table)) {
@@ -75,21 +75,21 @@ describe.each(sampledTables)('%s', (table) => {
     expectNothingDone(await asA(`select ${column} from ${table} ${where} for update`, [value]))
   })
 
-  test('takes no row of another tenant, whatever is done on conflict (RLS-11)', async () => {
+  test('accepts no row of another tenant, with or without ON CONFLICT (RLS-11)', async () => {
     const row = rowOf(b, table)
     const insert = insertSql(table, row)
     const key = Object.keys(row)[0]
     for (const onConflict of ['', 'on conflict do nothing']) {
-      expect(await asA(`${insert} ${onConflict}`, [JSON.stringify(row)])).toMatchObject(refused)
+      expect(await asA(`${insert} ${onConflict}`, [JSON.stringify(row)])).toMatchObject(denied)
     }
     const update = `on conflict (${await primaryKeyOf(table)}) do update set ${key} = excluded.${key}`
-    expect(await asA(`${insert} ${update}`, [JSON.stringify(row)])).toMatchObject(refused)
+    expect(await asA(`${insert} ${update}`, [JSON.stringify(row)])).toMatchObject(denied)
   })
 
-  test('copies out no more than it shows, and takes no copy in (RLS-4)', async () => {
+  test('copies out only visible rows, and accepts no COPY FROM (RLS-4)', async () => {
     const { column } = ownerKey(a, table)
     const out = await asA(`copy ${table} (${column}) to stdout`)
-    expect(out).toMatchObject(may('select', table) ? { code: 'ok', rowCount: 1 } : refused)
+    expect(out).toMatchObject(may('select', table) ? { code: 'ok', rowCount: 1 } : denied)
     expect(['0A000', '42501']).toContain((await asA(`copy ${table} from stdin`)).code)
   })
 })
@@ -97,17 +97,17 @@ describe.each(sampledTables)('%s', (table) => {
 const tenantTables = sampledTables.filter((it) => !/\.(tenants|users)$/.test(it))
 
 describe.each(tenantTables)('%s', (table) => {
-  test('lets no row move to another tenant (RLS-11)', async () => {
+  test('lets no tenant move a row to another tenant (RLS-11)', async () => {
     const moved = await asA(`update ${table} set tenant_id = $1`, [b.tenantId])
-    expect(moved).toMatchObject(refused)
+    expect(moved).toMatchObject(denied)
   })
 
-  test('fills in the tenant that is not named', async () => {
+  test('fills in the tenant where an insert names none', async () => {
     const row = freshKeys(table, rowOf(a, table))
     delete row['tenant_id']
     const kept = await asA(`${insertSql(table, row)} returning tenant_id`, [JSON.stringify(row)])
     if (may('insert', table)) expect(kept.rows).toEqual([{ tenant_id: a.tenantId }])
-    else expect(kept).toMatchObject(refused)
+    else expect(kept).toMatchObject(denied)
   })
 })
 
@@ -127,25 +127,25 @@ test('another tenant may use the very same ids and names (RLS-6, RLS-7)', async 
   })
 })
 
-test("a row can point at no other tenant's, and the error is that of an id nobody has (RLS-5)", async () => {
+test("a row cannot reference another tenant's, and the error is that of an unknown id (RLS-5)", async () => {
   const keys = await tenantForeignKeys()
   expect(keys.length).toBeGreaterThanOrEqual(4)
   for (const { child, columns } of keys) {
     const own = freshKeys(child, rowOf(a, child))
     const foreign = { ...own, ...pick(rowOf(b, child), columns) }
-    const nobodys = { ...own, ...Object.fromEntries(columns.map((it) => [it, randomUUID()])) }
+    const unknown = { ...own, ...Object.fromEntries(columns.map((it) => [it, randomUUID()])) }
     const toForeign = await asA(insertSql(child, foreign), [JSON.stringify(foreign)])
-    const toNobody = await asA(insertSql(child, nobodys), [JSON.stringify(nobodys)])
+    const toUnknown = await asA(insertSql(child, unknown), [JSON.stringify(unknown)])
     expect(toForeign.code).toBe(may('insert', child) ? '23503' : '42501')
-    expect(masked(toForeign)).toEqual(masked(toNobody))
+    expect(masked(toForeign)).toEqual(masked(toUnknown))
   }
 })
 
-test('switching row-level security off is an error, not a way to see more (RLS-2)', async () => {
+test('switching row-level security off is an error, and shows no more rows (RLS-2)', async () => {
   await app.query('set row_security = off')
   const seen = await asA('select id from projects')
   await app.query('reset row_security')
-  expect(seen).toMatchObject(refused)
+  expect(seen).toMatchObject(denied)
 })
 
 function expectNothingDone({ code, rowCount }: Attempt): void {
@@ -153,7 +153,7 @@ function expectNothingDone({ code, rowCount }: Attempt): void {
   expect(rowCount).toBe(0)
 }
 
-/** New values in the primary key, so that the row is another one of the same parents. */
+/** The row with a new primary key: another child of the same parents. */
 function freshKeys(table: string, row: Row): Row {
   const fresh: Record<string, Row> = {
     'tenantry.domains': { name: `${randomUUID()}.example.com` },
@@ -193,7 +193,7 @@ async function primaryKeyOf(table: string): Promise<string> {
   return rows[0]?.columns ?? ''
 }
 
-/** The foreign keys between tables with a tenant, and what they refer by beside it. */
+/** The foreign keys between tables with a tenant, and their columns other than the tenant. */
 async function tenantForeignKeys(): Promise<{ child: string; columns: string[] }[]> {
   const { rows } = await app.query<{ child: string; columns: string[] }>(`
     select f.conrelid::regclass::text as child, array(
@@ -206,7 +206,7 @@ async function tenantForeignKeys(): Promise<{ child: string; columns: string[] }
   return rows
 }
 
-async function rightsOfApp(): Promise<Set<string>> {
+async function privilegesOfApp(): Promise<Set<string>> {
   const { rows } = await app.query<{ held: string }>(
     `select privilege || ' ' || name as held from unnest($1::text[]) name,
        unnest(array['select', 'insert']) privilege

@@ -3,7 +3,7 @@ import type pg from 'pg'
 
 export type Row = Record<string, string>
 
-/** A tenant with one row in each of its tables; two of them differ in ids only. */
+/** A tenant with one row in each of its tables; two samples differ in ids only. */
 export interface Sample {
   tenantId: string
   userId: string
@@ -21,17 +21,17 @@ export async function insertSample(client: pg.Client): Promise<Sample> {
   return sample
 }
 
-/** The tables it has rows of. */
+/** The tables of which a sample has rows. */
 export const sampledTables = Object.keys(makeSample().rows)
 
-/** The column of a sampled table that says whose a row is, and its value for this sample. */
+/** The column of a sampled table that names a row's owner, and its value in this sample. */
 export function ownerKey(sample: Sample, table: string): { column: string; value: string } {
   if (table === 'tenantry.users') return { column: 'id', value: sample.userId }
   const column = table === 'tenantry.tenants' ? 'id' : 'tenant_id'
   return { column, value: sample.tenantId }
 }
 
-/** Inserts the row that is given as JSON in $1. */
+/** SQL that inserts the row given as JSON in $1. */
 export function insertSql(table: string, row: Row): string {
   const columns = Object.keys(row).join(', ')
   return `insert into ${table} (${columns})

@@ -26,7 +26,7 @@ describe('set_tenant', () => {
   const app = (text: string, values: unknown[] = []) =>
     attempt(clients.app, undefined, text, values)
 
-  test('takes no null', async () => {
+  test('rejects null', async () => {
     const tried = await app('select tenantry.set_tenant(null)')
     expect(tried).toMatchObject({
       code: '22004',
@@ -34,7 +34,7 @@ describe('set_tenant', () => {
     })
   })
 
-  test('takes the same tenant again, and no other one after it', async () => {
+  test('accepts the same tenant again in a transaction, and no other one', async () => {
     const again = await attempt(clients.app, a.tenantId, 'select tenantry.set_tenant($1)', [
       a.tenantId,
     ])
@@ -48,7 +48,7 @@ describe('set_tenant', () => {
     })
   })
 
-  test('holds until its transaction ends, and outlives a savepoint that it preceded', async () => {
+  test('lasts until its transaction ends, and survives a rollback to a later savepoint', async () => {
     const { app: client } = clients
     const seen = async () => (await client.query('select id from projects')).rowCount
     await client.query('begin')
@@ -60,12 +60,12 @@ describe('set_tenant', () => {
     expect(await seen()).toBe(0)
   })
 
-  test('alone, outside of a transaction, opens nothing (POOL-1)', async () => {
+  test('has no effect outside of a transaction (POOL-1)', async () => {
     await clients.app.query('select tenantry.set_tenant($1)', [a.tenantId])
     expect((await clients.app.query('select id from projects')).rowCount).toBe(0)
   })
 
-  test('refuses where a session kept a tenant, instead of going on with it (POOL-1)', async () => {
+  test('fails where the session has kept a tenant (POOL-1)', async () => {
     await withClient(sharedDatabase().app, async (client) => {
       await client.query("select set_config('app.tenant_id', $1, false)", [a.tenantId])
       const tried = await attempt(client, b.tenantId, 'select id from projects')
@@ -73,7 +73,7 @@ describe('set_tenant', () => {
     })
   })
 
-  test('takes nothing but an id, so that nothing else ever reaches a policy', async () => {
+  test('accepts only an id, so that nothing else ever reaches a policy', async () => {
     const tried = await app("select tenantry.set_tenant('all')")
     expect(tried.code).toBe('22P02')
   })
@@ -82,13 +82,13 @@ describe('set_tenant', () => {
 describe('make_tenant_table', () => {
   test.each([
     ['create table lab (tenant_id uuid, id uuid)', 'no primary key'],
-    ['create table lab (tenant_id uuid not null, id uuid primary key)', 'another one in front'],
-    ['create table lab (tenant_id text, id uuid, primary key (tenant_id, id))', 'no uuid'],
+    ['create table lab (tenant_id uuid not null, id uuid primary key)', 'another key column first'],
     [
-      'create table lab (id uuid, tenant_id uuid, primary key (id, tenant_id))',
-      'the tenant behind',
+      'create table lab (tenant_id text, id uuid, primary key (tenant_id, id))',
+      'tenant_id is not a uuid',
     ],
-  ])('refuses: %s (%s)', async (table) => {
+    ['create table lab (id uuid, tenant_id uuid, primary key (id, tenant_id))', 'tenant_id last'],
+  ])('rejects: %s (%s)', async (table) => {
     const tried = await attempt(
       clients.owner,
       undefined,
@@ -101,7 +101,7 @@ describe('make_tenant_table', () => {
     })
   })
 
-  test('makes a table that binds its own owner too, and refuses to do it twice', async () => {
+  test('forces row-level security on the owner too, and fails when called twice', async () => {
     const { owner } = clients
     await owner.query('begin')
     try {
@@ -126,11 +126,11 @@ describe('make_tenant_table', () => {
   })
 })
 
-describe('the identity door', () => {
+describe('the identity role', () => {
   const identity = (text: string, values: unknown[] = [], tenantId?: string) =>
     attempt(clients.identity, tenantId, text, values)
 
-  test('sees no tenant that is being deleted, and no domain that is not verified', async () => {
+  test('sees no tenant that is being deleted, and no unverified domain', async () => {
     const [deleting, unverified] = [randomUUID(), `${randomUUID()}.example.com`]
     await asRole('platform', async (client) => {
       const values = `select gen_random_uuid(), 'x', 's-' || left($1, 8), 'S' || upper(left($1, 8))`
@@ -159,7 +159,7 @@ describe('the identity door', () => {
     expect(JSON.stringify(domains.rows)).not.toContain(unverified)
   })
 
-  test('neither sees nor changes an inactive user, and deactivates nobody', async () => {
+  test('neither sees nor changes an inactive user', async () => {
     const off = await asRole('platform', insertSample)
     const update = 'update tenantry.users set password_hash = null where id = $1'
     expect((await identity(update, [off.userId])).rowCount).toBe(1)
@@ -181,7 +181,7 @@ describe('the identity door', () => {
   )
 
   test.each(['sessions', 'members', 'member_roles', 'roles', 'refresh_tokens', 'audit_logs'])(
-    'may not read %s, not even for a tenant',
+    'may not read %s, even with a tenant set',
     async (table) => {
       const select = `select 1 from tenantry.${table}`
       expect(await identity(select, [], a.tenantId)).toMatchObject({ code: '42501' })
@@ -193,7 +193,7 @@ describe('the identity door', () => {
     expect(tried).toMatchObject({ code: '42501' })
   })
 
-  test("sees one tenant's password resets at a time, and writes no other's audit row", async () => {
+  test("sees one tenant's password resets at a time, and writes no other tenant's audit row", async () => {
     const resets = await identity('select tenant_id from tenantry.password_resets', [], a.tenantId)
     expect(resets.rows).toEqual([{ tenant_id: a.tenantId }])
     const insert = 'insert into tenantry.audit_logs (tenant_id, id, action) values ($1, $2, $3)'
@@ -203,7 +203,7 @@ describe('the identity door', () => {
   })
 })
 
-describe("the tenant's door", () => {
+describe('the app role', () => {
   test.each([
     'select password_hash from tenantry.users',
     'select * from tenantry.users',
@@ -219,7 +219,7 @@ describe("the tenant's door", () => {
     expect(await attempt(clients.app, a.tenantId, statement)).toMatchObject({ code: '42501' })
   })
 
-  test('makes nobody a member, so that no stranger becomes readable', async () => {
+  test("cannot make a user a member, and so cannot read another tenant's user", async () => {
     const insert = 'insert into tenantry.members (user_id) values ($1)'
     expect(await attempt(clients.app, a.tenantId, insert, [b.userId])).toMatchObject({
       code: '42501',
@@ -233,10 +233,10 @@ describe("the tenant's door", () => {
 
 describe('the audit log', () => {
   test.each(['app', 'identity', 'platform'] as const)(
-    'takes rows from the %s door, and never lets one change or go (AUD-1)',
-    async (door) => {
+    'accepts rows from the %s role, and lets it change or delete none (AUD-1)',
+    async (role) => {
       const insert = 'insert into tenantry.audit_logs (tenant_id, id, action) values ($1, $2, $3)'
-      const client = clients[door]
+      const client = clients[role]
       const added = await attempt(client, a.tenantId, insert, [a.tenantId, randomUUID(), 'test'])
       expect(added.code).toBe('ok')
       for (const statement of [

@@ -11,10 +11,10 @@ import { startTestApp } from '../../src/testing.ts'
 import { app } from '../fixtures/app/app.ts'
 import { asRole } from '../fixtures/databases.ts'
 
-// bcrypt, as a user brings it from elsewhere, of the password every test user has.
+// The password of every test user, hashed with bcrypt as an imported user has it.
 const imported = '$2b$04$BOYJgy.tW0eTl5FLbQKyiu1fsOTbrhL8/6yhhvI8AYOactZal/EgS'
 
-test('nobody hashes or sends mail while a transaction is open (POOL-7)', async () => {
+test('no password is hashed and no mail sent while a transaction is open (POOL-7)', async () => {
   const api = await startTestApp(app)
   const watch = createWatch()
   const mails: OutgoingMail[] = []
@@ -69,7 +69,7 @@ test('nobody hashes or sends mail while a transaction is open (POOL-7)', async (
   expect(watch.seen).toEqual(['check', 'check', 'check', 'check', 'hash', 'mail', 'hash', 'mail'])
 })
 
-/** Notes slow work, and whether it was done from inside of a door that had not closed. */
+/** Records slow work, and whether a transaction was open while it was done. */
 function createWatch() {
   const around = new AsyncLocalStorage<{ open: boolean }>()
   const seen: string[] = []
@@ -79,16 +79,16 @@ function createWatch() {
 
   function inside<Opened, T>(work: (opened: Opened) => T | Promise<T>) {
     return async (opened: Opened): Promise<T> => {
-      const door = { open: true }
+      const transaction = { open: true }
       try {
-        return await around.run(door, () => work(opened))
+        return await around.run(transaction, () => work(opened))
       } finally {
-        door.open = false
+        transaction.open = false
       }
     }
   }
 
-  function watchedDoors(database: Database): Database {
+  function watchedDatabase(database: Database): Database {
     return {
       inTenant: (scope, work) => database.inTenant(scope, inside(work)),
       read: (scope, work) => database.read(scope, inside(work)),
@@ -100,7 +100,7 @@ function createWatch() {
   return {
     seen,
     note,
-    database: watchedDoors,
+    database: watchedDatabase,
     passwords: ({ hash, check, metrics }: Passwords): Passwords => ({
       metrics,
       hash(password) {

@@ -15,14 +15,14 @@ import { appMigrations, type DatabaseUrls, onEmptyDatabase } from '../fixtures/d
 import { insertSample, type Sample } from './sample_rows.ts'
 import { schemaOf } from './schema_dump.ts'
 
-/** What each version promised when it was released; `npm run release:snapshot` writes one. */
+/** The migrations of each released version; `npm run release:snapshot` writes one. */
 const released = join(import.meta.dirname, '../../../../released')
 const versions = await readdir(released)
 const PASSWORD = 'correct horse battery'
 
 const kernelNow: History = { name: 'kernel', folder: join(import.meta.dirname, '../../migrations') }
 
-/** A later kernel: expands a table of tenants' rows, and adds one. */
+/** A later kernel: it adds a column to a table of tenants' rows, and a table. */
 const NEWER = `
   alter table tenantry.members add nickname text not null default 'none';
   alter table tenantry.members no force row level security;
@@ -32,8 +32,8 @@ const NEWER = `
   create table tenantry.notes (tenant_id uuid not null, id uuid not null, primary key (tenant_id, id));
   select tenantry.make_tenant_table('tenantry.notes');`
 
-/** And the function that every migration of an app calls now does more than it did. */
-const FORGETFUL = `
+/** It also changes the function that an app's migrations call, and forgets the tables made before. */
+const CHANGED_FUNCTION = `
   alter function tenantry.make_tenant_table(regclass) rename to make_tenant_table_before;
   create function tenantry.make_tenant_table(relation regclass) returns void language plpgsql as $$
   begin
@@ -68,7 +68,7 @@ describe.each(versions)('from %s', { timeout: 90_000 }, (version) => {
     ])
   })
 
-  test('the kernel of today keeps every row, makes the schema of a fresh install and serves', async () => {
+  test("today's kernel keeps every row, makes the schema of a fresh install and serves", async () => {
     const app = await ownApp()
     await onUpgraded(version, kernelNow, app, async ({ urls, before, sample }) => {
       expect(lost(before, await rowsIn(urls))).toEqual([])
@@ -78,7 +78,7 @@ describe.each(versions)('from %s', { timeout: 90_000 }, (version) => {
     })
   })
 
-  test('a later kernel that expands tables of tenants keeps every row', async () => {
+  test("a later kernel that expands tenants' tables keeps every row", async () => {
     const [kernel, app] = [await kernelWith({ '9001_newer.up.sql': NEWER }), await ownApp()]
     await onUpgraded(version, kernel, app, async ({ urls, before, done }) => {
       expect(done.at(-1)).toBe('kernel 9001_newer')
@@ -90,8 +90,8 @@ describe.each(versions)('from %s', { timeout: 90_000 }, (version) => {
     })
   })
 
-  test('a later kernel that forgets the tables an app made before is found out', async () => {
-    const newer = { '9001_newer.up.sql': NEWER + FORGETFUL }
+  test("the comparison finds a later kernel that forgets the app's earlier tables", async () => {
+    const newer = { '9001_newer.up.sql': NEWER + CHANGED_FUNCTION }
     const [kernel, app] = [await kernelWith(newer), await ownApp()]
     await onUpgraded(version, kernel, app, async ({ urls }) => {
       const upgraded = await schemaOf(urls.owner)
@@ -104,7 +104,7 @@ describe.each(versions)('from %s', { timeout: 90_000 }, (version) => {
   })
 })
 
-test('a row that an upgrade changes or removes is found out', () => {
+test('the comparison finds a row that an upgrade changes or removes', () => {
   const before = ['projects {"name":"Apollo"}', 'projects {"name":"Gemini"}']
   expect(lost(before, [...before, 'projects {"name":"Vostok"}'])).toEqual([])
   expect(lost(before, ['projects {"colour":"red","name":"Apollo"}'])).toEqual([before[1]])
@@ -114,13 +114,13 @@ test('a row that an upgrade changes or removes is found out', () => {
 interface Upgraded {
   urls: DatabaseUrls
   sample: Sample
-  /** Every row from before, a line each. */
+  /** Every row from before the upgrade, one line each. */
   before: string[]
-  /** What the upgrade applied. */
+  /** The migrations that the upgrade applied. */
   done: string[]
 }
 
-/** Upgrades a database as this version left it, with an app's tables and two tenants in it. */
+/** Upgrades a database of this version that has an app's tables and two tenants. */
 function onUpgraded(
   version: string,
   kernel: History,
@@ -173,7 +173,7 @@ async function expectServes(urls: DatabaseUrls, app: History, { rows }: Sample):
   expect((await server.finished).code).toBe(0)
 }
 
-/** The migrations of a folder that are other, or gone, in a later one. */
+/** The migrations of a folder that a later one has changed or removed. */
 async function changedMigrations(then: string, now: string): Promise<string[]> {
   const changed: string[] = []
   for (const name of await readdir(then)) {
@@ -184,7 +184,7 @@ async function changedMigrations(then: string, now: string): Promise<string[]> {
   return changed
 }
 
-/** The rows that are not there any more; columns may have been added to them. */
+/** The rows that are gone after the upgrade; a row may have gained columns. */
 function lost(before: readonly string[], after: readonly string[]): string[] {
   const parse = (line: string) => {
     const [table = '', ...json] = line.split(/ (?=\{)/)
