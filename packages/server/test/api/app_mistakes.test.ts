@@ -11,7 +11,7 @@ const policy = new URL('../fixtures/app/policy.ts', import.meta.url)
 const builders = `import { get, post } from '${policy}'`
 const kernel = new URL('../../src/index.ts', import.meta.url)
 
-/** What a user's app.ts has in it, and the one line that its start then ends with. */
+/** A mistake in a user's app.ts: its imports, its properties, and the line that the start fails with. */
 const mistakes: [string, string, string, string][] = [
   [
     'a route without access',
@@ -45,7 +45,7 @@ const mistakes: [string, string, string, string][] = [
   ],
 ]
 
-describe('a start refuses, in one line that names the fix', { timeout: 90_000 }, () => {
+describe('a start fails, with one line that names the fix, on', { timeout: 90_000 }, () => {
   test.each(mistakes)('%s', async (_case, before, more, line) => {
     place.write('app.ts', appWith(more, before))
     const { code, stderr } = await place.run('start', dsns())
@@ -55,7 +55,7 @@ describe('a start refuses, in one line that names the fix', { timeout: 90_000 },
   })
 })
 
-test('doctor names a table of which make_tenant_table knows nothing, and the fix', {
+test('doctor names a table that is not registered with make_tenant_table, and the fix', {
   timeout: 90_000,
 }, async () => {
   place.write('app.ts', appWith(''))
@@ -69,7 +69,7 @@ test('doctor names a table of which make_tenant_table knows nothing, and the fix
   })
 })
 
-test('the compiler refuses what a start would, and a query outside of the doors', () => {
+test('the compiler rejects what a start would, and a query in a public handler', () => {
   const handle = () => undefined
   // @ts-expect-error no access
   get('/api/notes', { summary: '', handle })
@@ -80,7 +80,7 @@ test('the compiler refuses what a start would, and a query outside of the doors'
   const open = get('/api/notes', {
     access: 'public',
     summary: '',
-    // @ts-expect-error before anybody is signed in there is no door to the tenant's rows
+    // @ts-expect-error a public route has no database
     handle: ({ db }) => db,
   })
   expect(open.access).toBe('public')

@@ -8,14 +8,14 @@ import { post } from '../fixtures/app/policy.ts'
 import { newSeed } from '../fixtures/random.ts'
 import { fuzzJudge, fuzzRequests, sendFuzz } from './fuzz_requests.ts'
 
-// `npm run fuzz` takes its time; FUZZ_SECONDS and FUZZ_SEED say otherwise.
-const usual = process.env['npm_lifecycle_event'] === 'fuzz' ? 120 : 8
-const seconds = Number(process.env['FUZZ_SECONDS'] ?? usual)
+// `npm run fuzz` runs longer; FUZZ_SECONDS and FUZZ_SEED override both.
+const defaultSeconds = process.env['npm_lifecycle_event'] === 'fuzz' ? 120 : 8
+const seconds = Number(process.env['FUZZ_SECONDS'] ?? defaultSeconds)
 const seed = Number(process.env['FUZZ_SEED'] ?? newSeed()) | 0
 
 const fragile = post('/api/fragile', {
   access: 'projects:create',
-  summary: 'Breaks on what nobody thought of',
+  summary: 'Fails on an unexpected amount',
   body: z.strictObject({ amount: z.int().min(-1000).max(1000) }),
   handle(_, { body }) {
     if (body.amount < 0) throw new Error('negative')
@@ -43,7 +43,7 @@ function fuzz(target: World, milliseconds: number): Promise<void> {
 }
 
 test(
-  `whatever is sent for ${seconds} s, no 5xx, replies as described, bad input refused (API-2)`,
+  `${seconds} s of random requests: no 5xx, replies as described, bad input rejected (API-2)`,
   async () => {
     const routes = world.routes.filter((it) => it.path !== fragile.path)
     await world.api.running.settle()
@@ -56,7 +56,7 @@ test(
   seconds * 1_000 + 60_000,
 )
 
-test('the fuzzer finds a route that breaks on some input', async () => {
+test('the fuzzer finds a route that fails on some input', async () => {
   const broken = { ...world, routes: world.routes.filter((it) => it.path === fragile.path) }
   await expect(fuzz(broken, 10_000)).rejects.toThrow(
     /seed: [\s\S]*\/api\/fragile[\s\S]*"amount":-1\D/,

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import type { OpenApiDocument } from '../../src/http/openapi/document.ts'
 
-/** A JSON Schema of the API's description, as far as this code looks into one. */
+/** The keywords of a JSON Schema that the fuzzer reads in the OpenAPI document. */
 export interface Described {
   $ref?: string
   type?: string | string[]
@@ -20,7 +20,7 @@ export interface Described {
   required?: string[]
 }
 
-/** Values that a schema of the document takes; `ids` are tried wherever it wants one. */
+/** Values that a schema of the document accepts; `ids` are tried wherever it expects an id. */
 export function valuesFor(
   document: OpenApiDocument,
   schema: Described,
@@ -82,7 +82,7 @@ function componentOf(document: OpenApiDocument, ref: string): Described {
   return found
 }
 
-/** What somebody sends who means no good, or whose program has a fault. */
+/** Values that an attacker or a faulty program sends. */
 export const junk: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(
     null,
@@ -110,7 +110,7 @@ export const junk: fc.Arbitrary<unknown> = fc.oneof(
   fc.string({ unit: 'binary' }),
 )
 
-/** A value with something wrong in it: a field gone, too many, or of another kind, or no object at all. */
+/** The value with a fault: a field missing, added or of another type, or not an object at all. */
 export function spoiled(value: unknown): fc.Arbitrary<unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return junk
   const names = Object.keys(value)

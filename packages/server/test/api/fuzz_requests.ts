@@ -8,18 +8,19 @@ import { collectionsIn, nameOf, type World } from '../../src/testing/sweeps/worl
 import type { TestReply } from '../../src/testing.ts'
 import { type Described, junk, spoiled, valuesFor } from './fuzz_inputs.ts'
 
-/** One request that the fuzzer sends, and what the description says of it. */
+/** One request that the fuzzer sends. */
 export interface FuzzRequest {
   /** `GET /api/projects/:project_id` */
   operation: string
-  caller: 'admin' | 'none' | 'nobody' | 'foreign'
-  /** For each id in the path: whose it is. */
+  /** `none` is a member without roles, `anonymous` is not signed in, `foreign` belongs to tenant B. */
+  caller: 'admin' | 'none' | 'anonymous' | 'foreign'
+  /** One for each id in the path, and whose it is. */
   ids: { kind: 'own' | 'foreign' | 'absent' | 'junk'; text: string }[]
   query: Record<string, string>
   body: unknown
 }
 
-/** Whether a reply is as it has to be. Gives what is wrong. */
+/** Returns the faults of a reply to a request. */
 export type Judge = (request: FuzzRequest, reply: TestReply) => string[]
 
 /** Requests to every operation, by its parameters and its body as the document describes them. */
@@ -27,7 +28,7 @@ export function fuzzRequests(world: World): fc.Arbitrary<FuzzRequest> {
   return fc.constantFrom(...world.routes).chain((route) =>
     fc.record<FuzzRequest>({
       operation: fc.constant(nameOf(route)),
-      caller: fc.constantFrom('admin', 'admin', 'admin', 'admin', 'none', 'nobody', 'foreign'),
+      caller: fc.constantFrom('admin', 'admin', 'admin', 'admin', 'none', 'anonymous', 'foreign'),
       ids: fc.tuple(...collectionsIn(route.path).map((it) => idsIn(world, it))),
       query: queriesFor(world, route),
       body: bodiesFor(world, route),
@@ -70,7 +71,7 @@ function queriesFor(world: World, route: Route): fc.Arbitrary<Record<string, str
 
 function bodiesFor(world: World, route: Route): fc.Arbitrary<unknown> {
   const schema = bodySchema(world, route)
-  // A route that takes none must not mind that, or refuse one.
+  // A route without a body must accept none, and ignore or reject one.
   if (schema === undefined) return fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, junk)
   const good = valuesFor(world.api.running.document, schema, knownIds(world))
   return fc.oneof(good, good.chain(spoiled))
@@ -85,14 +86,14 @@ function knownIds({ a, b }: World): string[] {
   return [...a.ids.values(), ...b.ids.values()]
 }
 
-/** Sends a request to tenant A; what cannot stand in a path or a form is left out. */
+/** Sends a request to tenant A, without what a path or a form cannot carry. */
 export function sendFuzz(world: World, given: FuzzRequest): Promise<TestReply> {
   const { a, b } = world
   const route = routeOf(world, given)
   const ids = given.ids.map(({ text }) => encodeURIComponent(text.toWellFormed()))
   const path = route.path.replaceAll(/:\w+/g, () => ids.shift() || '%20')
   const query = new URLSearchParams(given.query)
-  const users = { admin: a.admin, none: a.users['none'], nobody: undefined, foreign: b.admin }
+  const users = { admin: a.admin, none: a.users['none'], anonymous: undefined, foreign: b.admin }
   const isForm = route.media === 'form' && typeof given.body === 'object' && given.body !== null
   const body = isForm
     ? new URLSearchParams(
@@ -109,29 +110,29 @@ export function sendFuzz(world: World, given: FuzzRequest): Promise<TestReply> {
   })
 }
 
-/** Judges replies by the document: no 5xx, as described, nothing taken that it says is none. */
+/** Judges replies by the document: no 5xx, as described, no invalid input accepted. */
 export function fuzzJudge(world: World): Judge {
   const conforms = replyCheck(world)
-  const refusesBody = bodyRefusals(world)
+  const isInvalidBody = bodyValidation(world)
   return (request, reply) => {
     const { caller, ids } = request
     const route = routeOf(world, request)
     const faults: string[] = []
     const say = (what: string) =>
       faults.push(`${nameOf(route)}: ${what} (${reply.status} ${reply.text.slice(0, 300)})`)
-    if (reply.status >= 500 && reply.status !== 503) say('a fault of ours')
+    if (reply.status >= 500 && reply.status !== 503) say('an internal error')
     else faults.push(...conforms(route, reply))
-    const outsider = caller === 'nobody' || caller === 'foreign'
-    if (outsider && route.access !== 'public' && reply.status !== 401) say('let an outsider in')
+    const outsider = caller === 'anonymous' || caller === 'foreign'
+    if (outsider && route.access !== 'public' && reply.status !== 401) say('admitted an outsider')
     if (reply.status >= 300) return faults
-    if (ids.some((it) => it.kind !== 'own')) say('took an id that is none of this tenant')
-    if (refusesBody(request)) say('took a body that is not as described')
+    if (ids.some((it) => it.kind !== 'own')) say("accepted an id that is not this tenant's")
+    if (isInvalidBody(request)) say('accepted a body that is not as described')
     return faults
   }
 }
 
-// Only bodies that arrive as they are written: a form is text throughout.
-function bodyRefusals(world: World): (request: FuzzRequest) => boolean {
+// JSON bodies only: in a form every value is text.
+function bodyValidation(world: World): (request: FuzzRequest) => boolean {
   const ajv = new Ajv2020({ strict: false })
   addFormats.default(ajv)
   ajv.addSchema(world.api.running.document, 'api')
@@ -144,7 +145,7 @@ function bodyRefusals(world: World): (request: FuzzRequest) => boolean {
   return (request) => {
     const { body } = request
     const route = routeOf(world, request)
-    // HTTP gives the body of a GET no meaning: it is not looked at.
+    // HTTP gives the body of a GET no meaning: the server ignores it.
     if (route.method === 'GET' || route.media === 'form' || body === undefined) return false
     if (route.body === undefined) return !['{}', 'null'].includes(JSON.stringify(body))
     const optional = operationOf(world, route).requestBody?.required === false

@@ -10,13 +10,13 @@ const Thing = z.object({
   either: z.union([z.object({ name: z.string() }), z.null()]),
 })
 
-/** A row as a careless query gives it: with columns that its reply's schema does not list. */
+/** A row as a careless query returns it: with columns that the reply's schema does not list. */
 const row = { name: 'shown', password_hash: 'hidden', tenant_id: 'hidden', toJSON: undefined }
 
 const fails = (path: `/${string}`, handle: () => never | Promise<never>) =>
   get(path, { access: 'public', summary: '', reply: z.object({}), handle })
 
-/** Routes whose handlers have the faults that handlers have. */
+/** Routes whose handlers have typical faults. */
 export const oddRoutes: Route[] = [
   fails('/api/odd/sql', () => {
     throw new Error('relation "pg_authid": select * from tenantry.users at /srv/app/users.ts:7')
@@ -68,7 +68,7 @@ export const oddRoutes: Route[] = [
     reply: Thing,
     handle: async ({ db }) => {
       await db.insertInto('projects').values({ id: newId(), name: 'unfit' }).execute()
-      // What a query gave although the types said otherwise.
+      // A query's result that does not match its type.
       return JSON.parse('{"name":"no inner"}')
     },
   }),

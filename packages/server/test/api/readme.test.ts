@@ -23,35 +23,38 @@ beforeAll(async () => {
 })
 afterAll(() => api.close())
 
-// The README's reader has curl; a bare machine need not.
-const curlIsHere = await promisify(execFile)('curl', ['--version']).then(
+// A bare machine may have no curl.
+const hasCurl = await promisify(execFile)('curl', ['--version']).then(
   () => true,
   () => false,
 )
 
-test.skipIf(!curlIsHere)('every example of the README does what it says, in order', async () => {
-  const output = await runExamples()
-  expect(output).toEqual([
-    { status: 'ok', message: 'API is running' },
-    { status: 'ok', message: 'API is running' },
-    grant({ roles: ['admin_tenant'], tenant: 'public' }),
-    grant({ roles: ['admin_tenant'], tenant: 'public', refresh_token: expect.any(String) }),
-    { tenant_name: 'Public Tenant', subdomain: 'public' },
-    expect.objectContaining({ user_name: 'Public Admin', user_email: 'admin@public.com' }),
-    { msg: 'Hello Admin of tenant Public Tenant!' },
-    grant({ refresh_token: expect.any(String) }),
-    expect.objectContaining({ name: 'Apollo' }),
-    {
-      items: expect.arrayContaining([expect.objectContaining({ name: 'Apollo' })]),
-      next_cursor: null,
-    },
-    expect.objectContaining({ status: 401, detail: 'Could not validate credentials' }),
-    { message: 'Reset link sent' },
-  ])
-  expect((await api.mailsTo('operator@public.com'))[0]?.text).toContain('http://public.localhost')
-})
+test.skipIf(!hasCurl)(
+  'every example of the README prints what the README says, in order',
+  async () => {
+    const output = await runExamples()
+    expect(output).toEqual([
+      { status: 'ok', message: 'API is running' },
+      { status: 'ok', message: 'API is running' },
+      grant({ roles: ['admin_tenant'], tenant: 'public' }),
+      grant({ roles: ['admin_tenant'], tenant: 'public', refresh_token: expect.any(String) }),
+      { tenant_name: 'Public Tenant', subdomain: 'public' },
+      expect.objectContaining({ user_name: 'Public Admin', user_email: 'admin@public.com' }),
+      { msg: 'Hello Admin of tenant Public Tenant!' },
+      grant({ refresh_token: expect.any(String) }),
+      expect.objectContaining({ name: 'Apollo' }),
+      {
+        items: expect.arrayContaining([expect.objectContaining({ name: 'Apollo' })]),
+        next_cursor: null,
+      },
+      expect.objectContaining({ status: 401, detail: 'Could not validate credentials' }),
+      { message: 'Reset link sent' },
+    ])
+    expect((await api.mailsTo('operator@public.com'))[0]?.text).toContain('http://public.localhost')
+  },
+)
 
-test('demo data may be written again and changes nothing', async () => {
+test('writing the demo data again changes nothing', async () => {
   await seedDemo(api.database, createPasswords(), demo)
   const members = await api.database.acrossTenants('test', (db) =>
     db
@@ -77,14 +80,14 @@ function grant(more: object) {
   }
 }
 
-/** Runs the shell blocks of "Try it" in one shell; gives the JSON each curl printed. */
+/** Runs the shell blocks of "Try it" in one shell. Returns the JSON that each curl printed. */
 async function runExamples(): Promise<unknown[]> {
   const section = readme.split('## Try it')[1]?.split('\n## ')[0] ?? ''
   const blocks = [...section.matchAll(/```sh\n([\s\S]*?)```/g)].map((it) => it[1] ?? '')
   const script = blocks
     .join('\n')
     .replaceAll(':8000', `:${api.port}`)
-    // Each answer on a line of its own.
+    // One line for each reply.
     .replaceAll(/^curl /gm, "curl -sS -w '\\n' ")
   const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', script])
   return stdout

@@ -11,23 +11,23 @@ const Id = z.object({ id: z.uuid() })
 const Row = z.object({ name: z.string() })
 const Rows = z.object({ items: z.array(Row) })
 
-// Past every door: what a route must never do, and some day somebody does.
-async function everyones(where: string, value: string): Promise<{ name: string }[]> {
+// Reads as the superuser, past row-level security: what a route must never do.
+async function ofAllTenants(where: string, value: string): Promise<{ name: string }[]> {
   return withClient(sharedDatabase().admin, async (client) => {
     const { rows } = await client.query(`select name from projects where ${where} = $1`, [value])
     return rows
   })
 }
 
-async function onlyOne(id: string): Promise<{ name: string }> {
-  const [found] = await everyones('id', id)
+async function oneOfAnyTenant(id: string): Promise<{ name: string }> {
+  const [found] = await ofAllTenants('id', id)
   if (found === undefined) throw new AppError('not_found', 'resource.none', 'There is none')
   return found
 }
 
 let pool: pg.Pool | undefined
 
-// As an app might that has always had a pool.
+// As an app might that brings its own pool.
 async function pooled(): Promise<{ name: string }[]> {
   pool ??= new pg.Pool({
     connectionString: sharedDatabase().admin,
@@ -43,26 +43,26 @@ const writes = { access: 'projects:update', summary: 'A mutant' } as const
 
 let remembered: { items: { name: string }[] } | undefined
 
-/** Routes as nobody should write them, each with one hole that a sweep has to find. */
+/** Faulty routes, each with one hole that a sweep has to find. */
 export const mutants = {
   byPath: get('/api/projects/:id/raw', {
     ...reads,
     params: Id,
     reply: Row,
-    handle: (_, { params }) => onlyOne(params.id),
+    handle: (_, { params }) => oneOfAnyTenant(params.id),
   }),
   byBody: post('/api/reports', {
     ...writes,
     body: z.strictObject({ about: z.strictObject({ project_ids: z.array(z.uuid()) }) }),
     reply: Row,
-    handle: (_, { body }) => onlyOne(body.about.project_ids[0] ?? ''),
+    handle: (_, { body }) => oneOfAnyTenant(body.about.project_ids[0] ?? ''),
   }),
   byQuery: get('/api/found', {
     ...reads,
     query: z.object({ project_id: z.uuid().optional() }),
     reply: Rows,
     handle: async (_, { query }) => ({
-      items: query.project_id === undefined ? [] : await everyones('id', query.project_id),
+      items: query.project_id === undefined ? [] : await ofAllTenants('id', query.project_id),
     }),
   }),
   byName: get('/api/any-tenant', {
@@ -70,7 +70,7 @@ export const mutants = {
     query: z.object({ tenant_id: z.string().optional() }),
     reply: Rows,
     handle: async (_, { query }) => ({
-      items: query.tenant_id === undefined ? [] : await everyones('tenant_id', query.tenant_id),
+      items: query.tenant_id === undefined ? [] : await ofAllTenants('tenant_id', query.tenant_id),
     }),
   }),
   pooled: get('/api/pooled', {
@@ -129,7 +129,7 @@ export const mutants = {
   deed: post('/api/deeds', { ...writes, handle: () => {} }),
   counter: get('/api/counter', {
     ...reads,
-    // The database would refuse it by way of `db`.
+    // Through `db` the database would reject the write.
     async handle({ tenant }) {
       await touchProjects(tenant.id)
     },
@@ -185,7 +185,7 @@ export const mutants = {
   half: post('/api/halves', {
     ...writes,
     status: 201,
-    body: z.strictObject({ name: z.string() }).catch({ name: 'nobody said' }),
+    body: z.strictObject({ name: z.string() }).catch({ name: 'no name' }),
     reply: Id,
     handle: async ({ db }, { body }) => {
       const id = newId()

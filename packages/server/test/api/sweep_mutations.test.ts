@@ -16,7 +16,7 @@ import { app } from '../fixtures/app/app.ts'
 import { type DatabaseUrls, onMigratedDatabase } from '../fixtures/databases.ts'
 import { mutants } from './sweep_mutants.ts'
 
-// One world for all of them: each test looks at its own.
+// One world for all tests: each sweeps its own route.
 let world: World
 beforeAll(async () => {
   const routes = [...app.routes, ...Object.values(mutants)]
@@ -34,19 +34,19 @@ async function faultsOf(sweep: (world: World) => Promise<string[]>, route: Route
 }
 
 describe('the isolation sweep finds a route that', () => {
-  test('takes an id in its path past row-level security', async () => {
+  test('looks up an id of its path past row-level security', async () => {
     expect(await faultsOf(isolationFaults, mutants.byPath)).toContain(
       '/api/projects of another tenant answers 200',
     )
   })
 
-  test('takes an id in its body past row-level security, however deep', async () => {
+  test('looks up an id of its body past row-level security, however deep', async () => {
     expect(await faultsOf(isolationFaults, mutants.byBody)).toContain(
       'another tenant in the body answers 200',
     )
   })
 
-  test('takes an id in its query past row-level security', async () => {
+  test('looks up an id of its query past row-level security', async () => {
     expect(await faultsOf(isolationFaults, mutants.byQuery)).toContain(
       '?project_id= with an id of another tenant',
     )
@@ -58,21 +58,21 @@ describe('the isolation sweep finds a route that', () => {
     )
   })
 
-  test('answers from a memory that tenants share', async () => {
+  test('replies from a cache that tenants share', async () => {
     expect(await faultsOf(isolationFaults, mutants.remembering)).toMatch(
       /shows another tenant's \S/,
     )
   })
 
-  test("changes another tenant's rows and says nothing of it", async () => {
+  test("changes another tenant's rows while it answers 404", async () => {
     expect(await faultsOf(isolationFaults, mutants.quiet)).toContain(
       "changed another tenant's rows in projects",
     )
   })
 
-  test("takes another tenant's token", async () => {
+  test("accepts another tenant's token", async () => {
     const { tenant, admin } = world.b
-    // As a server would answer that does not compare the token's tenant with its host's.
+    // Replies like a server that does not compare the token's tenant with the host's.
     const careless = {
       ...tenant,
       send: (it: object) => tenant.send({ path: '/', ...it, user: admin }),
@@ -84,21 +84,21 @@ describe('the isolation sweep finds a route that', () => {
 })
 
 describe('the access sweep finds a route that', () => {
-  test('lets in whom its access keeps out', async () => {
+  test('admits a user whom its access excludes', async () => {
     const claimed = { ...mutants.open, access: 'projects:delete' }
     const faults = accessFaults(world, await observeAccess(only(mutants.open)), [claimed])
     expect(faults).toContain('GET /api/open: nobody got in and should not')
     expect(faults).toContain('GET /api/open: operator got in and should not')
   })
 
-  test('keeps out whom its access lets in', async () => {
+  test('excludes a user whom its access admits', async () => {
     const shut = only(mutants.shut)
     const faults = accessFaults(shut, await observeAccess(shut))
     expect(faults).toContain('GET /api/shut: operator was kept out and should not be')
   })
 })
 
-test('the statements sweep shows a route that asks once for each row', async () => {
+test('the statements sweep shows a route that sends a query for each row', async () => {
   const slow = only(mutants.slow)
   const table = statementTable(slow, await countStatements(slow))
   // The list, and one for each member: those of a role, and the spare.
@@ -106,14 +106,14 @@ test('the statements sweep shows a route that asks once for each row', async () 
   expect(table).toContain(`| GET /api/slow | ${1 + members} |`)
 })
 
-describe('the connections sweep finds a route that asks past the doors', () => {
-  test('over a connection that it opens', async () => {
+describe('the connections sweep finds a route that queries past its database scope', () => {
+  test('on a connection that it opens', async () => {
     expect(await faultsOf(ownConnectionFaults, mutants.quiet)).toMatch(
       /^PATCH \S+: asks PostgreSQL over a connection of its own \(application_name \(none\)\); ask through ctx\.db$/,
     )
   })
 
-  test('over one that was open before', async () => {
+  test('on a connection that was open before', async () => {
     for (const _ of ['opened', 'open']) {
       expect(await faultsOf(ownConnectionFaults, mutants.pooled)).toContain(
         '(application_name reports)',
@@ -123,7 +123,7 @@ describe('the connections sweep finds a route that asks past the doors', () => {
 })
 
 describe('the replies sweep finds a reply', () => {
-  test('that does not fit its schema', async () => {
+  test('that does not match its schema', async () => {
     expect(await faultsOf(replyFaults, mutants.odd)).toContain('200 is not as described')
   })
 
@@ -148,25 +148,25 @@ describe('the audit sweep finds', () => {
 })
 
 describe('the lifecycle sweep finds', () => {
-  test('a thing that is still there after its end', async () => {
+  test('an item that still exists after its deletion', async () => {
     expect(await faultsOf(lifecycleFaults, mutants.undead)).toContain('answers 204 for what DELETE')
   })
 
-  test('a child under a parent that is not its own', async () => {
+  test('a child that is found under another parent', async () => {
     const { a } = world
     const ids = new Map(a.ids).set('/api/projects/:project_id/members', a.spare.id)
     const faults = await lifecycleFaults({ ...only(mutants.anyParent), a: { ...a, ids } })
     expect(faults.join()).toContain('finds a thing under another one of /api/projects (200)')
   })
 
-  test('a create that takes a bad body', async () => {
+  test('a create that accepts a bad body', async () => {
     expect(await faultsOf(lifecycleFaults, mutants.half)).toContain(
       'a bad body answers 201 and changes projects',
     )
   })
 })
 
-test('the secrets sweep finds one in a reply, a log line, a metric and a row', async () => {
+test('the secrets sweep finds a secret in a reply, a log line, a metric and a row', async () => {
   const { echo, crash, coded, note } = mutants
   const faults = await secretFaults({ ...world, routes: [echo, crash, coded, note] })
   expect(faults).toContain('metric tenantry_problems_total: holds a secret or an e-mail')
@@ -175,14 +175,18 @@ test('the secrets sweep finds one in a reply, a log line, a metric and a row', a
   expect(faults.join('\n')).toMatch(/log line ".*": holds a secret/)
 })
 
-test('the secrets sweep finds one in a mail that is not its own', async () => {
+test('the secrets sweep finds a secret in a mail to another address', async () => {
   const { api, b } = world
   const { mailsTo } = api
-  const told = async (email: string, count?: number) => [
+  const mailsWithPassword = async (email: string, count?: number) => [
     ...(await mailsTo(email, count)),
     { to: email, subject: 'Welcome', text: `Your password is ${b.admin.password}`, html: '' },
   ]
-  const faults = await secretFaults({ ...world, routes: [], api: { ...api, mailsTo: told } })
+  const faults = await secretFaults({
+    ...world,
+    routes: [],
+    api: { ...api, mailsTo: mailsWithPassword },
+  })
   expect(faults).toContain('mail "Welcome": holds a secret')
 })
 
@@ -212,7 +216,7 @@ async function mutate({ owner }: DatabaseUrls, statement: string): Promise<void>
   await withClient(owner, (client) => client.query(statement))
 }
 
-test('an exception excepts what it names, and one that is not needed is a fault', () => {
+test('an exception excuses the fault it names, and an exception without a fault is one itself', () => {
   const faults = ['GET /a: shows too much', 'GET /b: shows too much']
   expect(unexcepted('isolation', faults, { 'isolation GET /a': 'it is public' })).toEqual([
     faults[1],

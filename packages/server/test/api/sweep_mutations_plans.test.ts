@@ -4,7 +4,7 @@ import { inFilledWorld } from '../../src/testing/sweeps/filled_database.ts'
 import { planFaults } from '../../src/testing/sweeps/plans.ts'
 import { app } from '../fixtures/app/app.ts'
 
-test('the plans sweep finds a lost index, and one that does not lead with the tenant', async () => {
+test('the plans sweep finds a missing index, and one that does not lead with the tenant', async () => {
   await inFilledWorld(app, {}, { tenants: 50, rows: 200 }, async (filled) => {
     const { world, urls } = filled
     const routes = world.routes.filter(

@@ -36,7 +36,7 @@ afterAll(async () => {
   trace.disable()
 })
 
-/** The span of the request and what came of it, once it has ended. */
+/** Runs a request and waits for its span to end. Returns the span and its children. */
 async function traced(work: () => Promise<TestReply>) {
   const id = (await work()).headers['x-request-id']
   const find = () =>
@@ -53,17 +53,17 @@ async function traced(work: () => Promise<TestReply>) {
 
 const ms = ([seconds, nanoseconds]: HrTime = [0, 0]) => seconds * 1e3 + nanoseconds / 1e6
 
-async function inhabited(of: TestApp = api) {
+async function withMember(of: TestApp = api) {
   const tenant = await of.makeTenant()
   const user = await tenant.makeUser({ roles: ['admin_tenant'] })
-  // What a look-up costs is remembered from here on.
+  // Fills the caches: the look-ups cost no statement from here on.
   await tenant.send({ path: '/api/auth/me', user })
   return { tenant, user }
 }
 
-describe('a request is one span,', () => {
-  test('named by its route, with who asked as ids', async () => {
-    const { tenant, user } = await inhabited()
+describe('a request is one span', () => {
+  test('named by its route, with the ids of tenant and user', async () => {
+    const { tenant, user } = await withMember()
     const path = `/api/projects/${randomUUID()}?secret=of-a-query`
     const { request } = await traced(() => tenant.send({ path, user }))
     expect(request.kind).toBe(SpanKind.SERVER)
@@ -80,8 +80,8 @@ describe('a request is one span,', () => {
     expect(JSON.stringify(request.attributes)).not.toMatch(/of-a-query|@|projects\/0/)
   })
 
-  test('and its transaction another below it, however the body came', async () => {
-    const { tenant, user } = await inhabited()
+  test('with its transaction as a child', async () => {
+    const { tenant, user } = await withMember()
     const post = { method: 'POST', path: '/api/projects', body: { name: 'Apollo' }, user }
     const { request, children } = await traced(() => tenant.send(post))
     expect(request.attributes['http.response.status_code']).toBe(201)
@@ -100,22 +100,22 @@ describe('a request is one span,', () => {
     expect(ms(children[0]?.duration)).toBeLessThanOrEqual(ms(request.duration))
   })
 
-  test('without one below it where nothing was asked of the database', async () => {
-    const { tenant, user } = await inhabited()
+  test('without a child where no query was sent', async () => {
+    const { tenant, user } = await withMember()
     const { children } = await traced(() => tenant.send({ path: '/api/tenant/tenant-data', user }))
     expect(children).toEqual([])
   })
 
-  test('whose id the log line names', async () => {
-    const { tenant, user } = await inhabited()
+  test('whose trace id is in the log line', async () => {
+    const { tenant, user } = await withMember()
     const { request, traceId } = await traced(() => tenant.send({ path: '/api/auth/me', user }))
     const id = String(request.attributes['tenantry.request_id'])
     const line = api.logLines.find((it) => it.includes(id))
     expect(JSON.parse(line ?? '{}')).toMatchObject({ trace_id: traceId, route: '/api/auth/me' })
   })
 
-  test('taken back where the work failed', async () => {
-    const { tenant, user } = await inhabited()
+  test('with a rollback as its outcome where the work failed', async () => {
+    const { tenant, user } = await withMember()
     const path = '/api/projects'
     const create = () => tenant.send({ method: 'POST', path, body: { name: 'Twice' }, user })
     await create()
@@ -133,14 +133,14 @@ describe('a trace that began elsewhere', () => {
     headers: { host: tenant.host, traceparent, ...more },
   })
 
-  test('is continued where a proxy of ours says so', async () => {
-    const { tenant } = await inhabited(proxied)
+  test('is continued when a trusted proxy sends it', async () => {
+    const { tenant } = await withMember(proxied)
     const { request } = await traced(() => proxied.send(tenant.host, withParent(tenant)))
     expect(request.parentSpanContext).toMatchObject(UPSTREAM)
   })
 
-  test('is a stranger to us where anybody else does', async () => {
-    const { tenant } = await inhabited()
+  test('is ignored when any other client sends it', async () => {
+    const { tenant } = await withMember()
     const forwarded = withParent(tenant, { 'x-forwarded-for': '127.0.0.1' })
     const { request, traceId } = await traced(() => api.send(tenant.host, forwarded))
     expect(request.parentSpanContext).toBeUndefined()
@@ -148,7 +148,7 @@ describe('a trace that began elsewhere', () => {
   })
 })
 
-test('no span holds a password, a token, an e-mail or the words of a request (OPS-8)', async () => {
+test('no span contains a password, a token, an e-mail, a query string or SQL (OPS-8)', async () => {
   const world = await createWorld(app, { settings: { METRICS_PORT: '0' } })
   exporter.reset()
   expect(await secretFaults(world)).toEqual([])
@@ -157,8 +157,8 @@ test('no span holds a password, a token, an e-mail or the words of a request (OP
   expect(spans.length).toBeGreaterThan(100)
   const people = [...Object.values(world.b.users), world.b.spare]
   const canaries = people.flatMap((it) => [it.email, it.password, it.accessToken, it.refreshToken])
-  const told = spans.map((it) => JSON.stringify([it.name, it.attributes, it.events, it.status]))
-  const leaks = told.filter((text) => canaries.some((it) => text.includes(it)))
+  const texts = spans.map((it) => JSON.stringify([it.name, it.attributes, it.events, it.status]))
+  const leaks = texts.filter((text) => canaries.some((it) => text.includes(it)))
   expect(leaks).toEqual([])
-  expect(told.filter((it) => /[?&]|select |insert /.test(it))).toEqual([])
+  expect(texts.filter((it) => /[?&]|select |insert /.test(it))).toEqual([])
 })
