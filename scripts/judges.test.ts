@@ -153,6 +153,46 @@ test('measure.ts finds the private words of comments, documents and messages', (
   expect(faults).toContain(`README.md:7: ${who.toUpperCase()}`)
 })
 
+test('agents.ts finds each claim of AGENTS.md that is not true', () => {
+  const lines = [
+    'See `README.md`, `docs/decisions/`, `.config/<name>.json`, `/api/x`, `ctx.db` and `a/b: c`.',
+    'Run `npm ci`, `npm run check -- lint types`, `npx tenantry migrate up`, `npx vitest run`.',
+    'Not `GONE.md`, `docs/gone/`, `docs/gone`, `modules/<noun>/<noun>.ts`, `npm test`.',
+    '```sh',
+    'npm run check -- lint spelling  # two checks',
+    'npm run deploy',
+    'npx tenantry new resource invoices --fields "number:text"',
+    'npx tenantry new invoice',
+    'npx tenantry destroy',
+    '```',
+  ]
+  const files = {
+    'package.json': JSON.stringify({ scripts: { check: '' } }),
+    'README.md': '',
+    'docs/decisions/0001.md': '',
+    '.config/a.json': '',
+  }
+  const faults = judge('agents.ts', { ...files, 'AGENTS.md': lines.join('\n') })
+  expect(faults.sort()).toEqual(
+    [
+      'there is no check "spelling"',
+      'package.json has no script "deploy"',
+      'there is no "tenantry new invoice"',
+      'there is no "tenantry destroy"',
+      'GONE.md does not exist',
+      'docs/gone/ does not exist',
+      'docs/gone does not exist',
+      'modules/<noun>/<noun>.ts does not exist',
+      'package.json has no script "test"',
+    ]
+      .map((it) => `AGENTS.md: ${it}`)
+      .sort(),
+  )
+  expect(judge('agents.ts', { ...files, 'AGENTS.md': 'A line\n'.repeat(61) })).toEqual([
+    'AGENTS.md: 61 lines; at most 60',
+  ])
+})
+
 test('lockfile.ts finds what may change unseen, or does not run everywhere', () => {
   const good = { version: '1.0.0', integrity: 'sha512-AAAA' }
   const packages = {

@@ -66,7 +66,8 @@ export async function run(args: string[]): Promise<void> {
   }
 }
 
-async function programFor(args: string[]): Promise<Command> {
+/** All commands; the one that `args` ask for has its own commands and options. */
+export async function programFor(args: string[]): Promise<Command> {
   const program = new Command('tenantry')
     .description('A multi-tenant SaaS backend: run it, migrate it, look after its tenants.')
     .version(kernelVersion())

@@ -1,0 +1,67 @@
+// Verifies what AGENTS.md says literally: its paths exist, its commands exist, and it stays short.
+// Usage: tsx scripts/agents.ts [folder]
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { programFor } from '../packages/server/src/cli/main.ts'
+import { checks } from './checks.ts'
+
+const MAX_LINES = 60
+
+const folder = process.argv[2] ?? process.cwd()
+const text = await readFile(join(folder, 'AGENTS.md'), 'utf8')
+const { scripts }: { scripts: Record<string, string> } = JSON.parse(
+  await readFile(join(folder, 'package.json'), 'utf8'),
+)
+const found = await Promise.all(claims().map(faultsOf))
+const faults = [...lengthFaults(), ...found.flat()]
+for (const fault of faults) console.log(`AGENTS.md: ${fault}`)
+process.exitCode = faults.length === 0 ? 0 : 1
+
+function lengthFaults(): string[] {
+  const lines = text.trimEnd().split('\n').length
+  return lines > MAX_LINES ? [`${lines} lines; at most ${MAX_LINES}`] : []
+}
+
+/** What stands in backticks, and the lines of code blocks without their remarks. */
+function claims(): string[] {
+  const fence = /^```.*\n([\s\S]*?)^```/gm
+  const commands = [...text.matchAll(fence)].flatMap(([, code = '']) => code.split('\n'))
+  const spans = text.replaceAll(fence, '').matchAll(/`([^`\n]+)`/g)
+  return [...commands.map((it) => it.replace(/\s+#.*/, '')), ...[...spans].map(([, it = '']) => it)]
+}
+
+async function faultsOf(claim: string): Promise<string[]> {
+  const [program, ...words] = claim.split(' ')
+  if (program === 'npm') return npmFaults(words)
+  if (program === 'npx' && words[0] === 'tenantry') return tenantryFaults(words.slice(1))
+  return words.length === 0 ? pathFaults(claim) : []
+}
+
+/** `modules/<noun>/` promises the folder `modules/`; `/api` is a URL, `app.get` a name. */
+function pathFaults(claim: string): string[] {
+  const isPath = /^[\w.][^:*]*\//.test(claim) || /^[\w.-]+\.(ts|mjs|md|json)$/.test(claim)
+  const path = claim.replace(/[^/]*<.*/, '')
+  return isPath && !existsSync(join(folder, path)) ? [`${claim} does not exist`] : []
+}
+
+function npmFaults([command = '', script = '', ...rest]: string[]): string[] {
+  const isShort = command === 'test' || command === 'start'
+  const name = isShort ? command : script
+  if (!isShort && command !== 'run') return []
+  if (!(name in scripts)) return [`package.json has no script "${name}"`]
+  const asked = name === 'check' ? rest.filter((it) => it !== '--') : []
+  return asked.filter((it) => !(it in checks)).map((it) => `there is no check "${it}"`)
+}
+
+/** Under a command without commands of its own, words are arguments. */
+async function tenantryFaults(words: string[]): Promise<string[]> {
+  let { commands } = await programFor(words)
+  for (const [at, word] of words.entries()) {
+    if (commands.length === 0) break
+    const command = commands.find((it) => it.name() === word)
+    if (command === undefined) return [`there is no "tenantry ${words.slice(0, at + 1).join(' ')}"`]
+    commands = command.commands
+  }
+  return []
+}
