@@ -203,7 +203,7 @@ describe('keys (JWT-4)', () => {
   })
 
   test('each purpose has a key of its own, and none is the secret', () => {
-    const purposes = ['access', 'refresh', 'successor', 'cursor', 'throttle'] as const
+    const purposes = ['access', 'refresh', 'successor', 'cursor', 'attempt'] as const
     const keys = purposes.map((it) => ring.current.key(it).toString('hex'))
     expect(new Set(keys).size).toBe(purposes.length)
     expect(keys.join()).not.toContain(Buffer.from(secret).toString('hex'))

@@ -1,6 +1,9 @@
 import ipaddr from 'ipaddr.js'
 
-/** One subject per client: IPv6 hosts own a /64, so that is what is counted (v4-mapped is IPv4). */
+/**
+ * The key that limits count a client under. An IPv6 host usually owns a whole /64, so the key is that
+ * prefix. An IPv4-mapped address counts as IPv4.
+ */
 export function clientKey(address: string): string {
   if (!ipaddr.isValid(address)) return 'unknown'
   const parsed = ipaddr.process(address)

@@ -4,81 +4,81 @@ import { ClockCache } from './clock_cache.ts'
 const fresh = () => ({ used: false })
 
 function filled(max: number, ...keys: string[]) {
-  const kept = new ClockCache(max)
-  for (const key of keys) kept.set(key, fresh())
-  return kept
+  const cache = new ClockCache(max)
+  for (const key of keys) cache.set(key, fresh())
+  return cache
 }
 
-test('no more are kept than there is room for, however many come (DOS-4)', () => {
-  const kept = new ClockCache(10)
-  for (let at = 0; at < 1_000; at++) {
-    kept.set(`${at}`, fresh())
-    kept.get(`${at % 7}`)
-    expect(kept.size).toBeLessThanOrEqual(10)
+test('the cache never exceeds its maximum, however many entries are added (DOS-4)', () => {
+  const cache = new ClockCache(10)
+  for (let i = 0; i < 1_000; i++) {
+    cache.set(`${i}`, fresh())
+    cache.get(`${i % 7}`)
+    expect(cache.size).toBeLessThanOrEqual(10)
   }
-  expect(kept.size).toBe(10)
+  expect(cache.size).toBe(10)
 })
 
-test('what is asked for stays, whatever comes and is never asked for (DOS-4)', () => {
-  const kept = filled(4, 'a', 'b')
-  for (let at = 0; at < 100; at++) {
-    expect(kept.get('a')).toBeDefined()
-    expect(kept.get('b')).toBeDefined()
-    kept.set(`flood ${at}`, fresh())
+test('used entries survive a flood of entries that are never used (DOS-4)', () => {
+  const cache = filled(4, 'a', 'b')
+  for (let i = 0; i < 100; i++) {
+    expect(cache.get('a')).toBeDefined()
+    expect(cache.get('b')).toBeDefined()
+    cache.set(`flood ${i}`, fresh())
   }
 })
 
-test('what is new stays until as many have come as there is room for, used or not', () => {
-  const kept = filled(100, 'a')
-  for (let at = 0; at < 1_000; at++) {
-    kept.get('a')
-    kept.set(`${at}`, fresh())
+test('a new entry survives as many insertions as the cache has room for, used or not', () => {
+  const cache = filled(100, 'a')
+  for (let i = 0; i < 1_000; i++) {
+    cache.get('a')
+    cache.set(`${i}`, fresh())
   }
-  for (let at = 901; at < 1_000; at++) expect(kept.get(`${at}`)).toBeDefined()
+  for (let i = 901; i < 1_000; i++) expect(cache.get(`${i}`)).toBeDefined()
 })
 
-test('what was asked for once goes when others are asked for and it is not', () => {
-  const kept = filled(3, 'once', 'a', 'b')
-  kept.get('once')
-  for (let at = 0; at < 10; at++) {
-    kept.get('a')
-    kept.set(`${at}`, fresh())
+test('an entry that is no longer used is evicted before entries that are', () => {
+  const cache = filled(3, 'once', 'a', 'b')
+  cache.get('once')
+  for (let i = 0; i < 10; i++) {
+    cache.get('a')
+    cache.set(`${i}`, fresh())
   }
-  expect(kept.get('once')).toBeUndefined()
-  expect(kept.get('a')).toBeDefined()
+  expect(cache.get('once')).toBeUndefined()
+  expect(cache.get('a')).toBeDefined()
 })
 
-test('where all are in use one of them makes room', () => {
-  const kept = filled(3, 'a', 'b', 'c')
-  for (const key of ['a', 'b', 'c']) kept.get(key)
-  kept.set('d', fresh())
-  expect(kept.size).toBe(3)
-  expect(kept.get('d')).toBeDefined()
+test('if all entries are used, one of them is evicted', () => {
+  const cache = filled(3, 'a', 'b', 'c')
+  for (const key of ['a', 'b', 'c']) cache.get(key)
+  cache.set('d', fresh())
+  expect(cache.size).toBe(3)
+  expect(cache.get('d')).toBeDefined()
 })
 
-test('however many are in use, few of them are looked at for the room of one (DOS-4)', () => {
-  const kept = new ClockCache(10_000)
+test('one eviction examines a bounded number of used entries (DOS-4)', () => {
+  const cache = new ClockCache(10_000)
   const values = Array.from({ length: 10_000 }, fresh)
-  for (const [at, value] of values.entries()) kept.set(`${at}`, value)
-  for (const at of values.keys()) kept.get(`${at}`)
-  kept.set('new', fresh())
-  expect(kept.size).toBe(10_000)
+  for (const [i, value] of values.entries()) cache.set(`${i}`, value)
+  for (const i of values.keys()) cache.get(`${i}`)
+  cache.set('new', fresh())
+  expect(cache.size).toBe(10_000)
   expect(values.filter((it) => !it.used).length).toBeLessThanOrEqual(1_000)
 })
 
-test('a value that replaces another takes its place and no more room', () => {
-  const kept = filled(2, 'a', 'b')
+test('setting an existing key replaces its value and evicts nothing', () => {
+  const cache = filled(2, 'a', 'b')
   const later = fresh()
-  kept.set('a', later)
-  expect(kept.get('a')).toBe(later)
-  expect(kept.get('b')).toBeDefined()
+  cache.set('a', later)
+  expect(cache.get('a')).toBe(later)
+  expect(cache.get('b')).toBeDefined()
 })
 
-test('what was deleted is gone, also where it was next to go', () => {
-  const kept = filled(3, 'a', 'b', 'c')
-  kept.set('d', fresh())
-  for (const key of ['b', 'c', 'd']) kept.delete(key)
-  expect(kept.size).toBe(0)
-  for (const key of ['e', 'f', 'g', 'h', 'i']) kept.set(key, fresh())
-  expect(kept.size).toBe(3)
+test('deleted entries are gone, including the next one to be evicted', () => {
+  const cache = filled(3, 'a', 'b', 'c')
+  cache.set('d', fresh())
+  for (const key of ['b', 'c', 'd']) cache.delete(key)
+  expect(cache.size).toBe(0)
+  for (const key of ['e', 'f', 'g', 'h', 'i']) cache.set(key, fresh())
+  expect(cache.size).toBe(3)
 })

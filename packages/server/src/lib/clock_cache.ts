@@ -1,23 +1,25 @@
-/** What RecentlyUsed keeps. A value is kept in one place only. */
+/** A value in a ClockCache. An entry must be in one cache only, because the cache writes to it. */
 export interface ClockEntry {
-  /** The mark of whoever keeps it: was it asked for since its turn to go last came? */
+  /** The reference bit: the entry was read since the cache last considered evicting it. */
   used: boolean
 }
 
-// A round over a hundred thousand in use would stop the event loop for tens of milliseconds.
+// Clearing the bits of a hundred thousand used entries would block the event loop for tens of
+// milliseconds.
 const MAX_CHANCES = 1_000
 
 /**
- * So many values and no more, by key. Where one has to go it is the oldest, unless it was asked for:
- * then it stays, and is the newest (second chance, or CLOCK). To find a value moves nothing, as in a
- * list by last use it would: it costs a look into a Map and a mark.
+ * A bounded cache that evicts with the second-chance (CLOCK) algorithm: the oldest entry goes, unless
+ * it was used, in which case its bit is cleared and it becomes the newest. A hit costs a Map look-up
+ * and a write, where an LRU list would have to be reordered.
  */
 export class ClockCache<V extends ClockEntry> {
   readonly #max: number
-  // Oldest first.
-  readonly #kept = new Map<string, V>()
-  // One that goes on: a new one would look at every place that was left since the Map last grew. Made
-  // when it is first needed, as tables that a Map has outgrown stay while an iterator stands in them.
+  // In insertion order: oldest first.
+  readonly #entries = new Map<string, V>()
+  // Kept from eviction to eviction: a new iterator would visit every slot that deletions have left
+  // since the Map last grew. Created on first use, because an iterator keeps a table alive that the
+  // Map has outgrown.
   #oldest: MapIterator<string> | undefined
 
   constructor(max: number) {
@@ -25,39 +27,39 @@ export class ClockCache<V extends ClockEntry> {
   }
 
   get size(): number {
-    return this.#kept.size
+    return this.#entries.size
   }
 
   get(key: string): V | undefined {
-    const value = this.#kept.get(key)
+    const value = this.#entries.get(key)
     if (value !== undefined) value.used = true
     return value
   }
 
   set(key: string, value: V): void {
-    if (this.#kept.size >= this.#max && !this.#kept.has(key)) this.#makeRoom()
-    this.#kept.set(key, value)
+    if (this.#entries.size >= this.#max && !this.#entries.has(key)) this.#makeRoom()
+    this.#entries.set(key, value)
   }
 
   delete(key: string): void {
-    this.#kept.delete(key)
+    this.#entries.delete(key)
   }
 
-  // Where so many in a row are in use, one of them goes.
+  // After MAX_CHANCES used entries in a row, a used one is evicted.
   #makeRoom(): void {
     for (let chances = MAX_CHANCES; ; chances--) {
       const key = this.#oldestKey()
-      const value = this.#kept.get(key)
-      this.#kept.delete(key)
+      const value = this.#entries.get(key)
+      this.#entries.delete(key)
       if (value?.used !== true || chances === 0) return
       value.used = false
-      this.#kept.set(key, value)
+      this.#entries.set(key, value)
     }
   }
 
   #oldestKey(): string {
     for (;;) {
-      this.#oldest ??= this.#kept.keys()
+      this.#oldest ??= this.#entries.keys()
       const { done, value } = this.#oldest.next()
       if (done !== true) return value
       this.#oldest = undefined

@@ -2,33 +2,33 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { Deadline, rejectAfter } from './deadline.ts'
 
-test('what one wait used up the next has no more, however it ended', async () => {
+test('time spent in one wait is deducted from the next, even if the wait failed', async () => {
   const deadline = new Deadline(10_000)
   await deadline.wait(() => sleep(20))
-  const once = deadline.remainingMs
-  expect(once).toBeLessThanOrEqual(9_981)
+  const afterFirst = deadline.remainingMs
+  expect(afterFirst).toBeLessThanOrEqual(9_981)
   await expect(
     deadline.wait(async () => {
       await sleep(20)
       throw new Error('no')
     }),
   ).rejects.toThrow('no')
-  expect(deadline.remainingMs).toBeLessThanOrEqual(once - 19)
+  expect(deadline.remainingMs).toBeLessThanOrEqual(afterFirst - 19)
 })
 
-test('time between waits takes nothing off', async () => {
+test('time between waits is not deducted', async () => {
   const deadline = new Deadline(10_000)
   await sleep(20)
   expect(deadline.remainingMs).toBe(10_000)
 })
 
-test('whoever got a turn at the last moment has a tenth to use it', async () => {
+test('a tenth of the time remains even after it was used up', async () => {
   const deadline = new Deadline(50)
   await deadline.wait(() => sleep(80))
   expect(deadline.remainingMs).toBe(5)
 })
 
-test('work that is not done in time is a 503, and an answer in time is the answer', async () => {
+test('work that takes too long is a 503, and work that finishes in time gives its result', async () => {
   await expect(rejectAfter(5, sleep(60_000, 'late', { ref: false }))).rejects.toMatchObject({
     kind: 'unavailable',
     code: 'database.unavailable',

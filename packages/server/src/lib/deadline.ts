@@ -1,25 +1,25 @@
 import { unavailable } from './errors.ts'
 
 /**
- * How much longer one request waits for others: for a look-up, for its tenant's turn, for a connection,
- * for the first answer of the database. What one wait used up the next does not have; the request's own
- * work, however slow, takes nothing off.
+ * The time that one request may spend waiting: for a look-up, a concurrency slot, a connection, the
+ * first reply of the database. Each wait shortens the next one. The request's own work does not count,
+ * however slow it is.
  */
 export class Deadline {
   #leftMs: number
-  readonly #lastMs: number
+  readonly #minimumMs: number
 
   constructor(ms: number) {
     this.#leftMs = ms
-    this.#lastMs = ms / 10
+    this.#minimumMs = ms / 10
   }
 
-  /** A tenth of all at least: whoever got a turn at the last moment must have a chance to use it. */
+  /** Never below a tenth of the whole: a request that got a slot late must be able to use it. */
   get remainingMs(): number {
-    return Math.max(this.#leftMs, this.#lastMs)
+    return Math.max(this.#leftMs, this.#minimumMs)
   }
 
-  /** Waits the way `wait` does, which is told for how long; that time is used up. */
+  /** Runs `wait` with the remaining time and deducts the time it took. */
   async wait<T>(wait: (leftMs: number) => Promise<T>): Promise<T> {
     const startedAt = performance.now()
     try {
@@ -30,7 +30,7 @@ export class Deadline {
   }
 }
 
-/** What `work` gives, if it gives it in time. Throws 503 where it does not: the work goes on. */
+/** Resolves with `work`, or throws 503 after `ms`. The timeout does not cancel the work. */
 export async function rejectAfter<T>(ms: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {

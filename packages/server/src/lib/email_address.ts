@@ -1,7 +1,7 @@
 /**
- * The canonical form of an e-mail address, the one users are looked up and throttled by: trimmed,
- * NFKC, lower case. Undefined for what is no plain `local@domain` (ASVS 6.2; no quotes, comments,
- * lists or control characters, so that every mail library reads the recipient we stored).
+ * The canonical form of an e-mail address: trimmed, NFKC, lower case. Users are looked up and attempts
+ * are limited by it. Undefined unless the text is a plain `local@domain` (ASVS 6.2). Quotes, comments,
+ * lists and control characters are rejected, so that every mail library reads the same recipient.
  */
 export function emailKey(email: string): string | undefined {
   const key = email.trim().normalize('NFKC').toLowerCase()

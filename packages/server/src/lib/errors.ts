@@ -1,4 +1,4 @@
-/** What can go wrong, as a client sees it. The one table from kind to HTTP status. */
+/** The kinds of errors a client can receive, each with its HTTP status. There is no other such table. */
 export const statusOfKind = {
   invalid: 400,
   unauthenticated: 401,
@@ -32,13 +32,13 @@ export interface ErrorExtras {
   headers?: Record<string, string>
   /** Seconds until it is worth trying again; sent as Retry-After. */
   retryAfter?: number
-  /** Rights were taken away before it was thrown: its reply waits until this process has heard of it. */
+  /** The request revoked permissions first: its reply waits until this process has applied that. */
   revoked?: boolean
 }
 
 /**
- * The one error class. `code` is `noun.reason` and stable; `detail` is said to the client, `cause`
- * only to the log.
+ * The error class of requests. `code` is `noun.reason` and stable. `detail` is sent to the client;
+ * `cause` appears in the log only.
  */
 export class AppError extends Error {
   readonly kind: ErrorKind
@@ -58,22 +58,22 @@ export class AppError extends Error {
   }
 }
 
-/** 404: the same words for what never existed and for what is another tenant's. */
+/** 404: the same reply for a row that never existed and for a row of another tenant. */
 export function notFound(): AppError {
   return new AppError('not_found', 'resource.not_found', 'Not found')
 }
 
-/** 409: the request was understood and contradicts what is stored. */
+/** 409: the request is valid but conflicts with stored data. */
 export function conflict(code: string, detail: string): AppError {
   return new AppError('conflict', code, detail)
 }
 
-/** 422: the input is well-formed and not acceptable; say where and why. */
+/** 422: the input is well-formed but invalid. Each fault names the place and the change. */
 export function unprocessable(errors: Fault[]): AppError {
   return new AppError('unprocessable', 'request.invalid', 'The request is not valid', { errors })
 }
 
-/** 503: worth trying again soon. */
+/** 503: the client should retry soon. */
 export function unavailable(code: string, detail: string, cause?: unknown): AppError {
   return new AppError('unavailable', code, detail, { cause, retryAfter: 1 })
 }

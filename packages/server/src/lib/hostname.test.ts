@@ -4,13 +4,13 @@ import { loadConfig } from '../config/config.ts'
 import { canonicalHost, canonicalName, createHostParser, matchHost } from './hostname.ts'
 
 const config = { BASE_DOMAINS: ['app.test'], DEFAULT_DEV_TENANT: 'public' }
-const nobody = { kind: 'nobody' }
+const none = { kind: 'unknown' }
 const tenant = (subdomain: string) => ({ kind: 'subdomain', subdomain })
 const domain = (name: string) => ({ kind: 'domain', domain: name })
 
 const LDH_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/
-/** Two spaces stand between; some hosts hold one. */
-const apart = (hosts: string) => hosts.split('  ')
+/** Two spaces separate the hosts, because some hosts contain one. */
+const split = (hosts: string) => hosts.split('  ')
 const label63 = 'a'.repeat(63)
 
 describe('the canonicaliser (TEN-2)', () => {
@@ -32,24 +32,24 @@ describe('the canonicaliser (TEN-2)', () => {
   })
 
   test.each([
-    ...apart('.  ..  .app.test  a..app.test  a.app.test..  -a.app.test  a-.app.test  a_b.app.test'),
-    ...apart(
+    ...split('.  ..  .app.test  a..app.test  a.app.test..  -a.app.test  a-.app.test  a_b.app.test'),
+    ...split(
       'a.app.test#  a.app.test/  a.app.test\\  a.app.test?x  *.app.test  a%2eapp.test  %61.b',
     ),
-    ...apart(
+    ...split(
       'user@a.app.test  user:secret@a.app.test  http://a.app.test  //a.app.test  a.app.test;b',
     ),
-    ...apart(
+    ...split(
       'a.b,c.d  a.b, c.d  a.app.test b.app.test  a.app.test%00  xn--.b  xn--a.b  xn--a-ecp.b  ab--c.b',
     ),
-    ...apart('a.b:  :80  a.b:0x50  a.b:65536  a.b:-1  a.b:1:2  a.b:99999999  a.b:８０'),
-    ...apart('::1  [::1  ::1]  [::1]x  [::1].app.test  [::g]  []  [:]  [::1]:  [1.2.3.4]  [[::1]]'),
-    ...apart(
+    ...split('a.b:  :80  a.b:0x50  a.b:65536  a.b:-1  a.b:1:2  a.b:99999999  a.b:８０'),
+    ...split('::1  [::1  ::1]  [::1]x  [::1].app.test  [::g]  []  [:]  [::1]:  [1.2.3.4]  [[::1]]'),
+    ...split(
       '[fe80::1%25eth0]  [v1.fe80]  [::1]@a.app.test  [1::2::3]  bücher.app.test  ａ.app.test',
     ),
     ...['', ' a.b', 'a.b ', 'a.b\t', 'a.b\n', 'a.b\0', 'a\u3002b', '\u212Aa.b', '\u00ADa.b'],
     ...[`${label63}a.app.test`, `${`${label63}.`.repeat(4)}test`, 'a.'.repeat(200)],
-  ])('refuses %j', (host) => {
+  ])('rejects %j', (host) => {
     expect(canonicalHost(host)).toBeUndefined()
   })
 
@@ -65,7 +65,7 @@ describe('the canonicaliser (TEN-2)', () => {
     ),
   })
 
-  test('gives lower-case LDH names only, and its own output unchanged', () => {
+  test('returns lower-case LDH names only, and its own output unchanged', () => {
     fc.assert(
       fc.property(fc.oneof(hostile, fc.string({ unit: 'binary' })), (text) => {
         const canonical = canonicalName(text)
@@ -78,7 +78,7 @@ describe('the canonicaliser (TEN-2)', () => {
     )
   })
 
-  test('never claims a tenant for anything but one label under a base domain', () => {
+  test('matches a subdomain only for one label under a base domain', () => {
     const text = fc.oneof(
       hostile,
       hostile.map((it) => `${it}.app.test`),
@@ -87,12 +87,10 @@ describe('the canonicaliser (TEN-2)', () => {
     fc.assert(
       fc.property(text, (text) => {
         const host = canonicalHost(text)
-        const claim =
-          host === undefined
-            ? nobody
-            : matchHost(host, { ...config, DEFAULT_DEV_TENANT: undefined })
-        if (claim.kind !== 'subdomain') return
-        const { subdomain } = claim as ReturnType<typeof tenant>
+        const match =
+          host === undefined ? none : matchHost(host, { ...config, DEFAULT_DEV_TENANT: undefined })
+        if (match.kind !== 'subdomain') return
+        const { subdomain } = match as ReturnType<typeof tenant>
         expect(subdomain).toMatch(/^[a-z0-9-]{1,63}$/)
         expect(text.toLowerCase().replace(/:\d+$/, '').replace(/\.$/, '')).toBe(
           `${subdomain}.app.test`,
@@ -102,9 +100,9 @@ describe('the canonicaliser (TEN-2)', () => {
     )
   })
 
-  test('finds the same tenant in any case, with any port, with or without the last dot', () => {
+  test('matches the same tenant in any case, with any port, with or without the trailing dot', () => {
     const label = fc.stringMatching(/^[a-z0-9]([a-z0-9]{0,20}[a-z0-9])?$/)
-    const dressed = fc.record({
+    const variant = fc.record({
       label,
       upper: fc.boolean(),
       dot: fc.constantFrom('', '.'),
@@ -114,7 +112,7 @@ describe('the canonicaliser (TEN-2)', () => {
       ),
     })
     fc.assert(
-      fc.property(dressed, ({ label, upper, dot, port }) => {
+      fc.property(variant, ({ label, upper, dot, port }) => {
         const name = `${label}.app.test${dot}`
         const host = canonicalHost(`${upper ? name.toUpperCase() : name}${port}`)
         expect(host && matchHost(host, config)).toEqual(tenant(label))
@@ -123,12 +121,12 @@ describe('the canonicaliser (TEN-2)', () => {
   })
 })
 
-describe('whose a host is (TEN-1)', () => {
+describe('the tenant that a host names (TEN-1)', () => {
   test.each([
     ['a.app.test', tenant('a')],
-    ['app.test', nobody],
-    ['x.a.app.test', nobody],
-    ['www.x.a.app.test', nobody],
+    ['app.test', none],
+    ['x.a.app.test', none],
+    ['www.x.a.app.test', none],
     ['aapp.test', domain('aapp.test')],
     ['evila.app.test.attacker', domain('evila.app.test.attacker')],
     ['a.app.test.evil', domain('a.app.test.evil')],
@@ -136,22 +134,22 @@ describe('whose a host is (TEN-1)', () => {
     ['127.0.0.2', domain('127.0.0.2')],
     ['0.0.0.0', domain('0.0.0.0')],
     ['2130706433', domain('2130706433')],
-    ['[::2]', nobody],
-    ['[::ffff:7f00:1]', nobody],
+    ['[::2]', none],
+    ['[::ffff:7f00:1]', none],
     ['test', domain('test')],
-  ])('%s', (host, claim) => {
-    expect(matchHost(host, config)).toEqual(claim)
+  ])('%s', (host, match) => {
+    expect(matchHost(host, config)).toEqual(match)
   })
 
   test.each(['localhost', '127.0.0.1', '[::1]'])(
-    '%s is the default tenant where there is one',
+    '%s is the default tenant if there is one',
     (host) => {
       expect(matchHost(host, config)).toEqual(tenant('public'))
-      expect(matchHost(host, { ...config, DEFAULT_DEV_TENANT: undefined })).toEqual(nobody)
+      expect(matchHost(host, { ...config, DEFAULT_DEV_TENANT: undefined })).toEqual(none)
     },
   )
 
-  test('production has no default tenant, unless PROD_ENV=prod asks for it as in the seed', () => {
+  test('production has no default tenant, unless PROD_ENV=prod is set as in the seed', () => {
     const production = {
       NODE_ENV: 'production',
       DB_URL: 'postgresql://a@db/x',
@@ -160,35 +158,35 @@ describe('whose a host is (TEN-1)', () => {
       BASE_DOMAINS: 'app.test',
       PUBLIC_ORIGIN: 'https://{tenant}.app.test',
     }
-    expect(matchHost('localhost', loadConfig(production))).toEqual(nobody)
+    expect(matchHost('localhost', loadConfig(production))).toEqual(none)
     expect(matchHost('localhost', loadConfig({ ...production, PROD_ENV: 'prod' }))).toEqual(
       tenant('public'),
     )
     expect(matchHost('localhost', loadConfig({}))).toEqual(tenant('public'))
   })
 
-  test('a name under localhost is a tenant, not the default one', () => {
+  test('a name under localhost is a tenant of its own, not the default one', () => {
     const withLocalhost = { ...config, BASE_DOMAINS: ['localhost', 'app.test'] }
     expect(matchHost('client1.localhost', withLocalhost)).toEqual(tenant('client1'))
     expect(matchHost('localhost', withLocalhost)).toEqual(tenant('public'))
   })
 
   test.each([[['app.test', 'eu.app.test']], [['eu.app.test', 'app.test']]])(
-    'of base domains within each other the longer is meant, in any order: %j',
+    'if one base domain lies under another, the longer one applies, in any order: %j',
     (BASE_DOMAINS) => {
       const nested = { ...config, BASE_DOMAINS }
       expect(matchHost('a.eu.app.test', nested)).toEqual(tenant('a'))
       expect(matchHost('a.app.test', nested)).toEqual(tenant('a'))
-      expect(matchHost('eu.app.test', nested)).toEqual(nobody)
+      expect(matchHost('eu.app.test', nested)).toEqual(none)
     },
   )
 })
 
-test('a host that is asked again is read as it was the first time', () => {
-  const readHost = createHostParser(config)
+test('a host that is parsed again gives the same result', () => {
+  const parseHost = createHostParser(config)
   for (const host of ['acme.app.test', 'ACME.app.test.', 'shop.example:8000', 'no_host', '']) {
     const canonical = canonicalHost(host)
-    const claim = canonical === undefined ? undefined : matchHost(canonical, config)
-    expect([readHost(host), readHost(host)]).toEqual([claim, claim])
+    const match = canonical === undefined ? undefined : matchHost(canonical, config)
+    expect([parseHost(host), parseHost(host)]).toEqual([match, match])
   }
 })

@@ -1,7 +1,7 @@
 import { domainToASCII, domainToUnicode } from 'node:url'
 import { ClockCache, type ClockEntry } from './clock_cache.ts'
 
-/** Which tenant a Host asks for, before anybody looked whether there is one. */
+/** The tenant that a Host names. Whether that tenant exists is not known yet. */
 export type HostMatch =
   | { kind: 'subdomain'; subdomain: string }
   | { kind: 'domain'; domain: string }
@@ -9,22 +9,22 @@ export type HostMatch =
 
 type HostSettings = { BASE_DOMAINS: string[]; DEFAULT_DEV_TENANT: string | undefined }
 
-const MAX_REMEMBERED = 5_000
+const MAX_CACHED = 5_000
 
 /**
- * Reads Host values: which tenant each asks for, undefined where it is malformed. What a text asks for
- * is always the same, so the last ones are remembered.
+ * Returns a function that matches a Host value, or returns undefined for a malformed one. A result
+ * depends on the text alone, so recent results are cached.
  */
 export function createHostParser(config: HostSettings): (host: string) => HostMatch | undefined {
-  const read = new ClockCache<ClockEntry & { claim: HostMatch }>(MAX_REMEMBERED)
+  const cache = new ClockCache<ClockEntry & { match: HostMatch }>(MAX_CACHED)
   return (text) => {
-    const known = read.get(text)
-    if (known !== undefined) return known.claim
+    const cached = cache.get(text)
+    if (cached !== undefined) return cached.match
     const host = canonicalHost(text)
     if (host === undefined) return undefined
-    const claim = matchHost(host, config)
-    read.set(text, { claim, used: false })
-    return claim
+    const match = matchHost(host, config)
+    cache.set(text, { match, used: false })
+    return match
   }
 }
 
@@ -32,19 +32,19 @@ const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 
 /**
- * The one canonicaliser: lower-case LDH labels (RFC 1123), one trailing dot stripped, A-labels only
- * where they are valid punycode. Undefined where the name is malformed.
+ * The canonical form of a host name; there is no other canonicaliser. Lower-case LDH labels (RFC 1123),
+ * without one trailing dot, A-labels only if they are valid Punycode. Undefined for a malformed name.
  */
 export function canonicalName(name: string): string | undefined {
-  // ASCII first: lower-casing makes a "k" of the Kelvin sign.
+  // Check for ASCII first: toLowerCase() turns the Kelvin sign into "k".
   const canonical = /^[\x21-\x7e]+$/.test(name) ? name.toLowerCase().replace(/\.$/, '') : ''
   if (canonical.length === 0 || canonical.length > 253) return undefined
   return canonical.split('.').every(isLabel) ? canonical : undefined
 }
 
 /**
- * Reads a Host value: name or bracketed IPv6 address, with an optional port. Gives the canonical
- * name without the port, or undefined where it is malformed (RFC 9112, 3.2).
+ * Parses a Host value: a name or a bracketed IPv6 address, with an optional port. Returns the canonical
+ * name without the port, or undefined for a malformed value (RFC 9112, 3.2).
  */
 export function canonicalHost(host: string): string | undefined {
   const parts = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9.-]{1,254})(?::(\d{1,5}))?$/i.exec(host)
@@ -54,7 +54,7 @@ export function canonicalHost(host: string): string | undefined {
   return name.startsWith('[') ? canonicalIpv6(name) : canonicalName(name)
 }
 
-/** Which tenant a canonical host asks for. Nothing falls back: what fits no rule is nobody's. */
+/** The tenant that a canonical host names. A host that fits no rule matches none; nothing falls back. */
 export function matchHost(host: string, config: HostSettings): HostMatch {
   if (LOOPBACK.has(host)) {
     const subdomain = config.DEFAULT_DEV_TENANT
@@ -65,7 +65,7 @@ export function matchHost(host: string, config: HostSettings): HostMatch {
   return host.startsWith('[') ? { kind: 'unknown' } : { kind: 'domain', domain: host }
 }
 
-// Where one base domain lies under another, the longer one is meant.
+// If one base domain lies under another, the longer one applies.
 function nearestBase(host: string, bases: string[]): string | undefined {
   return bases
     .filter((base) => host === base || host.endsWith(`.${base}`))
@@ -82,7 +82,7 @@ function underBase(labels: string): HostMatch {
 
 function isLabel(label: string): boolean {
   if (!LABEL.test(label)) return false
-  // "--" in third and fourth place is reserved (RFC 5891); only valid punycode may use it.
+  // "--" in the third and fourth position is reserved (RFC 5891); only valid Punycode may use it.
   if (label.slice(2, 4) !== '--') return true
   return label.startsWith('xn--') && isPunycode(label)
 }

@@ -1,11 +1,11 @@
-/** Markup in which every value was escaped. Made by `html` only. */
+/** Markup in which every value is escaped. Only `html` creates it. */
 export interface Html {
   readonly markup: string
 }
 
 type HtmlValue = string | number | Html | readonly HtmlValue[]
 
-/** A template for HTML: text put into it is escaped, for content and quoted attributes alike. */
+/** A template tag for HTML. It escapes every text for element content and for quoted attributes. */
 export function html(fixed: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
   const filled = values.map((value, at) => markupOf(value) + (fixed[at + 1] ?? ''))
   return { markup: (fixed[0] ?? '') + filled.join('') }

@@ -1,16 +1,16 @@
 import { createHash, hkdfSync, randomBytes } from 'node:crypto'
 
-/** What a key is for. Each purpose has its own key, so one use can never stand in for another. */
-export type Purpose = 'access' | 'refresh' | 'successor' | 'cursor' | 'throttle'
+/** The purpose of a key. Each has its own key, so that a value made for one is not valid for another. */
+export type Purpose = 'access' | 'refresh' | 'successor' | 'cursor' | 'attempt'
 
 /** One generation of keys, all derived from one SECRET_KEY (HKDF, RFC 5869). */
 export interface Keys {
-  /** Names the generation in a token's header; says nothing about the secret. */
+  /** Identifies the generation in a token's header. Reveals nothing about the secret. */
   kid: string
   key(purpose: Purpose): Buffer
 }
 
-/** The keys that sign now, and the generations that still verify (the present one first). */
+/** The keys that sign, and all generations that still verify (the current one first). */
 export interface KeyRing {
   current: Keys
   accepted: readonly Keys[]
@@ -28,12 +28,12 @@ export function randomSecret(): string {
   return randomBytes(32).toString('base64url')
 }
 
-/** How a secret is stored. Plain SHA-256 is enough: there are 256 bits to guess. */
+/** The stored form of a secret. Plain SHA-256 is enough, because the secret has 256 random bits. */
 export function hashSecret(secret: string): Buffer {
   return createHash('sha256').update(secret).digest()
 }
 
-/** Why this SECRET_KEY must not be used in production, or undefined where it may. */
+/** The reason why production must not use this SECRET_KEY; undefined if it may. */
 export function weakSecret(secret: string): string | undefined {
   if (Buffer.byteLength(secret) < 32) return 'is shorter than 32 bytes'
   if (new Set(secret).size < 10) return 'repeats a few characters'

@@ -1,7 +1,7 @@
-/** A value, at once where it is there: what memory answers needs no promise, which is work for nobody. */
+/** A value, or a promise of it. An answer from memory is not wrapped in a promise, which would cost time. */
 export type MaybePromise<T> = T | Promise<T>
 
-/** What `next` makes of a value, at once where that is there. */
+/** Applies `next` to the value; synchronously unless it is a promise. */
 export function after<T, R>(
   value: MaybePromise<T>,
   next: (value: T) => MaybePromise<R>,

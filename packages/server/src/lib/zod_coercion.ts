@@ -1,9 +1,9 @@
 import { z } from 'zod'
 
-/** What `z.coerce` makes of text. */
+/** The types that `z.coerce` converts text to. */
 export type Coerced = 'number' | 'bigint' | 'boolean' | 'date' | 'string'
 
-/** The fields of an object that `z.coerce` reads by JavaScript's rules, each with its type. */
+/** The fields of an object schema that use `z.coerce`, each with its type. */
 export function coercedFields(schema: z.ZodType | undefined): [name: string, type: Coerced][] {
   if (!(schema instanceof z.ZodObject)) return []
   return Object.entries(schema.shape).flatMap(([name, field]) => {
@@ -12,7 +12,7 @@ export function coercedFields(schema: z.ZodType | undefined): [name: string, typ
   })
 }
 
-/** `0x10`, `1e1`, ` 5` and the empty text are numbers to JavaScript, and to nobody who wrote them. */
+/** Rejects `0x10`, `1e1`, ` 5` and the empty string, which JavaScript converts to numbers too. */
 export function isPlainNumber(text: string): boolean {
   return /^-?\d+(\.\d+)?$/.test(text)
 }

@@ -59,7 +59,7 @@ export function createAttemptLimiter(
   const { key } = countingKeys(keys)
   // JSON, so that an e-mail chosen by a client cannot collide with another subject's key.
   const keyOf = ({ name, subject }: Marker) =>
-    createHmac('sha256', key('throttle'))
+    createHmac('sha256', key('attempt'))
       .update(JSON.stringify([name, ...subject]))
       .digest('base64url')
   const rowOf = (marker: Marker): MarkerRow => ({

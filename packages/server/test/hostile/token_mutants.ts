@@ -85,7 +85,7 @@ export const mutants: Record<string, Mutant> = {
   'the secret decoded': key(({ secret }) => Buffer.from(secret, 'base64')),
   'the kid as key': key((it) => String(it.header['kid'])),
   ...Object.fromEntries(
-    (['refresh', 'successor', 'cursor', 'throttle'] satisfies Purpose[]).map((purpose) => [
+    (['refresh', 'successor', 'cursor', 'attempt'] satisfies Purpose[]).map((purpose) => [
       `the key for ${purpose}`,
       key(({ secret }) => keyRing(secret).current.key(purpose)),
     ]),
