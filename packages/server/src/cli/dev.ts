@@ -10,7 +10,7 @@ import { OperatorError } from '../lib/operator_error.ts'
 import { lockDataDir } from '../runtime/data_dir_lock.ts'
 import { endWithShell, type Lifecycle, runLifecycle } from '../runtime/lifecycle.ts'
 import { findApp } from '../runtime/load_app.ts'
-import { explain, wantsStack } from './format_error.ts'
+import { formatError, wantsStack } from './format_error.ts'
 
 /** `tenantry dev`. */
 export function devCommand(): Command {
@@ -29,7 +29,7 @@ async function dev(): Promise<void> {
   const config = loadConfig(environment)
   if (config.production) throw new OperatorError('dev is for development: use tenantry start')
   const app = findApp(folder)
-  const onFault = (error: unknown) => console.error(explain(error, wantsStack(folder)))
+  const onFault = (error: unknown) => console.error(formatError(error, wantsStack(folder)))
   process.exitCode = await runLifecycle({ onFault }, async (life) => {
     endWithShell(life, environment)
     if (config.DB_URL === undefined) await holdDatabase(life, config.DATA_DIR)

@@ -1,28 +1,23 @@
-import { ConfigError, readEnvironment } from '../config/config.ts'
-import { EmbeddedError } from '../db/embedded/error.ts'
+import { readEnvironment } from '../config/config.ts'
 import { AppError } from '../lib/errors.ts'
 import { OperatorError } from '../lib/operator_error.ts'
 
-/** An error as a command says it: what is wrong and what to do, the stack only where it is wanted. */
-export function explain(error: unknown, stack: boolean): string {
-  const lines = wordsOf(error)
+/** An error as a command prints it: what is wrong and what to do. The stack follows on request. */
+export function formatError(error: unknown, withStack: boolean): string {
+  const lines = messageOf(error)
     .split('\n')
     .map((line) => `tenantry: ${line}`)
-  if (stack && error instanceof Error) lines.push(String(error.stack))
-  else if (!isExpected(error))
-    lines.push('tenantry: set LOG_LEVEL=debug to see where this came from')
+  if (withStack && error instanceof Error) lines.push(String(error.stack))
+  else if (!isExpected(error)) lines.push('tenantry: set LOG_LEVEL=debug to see the stack')
   return lines.join('\n')
 }
 
-/** Do the settings of this folder ask for stacks? */
+/** Whether the LOG_LEVEL of this folder asks for stacks. */
 export function wantsStack(folder: string): boolean {
   return /^(debug|trace)$/.test(readEnvironment(folder)['LOG_LEVEL'] ?? '')
 }
 
-function wordsOf(error: unknown): string {
-  if (error instanceof ConfigError && error.faults.length > 1) {
-    return ['the settings have faults:', ...error.faults.map((it) => `  ${it}`)].join('\n')
-  }
+function messageOf(error: unknown): string {
   if (error instanceof AppError) return appErrorText(error)
   if (error instanceof Error) return error.message || error.name
   return String(error)
@@ -37,5 +32,5 @@ function appErrorText({ message, extras }: AppError): string {
 }
 
 function isExpected(error: unknown): boolean {
-  return [ConfigError, EmbeddedError, OperatorError, AppError].some((it) => error instanceof it)
+  return error instanceof OperatorError || error instanceof AppError
 }

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { kernelVersion } from '../lib/kernel_version.ts'
-import { explain, wantsStack } from './format_error.ts'
+import { formatError, wantsStack } from './format_error.ts'
 
 interface Noun {
   summary: string
@@ -61,7 +61,7 @@ export async function run(args: string[]): Promise<void> {
     await (await programFor(args)).parseAsync(args, { from: 'user' })
     process.exit(process.exitCode ?? 0)
   } catch (error) {
-    console.error(explain(error, wantsStack(process.cwd())))
+    console.error(formatError(error, wantsStack(process.cwd())))
     process.exit(1)
   }
 }

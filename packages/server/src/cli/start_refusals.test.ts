@@ -32,9 +32,8 @@ describe('tenantry start refuses', { timeout: 90_000 }, () => {
     })
     expect(code).toBe(1)
     expect(lines(stderr)).toEqual([
-      'tenantry: the settings have faults:',
-      'tenantry:   PORT must be a whole number from 0 to 65535 (it is "eighty")',
-      'tenantry:   DB_URL must look like postgresql://user:password@host:5432/database',
+      'tenantry: PORT must be a whole number from 0 to 65535 (it is "eighty")',
+      'tenantry: DB_URL must look like postgresql://user:password@host:5432/database',
       expect.stringContaining('LOG_LEVEL must be one of'),
     ])
   })
@@ -50,7 +49,7 @@ describe('tenantry start refuses', { timeout: 90_000 }, () => {
       expect(stderr).toContain(`${name} is required in production`)
     }
     expect(stderr).toContain('SECRET_KEY is shorter than 32 bytes')
-    expect(stderr).toContain('RATE_LIMIT=off is refused in production')
+    expect(stderr).toContain('RATE_LIMIT=off is not allowed in production')
   })
 
   test('a busy port, before it touches the database', async () => {
@@ -72,7 +71,7 @@ describe('tenantry start refuses', { timeout: 90_000 }, () => {
     const DATA_DIR = join(place.folder, 'package.json')
     expectOneLine(
       await place.run('start', { DATA_DIR }),
-      `${DATA_DIR} is not a folder: set DATA_DIR to one`,
+      `${DATA_DIR} is not a folder: set DATA_DIR to a folder`,
     )
   })
 

@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ConfigError, loadConfig, readEnvironment } from './config.ts'
+import { OperatorError } from '../lib/operator_error.ts'
+import { loadConfig, readEnvironment } from './config.ts'
 import { settings } from './settings.ts'
 
 // From the seed's README, verbatim.
@@ -32,7 +33,7 @@ function faultsOf(environment: NodeJS.ProcessEnv): string[] {
     loadConfig(environment)
     return []
   } catch (error) {
-    if (error instanceof ConfigError) return error.faults
+    if (error instanceof OperatorError) return error.message.split('\n')
     throw error
   }
 }
@@ -45,7 +46,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }))
 
 describe('the environment', () => {
-  test("the seed's .env works as it stands", () => {
+  test("the seed's .env works unchanged", () => {
     expect(loadConfig(readEnvironment(folder, {}))).toMatchObject({
       production: false,
       SECRET_KEY: 'change-me',
@@ -59,7 +60,7 @@ describe('the environment', () => {
     })
   })
 
-  test('the real environment wins over .env', () => {
+  test('the environment takes precedence over .env', () => {
     const environment = readEnvironment(folder, { DEFAULT_DEV_TENANT: 'client2' })
     expect(loadConfig(environment)).toMatchObject({
       DEFAULT_DEV_TENANT: 'client2',
@@ -67,7 +68,7 @@ describe('the environment', () => {
     })
   })
 
-  test('nothing set is a whole configuration for development', () => {
+  test('without any setting the configuration is complete for development', () => {
     expect(loadConfig({})).toMatchObject({
       production: false,
       PORT: 8000,
@@ -83,7 +84,7 @@ describe('the environment', () => {
     expect(loadConfig({ PORT: '80' }).PUBLIC_ORIGIN).toBe('http://{tenant}.localhost')
   })
 
-  test('an empty setting is one that is not set', () => {
+  test('an empty value counts as not set', () => {
     expect(loadConfig(Object.fromEntries(Object.keys(settings).map((it) => [it, ''])))).toEqual(
       loadConfig({}),
     )
@@ -95,7 +96,7 @@ describe('the environment', () => {
 })
 
 describe('production', () => {
-  test('works with what it requires, and NODE_ENV=production alone means it', () => {
+  test('works with the required settings, and only NODE_ENV=production turns it on', () => {
     expect(loadConfig(production)).toMatchObject({ production: true, BASE_DOMAINS: ['app.test'] })
     for (const word of ['prod', 'Production', 'PRODUCTION', 'production ']) {
       expect(loadConfig({ NODE_ENV: word }).production).toBe(false)
@@ -103,7 +104,7 @@ describe('production', () => {
     expect(loadConfig({ PROD_ENV: 'prod' }).production).toBe(false)
   })
 
-  test('PROD_ENV=prod gives localhost its tenant there too, as the seed says', () => {
+  test('PROD_ENV=prod keeps the tenant of localhost, as in the seed', () => {
     const tenantOf = (changes: object) =>
       loadConfig({ ...production, ...changes }).DEFAULT_DEV_TENANT
     expect(tenantOf({ PROD_ENV: 'prod' })).toBe('public')
@@ -128,28 +129,28 @@ describe('production', () => {
     ['abababababababababababababababababab', 'repeats a few characters'],
     ['please-change-me-please-change-me-0123456789', 'well-known placeholder'],
     ['my-super-secret-key-0123456789-abcdefgh', 'well-known placeholder'],
-  ])('refuses the weak secret %j, and never prints it', (secret, why) => {
+  ])('rejects the weak secret %j, and never prints it', (secret, weakness) => {
     for (const name of ['SECRET_KEY', 'SECRET_KEY_PREVIOUS']) {
       const faults = faultsOf({ ...production, [name]: secret })
       expect(faults).toEqual([expect.stringContaining(`${name} `)])
-      expect(faults[0]).toContain(why)
+      expect(faults[0]).toContain(weakness)
       expect(faults[0]).not.toContain(secret)
     }
     expect(faultsOf({ SECRET_KEY: secret })).toEqual([])
   })
 
-  test('refuses RATE_LIMIT=off', () => {
+  test('rejects RATE_LIMIT=off', () => {
     expect(faultsOf({ ...production, RATE_LIMIT: 'off' })).toEqual([
-      'RATE_LIMIT=off is refused in production',
+      'RATE_LIMIT=off is not allowed in production',
     ])
     expect(faultsOf({ RATE_LIMIT: 'off' })).toEqual([])
   })
 
-  test('everything that is wrong is said at once', () => {
+  test('all faults are reported together', () => {
     const faults = faultsOf({
       NODE_ENV: 'production',
       PORT: 'eighty',
-      TRUST_PROXY: 'everybody',
+      TRUST_PROXY: 'everyone',
       SECRET_KEY: 'short',
       RATE_LIMIT: 'off',
     })
@@ -162,7 +163,7 @@ describe('production', () => {
   })
 })
 
-describe('a setting that is wrong is refused', () => {
+describe('a malformed setting is rejected', () => {
   const wrong = {
     PORT: ['-1', '65536', '80.5', '0x50', ' 80', '1e3'],
     DB_URL: ['mysql://a@b/c', 'localhost:5432', 'postgresql://['],
@@ -191,7 +192,7 @@ describe('a setting that is wrong is refused', () => {
     expect(faults).toEqual([expect.stringMatching(new RegExp(`^${name} (must|has)`))])
   })
 
-  test('and what is secret is not repeated', () => {
+  test('and a secret is not repeated', () => {
     const [fault] = faultsOf({ DB_URL: 'mysql://user:hunter2@db/saas' })
     expect(fault).not.toContain('hunter2')
     const [mail] = faultsOf({ SMTP_URL: 'http://user:hunter2@mail' })
@@ -199,14 +200,14 @@ describe('a setting that is wrong is refused', () => {
   })
 })
 
-test('so few threads that sign-ins would hold up everything else are refused (AUTHN-3)', () => {
+test('fewer than 4 threads are rejected, because sign-ins would then block everything else (AUTHN-3)', () => {
   expect(faultsOf({ UV_THREADPOOL_SIZE: '2' })).toEqual([
     expect.stringMatching(/^UV_THREADPOOL_SIZE .*4/),
   ])
   expect(faultsOf({ UV_THREADPOOL_SIZE: '16' })).toEqual([])
 })
 
-test('a trusted proxy is an address or a network, of either family', () => {
+test('a trusted proxy is an address or a network, IPv4 or IPv6', () => {
   const { TRUST_PROXY } = loadConfig({ TRUST_PROXY: '10.0.0.0/8, 192.0.2.1,::1 , 2001:db8::/32' })
   expect(TRUST_PROXY.map(([base, bits]) => `${base}/${bits}`)).toEqual([
     '10.0.0.0/8',

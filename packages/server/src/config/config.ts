@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { weakSecret } from '../lib/keys.ts'
-import { type Network, type Setting, SettingFault } from './parsers.ts'
+import { OperatorError } from '../lib/operator_error.ts'
+import type { Network, Setting } from './parsers.ts'
 import { settings } from './settings.ts'
 
 type Settings = typeof settings
@@ -11,7 +12,7 @@ type Optional<K extends keyof Settings> = Settings[K] extends { fallback: string
   ? Parsed<K>
   : Parsed<K> | undefined
 
-/** The settings, read once, typed and frozen. Times and sizes carry their unit in the name. */
+/** The settings: read once, typed and frozen. The name of a time or a size ends in its unit. */
 export type Config = Readonly<
   { [K in keyof Settings]: Optional<K> } & {
     production: boolean
@@ -22,28 +23,17 @@ export type Config = Readonly<
   }
 >
 
-/** The settings of a command: production may leave out what only its servers need. */
+/** The settings of a command. In production it may lack those that only a server needs. */
 export type CommandConfig = Omit<Config, 'BASE_DOMAINS' | 'PUBLIC_ORIGIN'> & {
   readonly [K in 'BASE_DOMAINS' | 'PUBLIC_ORIGIN']?: Config[K]
 }
 
-/** All that is wrong with the settings, in one error: one line each. */
-export class ConfigError extends Error {
-  readonly faults: string[]
-
-  constructor(faults: string[]) {
-    super(faults.join('\n'))
-    this.name = 'ConfigError'
-    this.faults = faults
-  }
-}
-
-/** The environment with the `.env` of `folder` behind it: the real environment wins. */
+/** The environment, and the `.env` of `folder` for variables that the environment does not set. */
 export function readEnvironment(folder: string, environment = process.env): NodeJS.ProcessEnv {
   return { ...readEnvironmentFile(folder), ...environment }
 }
 
-/** Where a setting's value comes from: the environment, the `.env` of `folder`, or the default. */
+/** The source of a setting's value: the environment, the `.env` of `folder`, or the default. */
 export function sourceOfSetting(
   name: string,
   folder: string,
@@ -53,28 +43,28 @@ export function sourceOfSetting(
   return readEnvironmentFile(folder)[name] ? '.env' : 'default'
 }
 
-/** The text a setting is read from: what is given, or the default here. Undefined for none. */
+/** The text that a setting is parsed from: the given value or the default. Undefined if there is none. */
 export function textOfSetting(name: string, environment: NodeJS.ProcessEnv): string | undefined {
   const text = environment[name] || defaultsFor(environment)[name]
   return text === EMPTY_LIST ? undefined : text
 }
 
-/** Parses and checks the environment. Throws a ConfigError that lists every fault. */
+/** Parses and checks the environment. Throws an OperatorError with a line for each fault. */
 export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   const { values, faults } = readSettings(environment)
   faults.push(...productionFaults(values.production, environment))
-  if (faults.length > 0) throw new ConfigError(faults)
-  // Nothing that is required is missing now.
+  if (faults.length > 0) throw new OperatorError(faults.join('\n'))
+  // productionFaults has checked that no required setting is missing.
   return Object.freeze(values as Config)
 }
 
 /**
- * What a command needs that serves nobody: the settings that are given, without those that
- * production requires of a server. Throws a ConfigError that lists every malformed one.
+ * Like loadConfig, for a command that serves no requests: it does not need the settings that production
+ * requires of a server. Throws an OperatorError with a line for each malformed setting.
  */
 export function loadCommandConfig(environment: NodeJS.ProcessEnv): CommandConfig {
   const { values, faults } = readSettings(environment)
-  if (faults.length > 0) throw new ConfigError(faults)
+  if (faults.length > 0) throw new OperatorError(faults.join('\n'))
   return Object.freeze(values)
 }
 
@@ -89,8 +79,10 @@ function readSettings(environment: NodeJS.ProcessEnv): { values: CommandConfig; 
     try {
       values[name] = setting.parse(given)
     } catch (error) {
-      if (!(error instanceof SettingFault)) throw error
-      faults.push(`${name} ${error.message}${setting.secret ? '' : ` (it is "${given}")`}`)
+      if (!(error instanceof OperatorError)) throw error
+      faults.push(
+        `${name} ${error.message}${setting.secret ? '' : ` (it is ${JSON.stringify(given)})`}`,
+      )
     }
   }
   return { values: values as CommandConfig, faults }
@@ -111,7 +103,7 @@ function defaultsFor(environment: NodeJS.ProcessEnv): Record<string, string | un
     ...Object.fromEntries(fallbacks),
     TRUST_PROXY: EMPTY_LIST,
     CORS_ORIGINS: EMPTY_LIST,
-    // The seed's switch: PROD_ENV=prod keeps the tenant of localhost in production.
+    // As in the seed, PROD_ENV=prod keeps the tenant of localhost in production.
     ...(production && environment['PROD_ENV'] !== 'prod' ? {} : { DEFAULT_DEV_TENANT: 'public' }),
     ...(production ? {} : developmentOrigins(environment)),
   }
@@ -124,13 +116,13 @@ function developmentOrigins(environment: NodeJS.ProcessEnv): Record<string, stri
   }
 }
 
-// Without a PORT that is none, which has a line of its own, and without 80, which no origin writes.
+// A malformed PORT is reported on its own, and an origin does not contain port 80.
 function portSuffix(environment: NodeJS.ProcessEnv): string {
   const port = Number(environment['PORT'] || settings.PORT.fallback)
   return Number.isInteger(port) && port >= 0 && port < 65_536 && port !== 80 ? `:${port}` : ''
 }
 
-// Holds nothing, so that lists are never undefined.
+// A list setting without a value is an empty list, not undefined.
 const EMPTY_LIST = ','
 
 function productionFaults(production: boolean, environment: NodeJS.ProcessEnv): string[] {
@@ -140,10 +132,12 @@ function productionFaults(production: boolean, environment: NodeJS.ProcessEnv): 
     .filter((name) => !environment[name])
     .map((name) => `${name} is required in production`)
   const weak = ['SECRET_KEY', 'SECRET_KEY_PREVIOUS'].flatMap((name) => {
-    const why = environment[name] ? weakSecret(environment[name]) : undefined
-    return why === undefined ? [] : [`${name} ${why}; make one with: openssl rand -base64 48`]
+    const weakness = environment[name] ? weakSecret(environment[name]) : undefined
+    return weakness === undefined
+      ? []
+      : [`${name} ${weakness}; generate one with: openssl rand -base64 48`]
   })
   const limits =
-    environment['RATE_LIMIT'] === 'off' ? ['RATE_LIMIT=off is refused in production'] : []
+    environment['RATE_LIMIT'] === 'off' ? ['RATE_LIMIT=off is not allowed in production'] : []
   return [...missing, ...weak, ...limits]
 }

@@ -1,22 +1,22 @@
 import { settings } from './settings.ts'
 
-// Shorter names are one letter away from what other programs read.
-const LONG_ENOUGH = 8
+// A shorter name may differ in one letter from a variable that another program reads.
+const MIN_LENGTH = 8
 
 /**
- * A line for each name in the environment that is one slip away from a setting's: another letter, one
- * too many or too few, two that changed places, or small ones. What it was to set keeps its default.
+ * A warning for each variable whose name is one typing error away from a setting: a wrong, missing or
+ * extra letter, two swapped letters, or lower case. The setting itself would silently keep its default.
  */
 export function misspelledSettings(environment: NodeJS.ProcessEnv): string[] {
-  const names = Object.keys(settings).filter((it) => it.length >= LONG_ENOUGH)
+  const names = Object.keys(settings).filter((it) => it.length >= MIN_LENGTH)
   return Object.keys(environment).flatMap((given) => {
     if (given in settings) return []
-    const meant = names.find((it) => isOneSlipAway(given.toUpperCase(), it))
-    return meant === undefined ? [] : [`${given} is no setting: write ${meant} if that is meant`]
+    const meant = names.find((it) => isOneTypoAway(given.toUpperCase(), it))
+    return meant === undefined ? [] : [`${given} is not a setting: did you mean ${meant}?`]
   })
 }
 
-function isOneSlipAway(given: string, name: string): boolean {
+function isOneTypoAway(given: string, name: string): boolean {
   if (given === name) return true
   const [short, long] = given.length <= name.length ? [given, name] : [name, given]
   let same = 0

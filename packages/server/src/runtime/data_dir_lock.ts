@@ -1,8 +1,8 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { inPlainWords } from '../db/embedded/error.ts'
 import { acquireLock, parseLiving, readIfThere } from '../db/embedded/process.ts'
+import { explainFileErrors } from '../lib/file_errors.ts'
 import { OperatorError } from '../lib/operator_error.ts'
 
 /** A DATA_DIR that one server has for itself. */
@@ -22,7 +22,7 @@ const Announcement = z.object({ pid: z.number(), url: z.string() })
 
 /** Claims a DATA_DIR. Throws an OperatorError that names the server which has it. */
 export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
-  return inPlainWords(dataDir, async () => {
+  return explainFileErrors(dataDir, async () => {
     mkdirSync(dataDir, { recursive: true })
     const release = await acquireLock(lockIn(dataDir), 0)
     if (release === undefined) throw alreadyRunning(dataDir)

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { Config } from '../config/config.ts'
-import { errorCode } from '../db/embedded/error.ts'
+import { errorCode } from '../lib/file_errors.ts'
 import { OperatorError } from '../lib/operator_error.ts'
 
 /** The environment with a real port in place of PORT=0, so that links can name it. */

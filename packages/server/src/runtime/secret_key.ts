@@ -2,8 +2,8 @@ import { linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { CommandConfig } from '../config/config.ts'
-import { inPlainWords } from '../db/embedded/error.ts'
 import { readIfThere } from '../db/embedded/process.ts'
+import { explainFileErrors } from '../lib/file_errors.ts'
 import { randomSecret, weakSecret } from '../lib/keys.ts'
 import { OperatorError } from '../lib/operator_error.ts'
 
@@ -15,7 +15,7 @@ export async function secretKey(config: CommandConfig, log: Pick<Logger, 'warn'>
   const { SECRET_KEY, DATA_DIR, production } = config
   if (SECRET_KEY === undefined) {
     if (production) throw new OperatorError('SECRET_KEY is required in production')
-    return inPlainWords(DATA_DIR, async () => keptSecret(DATA_DIR))
+    return explainFileErrors(DATA_DIR, async () => keptSecret(DATA_DIR))
   }
   const weakness = weakSecret(SECRET_KEY)
   if (weakness !== undefined) {

@@ -17,7 +17,7 @@ import { MINIMUM_VERSION, probeServer, versionText } from '../../db/provisioning
 import { roleSettings } from '../../db/provisioning/role_settings.ts'
 import { runningServer } from '../../runtime/data_dir_lock.ts'
 import { loadApp } from '../../runtime/load_app.ts'
-import { explain } from '../format_error.ts'
+import { formatError } from '../format_error.ts'
 import type { Check } from './check.ts'
 import { upgradeChecks, versionCheck } from './upgrade.ts'
 
@@ -181,7 +181,7 @@ async function attempt<T>(
   try {
     return await work()
   } catch (error) {
-    const lines = explain(error, false)
+    const lines = formatError(error, false)
       .replaceAll(/^tenantry: /gm, '')
       .split('\n')
     checks.push(...lines.map((detail): Check => ({ name, state: 'fail', detail })))

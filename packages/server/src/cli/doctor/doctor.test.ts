@@ -66,7 +66,7 @@ describe('tenantry doctor', { timeout: 90_000 }, () => {
         {
           name: 'settings',
           state: 'warn',
-          detail: 'DB_POL_MAX is no setting: write DB_POOL_MAX if that is meant',
+          detail: 'DB_POL_MAX is not a setting: did you mean DB_POOL_MAX?',
         },
         {
           name: 'mail',

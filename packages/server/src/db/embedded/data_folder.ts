@@ -14,28 +14,29 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { EmbeddedError, errorCode } from './error.ts'
+import { errorCode } from '../../lib/file_errors.ts'
+import { OperatorError } from '../../lib/operator_error.ts'
 import { readIfThere } from './process.ts'
 
-/** Whom PostgreSQL runs as when we are root, because it refuses to run as root. */
+/** The user PostgreSQL runs as if this process is root. PostgreSQL refuses to run as root. */
 export interface SystemUser {
   name: string
   uid: number
   gid: number
 }
 
-/** Where a DATA_DIR's database is. */
+/** The place of a DATA_DIR's database. */
 export interface DataFolder {
-  /** DATA_DIR/postgres: password, port, owner, lock and log; ours alone. */
+  /** DATA_DIR/postgres, with password, port, owner, lock and log. PostgreSQL's user does not write here. */
   control: string
-  /** Holds the cluster: `control`, or a folder elsewhere when the database's user cannot go there. */
+  /** The parent of `cluster`: `control`, or a folder elsewhere if PostgreSQL's user cannot reach that. */
   files: string
   cluster: string
   user: SystemUser | undefined
 }
 
 const POINTER = 'moved-to.txt'
-const RECORD = 'belongs-to.txt'
+const OWNER = 'belongs-to.txt'
 const SHARED_BASE = '/var/lib/tenantry'
 
 export function controlFolder(dataDir: string): string {
@@ -46,39 +47,39 @@ export function makeControlFolder(dataDir: string): string {
   mkdirSync(dataDir, { recursive: true })
   const control = controlFolder(dataDir)
   mkdirSync(control, { recursive: true })
-  // As root, the database's user must pass through it to the cluster.
+  // If this process is root, PostgreSQL's user must be able to traverse it to reach the cluster.
   chmodSync(control, isRoot() ? 0o711 : 0o700)
   return control
 }
 
-/** Finds the home of this DATA_DIR, and where there is none, chooses it. */
+/** Finds the data folder of this DATA_DIR, or chooses one. */
 export function openDataFolder(control: string, ephemeral: boolean): DataFolder {
   const user = unprivilegedUser()
   const existing = findDataFolder(control)
-  if (existing) return usable(existing)
-  if (!user || holdsFilesOf(user, control)) return homeAt(control, control, user)
-  return homeAt(control, makeFarFolder(control, user, ephemeral), user)
+  if (existing) return checked(existing)
+  if (!user || canHoldFilesOf(user, control)) return folderAt(control, control, user)
+  return folderAt(control, makeFolderElsewhere(control, user, ephemeral), user)
 }
 
-/** The home that holds a cluster already, if there is one. */
+/** The data folder that already holds a cluster, if there is one. */
 export function findDataFolder(control: string): DataFolder | undefined {
-  const far = pointedFolder(control)
-  const files = existsSync(join(control, 'cluster')) ? control : far
+  const elsewhere = linkedFolder(control)
+  const files = existsSync(join(control, 'cluster')) ? control : elsewhere
   if (!files) return undefined
-  return homeAt(control, files, ownerOf(join(files, 'cluster')) ?? unprivilegedUser())
+  return folderAt(control, files, ownerOf(join(files, 'cluster')) ?? unprivilegedUser())
 }
 
-/** The superuser's password, made once; undefined where it is lost but the cluster is there. */
-export function readPassword(home: DataFolder): string | undefined {
-  const file = join(home.control, 'password')
-  const kept = readIfThere(file)?.trim()
-  if (kept || existsSync(home.cluster)) return kept || undefined
+/** The superuser's password, generated once. Undefined if it is lost although the cluster exists. */
+export function readPassword(folder: DataFolder): string | undefined {
+  const file = join(folder.control, 'password')
+  const stored = readIfThere(file)?.trim()
+  if (stored || existsSync(folder.cluster)) return stored || undefined
   const password = randomBytes(24).toString('hex')
   writeFileSync(file, `${password}\n`, { mode: 0o600, flush: true })
   return password
 }
 
-/** For PostgreSQL's programs: the right user, and nothing of our environment, secrets included. */
+/** Spawn options for PostgreSQL's programs: the right user, and none of this process's environment. */
 export function spawnSettings(user: SystemUser | undefined, cwd: string) {
   const environment = { LC_ALL: 'C', TZ: 'UTC', PATH: '/usr/bin:/bin' }
   return {
@@ -101,13 +102,13 @@ function unprivilegedUser(): SystemUser | undefined {
   if (!isRoot()) return undefined
   const user = findUser(({ name }) => name === 'postgres') ?? findUser((u) => u.name === 'nobody')
   if (user) return user
-  throw new EmbeddedError(
-    'PostgreSQL does not run as root, and there is no user postgres or nobody to run it as: ' +
+  throw new OperatorError(
+    'PostgreSQL does not run as root, and the system has neither a user postgres nor nobody: ' +
       'start as another user, or set DB_URL',
   )
 }
 
-/** The user who made the cluster goes on owning it, whatever users came to the system since. */
+/** The cluster keeps its owner, even if a user postgres has been added to the system since. */
 function ownerOf(cluster: string): SystemUser | undefined {
   if (!isRoot() || !existsSync(cluster)) return undefined
   const { uid, gid } = statSync(cluster)
@@ -115,34 +116,35 @@ function ownerOf(cluster: string): SystemUser | undefined {
   return { name: findUser((user) => user.uid === uid)?.name ?? `with id ${uid}`, uid, gid }
 }
 
-function findUser(wanted: (user: SystemUser) => boolean): SystemUser | undefined {
+function findUser(matches: (user: SystemUser) => boolean): SystemUser | undefined {
   return readFileSync('/etc/passwd', 'utf8')
     .split('\n')
     .map((line) => line.split(':'))
     .map(([name = '', , uid, gid]) => ({ name, uid: Number(uid), gid: Number(gid) }))
-    .find(wanted)
+    .find(matches)
 }
 
-function homeAt(control: string, files: string, user: SystemUser | undefined): DataFolder {
+function folderAt(control: string, files: string, user: SystemUser | undefined): DataFolder {
   return { control, files, cluster: join(files, 'cluster'), user }
 }
 
-function usable(home: DataFolder): DataFolder {
-  if (!home.user || !existsSync(home.cluster) || canUse(home.user, home.cluster)) return home
-  throw new EmbeddedError(
-    `User ${home.user.name}, who runs PostgreSQL when you are root, cannot use ${home.cluster}: ` +
-      `let others pass through the folders above it (chmod o+x), give it to that user (chown -R), ` +
+function checked(folder: DataFolder): DataFolder {
+  const { user, cluster } = folder
+  if (!user || !existsSync(cluster) || canUse(user, cluster)) return folder
+  throw new OperatorError(
+    `PostgreSQL runs as user ${user.name} if you are root, and that user cannot use ${cluster}: ` +
+      `make the folders above it traversable (chmod o+x), give it to that user (chown -R), ` +
       'or move DATA_DIR',
   )
 }
 
-function holdsFilesOf(user: SystemUser, folder: string): boolean {
+function canHoldFilesOf(user: SystemUser, folder: string): boolean {
   const probe = mkdtempSync(join(folder, 'probe-'))
   try {
     giveTo(user, probe)
     return canUse(user, probe)
   } catch (error) {
-    // Some mounts do not let even root give files away.
+    // On some mounts even root cannot change the owner of a file.
     if (errorCode(error) === 'EPERM') return false
     throw error
   } finally {
@@ -150,7 +152,7 @@ function holdsFilesOf(user: SystemUser, folder: string): boolean {
   }
 }
 
-/** Asks the kernel as that user, since modes alone do not tell (ACLs, mounts, namespaces). */
+/** Tries as that user: file modes alone do not decide (ACLs, mounts, namespaces). */
 function canUse(user: SystemUser, folder: string): boolean {
   const script = 'test -w "$1" && test -x "$1"'
   const { status, error } = spawnSync('/bin/sh', ['-c', script, 'sh', folder], {
@@ -158,31 +160,31 @@ function canUse(user: SystemUser, folder: string): boolean {
     stdio: 'ignore',
   })
   if (!error) return status === 0
-  throw new EmbeddedError(
+  throw new OperatorError(
     `PostgreSQL does not run as root, and switching to user ${user.name} failed ` +
       `(${errorCode(error)}): start as another user, or set DB_URL`,
   )
 }
 
-/** The folder elsewhere that is ours; a copied DATA_DIR must not share the original's. */
-function pointedFolder(control: string): string | undefined {
+/** The folder elsewhere that this DATA_DIR owns. A copied DATA_DIR must not share the original's. */
+function linkedFolder(control: string): string | undefined {
   const folder = readIfThere(join(control, POINTER))?.split('\n')[0]
   if (!folder) return undefined
-  const record = readIfThere(join(folder, RECORD))?.trim()
-  if (record === undefined || (record !== control && existsSync(record))) return undefined
-  if (record !== control) writeFileSync(join(folder, RECORD), `${control}\n`)
+  const owner = readIfThere(join(folder, OWNER))?.trim()
+  if (owner === undefined || (owner !== control && existsSync(owner))) return undefined
+  if (owner !== control) writeFileSync(join(folder, OWNER), `${control}\n`)
   return folder
 }
 
-function makeFarFolder(control: string, user: SystemUser, ephemeral: boolean): string {
+function makeFolderElsewhere(control: string, user: SystemUser, ephemeral: boolean): string {
   const name = `${createHash('sha256').update(control).digest('hex').slice(0, 12)}-`
   for (const base of ephemeral ? [tmpdir(), '/tmp', SHARED_BASE] : [SHARED_BASE]) {
     const folder = tryFolder(base, base === SHARED_BASE ? name : `tenantry-${name}`, user)
-    if (folder) return recorded(control, folder)
+    if (folder) return linked(control, folder)
   }
-  throw new EmbeddedError(
-    `User ${user.name}, who runs PostgreSQL when you are root, can reach neither ${control} nor ` +
-      `${SHARED_BASE}: set DATA_DIR to a folder that is open to others, or set DB_URL`,
+  throw new OperatorError(
+    `PostgreSQL runs as user ${user.name} if you are root, and that user can reach neither ` +
+      `${control} nor ${SHARED_BASE}: set DATA_DIR to a folder open to others, or set DB_URL`,
   )
 }
 
@@ -191,20 +193,20 @@ function tryFolder(base: string, prefix: string, user: SystemUser): string | und
     if (mkdirSync(base, { recursive: true })) chmodSync(base, 0o755)
     const folder = mkdtempSync(join(base, prefix))
     chmodSync(folder, 0o711)
-    if (holdsFilesOf(user, folder)) return folder
+    if (canHoldFilesOf(user, folder)) return folder
     rmSync(folder, { recursive: true })
     return undefined
   } catch (error) {
-    if (error instanceof EmbeddedError) throw error
+    if (error instanceof OperatorError) throw error
     return undefined
   }
 }
 
-function recorded(control: string, folder: string): string {
-  writeFileSync(join(folder, RECORD), `${control}\n`)
-  const why =
-    'The database is in the folder above, because the user who runs PostgreSQL when you are root\n' +
-    'cannot reach this one. `tenantry reset` removes it.\n'
-  writeFileSync(join(control, POINTER), `${folder}\n\n${why}`)
+function linked(control: string, folder: string): string {
+  writeFileSync(join(folder, OWNER), `${control}\n`)
+  const reason =
+    'The database is in the folder above, because the user that PostgreSQL runs as (it refuses to run\n' +
+    'as root) cannot reach this folder. `tenantry reset` removes it.\n'
+  writeFileSync(join(control, POINTER), `${folder}\n\n${reason}`)
   return folder
 }

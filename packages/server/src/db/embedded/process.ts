@@ -3,22 +3,23 @@ import { randomUUID } from 'node:crypto'
 import { linkSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { EmbeddedError, errorCode } from './error.ts'
+import { errorCode } from '../../lib/file_errors.ts'
+import { OperatorError } from '../../lib/operator_error.ts'
 
-/** A process, told apart from a later one that was given the same id. */
+/** Identifies a process. Its start time distinguishes it from a later process with the same pid. */
 export interface ProcessIdentity {
   pid: number
   since: string
 }
 
-/** A running postmaster, as its own postmaster.pid describes it. */
+/** A running postmaster, as described by its postmaster.pid. */
 export interface Server {
   process: ProcessIdentity
   port: number
   status: string
 }
 
-/** Undefined when no such process runs. */
+/** Undefined if no such process runs. */
 export function identify(pid: number): ProcessIdentity | undefined {
   const since = startOf(pid)
   return since === undefined ? undefined : { pid, since }
@@ -32,23 +33,23 @@ export function ownIdentity(): ProcessIdentity {
   return identify(process.pid) ?? { pid: process.pid, since: '' }
 }
 
-/** What `text` says of a process, as long as that very process is alive. */
+/** The process that `text` identifies, if it is alive. */
 export function parseLiving(text: string | undefined): ProcessIdentity | undefined {
   const identity = parseIdentity(text)
   return identity && isAlive(identity) ? identity : undefined
 }
 
 /**
- * Takes the lock `file` and returns its release, or undefined when `patience` (ms) ran out.
- * A lock whose holder is dead is broken. Should two processes ever break the same lock at once,
- * PostgreSQL's own lock on the cluster still lets only one server start.
+ * Takes the lock `file` and returns its release, or undefined after `timeoutMs`. Breaks a lock whose
+ * holder is dead. Should two processes break the same lock concurrently, PostgreSQL's own lock on the
+ * cluster still allows only one server to start.
  */
 export async function acquireLock(
   file: string,
-  deadline: number,
+  timeoutMs: number,
 ): Promise<(() => void) | undefined> {
   const claim = JSON.stringify({ ...ownIdentity(), nonce: randomUUID() })
-  const until = Date.now() + deadline
+  const until = Date.now() + timeoutMs
   while (!takeLock(file, claim)) {
     if (Date.now() > until) return undefined
     await sleep(20)
@@ -58,7 +59,7 @@ export async function acquireLock(
   }
 }
 
-/** The postmaster of this cluster, if one runs; a stale or recycled pid is none. */
+/** The postmaster of this cluster, if one runs. Ignores a stale or recycled pid. */
 export function findServer(cluster: string): Server | undefined {
   const lines = readIfThere(join(cluster, 'postmaster.pid'))?.split('\n') ?? []
   const pid = Number.parseInt(lines[0] ?? '', 10)
@@ -67,14 +68,14 @@ export function findServer(cluster: string): Server | undefined {
   return { process: identity, port: Number(lines[3]), status: lines[7]?.trim() ?? 'starting' }
 }
 
-/** Fast shutdown; immediate when that takes too long, which the next start recovers from. */
+/** Fast shutdown. If that takes too long, immediate shutdown: the next start recovers from it. */
 export async function stopServer(server: ProcessIdentity): Promise<void> {
-  if (await signalled(server, 'SIGINT', 30_000)) return
-  if (await signalled(server, 'SIGQUIT', 10_000)) return
-  throw new EmbeddedError(`PostgreSQL (process ${server.pid}) does not stop: end it yourself`)
+  if (await stopWith(server, 'SIGINT', 30_000)) return
+  if (await stopWith(server, 'SIGQUIT', 10_000)) return
+  throw new OperatorError(`PostgreSQL (process ${server.pid}) does not stop: kill it`)
 }
 
-/** The file's text, or undefined when there is no such file (or no such process, under /proc). */
+/** The file's text, or undefined if there is no such file (under /proc: no such process). */
 export function readIfThere(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8')
@@ -92,7 +93,7 @@ function startOf(pid: number): string | undefined {
 function startOnLinux(pid: number): string | undefined {
   const stat = readIfThere(`/proc/${pid}/stat`)
   const [state, ...fields] = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? []
-  // A zombie keeps its id but runs nothing.
+  // A zombie still has a pid but has exited.
   if (state === undefined || state === 'Z' || state === 'X') return undefined
   const boot = readIfThere('/proc/sys/kernel/random/boot_id')?.trim() ?? ''
   return `${boot}:${fields[18]}`
@@ -113,9 +114,9 @@ function startOnWindows(pid: number): string | undefined {
 }
 
 function ps(pid: number, ...columns: string[]): string {
-  const wanted = columns.flatMap((column) => ['-o', `${column}=`])
+  const options = columns.flatMap((column) => ['-o', `${column}=`])
   try {
-    return execFileSync('ps', ['-ww', ...wanted, '-p', String(pid)], {
+    return execFileSync('ps', ['-ww', ...options, '-p', String(pid)], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     }).trim()
@@ -140,7 +141,7 @@ function takeLock(file: string, claim: string): boolean {
   const draft = `${file}.${randomUUID()}`
   try {
     writeFileSync(draft, claim, { mode: 0o600 })
-    // A link appears with its content, so nobody ever reads a half-written claim.
+    // A hard link appears together with its content: no process reads a half-written claim.
     linkSync(draft, file)
     return true
   } catch (error) {
@@ -152,15 +153,15 @@ function takeLock(file: string, claim: string): boolean {
 }
 
 function breakLock(file: string, held: string): void {
-  const grave = `${file}.${randomUUID()}`
+  const broken = `${file}.${randomUUID()}`
   try {
-    renameSync(file, grave)
-    // Somebody was faster and this is their new lock: put it back.
-    if (readIfThere(grave) !== held) linkSync(grave, file)
+    renameSync(file, broken)
+    // Another process was faster and this is its new lock: put it back.
+    if (readIfThere(broken) !== held) linkSync(broken, file)
   } catch (error) {
     if (!['ENOENT', 'EEXIST'].includes(errorCode(error))) throw error
   } finally {
-    rmSync(grave, { force: true })
+    rmSync(broken, { force: true })
   }
 }
 
@@ -171,7 +172,7 @@ function servesCluster(pid: number, cluster: string): boolean {
   return started || workingFolder(pid) === cluster
 }
 
-/** A postmaster works in its cluster, which still tells after the folder was renamed. */
+/** A postmaster's working folder is its cluster, even after that folder was renamed. */
 function workingFolder(pid: number): string | undefined {
   try {
     return readlinkSync(`/proc/${pid}/cwd`)
@@ -180,8 +181,8 @@ function workingFolder(pid: number): string | undefined {
   }
 }
 
-async function signalled(server: ProcessIdentity, signal: NodeJS.Signals, deadline: number) {
-  const until = Date.now() + deadline
+async function stopWith(server: ProcessIdentity, signal: NodeJS.Signals, timeoutMs: number) {
+  const until = Date.now() + timeoutMs
   if (isAlive(server)) send(server.pid, signal)
   while (isAlive(server)) {
     if (Date.now() > until) return false
@@ -195,6 +196,8 @@ function send(pid: number, signal: NodeJS.Signals): void {
     process.kill(pid, signal)
   } catch (error) {
     if (errorCode(error) === 'ESRCH') return
-    throw new EmbeddedError(`PostgreSQL (process ${pid}) belongs to another user: end it as them`)
+    throw new OperatorError(
+      `PostgreSQL (process ${pid}) belongs to another user: stop it as that user`,
+    )
   }
 }

@@ -1,10 +1,10 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CommandConfig } from '../../config/config.ts'
+import { errorCode, explainFileErrors } from '../../lib/file_errors.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
 import { controlFolder, findDataFolder } from '../embedded/data_folder.ts'
 import { startEmbedded } from '../embedded/embedded.ts'
-import { errorCode, inPlainWords } from '../embedded/error.ts'
 import { acquireLock } from '../embedded/process.ts'
 import { readPasswords, writePasswords } from './password_file.ts'
 import { applyPlan, planProvisioning } from './plan.ts'
@@ -51,7 +51,7 @@ export async function findDatabase(config: CommandConfig): Promise<ChosenDatabas
 
 /** One at a time per DATA_DIR: two first starts must agree on the passwords. */
 export function withPasswordLock<T>(dataDir: string, work: () => Promise<T>): Promise<T> {
-  return inPlainWords(dataDir, async () => {
+  return explainFileErrors(dataDir, async () => {
     mkdirSync(dataDir, { recursive: true })
     const release = await acquireLock(join(dataDir, 'roles.lock'), LOCK_PATIENCE)
     if (release === undefined) {

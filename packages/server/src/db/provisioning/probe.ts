@@ -1,6 +1,6 @@
 import type { Client } from 'pg'
+import { errorCode } from '../../lib/file_errors.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
-import { errorCode } from '../embedded/error.ts'
 import { isDatabaseError } from '../errors.ts'
 import { withClient, withDatabase } from './roles.ts'
 
