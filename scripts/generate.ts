@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { bringFilesUpToDate, generatedFiles } from '../packages/server/src/cli/generated_files.ts'
 import { generateTables } from '../packages/server/src/db/migrations/generate_tables.ts'
 import { licencesPage } from './generate/licensed_packages.ts'
-import { readmeWithSettings } from './generate/settings_table.ts'
+import { pageOfTuningSettings, readmeWithSettings } from './generate/settings_table.ts'
 
 const check = process.argv.includes('--check')
 const root = process.cwd()
@@ -13,6 +13,7 @@ const root = process.cwd()
 const files = await generatedFiles(root, async (url) => ({
   'packages/server/src/db/tables.ts': await generateTables(url, 'tenantry', 'KernelTables'),
   'README.md': await readmeWithSettings(),
+  'docs/settings.md': await pageOfTuningSettings(),
   'docs/licences.md': licencesPage(await readFile('package-lock.json', 'utf8')),
 }))
 const stale = await bringFilesUpToDate(root, files, check)
