@@ -4,7 +4,7 @@ import { loadConfig } from '../config/config.ts'
 import { canonicalHost, canonicalName, createHostParser, matchHost } from './hostname.ts'
 
 const config = { BASE_DOMAINS: ['app.test'], DEFAULT_DEV_TENANT: 'public' }
-const none = { kind: 'unknown' }
+const unknown = { kind: 'unknown' }
 const tenant = (subdomain: string) => ({ kind: 'subdomain', subdomain })
 const domain = (name: string) => ({ kind: 'domain', domain: name })
 
@@ -88,7 +88,9 @@ describe('the canonicaliser (TEN-2)', () => {
       fc.property(text, (text) => {
         const host = canonicalHost(text)
         const match =
-          host === undefined ? none : matchHost(host, { ...config, DEFAULT_DEV_TENANT: undefined })
+          host === undefined
+            ? unknown
+            : matchHost(host, { ...config, DEFAULT_DEV_TENANT: undefined })
         if (match.kind !== 'subdomain') return
         const { subdomain } = match as ReturnType<typeof tenant>
         expect(subdomain).toMatch(/^[a-z0-9-]{1,63}$/)
@@ -124,9 +126,9 @@ describe('the canonicaliser (TEN-2)', () => {
 describe('the tenant that a host names (TEN-1)', () => {
   test.each([
     ['a.app.test', tenant('a')],
-    ['app.test', none],
-    ['x.a.app.test', none],
-    ['www.x.a.app.test', none],
+    ['app.test', unknown],
+    ['x.a.app.test', unknown],
+    ['www.x.a.app.test', unknown],
     ['aapp.test', domain('aapp.test')],
     ['evila.app.test.attacker', domain('evila.app.test.attacker')],
     ['a.app.test.evil', domain('a.app.test.evil')],
@@ -134,8 +136,8 @@ describe('the tenant that a host names (TEN-1)', () => {
     ['127.0.0.2', domain('127.0.0.2')],
     ['0.0.0.0', domain('0.0.0.0')],
     ['2130706433', domain('2130706433')],
-    ['[::2]', none],
-    ['[::ffff:7f00:1]', none],
+    ['[::2]', unknown],
+    ['[::ffff:7f00:1]', unknown],
     ['test', domain('test')],
   ])('%s', (host, match) => {
     expect(matchHost(host, config)).toEqual(match)
@@ -145,7 +147,7 @@ describe('the tenant that a host names (TEN-1)', () => {
     '%s is the default tenant if there is one',
     (host) => {
       expect(matchHost(host, config)).toEqual(tenant('public'))
-      expect(matchHost(host, { ...config, DEFAULT_DEV_TENANT: undefined })).toEqual(none)
+      expect(matchHost(host, { ...config, DEFAULT_DEV_TENANT: undefined })).toEqual(unknown)
     },
   )
 
@@ -158,7 +160,7 @@ describe('the tenant that a host names (TEN-1)', () => {
       BASE_DOMAINS: 'app.test',
       PUBLIC_ORIGIN: 'https://{tenant}.app.test',
     }
-    expect(matchHost('localhost', loadConfig(production))).toEqual(none)
+    expect(matchHost('localhost', loadConfig(production))).toEqual(unknown)
     expect(matchHost('localhost', loadConfig({ ...production, PROD_ENV: 'prod' }))).toEqual(
       tenant('public'),
     )
@@ -177,7 +179,7 @@ describe('the tenant that a host names (TEN-1)', () => {
       const nested = { ...config, BASE_DOMAINS }
       expect(matchHost('a.eu.app.test', nested)).toEqual(tenant('a'))
       expect(matchHost('a.app.test', nested)).toEqual(tenant('a'))
-      expect(matchHost('eu.app.test', nested)).toEqual(none)
+      expect(matchHost('eu.app.test', nested)).toEqual(unknown)
     },
   )
 })

@@ -54,7 +54,7 @@ export function canonicalHost(host: string): string | undefined {
   return name.startsWith('[') ? canonicalIpv6(name) : canonicalName(name)
 }
 
-/** The tenant that a canonical host names. A host that fits no rule matches none; nothing falls back. */
+/** The tenant that a canonical host names. A host that fits no rule is unknown; nothing falls back. */
 export function matchHost(host: string, config: HostSettings): HostMatch {
   if (LOOPBACK.has(host)) {
     const subdomain = config.DEFAULT_DEV_TENANT
