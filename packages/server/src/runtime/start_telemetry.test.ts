@@ -63,7 +63,7 @@ test('a server shows its metrics at a port of their own and sends its traces bef
   expect((await scrape()).status).toBe(401)
   const { text } = await scrape({ authorization: `Bearer ${TOKEN}` })
   expect(text).toContain('tenantry_problems_total{code="tenant.not_found"} 1')
-  expect(text).toMatch(/^tenantry_db_connections_max\{door="identity"\} 5$/m)
+  expect(text).toMatch(/^tenantry_db_connections_max\{role="identity"\} 5$/m)
 
   expect(collector.received).toEqual([])
   server.process.kill('SIGTERM')
