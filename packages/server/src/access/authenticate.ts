@@ -9,7 +9,7 @@ import type { TokenCache } from './token_cache.ts'
 import type { AccessClaims, Tokens } from './tokens.ts'
 import { unauthenticated } from './unauthenticated.ts'
 
-/** Who sent a request: the actor, the verified claims that name them, and the cached session. */
+/** An authenticated request: its actor, the verified claims that name it, and the cached session. */
 export interface Identity {
   actor: Actor
   claims: AccessClaims
@@ -33,7 +33,7 @@ export interface CredentialsSource {
 /**
  * The verified claims of a request's credentials, where they belong to this tenant; otherwise
  * undefined. Credentials of another tenant are recorded in this tenant's audit log. A further kind of
- * credentials is a file in credentials/ and a branch here.
+ * credentials needs a file in credentials/ and a branch here.
  */
 export function verifyCredentials(
   deps: Authentication,
@@ -50,7 +50,7 @@ export function verifyCredentials(
 
 /**
  * The identity behind verified claims: session, user and membership must all be live. `previous` is
- * what this request was authenticated by before. Throws 401.
+ * the entry that authenticated this request earlier, if one did. Throws 401.
  */
 export function loadIdentity(
   { sessions }: Authentication,

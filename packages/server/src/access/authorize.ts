@@ -3,8 +3,8 @@ import type { Route } from '../app/route.ts'
 import { AppError } from '../lib/errors.ts'
 
 /**
- * May this actor use this route? A permission or `role:<name>` must be among what they hold. Throws
- * 403 in the route's own words.
+ * Checks that the actor holds the permission or the `role:<name>` that the route requires. Throws 403
+ * with the route's `denial` as its detail.
  */
 export function authorize({ access, denial }: Route, actor: Actor): void {
   if (access !== 'member' && !actor.permissions.has(access)) {

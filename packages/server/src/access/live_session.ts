@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 
 /**
- * Is a session alive now, for the aliases s (sessions), m (members) and u (users)? The one place
- * that says so: authentication and refresh both ask it.
+ * The condition for a live session, over the aliases s (sessions), m (members) and u (users).
+ * Authentication and refresh share it, so that they cannot disagree.
  */
 export const sessionIsLive = sql<boolean>`(
   s.revoked_at is null

@@ -7,7 +7,7 @@ const MIN_WORD = 3
 const MAX_UNIT = 4
 const REPEATS_BELOW = 64
 
-/** Words an attacker would try first against this account. */
+/** The words that an attacker would try first against this account. */
 export interface PasswordContext {
   email: string
   full_name: string
@@ -16,8 +16,8 @@ export interface PasswordContext {
 }
 
 /**
- * Checks a password somebody chooses: 8 to 256 characters, not among the common ones, no
- * repetition, not a name of its user or tenant (ASVS 6.2.4, 6.2.11; no composition rules). Throws 422 with the reason.
+ * Checks a new password: 8 to 256 characters, not a common one, not a repetition, not a name of its
+ * user or tenant (ASVS 6.2.4, 6.2.11). There are no composition rules. Throws 422 with the reason.
  */
 export function assertAcceptablePassword(password: string, context: PasswordContext): void {
   const reason = reasonAgainst(password, context)
@@ -32,15 +32,15 @@ function reasonAgainst(password: string, context: PasswordContext): string | und
   if (length > MAX) return `must have at most ${MAX} characters`
   if (password.trim() === '') return 'must not be only spaces; choose another'
   if (repeatsItself(password)) return 'must not be a few characters repeated; choose another'
-  if (isOfContextWords(password, context)) {
+  if (consistsOfContextWords(password, context)) {
     return 'must not be the name of the user or the tenant; choose another'
   }
   if (isCommon(password)) return 'is one of the most common passwords; choose another'
   return undefined
 }
 
-// "aaaaaaaa" and "abcabcabc". Much longer ones pass: their length has to be guessed as well, and 64
-// of any character are to be taken (ASVS 6.2.9).
+// True for "aaaaaaaa" and "abcabcabc". A longer repetition passes: an attacker has to guess its length
+// too, and 64 characters of any kind have to be accepted (ASVS 6.2.9).
 function repeatsItself(password: string): boolean {
   const characters = [...password.toLowerCase()]
   if (characters.length >= REPEATS_BELOW) return false
@@ -54,18 +54,18 @@ let common: Set<string> | undefined
 function isCommon(password: string): boolean {
   common ??= new Set(dictionary['passwords-common'])
   const lower = password.toLowerCase()
-  const word = withoutBeginning(withoutEnding(lower))
-  return common.has(lower) || common.has(withoutEnding(lower)) || common.has(word)
+  const word = withoutPrefix(withoutSuffix(lower))
+  return common.has(lower) || common.has(withoutSuffix(lower)) || common.has(word)
 }
 
-// Whatever stands in between, before or behind: nothing but digits is left without the words.
-function isOfContextWords(password: string, context: PasswordContext): boolean {
+// Only digits are left once the words and all punctuation are removed.
+function consistsOfContextWords(password: string, context: PasswordContext): boolean {
   const guess = letters(password)
   const rest = wordsOf(context).reduce((left, word) => left.replaceAll(word, ''), guess)
   return rest !== guess && /^\d*$/.test(rest)
 }
 
-// The longest first, so that a word within another does not take it apart.
+// The longest first: removing a short word first could split a longer one that contains it.
 function wordsOf({ email, full_name, tenantName, subdomain }: PasswordContext): string[] {
   const [local = ''] = email.split('@', 1)
   return [email, local, full_name, tenantName, subdomain]
@@ -74,12 +74,12 @@ function wordsOf({ email, full_name, tenantName, subdomain }: PasswordContext): 
     .toSorted((a, b) => b.length - a.length)
 }
 
-// "acme2026!" is "acme" to whoever guesses, and so is "!2026acme".
-function withoutEnding(text: string): string {
+// "acme2026!" and "!2026acme" count as "acme": attackers add digits and punctuation to words.
+function withoutSuffix(text: string): string {
   return text.replace(/[\d\p{P}\p{S}]{1,16}$/u, '')
 }
 
-function withoutBeginning(text: string): string {
+function withoutPrefix(text: string): string {
   return text.replace(/^[\d\p{P}\p{S}]{1,16}/u, '')
 }
 

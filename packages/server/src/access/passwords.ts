@@ -5,48 +5,54 @@ import { verify as verifyBcrypt } from '@node-rs/bcrypt'
 import { unavailable } from '../lib/errors.ts'
 import { gauge, type Metric } from '../lib/metric.ts'
 
-/** argon2id by OWASP's parameters (Password Storage Cheat Sheet; ASVS 11.4.2). */
+/** OWASP's parameters for argon2id (Password Storage Cheat Sheet; ASVS 11.4.2). */
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
 
-// Of 32 random bytes that nobody kept: what a password is checked against where there is no user.
+// The hash of 32 discarded random bytes. A sign-in without a user is checked against it.
 const DECOY =
   '$argon2id$v=19$m=19456,t=2,p=1$Bpaxk8LEc+JZCuq1/uACOg$jzebALzGK8c9DQ0q1ZsjNTmZyijKGwuRYebPGeFyZP8'
 
 const ARGON2 = /^\$argon2(id|i|d)\$(v=\d+\$)?m=\d+,t=\d+,p=\d+\$[\w+/]+\$[\w+/]+$/
 
-// The hash functions run on libuv's pool of four; file and DNS work needs threads of it too. And each
-// takes a core for as long as it runs: one is left to the requests of those who are signed in.
+// The hash functions run on libuv's pool of four threads, which file and DNS work needs too. Each
+// occupies a core while it runs: one core is left for other requests.
 const WORKERS = Math.max(1, Math.min(2, availableParallelism() - 1))
 const MAX_WAITING = 100
 
-/** The result of checking a password; `rehash` says that its hash should be replaced. */
+/** The result of a check. `rehash`: replace the stored hash by one with the current parameters. */
 export interface PasswordCheck {
   valid: boolean
   rehash: boolean
 }
 
-/** Hashing, one queue per process: the threads it must not exhaust are the process's. */
+/** Password hashing. One queue per process, because all hashing shares the threads of the process. */
 export interface Passwords {
-  /** Hashes with argon2id. Waits its turn; throws 503 when too many wait already. */
+  /** Hashes with argon2id. Waits for a slot; throws 503 when the queue is full. */
   hash(password: string): Promise<string>
   /**
-   * Checks a password against an argon2, bcrypt or passlib `$bcrypt-sha256$` hash. Without one (no
-   * such user) it does the work of argon2id and says no; a wrong password never costs less. Throws 503 when too many wait already.
+   * Checks a password against an argon2, bcrypt or passlib `$bcrypt-sha256$` hash. Without a hash (no
+   * such user) the check fails after the work of one argon2id hash. A wrong password never costs less
+   * than that: the time must not reveal whether a user exists. Throws 503 when the queue is full.
    */
   check(password: string, stored: string | null | undefined): Promise<PasswordCheck>
   metrics(): Metric[]
 }
 
 export function createPasswords(): Passwords {
-  const { inTurn, stats } = boundedQueue(WORKERS, MAX_WAITING)
+  const { inSlot, stats } = boundedQueue(WORKERS, MAX_WAITING)
   return {
-    hash: (password) => inTurn(() => hash(password, PARAMETERS)),
-    check: (password, stored) => inTurn(() => checkAgainst(password, stored ?? '')),
+    hash: (password) => inSlot(() => hash(password, PARAMETERS)),
+    check: (password, stored) => inSlot(() => checkAgainst(password, stored ?? '')),
     metrics: () => [
-      gauge('tenantry_hashing_running', 'Passwords being hashed.', [], () => stats().running),
+      gauge(
+        'tenantry_hashing_running',
+        'Password hashes being computed.',
+        [],
+        () => stats().running,
+      ),
       gauge(
         'tenantry_hashing_waiting',
-        'Passwords that wait to be hashed.',
+        'Password hashes waiting for a thread.',
         [],
         () => stats().waiting,
       ),
@@ -59,7 +65,7 @@ async function checkAgainst(password: string, stored: string): Promise<PasswordC
     return { valid: await verify(stored, password), rehash: !stored.includes(currentParameters) }
   }
   if (await checkImported(password, stored)) return { valid: true, rehash: true }
-  // No user, no hash that can be read, a wrong password of an imported one: never less than the rest.
+  // No user, an unreadable hash, or a wrong password for an imported one: as slow as argon2id.
   await verify(DECOY, password)
   return { valid: false, rehash: false }
 }
@@ -71,7 +77,7 @@ async function checkImported(password: string, stored: string): Promise<boolean>
 
 const currentParameters = `$m=${PARAMETERS.memoryCost},t=${PARAMETERS.timeCost},p=${PARAMETERS.parallelism}$`
 
-// passlib hashes the password first, so that bcrypt's 72 bytes never cut it.
+// passlib hashes the password first, because bcrypt ignores everything after 72 bytes.
 // v1: $bcrypt-sha256$2b,12$<salt>$<digest>; v2: $bcrypt-sha256$v=2,t=2b,r=12$<salt>$<digest>
 async function checkPasslib(password: string, stored: string): Promise<boolean> {
   const parts =
@@ -90,17 +96,17 @@ function boundedQueue(workers: number, maxWaiting: number) {
   const waiting: (() => void)[] = []
   return {
     stats: () => ({ running, waiting: waiting.length }),
-    async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    async inSlot<T>(work: () => Promise<T>): Promise<T> {
       if (running >= workers) {
         if (waiting.length >= maxWaiting) {
-          throw unavailable('signin.busy', 'Too many sign-ins at once; try again')
+          throw unavailable('signin.busy', 'Too many concurrent sign-ins; try again')
         }
         await new Promise<void>((resolve) => waiting.push(resolve))
       } else running++
       try {
         return await work()
       } finally {
-        // The place passes to the next in line; only when nobody waits is it free.
+        // The slot passes to the next in the queue, and is freed only when the queue is empty.
         const next = waiting.shift()
         if (next === undefined) running--
         else next()

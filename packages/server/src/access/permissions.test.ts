@@ -13,7 +13,7 @@ const policy = () =>
 
 const held = (system_roles: string[], grants: string[] = []) => ({ system_roles, grants })
 
-test('who holds the same roles holds the same set, whoever they are', () => {
+test('members with the same roles share one set', () => {
   const here = policy()
   const first = permissionsOf(here, held(['keeper'], ['members:read']))
   expect(permissionsOf(here, held(['keeper'], ['members:read']))).toBe(first)
@@ -25,22 +25,21 @@ test('who holds the same roles holds the same set, whoever they are', () => {
   ])
 })
 
-test('nobody holds the set of other roles, other grants or another policy', () => {
+test('other roles, other grants or another policy give another set', () => {
   const here = policy()
   const keeper = permissionsOf(here, held(['keeper']))
   expect([...permissionsOf(here, held(['reader']))]).toEqual(['projects:read', 'role:reader'])
   expect(permissionsOf(here, held(['keeper'], ['members:read']))).not.toBe(keeper)
-  // A grant named like a role is no role.
+  // A grant that is named like a role does not grant the role.
   expect(permissionsOf(here, held([], ['keeper'])).has('role:keeper')).toBe(false)
   expect(permissionsOf(policy(), held(['keeper']))).not.toBe(keeper)
 })
 
-test('no code can change what others hold through a set that it was given', () => {
+test('a shared set cannot be changed', () => {
   const here = policy()
   const given = permissionsOf(here, held(['reader'])) as Set<string>
   const changes = [() => given.add('*'), () => given.delete('projects:read'), () => given.clear()]
-  for (const change of changes) expect(change).toThrow('copy them')
+  for (const change of changes) expect(change).toThrow('copy it')
   expect([...permissionsOf(here, held(['reader']))]).toEqual(['projects:read', 'role:reader'])
-  // A copy is its owner's own.
   expect(new Set(given).add('more').has('more')).toBe(true)
 })

@@ -5,31 +5,31 @@ import type { KernelTables } from '../db/tables.ts'
 import { ClockCache, type ClockEntry } from '../lib/clock_cache.ts'
 import { AppError, notFound } from '../lib/errors.ts'
 
-/** What a member holds, as the database has it. */
+/** The roles and grants of a member, as read from the database. */
 export interface RoleColumns {
-  /** Names of all roles, sorted: for people to read. */
+  /** The names of all roles, sorted. For display only. */
   roles: string[]
   system_roles: string[]
-  /** The permissions of the tenant's own roles. */
+  /** The permissions of the custom roles. */
   grants: string[]
 }
 
 /**
- * What roles add up to. Beside permissions the set holds `role:<name>` for each system role that is
- * held, so that a route may ask for a role, and nobody can hand on a role they do not have. Whoever
- * holds the same roles gets the same set: a hundred thousand sessions need few of them.
+ * The permissions that roles add up to. The set also holds `role:<name>` for each system role, so that
+ * a route can require a role, and so that a member can grant only roles they hold. Members with the
+ * same roles share one set: a hundred thousand sessions need only a few.
  */
 export function permissionsOf(
   policy: Policy,
   held: Omit<RoleColumns, 'roles'>,
 ): ReadonlySet<string> {
   const key = JSON.stringify([held.system_roles, held.grants])
-  return oneFor(setsOf(policy), key, () => unchangeable(addUp(policy, held)))
+  return intern(setsOf(policy), key, () => immutable(sumOf(policy, held)))
 }
 
-/** These names, in the one list that all share who hold roles of these names. */
+/** A frozen list of these names, shared by all members who hold roles of these names. */
 export function internedNames(names: string[]): readonly string[] {
-  return oneFor(lists, JSON.stringify(names), () => Object.freeze(names))
+  return intern(nameLists, JSON.stringify(names), () => Object.freeze(names))
 }
 
 interface Shared<T> extends ClockEntry {
@@ -38,7 +38,7 @@ interface Shared<T> extends ClockEntry {
 type Sets = ClockCache<Shared<ReadonlySet<string>>>
 
 const MAX_SHARED = 1_000
-const lists = new ClockCache<Shared<readonly string[]>>(MAX_SHARED)
+const nameLists = new ClockCache<Shared<readonly string[]>>(MAX_SHARED)
 const setsByPolicy = new WeakMap<Policy, Sets>()
 
 function setsOf(policy: Policy): Sets {
@@ -47,7 +47,7 @@ function setsOf(policy: Policy): Sets {
   return sets
 }
 
-function oneFor<T>(known: ClockCache<Shared<T>>, key: string, make: () => T): T {
+function intern<T>(known: ClockCache<Shared<T>>, key: string, make: () => T): T {
   const found = known.get(key)
   if (found !== undefined) return found.value
   const value = make()
@@ -55,7 +55,7 @@ function oneFor<T>(known: ClockCache<Shared<T>>, key: string, make: () => T): T 
   return value
 }
 
-function addUp(policy: Policy, held: Omit<RoleColumns, 'roles'>): Set<string> {
+function sumOf(policy: Policy, held: Omit<RoleColumns, 'roles'>): Set<string> {
   const system = held.system_roles.filter((name) => name in policy.roles)
   const patterns = system.flatMap((name) => policy.roles[name]?.permissions ?? [])
   const permissions = policy.expand([...patterns, ...held.grants])
@@ -63,19 +63,21 @@ function addUp(policy: Policy, held: Omit<RoleColumns, 'roles'>): Set<string> {
   return permissions
 }
 
-// Many requests of many tenants share it, and freezing alone does not keep a Set as it is.
-function unchangeable(permissions: Set<string>): ReadonlySet<string> {
+// Requests of many tenants share the set, and Object.freeze does not disable a Set's methods.
+function immutable(permissions: Set<string>): ReadonlySet<string> {
   for (const change of ['add', 'delete', 'clear']) {
-    Object.defineProperty(permissions, change, { value: refuseChange })
+    Object.defineProperty(permissions, change, { value: throwImmutable })
   }
   return Object.freeze(permissions)
 }
 
-function refuseChange(): never {
-  throw new TypeError('permissions are shared by all who hold the same roles: copy them to add any')
+function throwImmutable(): never {
+  throw new TypeError(
+    'this set of permissions is shared by many requests: copy it, then change the copy',
+  )
 }
 
-/** The columns of HeldRoles for a member; `userId` refers to the member's user. */
+/** The columns of RoleColumns for one member; `userId` refers to the member's user. */
 export function roleColumns(userId: 's.user_id' | 'm.user_id') {
   const user = sql.ref(userId)
   return [
@@ -95,7 +97,7 @@ export function roleColumns(userId: 's.user_id' | 'm.user_id') {
   ] as const
 }
 
-/** What an active member may do now; undefined where there is no such member. */
+/** The current permissions of an active member; undefined where there is none. */
 async function memberPermissions(
   db: Kysely<KernelTables>,
   policy: Policy,
@@ -110,34 +112,36 @@ async function memberPermissions(
   return held && permissionsOf(policy, held)
 }
 
-/** What rights are judged by: the policy, and which system roles a route asks for by name. */
+/** The rules for granting: the policy, and the system roles that routes require by name. */
 export interface GrantRules {
   policy: Policy
-  /** `role:<name>` for each: handing one on takes holding it, whatever permissions it gives. */
+  /** `role:<name>` for each of them: only a member who holds it can grant it. */
   guarded: ReadonlySet<string>
 }
 
 type Context = TenantContext<KernelTables>
 
 /**
- * Takes the tenant's lock for changes of rights, until the transaction ends, and checks that the
- * actor's own have not changed meanwhile: of two administrators who demote each other at once, the
- * second finds that it is none. Throws 403.
+ * Takes the tenant's lock for changes of permissions, held until the transaction ends. Then checks that
+ * the actor still holds every permission the request was authorized with: of two administrators who
+ * demote each other concurrently, the second fails. Throws 403.
  */
 export async function lockGrants(
   { db, actor, tenant }: Context,
   { policy }: GrantRules,
 ): Promise<void> {
-  await sql`select pg_advisory_xact_lock(hashtextextended(${`rights ${tenant.id}`}, 0))`.execute(db)
-  const rights = await memberPermissions(db, policy, actor.user.id)
-  const lost = [...actor.permissions].filter((it) => !rights?.has(it))
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`permissions ${tenant.id}`}, 0))`.execute(
+    db,
+  )
+  const current = await memberPermissions(db, policy, actor.user.id)
+  const lost = [...actor.permissions].filter((it) => !current?.has(it))
   if (lost.length > 0)
-    throw new AppError('forbidden', 'permission.changed', 'Your rights have changed')
+    throw new AppError('forbidden', 'permission.changed', 'Your permissions have changed')
 }
 
 /**
- * Takes that lock to change something of a member, and checks that they hold nothing the actor does
- * not: nobody acts on somebody who may do more. Throws 403, or 404 where there is no such member.
+ * Takes that lock before a change to a member, and checks that the actor holds every permission that
+ * the member holds. Throws 403, or 404 where there is no such member.
  */
 export async function lockMemberGrants(
   ctx: Context,
@@ -154,19 +158,19 @@ export async function lockMemberGrants(
   if (userId !== ctx.actor.user.id) assertCanGrant(ctx, rules, permissionsOf(rules.policy, held))
 }
 
-/** Nobody gives, takes or changes what they do not hold themselves. Throws 403 naming one of it. */
+/** Checks that the actor holds all these permissions. Throws 403, which names the first missing one. */
 export function assertCanGrant(
   { actor }: Context,
   { guarded }: GrantRules,
-  rights: Iterable<string>,
+  permissions: Iterable<string>,
 ): void {
-  for (const right of rights) {
-    if (right.startsWith('role:') && !guarded.has(right)) continue
-    if (actor.permissions.has(right)) continue
+  for (const permission of permissions) {
+    if (permission.startsWith('role:') && !guarded.has(permission)) continue
+    if (actor.permissions.has(permission)) continue
     throw new AppError(
       'forbidden',
       'permission.cannot_grant',
-      `You do not hold "${right}" yourself`,
+      `You do not hold "${permission}" yourself`,
     )
   }
 }

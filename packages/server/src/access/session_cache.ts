@@ -10,7 +10,7 @@ import { loadSnapshot } from './load_actor.ts'
 import { shareStrings } from './token_cache.ts'
 import type { AccessClaims } from './tokens.ts'
 
-/** The actors of live sessions, by session id. An entry without an actor says: that session is over. */
+/** The actors of live sessions, by session id. An entry without an actor is of a session that ended. */
 export type SessionCache = RevocableCache<Actor | undefined, AccessClaims, Tenant>
 
 /** How many sessions are cached, and how many verified tokens. */
@@ -44,7 +44,7 @@ async function loadSession(
   const ids = [claims.sessionId, claims.userId, tenant.id]
   // Not cached: no trigger announces a new session or member.
   if (found === undefined) return { value: undefined, dependsOn: ids, cacheable: false }
-  // concat gives an array of the exact length; one that grew would hold spare capacity.
+  // concat allocates the exact length; an array that grew would hold spare capacity.
   const dependsOn = ids.concat(found.roleIds)
   return { value: found.actor, dependsOn, validMs: Math.floor(found.remainingSeconds * 1_000) }
 }

@@ -3,22 +3,22 @@ import type { Config } from '../config/config.ts'
 import { clientKey } from '../lib/client_key.ts'
 import type { AttemptLimit, Marker, Override } from '../limits/attempt_limiter.ts'
 
-/** The body of a request without credentials yet: room for the longest password and token, fully escaped. */
+/** The largest body of a sign-in or reset: fits the longest password and token, fully escaped. */
 export const CREDENTIALS_BODY_BYTES = 32_768
 
 const SIGN_IN_SECONDS = 15 * 60
 const HOUR_SECONDS = 3_600
-const KNOWN_SECONDS = 30 * 86_400
-const MAILS = 5
+const TRUSTED_SECONDS = 30 * 86_400
+const MAX_MAILS = 5
 
-/** What a sign-in is counted in: its address, its account and its tenant. */
+/** The limits that a sign-in counts against: its address, its account and its tenant. */
 export interface SignInLimits {
   limits: AttemptLimit[]
-  /** From an address that is known for the account: out of the reach of who guesses elsewhere. */
+  /** Applies from a trusted address: an attacker elsewhere cannot lock the account's user out. */
   override: Override
 }
 
-/** The failed sign-ins that are allowed for an account, by its canonical e-mail, here. */
+/** The limits of failed sign-ins for a request. `key` is the account's canonical e-mail address. */
 export function signInLimits(config: Config, ctx: PublicContext, key: string): SignInLimits {
   const address: AttemptLimit = {
     name: 'signin address',
@@ -39,13 +39,13 @@ export function signInLimits(config: Config, ctx: PublicContext, key: string): S
   }
 }
 
-/** An account's budgets: the one that all unknown addresses share, and this address's own. */
+/** The limits of an account: one shared by all untrusted addresses, and one for this address. */
 export function accountLimits(
   { SIGNIN_LIMIT_ACCOUNT: limit }: Config,
   ctx: PublicContext,
   key: string,
 ): [everywhere: AttemptLimit, here: AttemptLimit] {
-  // One name: a client is not told which of the two has refused it, and so who else signs in there.
+  // Both have one name, which clients see: it must not reveal whether the address is trusted.
   const account = { name: 'signin account', limit, windowSeconds: SIGN_IN_SECONDS }
   return [
     { ...account, subject: [key] },
@@ -53,25 +53,32 @@ export function accountLimits(
   ]
 }
 
-/** That an account has come in from this address, and so is at home there for a while. */
+/** Marks an address as trusted for an account: a sign-in or reset from it succeeded lately. */
 export function trustedAddress(ctx: PublicContext, key: string): Marker {
-  return { name: 'signin known', subject: accountHere(ctx, key), windowSeconds: KNOWN_SECONDS }
+  return {
+    name: 'signin trusted address',
+    subject: accountHere(ctx, key),
+    windowSeconds: TRUSTED_SECONDS,
+  }
 }
 
-/** The reset links that an address may ask for. */
+/** The limit of reset links that one address can request. */
 export function resetRequestLimit({ request }: PublicContext): AttemptLimit {
   const subject = [clientKey(request.address)]
   return { name: 'reset address', subject, limit: 50, windowSeconds: HOUR_SECONDS }
 }
 
-/** The reset mails of an account in a tenant. The window is the life of a link: beyond it one still works. */
+/**
+ * The limit of reset mails for one account of a tenant. The window is the lifetime of a link, so that a
+ * client at its limit still has a link that works.
+ */
 export function resetMailLimit(
   config: Config,
   { tenant }: PublicContext,
   key: string,
 ): AttemptLimit {
   const windowSeconds = config.PASSWORD_RESET_EXPIRE_MINUTES * 60
-  return { name: 'reset mail', subject: [tenant.id, key], limit: MAILS, windowSeconds }
+  return { name: 'reset mail', subject: [tenant.id, key], limit: MAX_MAILS, windowSeconds }
 }
 
 function accountHere({ request }: PublicContext, key: string): string[] {

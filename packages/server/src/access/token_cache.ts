@@ -3,45 +3,46 @@ import type { Tenant } from '../app/context.ts'
 import { ClockCache, type ClockEntry } from '../lib/clock_cache.ts'
 import { type AccessClaims, hasExpired, type Tokens } from './tokens.ts'
 
-/** Tokens that were verified lately, so that each is verified once. */
+/** The claims of recently verified tokens, so that a signature is verified once per token. */
 export interface TokenCache {
   readonly size: number
   readonly counts: { hits: number; misses: number }
-  /** As Tokens.verifyAccess; what is known is given at once, and not as a promise. */
+  /** As Tokens.verifyAccess, but returns the claims of a cached token without a promise. */
   verifyAccess(
     token: string,
   ): AccessClaims | 'expired' | Promise<AccessClaims | 'expired' | undefined>
 }
 
-// Known by their text, which is compared faster than it is hashed.
+// Tokens found by their text: comparing a token is faster than hashing it.
 const MAX_IN_USE = 4_000
-// Of the signature: what no two tokens share unless by a chance of 2^72, and nobody can choose. Where
-// they do, they take turns. Shorter than what V8 makes a slice of.
-const PLACE_LENGTH = 12
+// The end of the signature is the key. No client can choose it, and two tokens share it with a
+// probability of 2^-72; they would then replace each other. It is also shorter than the shortest slice
+// of V8, which would keep the whole header in memory.
+const KEY_LENGTH = 12
 
 /**
- * Remembers `max` tokens, each by its SHA-256, which takes a tenth of the room. Those that come again
- * and again are kept as they are besides, and compared. Either way a token is known only where it is
- * the same in every character. Only what was verified is kept: whatever else is sent costs its own
- * verification, and no room.
+ * Caches the claims of `max` tokens by the SHA-256 of the token, which takes a tenth of its memory. A
+ * token that is used again is also kept as text. Either way only a token that is equal in every
+ * character is found. Only verified tokens are cached: an invalid one costs its own verification and
+ * no memory.
  */
 export function createTokenCache(tokens: Tokens, max: number): TokenCache {
-  const known = new ClockCache<VerifiedClaims>(max)
+  const byHash = new ClockCache<VerifiedClaims>(max)
   const inUse = new ClockCache<InUse>(MAX_IN_USE)
   const counts = { hits: 0, misses: 0 }
 
   function find(token: string): VerifiedClaims | undefined {
-    const found = inUse.get(placeOf(token))
+    const found = inUse.get(keyOf(token))
     if (found?.token !== token) return findByHash(token)
-    // Or it would be the first to go of all.
+    // A hit by text does not touch byHash: unmarked, the claims would be evicted first.
     found.claims.used = true
     return found.claims
   }
 
   function findByHash(token: string): VerifiedClaims | undefined {
-    const claims = known.get(hashOf(token))
+    const claims = byHash.get(hashOf(token))
     if (claims === undefined) return undefined
-    inUse.set(placeOf(token), { token: copyOf(token), claims, used: false })
+    inUse.set(keyOf(token), { token: copyOf(token), claims, used: false })
     return claims
   }
 
@@ -49,15 +50,15 @@ export function createTokenCache(tokens: Tokens, max: number): TokenCache {
     counts.misses++
     const claims = await tokens.verifyAccess(token)
     if (claims === undefined || claims === 'expired') return claims
-    const kept = new VerifiedClaims(claims)
-    known.set(hashOf(token), kept)
-    return kept
+    const entry = new VerifiedClaims(claims)
+    byHash.set(hashOf(token), entry)
+    return entry
   }
 
   return {
     counts,
     get size() {
-      return known.size
+      return byHash.size
     },
     verifyAccess(token) {
       const claims = find(token)
@@ -73,7 +74,7 @@ interface InUse extends ClockEntry {
   claims: VerifiedClaims
 }
 
-/** Lets claims keep the texts of their tenant, which are the same, instead of their own. */
+/** Replaces strings of the claims by the equal strings of the tenant, to keep one copy in memory. */
 export function shareStrings(claims: AccessClaims, tenant: Tenant): void {
   if (claims instanceof VerifiedClaims) claims.share(tenant)
 }
@@ -103,16 +104,16 @@ class VerifiedClaims implements AccessClaims {
   }
 }
 
-function placeOf(token: string): string {
-  return token.slice(-PLACE_LENGTH)
+function keyOf(token: string): string {
+  return token.slice(-KEY_LENGTH)
 }
 
-// One character for each byte: the smallest key there is.
+// One Latin-1 character for each byte: the smallest key.
 function hashOf(token: string): string {
   return hash('sha256', token, 'binary')
 }
 
-// What is cut from a header keeps all of the header in memory.
+// A slice of a header would keep the whole header in memory.
 function copyOf(token: string): string {
   return Buffer.from(token, 'latin1').toString('latin1')
 }

@@ -38,12 +38,12 @@ const claims = {
 }
 const header = { alg: 'HS256', typ: 'at+jwt', kid: ring.current.kid }
 
-/** A token with our key over whatever it is told to say. */
+/** A token with this payload, signed with our key unless another is given. */
 function sign(payload: JWTPayload, changes: object = {}, key = ring.current.key('access')) {
   return new SignJWT(payload).setProtectedHeader({ ...header, ...changes }).sign(key)
 }
 
-/** What the pipeline makes of a token on a tenant's host. */
+/** How the pipeline judges a token on a tenant's host. */
 async function verdict(token: string, on: Tenant, by = tokens) {
   const claims = await by.verifyAccess(token)
   if (claims === undefined || claims === 'expired') return claims
@@ -59,7 +59,7 @@ async function refreshVerdict(token: string, on: Tenant) {
 const accepted = { tenantId: tenant.id, sessionId: claims.sid, userId: claims.sub }
 
 test.each(['HS256', 'HS384', 'HS512'] as const)(
-  'a token is what jose makes of it (%s)',
+  'a token is byte for byte as jose signs it (%s)',
   async (algorithm) => {
     const issued = createTokens(ring, { ...settings, algorithm }).issueAccess(tenant, subject)
     expect(issued).toBe(await sign(claims, { alg: algorithm }))
@@ -67,14 +67,14 @@ test.each(['HS256', 'HS384', 'HS512'] as const)(
 )
 
 describe('an access token', () => {
-  test('verifies on its tenant, and is foreign on another (TEN-5)', async () => {
+  test('is valid for its tenant and foreign to another (TEN-5)', async () => {
     const token = tokens.issueAccess(tenant, subject)
     expect(await verdict(token, tenant)).toMatchObject(accepted)
     expect(await verdict(token, other)).toBe('foreign')
     expect(await verdict(await sign(claims), tenant)).toMatchObject(accepted)
   })
 
-  test('is never a refresh token, nor the other way round (JWT-1)', async () => {
+  test('is never accepted as a refresh token, nor a refresh token as an access token (JWT-1)', async () => {
     const access = tokens.issueAccess(tenant, subject)
     const times = { createdAt: '2026-02-28T23:59:59Z', expiresAt: '2026-03-10T00:00:00Z' }
     const refresh = tokens.issueRefresh(tenant, { ...subject, ...times })
@@ -90,7 +90,7 @@ describe('an access token', () => {
   })
 
   test.each(['iss', 'aud', 'sub', 'tid', 'sid', 'jti', 'iat', 'exp'])(
-    'without %s, or with another type or value of it, is refused (JWT-2)',
+    'without %s, or with a wrong type or value of it, is rejected (JWT-2)',
     async (name) => {
       const wrong = [undefined, null, '', true, {}, [], ['x'], 1.5, 1e300, name === 'jti' ? 1 : 'x']
       for (const value of wrong) {
@@ -100,7 +100,7 @@ describe('an access token', () => {
     },
   )
 
-  test('with an audience list, another issuer or another tenant inside is refused (JWT-2)', async () => {
+  test('with an audience list, another issuer or another tenant is rejected (JWT-2)', async () => {
     const verify = async (changes: object) => verdict(await sign({ ...claims, ...changes }), tenant)
     expect(await verify({ aud: [tenant.id] })).toBeUndefined()
     expect(await verify({ aud: [tenant.id, other.id] })).toBeUndefined()
@@ -125,7 +125,7 @@ describe('an access token', () => {
     expect(typeof (await verdict(token, tenant)) === 'object').toBe(good)
   })
 
-  test('ends when it says, by the clock of the moment (JWT-3, JWT-6)', async () => {
+  test('expires at its exp, by the clock at each use (JWT-3, JWT-6)', async () => {
     const token = tokens.issueAccess(tenant, subject)
     expect(await verdict(token, tenant)).toMatchObject({ expiresAt: seconds + 900 })
     vi.setSystemTime(now + 904_000)
@@ -134,14 +134,14 @@ describe('an access token', () => {
     expect(await verdict(token, tenant)).toBe('expired')
   })
 
-  test('is only called expired when its signature was ours (JWT-3)', async () => {
+  test('is reported as expired only if its signature is valid (JWT-3)', async () => {
     const past = { ...claims, exp: seconds - 60 }
     expect(await verdict(await sign(past), tenant)).toBe('expired')
-    const strange = keyRing('another secret').current.key('access')
-    expect(await verdict(await sign(past, {}, strange), tenant)).toBeUndefined()
+    const foreignKey = keyRing('another secret').current.key('access')
+    expect(await verdict(await sign(past, {}, foreignKey), tenant)).toBeUndefined()
   })
 
-  test('has one spelling (JWT-7)', async () => {
+  test('has exactly one spelling (JWT-7)', async () => {
     const token = tokens.issueAccess(tenant, subject)
     const last = token.at(-1) ?? ''
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
@@ -158,7 +158,7 @@ describe('an access token', () => {
     for (const it of others) expect(await verdict(it, tenant), it).toBeUndefined()
   })
 
-  test('of which a part is missing is refused, wherever it ends (JWT-7)', async () => {
+  test('that is cut short anywhere is rejected (JWT-7)', async () => {
     const token = tokens.issueAccess(tenant, subject)
     const results = await Promise.all(
       Array.from(token, (_, at) => verdict(token.slice(0, at), tenant)),
@@ -166,7 +166,7 @@ describe('an access token', () => {
     expect(new Set(results)).toEqual(new Set([undefined]))
   })
 
-  test('costs no more to refuse for having thousands of parts (DOS-4)', async () => {
+  test('costs no more to reject when it has thousands of parts (DOS-4)', async () => {
     const decode = vi.spyOn(Buffer, 'from')
     const verdicts = [await verdict('.'.repeat(16_000), tenant), await verdict('..', tenant)]
     const times = decode.mock.calls.length
@@ -176,15 +176,15 @@ describe('an access token', () => {
   })
 })
 
-// Its times are the database's, and so is the word on whether it still lives.
-test('a refresh token is one at a server whose clock is behind', async () => {
+// The database issued its times, and the database decides whether it has expired.
+test('a server whose clock is behind accepts a refresh token', async () => {
   const times = { createdAt: '2026-03-01T00:10:00Z', expiresAt: '2026-03-10T00:00:00Z' }
   const token = tokens.issueRefresh(tenant, { ...subject, ...times })
   expect(await refreshVerdict(token, tenant)).toMatchObject({ jti: 'jti-1' })
 })
 
 describe('keys (JWT-4)', () => {
-  test('the previous secret verifies during a rotation and signs nothing', async () => {
+  test('during a rotation the previous secret verifies tokens and signs none', async () => {
     const next = 'NGd0Yp0H8gc2Dnu4fYbFQYQ2Ae7SkN5l'
     const rotated = createTokens(keyRing(next, secret), settings)
     const finished = createTokens(keyRing(next), settings)
@@ -195,14 +195,14 @@ describe('keys (JWT-4)', () => {
     expect(await verdict(fresh, tenant)).toBeUndefined()
   })
 
-  test('the kid picks the key: one generation never verifies under the name of another', async () => {
+  test('the kid selects the key: a token signed by one generation is rejected under the kid of another', async () => {
     const next = keyRing('NGd0Yp0H8gc2Dnu4fYbFQYQ2Ae7SkN5l', secret)
     const rotated = createTokens(next, settings)
     const renamed = await sign(claims, { kid: next.current.kid })
     expect(await verdict(renamed, tenant, rotated)).toBeUndefined()
   })
 
-  test('each purpose has a key of its own, and none is the secret', () => {
+  test('each purpose has its own key, and none is the secret', () => {
     const purposes = ['access', 'refresh', 'successor', 'cursor', 'attempt'] as const
     const keys = purposes.map((it) => ring.current.key(it).toString('hex'))
     expect(new Set(keys).size).toBe(purposes.length)
@@ -213,7 +213,7 @@ describe('keys (JWT-4)', () => {
   })
 
   test.each(['HS384', 'HS512'] as const)(
-    '%s takes no token of another algorithm',
+    '%s accepts no token of another algorithm',
     async (algorithm) => {
       const strong = createTokens(ring, { ...settings, algorithm })
       const token = strong.issueAccess(tenant, subject)

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { Tenant } from '../app/context.ts'
 import type { KeyRing, Keys } from '../lib/keys.ts'
 
-/** What a token of ours says. Rights are not read from it: `roles` is for clients to show. */
+/** The claims of a token. Permissions are never read from it: its `roles` are for display in clients. */
 export interface AccessClaims {
   issuer: string
   audience: string
@@ -17,19 +17,19 @@ export interface AccessClaims {
 
 export interface RefreshClaims extends AccessClaims {
   jti: string
-  /** The generation that signed it: its successor is derived with the same one. */
+  /** The key generation that signed it, which also derives its successor. */
   keys: Keys
 }
 
 export interface Tokens {
   issueAccess(tenant: Tenant, subject: AccessSubject): string
   issueRefresh(tenant: Tenant, token: RefreshSubject): string
-  /** Undefined for what is not one of our access tokens. Whose it is, belongTo says. */
+  /** Undefined for an invalid access token. It does not check the tenant: see belongTo. */
   verifyAccess(token: string): Promise<AccessClaims | 'expired' | undefined>
   verifyRefresh(token: string): Promise<RefreshClaims | 'expired' | undefined>
-  /** Was it issued for this tenant? */
+  /** Were these claims issued for this tenant? */
   belongTo(claims: AccessClaims, tenant: Tenant): boolean
-  /** The jti that follows `jti`: the same on every node and every retry. */
+  /** The jti of the next refresh token: the same on every server and at every retry. */
   successorOf(claims: Pick<RefreshClaims, 'jti' | 'keys'>): string
   accessSeconds: number
 }
@@ -45,12 +45,12 @@ export interface RefreshSubject {
   userId: string
   sessionId: string
   jti: string
-  /** Both from the token's row, so that a retry gets the same bytes. RFC 3339. */
+  /** Both come from the token's row, so that a retry gets the same bytes. RFC 3339. */
   createdAt: string
   expiresAt: string
 }
 
-/** Has it expired since it was verified? By the same rule as when it was. */
+/** Has the token expired since it was verified? Allows the same leeway as verification does. */
 export function hasExpired({ expiresAt }: AccessClaims): boolean {
   return expiresAt <= nowSeconds() - LEEWAY_SECONDS
 }
@@ -113,8 +113,8 @@ interface Header {
   kid: string
 }
 
-// JWS compact serialisation (RFC 7515, 7.1), the bytes that jose makes. It would sign each on a thread
-// of libuv's pool, where passwords are hashed, and a sign-in signs two.
+// JWS compact serialisation (RFC 7515, 7.1), byte for byte as jose writes it. jose would sign on a
+// thread of libuv's pool, behind the passwords being hashed; a sign-in signs two tokens.
 function signed(header: Header, claims: JWTPayload, key: Buffer): string {
   const content = `${encode(header)}.${encode(claims)}`
   const hash = header.alg.replace('HS', 'sha')
@@ -127,15 +127,15 @@ function encode(part: object): string {
 
 type KeyOf = (keys: Keys, kind: Kind) => Promise<webcrypto.CryptoKey>
 
-// Each once: for every key that it is given as bytes jose makes a new one, for every token.
+// Imports each key once. Given the bytes, jose would import the key again for every token.
 function importedKeys(algorithm: Algorithm): KeyOf {
   const hmac = { name: 'HMAC', hash: `SHA-${algorithm.slice(2)}` }
-  const known = new Map<string, Promise<webcrypto.CryptoKey>>()
+  const imported = new Map<string, Promise<webcrypto.CryptoKey>>()
   return (keys, kind) => {
     const name = `${keys.kid} ${kind}`
     const key =
-      known.get(name) ?? crypto.subtle.importKey('raw', keys.key(kind), hmac, false, ['verify'])
-    known.set(name, key)
+      imported.get(name) ?? crypto.subtle.importKey('raw', keys.key(kind), hmac, false, ['verify'])
+    imported.set(name, key)
     return key
   }
 }
@@ -163,19 +163,19 @@ async function verify(
   const keys = ring.accepted.find((it) => it.kid === verified.protectedHeader.kid)
   if (!claims.success || keys === undefined) return undefined
   const { iss, aud, sub, tid, sid, jti, iat, exp } = claims.data
-  // A refresh token lives by the times of its row and the database's clock: one of a server that is
-  // behind must not end everybody's sessions.
+  // Only for access tokens. The times of a refresh token are the database's: a server whose clock is
+  // behind must not reject the refresh tokens of every session.
   if (kind === 'access' && iat > nowSeconds() + LEEWAY_SECONDS) return undefined
-  const whose = { issuer: iss, audience: aud, tenantId: tid, sessionId: sid, userId: sub }
-  return { ...whose, expiresAt: exp, jti, keys }
+  const ids = { issuer: iss, audience: aud, tenantId: tid, sessionId: sid, userId: sub }
+  return { ...ids, expiresAt: exp, jti, keys }
 }
 
 function commonClaims(tenant: Tenant, userId: string, sessionId: string, jti: string) {
   return { iss: tenant.issuer, aud: tenant.id, sub: userId, tid: tenant.id, sid: sessionId, jti }
 }
 
-// One text per token: decoders also take padding and stray last bits (RFC 4648, 3.5). Three parts and
-// no more are looked at: a header has room for thousands.
+// A token has exactly one spelling: decoders also accept padding and stray last bits (RFC 4648, 3.5).
+// The limit of split bounds the work: a header has room for thousands of parts.
 function isCanonical(token: string): boolean {
   const parts = token.split('.', PARTS + 1)
   const isEncoded = (part: string) => Buffer.from(part, 'base64url').toString('base64url') === part
@@ -184,14 +184,14 @@ function isCanonical(token: string): boolean {
 
 const PARTS = 3
 
-// An unknown generation costs a comparison, never a look-up.
+// An unknown kid costs a comparison in memory, never a look-up.
 function generationOf(ring: KeyRing, kid: string | undefined): Keys {
   const keys = ring.accepted.find((it) => it.kid === kid)
   if (keys === undefined) throw new errors.JWSInvalid('unknown kid')
   return keys
 }
 
-// The signature is looked at first: only a token that was ours can be called expired.
+// jose checks the signature first: only a token that we signed is reported as expired.
 function rejection(error: unknown): 'expired' | undefined {
   if (error instanceof errors.JWTExpired) return 'expired'
   if (error instanceof errors.JOSEError || error instanceof TypeError) return undefined
