@@ -6,7 +6,7 @@ import { app } from '../fixtures/app/app.ts'
 import { expectProblem } from '../fixtures/problem.ts'
 import { type RawReply, rawRequest, sendRaw } from './raw_socket.ts'
 
-// There is a default tenant, so that falling back to it would show.
+// There is a default tenant, so that a test notices a wrong fallback to it.
 const suffix = randomBytes(4).toString('hex')
 const fallback = `default-${suffix}`
 let api: TestApp
@@ -24,18 +24,18 @@ beforeAll(async () => {
 })
 afterAll(() => api.close())
 
-const tokenForm = 'username=nobody%40example.com&password=wrong'
+const tokenForm = 'username=unknown%40example.com&password=wrong'
 
-/** Asks for `/` with these header lines, as they are. */
+/** Requests `/` with exactly these header lines. */
 async function ask(...lines: string[]): Promise<RawReply | undefined> {
   const [reply] = await sendRaw(api.port, rawRequest('GET / HTTP/1.1', ...lines))
   return reply
 }
 
-/** Two spaces stand between; some hosts hold one. */
-const apart = (hosts: string) => hosts.split('  ')
+/** Hosts separated by two spaces, because some contain one. */
+const splitHosts = (hosts: string) => hosts.split('  ')
 
-/** Which tenant a host is, by what its sign-in is audited under; undefined for none. */
+/** The tenant in whose audit log a sign-in at this host is recorded; undefined for none. */
 async function tenantAt(host: string): Promise<string | undefined> {
   const email = `who-${randomBytes(6).toString('hex')}@example.com`
   const reply = await api.send(host, {
@@ -56,20 +56,20 @@ async function tenantAt(host: string): Promise<string | undefined> {
   return rows[0]?.subdomain
 }
 
-describe('a host that is not exactly one tenant gets no tenant (TEN-1, TEN-3)', () => {
+describe('a host that does not name exactly one tenant is rejected (TEN-1, TEN-3)', () => {
   const at = (host: string) => host.replaceAll('T', tenant.host)
 
   test.each([
-    ...apart(
+    ...splitHosts(
       `T,T  T, b.app.test  T b.app.test  user@T  a:b@T  T@b.app.test  http://T  //T  T;b  T|  "T"`,
     ),
-    ...apart(
+    ...splitHosts(
       `T#  T#b.app.test  T\\  T\\b.app.test  T/  T/..  T?  'T'  <T>  *.app.test  _.app.test  -T`,
     ),
-    ...apart(
+    ...splitHosts(
       'T:  T:80:80  T:8o  T:65536  T:-80  T:+80  T: 80  T..  .T  a..T  a_b.T  xn--.app.test',
     ),
-    ...apart(
+    ...splitHosts(
       't%2eapp.test  %54  T%00  T%0d%0a  T%20  ::1  [::1  [::1]]  [::g]  [::1%25lo]  [::1]T',
     ),
     ...['', ' ', 'b\u00fccher.app.test', 'T\u0085', 'T\u00a0', '\u00ef\u00bb\u00bfT'],
@@ -79,26 +79,28 @@ describe('a host that is not exactly one tenant gets no tenant (TEN-1, TEN-3)', 
   })
 
   test.each([
-    ...apart(
+    ...splitHosts(
       'app.test  b.app.test  x.T  www.T  T.evil.test  evilT  xapp.test  app.test.evil  apptest',
     ),
-    ...apart(
+    ...splitHosts(
       '127.0.0.2  127.1  0x7f000001  2130706433  0177.0.0.1  0.0.0.0  10.0.0.1  169.254.169.254',
     ),
-    ...apart('[::]  [::ffff:127.0.0.1]  [2001:db8::1]  localhost.localdomain  localhost.evil.test'),
-    ...apart('xn--bcher-kva.app.test  a.b.localhost  com  metadata.google.internal'),
-  ])("Host: %s is nobody's", async (host) => {
+    ...splitHosts(
+      '[::]  [::ffff:127.0.0.1]  [2001:db8::1]  localhost.localdomain  localhost.evil.test',
+    ),
+    ...splitHosts('xn--bcher-kva.app.test  a.b.localhost  com  metadata.google.internal'),
+  ])('Host: %s belongs to no tenant', async (host) => {
     const reply = await ask(`Host: ${at(host)}`)
     expectProblem(reply, 404)
     expect(reply?.json.detail).toBe('Tenant not found')
   })
 
   test.each<[string, (own: string) => string[]]>([
-    ['none', () => []],
+    ['no Host header', () => []],
     ['an empty one', () => ['Host:']],
     ['two', (own) => [`Host: ${own}`, 'Host: b.app.test']],
-    ['two alike', (own) => [`Host: ${own}`, `Host: ${own}`]],
-    ['two, in other cases', (own) => [`HOST: ${own}`, 'hoST: b.app.test']],
+    ['two equal ones', (own) => [`Host: ${own}`, `Host: ${own}`]],
+    ['two in different case', (own) => [`HOST: ${own}`, 'hoST: b.app.test']],
     ['an empty second one', (own) => [`Host: ${own}`, 'Host:']],
     ['a folded one', (own) => [`Host: ${own}`, ' b.app.test']],
     ['a space before the colon', (own) => [`Host : ${own}`]],
@@ -109,7 +111,7 @@ describe('a host that is not exactly one tenant gets no tenant (TEN-1, TEN-3)', 
     expectProblem(await ask(...lines(tenant.host)), 400)
   })
 
-  test('a request line against Host is refused, and one that agrees is served (TEN-3)', async () => {
+  test('a request line that contradicts Host is rejected, and one that agrees is served (TEN-3)', async () => {
     const line = async (line: string, ...headers: string[]) =>
       (await sendRaw(api.port, rawRequest(line, ...headers)))[0]
     const host = `Host: ${tenant.host}`
@@ -133,7 +135,7 @@ describe('a host that is not exactly one tenant gets no tenant (TEN-1, TEN-3)', 
   test('costs the database one look-up at most (TEN-1)', async () => {
     const statementsOf = async (host: string) =>
       (await api.statementsOf(() => ask(`Host: ${host}`))).length
-    // Names that nobody has asked for: what is nobody's is remembered too.
+    // New names: an unknown host is cached too.
     for (const host of ['first.app.test', 'first.test']) {
       expect(await statementsOf(host), host).toBe(1)
       expect(await statementsOf(host), host).toBeLessThanOrEqual(1)
@@ -143,21 +145,21 @@ describe('a host that is not exactly one tenant gets no tenant (TEN-1, TEN-3)', 
     }
   })
 
-  test('no route is behind it, found or not', async () => {
+  test('reaches no route, whether the path exists or not', async () => {
     for (const path of ['/', '/api/auth/me', '/api/nothing', '/api/projects']) {
-      const reply = await api.send('nobody.app.test', { path })
+      const reply = await api.send('unknown.app.test', { path })
       expectProblem(reply, 404)
       expect(reply.json.detail).toBe('Tenant not found')
     }
     const login = await sendRaw(
       api.port,
-      `${rawRequest('POST /api/auth/token HTTP/1.1', 'Host: nobody.app.test', 'Content-Type: application/x-www-form-urlencoded', `Content-Length: ${tokenForm.length}`)}${tokenForm}`,
+      `${rawRequest('POST /api/auth/token HTTP/1.1', 'Host: unknown.app.test', 'Content-Type: application/x-www-form-urlencoded', `Content-Length: ${tokenForm.length}`)}${tokenForm}`,
     )
     expectProblem(login[0], 404)
   })
 })
 
-describe('whose host it is', () => {
+describe('the tenant of a host', () => {
   test.each([
     'localhost',
     'localhost:8000',
@@ -166,11 +168,11 @@ describe('whose host it is', () => {
     '127.0.0.1:1',
     '[::1]',
     '[::1]:8000',
-  ])('%s is the default tenant', async (host) => {
+  ])('is the default tenant for %s', async (host) => {
     expect(await tenantAt(host)).toBe(fallback)
   })
 
-  test('a subdomain in any case, with any port, with or without the last dot (TEN-2)', async () => {
+  test('is found by its subdomain in any case, with any port, with or without a trailing dot (TEN-2)', async () => {
     const { host, subdomain } = tenant
     for (const same of [host, host.toUpperCase(), `${host}.`, `${host}:1`, `${host}.:65535`]) {
       expect(await tenantAt(same), same).toBe(subdomain)
@@ -178,14 +180,14 @@ describe('whose host it is', () => {
     expect(await tenantAt(`${subdomain}.localhost`)).toBe(subdomain)
   })
 
-  test('a production server has no default tenant', async () => {
+  test('is none for localhost in production', async () => {
     const { config, running } = await startedInProduction({})
     expect((await sendTo(running, 'localhost')).status).toBe(404)
     expect(config.production).toBe(true)
     await running.close()
   })
 
-  test('PROD_ENV=prod gives it one there too', async () => {
+  test('is the default tenant in production with PROD_ENV=prod', async () => {
     const { running } = await startedInProduction({
       PROD_ENV: 'prod',
       DEFAULT_DEV_TENANT: fallback,
@@ -217,7 +219,7 @@ describe('a custom domain', () => {
   }
   const fresh = (ending: string) => `d-${randomBytes(5).toString('hex')}${ending}`
 
-  test('is found when it is verified, exactly, two labels included', async () => {
+  test('is matched exactly once it is verified, also with two labels', async () => {
     const owner = await api.makeTenant()
     const [two, three] = [fresh('.example'), fresh('.shop.example')]
     await own(two, owner)
@@ -236,13 +238,13 @@ describe('a custom domain', () => {
     }
   })
 
-  test("is nobody's before it is verified", async () => {
+  test('belongs to no tenant before it is verified', async () => {
     const name = fresh('.example')
     await own(name, await api.makeTenant(), false)
     expectProblem(await ask(`Host: ${name}`), 404)
   })
 
-  test('never stands for a name under a base domain, nor for localhost', async () => {
+  test('never replaces a name under a base domain, nor localhost', async () => {
     const [owner, victim] = [await api.makeTenant(), await api.makeTenant()]
     const free = fresh('.app.test')
     for (const name of [victim.host, free, `x.${free}`, fresh('.x.localhost')]) {
@@ -251,17 +253,17 @@ describe('a custom domain', () => {
     }
   })
 
-  test('stops when its tenant does', async () => {
+  test('is rejected once its tenant is suspended or being deleted', async () => {
     const owner = await api.makeTenant()
     const name = fresh('.example')
     await own(name, owner)
-    const become = (status: 'suspended' | 'deleting') =>
+    const setStatus = (status: 'suspended' | 'deleting') =>
       api.database.acrossTenants('test', (db) =>
         db.updateTable('tenantry.tenants').set({ status }).where('id', '=', owner.id).execute(),
       )
-    await become('suspended')
+    await setStatus('suspended')
     expectProblem(await ask(`Host: ${name}`), 403)
-    await become('deleting')
+    await setStatus('deleting')
     expectProblem(await ask(`Host: ${name}`), 404)
   })
 })

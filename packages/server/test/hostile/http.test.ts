@@ -28,14 +28,14 @@ function post(path: string, body: string | Buffer, ...headers: string[]): Buffer
   return Buffer.concat([Buffer.from(head), Buffer.from(body)])
 }
 
-/** How many requests the server took for one. */
+/** The number of requests that the server logged meanwhile. */
 async function requestsSeen(work: () => Promise<unknown>): Promise<number> {
   const before = api.logLines.length
   await work()
   return api.logLines.length - before
 }
 
-describe('where one request ends and the next begins is never in doubt', () => {
+describe('a request with an ambiguous end is a 400 that closes the connection:', () => {
   const smuggled = 'GET /api/auth/me HTTP/1.1\r\nHost: b.app.test\r\n\r\n'
 
   test.each<[string, string[], string]>([
@@ -47,17 +47,21 @@ describe('where one request ends and the next begins is never in doubt', () => {
     ['a signed length', ['Content-Length: +2'], '{}'],
     ['a hexadecimal length', ['Content-Length: 0x2'], '{}'],
     ['a length with a space', ['Content-Length: 2 0'], '{}'],
-    ['a length beyond all numbers', ['Content-Length: 99999999999999999999'], '{}'],
+    ['a length beyond the largest integer', ['Content-Length: 99999999999999999999'], '{}'],
     ['an unknown coding', ['Transfer-Encoding: xchunked'], '0\r\n\r\n'],
     ['chunked, but not last', ['Transfer-Encoding: chunked, identity'], '0\r\n\r\n'],
     ['a coding behind a tab', ['Transfer-Encoding:\tchunked', 'Content-Length: 2'], '0\r\n\r\n'],
     ['a coding behind a line', ['Transfer-Encoding:', ' chunked'], '0\r\n\r\n'],
     ['a space before the colon', ['Transfer-Encoding : chunked'], '0\r\n\r\n'],
-    ['a chunk that is no number', ['Transfer-Encoding: chunked'], 'zz\r\n{}\r\n0\r\n\r\n'],
-    ['a chunk that is negative', ['Transfer-Encoding: chunked'], '-2\r\n{}\r\n0\r\n\r\n'],
-    ['a chunk longer than it says', ['Transfer-Encoding: chunked'], '1\r\n{}\r\n0\r\n\r\n'],
+    ['a chunk size that is not a number', ['Transfer-Encoding: chunked'], 'zz\r\n{}\r\n0\r\n\r\n'],
+    ['a negative chunk size', ['Transfer-Encoding: chunked'], '-2\r\n{}\r\n0\r\n\r\n'],
+    ['a chunk longer than its size', ['Transfer-Encoding: chunked'], '1\r\n{}\r\n0\r\n\r\n'],
     ['a chunk that ends in LF', ['Transfer-Encoding: chunked'], '2\n{}\n0\n\n'],
-    ['a chunk of all bits', ['Transfer-Encoding: chunked'], 'ffffffffffffffff1\r\n{}\r\n0\r\n\r\n'],
+    [
+      'a chunk size of 68 bits',
+      ['Transfer-Encoding: chunked'],
+      'ffffffffffffffff1\r\n{}\r\n0\r\n\r\n',
+    ],
     ['a folded header', ['X-Folded: a', ' b'], ''],
     ['a header without a colon', ['X-Nothing'], ''],
     ['a header without a name', [': x'], ''],
@@ -71,10 +75,10 @@ describe('where one request ends and the next begins is never in doubt', () => {
     expect(replies[0]?.headers['connection']).toBe('close')
   })
 
-  test('the body of a refused request is no request', async () => {
+  test('the body of a rejected request is not read as a request', async () => {
     const body = 'GET /api/auth/me HTTP/1.1\r\nHost: b.app.test\r\n\r\n'
     const seen = await requestsSeen(async () => {
-      const [refused, next] = await sendRaw(
+      const [rejected, next] = await sendRaw(
         api.port,
         Buffer.concat([
           post('/api/projects', body),
@@ -82,23 +86,23 @@ describe('where one request ends and the next begins is never in doubt', () => {
         ]),
         2,
       )
-      expectProblem(refused, 401)
+      expectProblem(rejected, 401)
       expect(next?.status ?? 200).toBe(200)
     })
     expect(seen).toBeLessThanOrEqual(2)
   })
 
-  test('the body of a GET is no request', async () => {
+  test('the body of a GET is not read as a request', async () => {
     const head = rawRequest('GET / HTTP/1.1', host, `Content-Length: ${smuggled.length}`)
     const next = rawRequest('GET /api/nothing HTTP/1.1', host, 'Connection: close')
     const replies = await sendRaw(api.port, head + smuggled + next, 3)
     expect(replies.map((it) => it.status)).toEqual([200, 404])
   })
 
-  test('requests on one connection share nothing: not the tenant, not the user', async () => {
+  test('requests on one connection share neither tenant nor user', async () => {
     const other = await api.makeTenant()
     const me = (...headers: string[]) => rawRequest('GET /api/auth/me HTTP/1.1', ...headers)
-    const [mine, nobody, foreign, again] = await sendRaw(
+    const [own, anonymous, foreign, again] = await sendRaw(
       api.port,
       me(host, authorization) +
         me(host) +
@@ -106,12 +110,12 @@ describe('where one request ends and the next begins is never in doubt', () => {
         me(host, authorization),
       4,
     )
-    expect([mine, nobody, foreign, again].map((it) => it?.status)).toEqual([200, 401, 401, 200])
-    const ids = [mine, nobody, foreign, again].map((it) => it?.headers['x-request-id'])
+    expect([own, anonymous, foreign, again].map((it) => it?.status)).toEqual([200, 401, 401, 200])
+    const ids = [own, anonymous, foreign, again].map((it) => it?.headers['x-request-id'])
     expect(new Set(ids).size).toBe(4)
   })
 
-  test('trailers say nothing', async () => {
+  test('trailers are ignored', async () => {
     const head = rawRequest('POST /api/projects HTTP/1.1', host, json, 'Transfer-Encoding: chunked')
     const trailers = `2\r\n{}\r\n0\r\n${authorization}\r\nHost: b.app.test\r\n\r\n`
     const [reply] = await sendRaw(api.port, head + trailers)
@@ -123,7 +127,7 @@ describe('limits (DOS-1)', () => {
   const filled = (bytes: number) => JSON.stringify({ name: 'x', description: 'd'.repeat(bytes) })
   const statusOf = ([reply]: RawReply[]) => reply?.status
 
-  test('headers of 16 kB together', async () => {
+  test('16 kB of headers', async () => {
     expect(statusOf(await ask('GET / HTTP/1.1', `X-Big: ${'a'.repeat(15_000)}`))).toBe(200)
     expectProblem((await ask('GET / HTTP/1.1', `X-Big: ${'a'.repeat(17_000)}`))[0], 431)
     const many = Array.from({ length: 20 }, (_, at) => `X-${at}: ${'a'.repeat(1_000)}`)
@@ -131,7 +135,7 @@ describe('limits (DOS-1)', () => {
     expectProblem((await ask('GET / HTTP/1.1', `${'X'.repeat(17_000)}: a`))[0], 431)
   })
 
-  test('a hundred of them', async () => {
+  test('a hundred headers', async () => {
     const headers = (count: number) => Array.from({ length: count }, (_, at) => `X-${at}: a`)
     expect(statusOf(await ask('GET / HTTP/1.1', ...headers(99)))).toBe(200)
     expectProblem((await ask('GET / HTTP/1.1', ...headers(100)))[0], 431)
@@ -150,10 +154,10 @@ describe('limits (DOS-1)', () => {
     )
   })
 
-  test('a body of 256 kB, announced or in chunks', async () => {
+  test('a body of 256 kB, by Content-Length or in chunks', async () => {
     const send = (body: string) => sendRaw(api.port, post('/api/projects', body, authorization))
     expectProblem((await send(filled(262_144)))[0], 413)
-    // Within the limit it is the schema's matter.
+    // Within the limit the schema rejects it.
     expectProblem((await send(filled(262_000)))[0], 422)
     const chunked = rawRequest(
       'POST /api/projects HTTP/1.1',
@@ -174,11 +178,11 @@ describe('limits (DOS-1)', () => {
     expectProblem((await sendRaw(api.port, announced))[0], 413)
   })
 
-  test('a body of 32 kB where nobody is signed in yet', async () => {
-    const database = ['login', 'token', 'refresh', 'logout', 'forgot-password', 'reset-password']
-    for (const door of database) {
-      const path = `/api/auth/${door}`
-      const type = door === 'token' ? 'Content-Type: application/x-www-form-urlencoded' : json
+  test('a body of 32 kB on public routes', async () => {
+    const actions = ['login', 'token', 'refresh', 'logout', 'forgot-password', 'reset-password']
+    for (const action of actions) {
+      const path = `/api/auth/${action}`
+      const type = action === 'token' ? 'Content-Type: application/x-www-form-urlencoded' : json
       const announced = rawRequest(`POST ${path} HTTP/1.1`, host, type, 'Content-Length: 32769')
       expectProblem((await sendRaw(api.port, announced))[0], 413)
     }
@@ -188,7 +192,7 @@ describe('limits (DOS-1)', () => {
     expectProblem(reply[0], 400)
   })
 
-  test('a body is not looked at before its sender is known', async () => {
+  test('a body is not read before the request is authenticated', async () => {
     const announced = rawRequest(
       'POST /api/projects HTTP/1.1',
       host,
@@ -199,7 +203,7 @@ describe('limits (DOS-1)', () => {
     expectProblem((await sendRaw(api.port, post('/api/projects', '{{{{')))[0], 401)
   })
 
-  test('a reply does not grow with what is wrong', async () => {
+  test('a reply lists at most twenty errors', async () => {
     const body = JSON.stringify({ name: 'x', permissions: Array.from({ length: 500 }, () => 1) })
     const [reply] = await sendRaw(api.port, post('/api/roles', body, authorization))
     expectProblem(reply, 422)
@@ -209,7 +213,7 @@ describe('limits (DOS-1)', () => {
 
 describe('HTTP oddities', () => {
   test.each([
-    ['Expect that is not known', ['Expect: the-unexpected']],
+    ['an unknown Expect', ['Expect: the-unexpected']],
     [
       'an Upgrade to WebSocket',
       ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Key: x'],
@@ -218,15 +222,15 @@ describe('HTTP oddities', () => {
       'an Upgrade to h2c',
       ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABk'],
     ],
-    ['hop-by-hop games', ['Connection: Authorization, Host, X-Request-Id']],
-    ['Accept of nothing we have', ['Accept: image/png', 'Accept-Encoding: x', 'Accept-Charset: x']],
-    ['a version it wants', ['Accept-Version: 99.0.0']],
+    ['Connection with end-to-end headers', ['Connection: Authorization, Host, X-Request-Id']],
+    ['Accept of an unknown type', ['Accept: image/png', 'Accept-Encoding: x', 'Accept-Charset: x']],
+    ['Accept-Version', ['Accept-Version: 99.0.0']],
     ['a range', ['Range: bytes=0-1']],
     [
       'conditions on a read',
       ['If-None-Match: *', 'If-Modified-Since: Thu, 01 Jan 2037 00:00:00 GMT'],
     ],
-  ])('%s changes nothing', async (_, headers) => {
+  ])('%s has no effect', async (_, headers) => {
     const [reply] = await ask('GET / HTTP/1.1', ...headers)
     expect([reply?.status, reply?.json]).toEqual([200, { status: 'ok', message: 'API is running' }])
   })
@@ -237,11 +241,11 @@ describe('HTTP oddities', () => {
   })
 
   test.each(['GETX / HTTP/1.1', 'get / HTTP/1.1', 'GET / HTTP/9.9', 'PRI * HTTP/2.0', '\0\0\0'])(
-    '%j is no request',
+    '%j is not a request',
     async (line) => expectProblem((await ask(line))[0], 400),
   )
 
-  test('a method in a header or field is none', async () => {
+  test('a method in a header or parameter is ignored', async () => {
     const override = [
       'X-HTTP-Method-Override: DELETE',
       'X-Method-Override: DELETE',

@@ -23,7 +23,7 @@ const pathOf = ({ path }: Route) => path.replaceAll(/:\w+/g, () => randomUUID())
 const bodied = () =>
   api.running.routes.filter(({ body, media }) => body !== undefined && media === 'json')
 
-/** Sends a body as it is; `type` may be several lines. */
+/** Sends exactly this body; `type` may be several header lines. */
 async function post(path: string, body: string | Buffer, type = 'Content-Type: application/json') {
   const head = rawRequest(
     `POST ${path} HTTP/1.1`,
@@ -55,7 +55,7 @@ describe('a hostile body is a 400 or 422, and nothing is created (API-7)', () =>
     ['1e400', '{"name":1e400}', 422],
     ['a hundred thousand lists', '['.repeat(100_000), 400],
     ['a deep object', `${'{"name":'.repeat(33)}1${'}'.repeat(33)}`, 400],
-    ['a deep object within reason', `${'{"name":'.repeat(31)}1${'}'.repeat(31)}`, 422],
+    ['a deep object within the limit', `${'{"name":'.repeat(31)}1${'}'.repeat(31)}`, 422],
     ['ten thousand keys', `{${Array.from({ length: 10_000 }, (_, at) => `"k${at}":1`)}}`, 400],
     ['broken UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]), 400],
     ['UTF-16', Buffer.from('{"name":"one"}', 'utf16le'), 400],
@@ -114,7 +114,7 @@ describe('a hostile body is a 400 or 422, and nothing is created (API-7)', () =>
     else expectProblem(reply, status)
   })
 
-  test('a number in any query is written in digits', async () => {
+  test('a number in a query must be written in digits', async () => {
     const ask = (query: string) => tenant.send({ path: `/api/odd/numbers?${query}` })
     for (const name of ['plain', 'nullish', 'piped']) {
       expect((await ask(`${name}=-12`)).status).toBe(200)
@@ -146,7 +146,7 @@ describe('a hostile body is a 400 or 422, and nothing is created (API-7)', () =>
     expectProblem(await post('/api/auth/token', form, type), status)
   })
 
-  test('whatever JSON it is, no route answers 5xx', async () => {
+  test('random JSON causes no 5xx on any route', async () => {
     const sane = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.integer(),
@@ -170,7 +170,7 @@ describe('a hostile body is a 400 or 422, and nothing is created (API-7)', () =>
   }, 60_000)
 })
 
-describe('a body is validated or refused, whatever its type says (API-9)', () => {
+describe('a body of any Content-Type is validated or rejected (API-9)', () => {
   const [form, json] = ['application/x-www-form-urlencoded', 'application/json']
 
   test.each([
@@ -252,15 +252,15 @@ describe('a body is validated or refused, whatever its type says (API-9)', () =>
   })
 
   test.each([
-    ['none at all', 'X: y', 415],
-    ['two, the first wrong', `Content-Type: text/plain\nContent-Type: ${json}`, 415],
-    ['two, the second wrong', `Content-Type: ${json}\nContent-Type: text/plain`, 422],
+    ['no Content-Type', 'X: y', 415],
+    ['two Content-Types, the first wrong', `Content-Type: text/plain\nContent-Type: ${json}`, 415],
+    ['two Content-Types, the second wrong', `Content-Type: ${json}\nContent-Type: text/plain`, 422],
   ])('%s', async (_, type, status) => {
     expectProblem(await post('/api/projects', '{}', type), status)
   })
 
   test.each(['gzip', 'br', 'x-gzip', 'GZIP', 'deflate, gzip', 'identity, gzip', ',', 'none'])(
-    'in the coding %s it is refused, however plain it is (RFC 9110, 15.5.16)',
+    'with Content-Encoding: %s it is rejected, even uncompressed (RFC 9110, 15.5.16)',
     async (coding) => {
       const type = `Content-Type: ${json}\nContent-Encoding: ${coding}`
       for (const body of ['{"name":"coded"}', gzipSync('{"name":"coded"}')]) {
@@ -273,17 +273,20 @@ describe('a body is validated or refused, whatever its type says (API-9)', () =>
     },
   )
 
-  test.each(['identity', 'Identity', 'identity, identity'])('%s is no coding', async (coding) => {
-    const type = `Content-Type: ${json}\nContent-Encoding: ${coding}`
-    expectProblem(await post('/api/projects', '{"nome":"plain"}', type), 422)
-  })
+  test.each(['identity', 'Identity', 'identity, identity'])(
+    'Content-Encoding: %s is accepted',
+    async (coding) => {
+      const type = `Content-Type: ${json}\nContent-Encoding: ${coding}`
+      expectProblem(await post('/api/projects', '{"nome":"plain"}', type), 422)
+    },
+  )
 
-  test('JSON for the form, and a form for JSON, are refused', async () => {
+  test('JSON instead of a form, and a form instead of JSON, are rejected', async () => {
     expectProblem(await post('/api/auth/token', '{"username":"a","password":"b"}'), 415)
     expectProblem(await post('/api/auth/login', 'email=a&password=b', `Content-Type: ${form}`), 415)
   })
 
-  test('a route that takes no body takes none', async () => {
+  test('a route without a body rejects one', async () => {
     const greet = '/api/permission-check/admin-only'
     expectProblem(await post(greet, '{"as":"boss"}'), 422)
     expectProblem(await post(greet, '{'), 400)
@@ -292,7 +295,7 @@ describe('a body is validated or refused, whatever its type says (API-9)', () =>
   })
 })
 
-describe('an error does not repeat what was sent (API-7)', () => {
+describe('an error repeats little of the input (API-7):', () => {
   const long = 'k'.repeat(50_000)
   const many = (count: number) =>
     Object.fromEntries(Array.from({ length: count }, (_, at) => [`${'k'.repeat(200)}${at}`, at]))
@@ -309,7 +312,7 @@ describe('an error does not repeat what was sent (API-7)', () => {
       role(Array.from({ length: 500 }, (_, at) => `x${at}`)),
     ],
     ['a long name', '/api/roles', role([long.slice(0, 130), long])],
-  ])('of %s it repeats little', async (_, path, body) => {
+  ])('%s', async (_, path, body) => {
     const reply = await tenant.send({ method: 'POST', path, user, body })
     expectProblem(reply, 422)
     expect(reply.json.errors.length).toBeLessThanOrEqual(20)
@@ -317,7 +320,7 @@ describe('an error does not repeat what was sent (API-7)', () => {
     expect(reply.text.isWellFormed()).toBe(true)
   })
 
-  test('nor of a doubled name', async () => {
+  test('a long name that appears twice', async () => {
     const name = long.slice(0, 10_000)
     const form = `${name}=1&${name}=2`
     const type = 'Content-Type: application/x-www-form-urlencoded'
@@ -327,8 +330,8 @@ describe('an error does not repeat what was sent (API-7)', () => {
   })
 })
 
-describe('what comes in and goes out is on a list (AUTHZ-5)', () => {
-  test('an unknown key is refused by every route that takes JSON', async () => {
+describe('only listed fields come in and go out (AUTHZ-5)', () => {
+  test('every route that takes JSON rejects an unknown key', async () => {
     const keys = [
       'role',
       'is_admin',
@@ -359,7 +362,7 @@ describe('what comes in and goes out is on a list (AUTHZ-5)', () => {
     }
   })
 
-  test('a column that the reply does not list never leaves', async () => {
+  test("a column that is not in the reply's schema is never sent", async () => {
     const { text, json } = await tenant.send({ path: '/api/odd/leak' })
     const shown = { name: 'shown' }
     expect(json).toEqual({ ...shown, inner: shown, list: [shown, shown], either: shown })
@@ -367,19 +370,19 @@ describe('what comes in and goes out is on a list (AUTHZ-5)', () => {
   })
 })
 
-describe('a fault of ours says nothing but that (API-1)', () => {
+describe('an internal error reveals nothing (API-1)', () => {
   test.each(['sql', 'text', 'nothing', 'status', 'cause', 'database'])('%s', async (fault) => {
     const reply = await tenant.send({ path: `/api/odd/${fault}`, user })
     expectProblem(reply, 500)
     expect(reply.json.detail).toBe('Something went wrong on our side')
     expect(reply.headers['location']).toBeUndefined()
-    // The log has the cause, under the request id that the client was told.
+    // The log has the cause, under the request id that the client received.
     const lines = api.logLines.map((it) => JSON.parse(it))
-    const told = lines.filter((it) => it.request_id === reply.json.instance)
-    expect(told.map((it) => it.level)).toEqual([50, 30])
+    const ofRequest = lines.filter((it) => it.request_id === reply.json.instance)
+    expect(ofRequest.map((it) => it.level)).toEqual([50, 30])
   })
 
-  test('a reply that does not fit its schema is one, and its write did not happen', async () => {
+  test('a reply that does not match its schema is a 500, and its write is rolled back', async () => {
     expectProblem(await tenant.send({ method: 'POST', path: '/api/odd/unfit', user }), 500)
     expect(await projectNames()).not.toContain('unfit')
   })

@@ -10,9 +10,9 @@ import { onMigratedDatabase, sharedDatabase } from '../fixtures/databases.ts'
 import { expectProblem } from '../fixtures/problem.ts'
 import { startWireProxy, type WireProxy } from '../fixtures/wire_proxy.ts'
 
-// As many as are remembered, and some more.
+// The size of the cache of unknown hosts, and a flood that exceeds it.
+const CACHE_SIZE = 5_000
 const FLOOD = 5_500
-const ROOM = 5_000
 
 async function startNode(settings: Record<string, string> = {}): Promise<TestApp> {
   const api = await startTestApp(app, settings)
@@ -20,20 +20,20 @@ async function startNode(settings: Record<string, string> = {}): Promise<TestApp
   return api
 }
 
-const strange = () => `${randomUUID()}.app.test`
+const unknownHost = () => `${randomUUID()}.app.test`
 const many = <T>(count: number, make: () => T) => Array.from({ length: count }, make)
 
-/** Asks for hosts that nobody has, so many at a time; gives the statuses of the replies. */
+/** Requests unknown hosts, fifty at a time. Returns the statuses of the replies. */
 async function flood(node: TestApp, count: number): Promise<Set<number>> {
   const statuses = new Set<number>()
   for (let left = count; left > 0; left -= 50) {
-    const replies = await Promise.all(many(50, () => node.send(strange(), { path: '/' })))
+    const replies = await Promise.all(many(50, () => node.send(unknownHost(), { path: '/' })))
     for (const { status } of replies) statuses.add(status)
   }
   return statuses
 }
 
-test('hosts that nobody has take no room from those that somebody has, and not much of their own (DOS-4)', async () => {
+test("unknown hosts evict no tenant's host from the cache, and their own cache is bounded (DOS-4)", async () => {
   const node = await startNode()
   const tenants = await Promise.all(many(5, () => node.makeTenant()))
   const askAll = async () => {
@@ -42,13 +42,13 @@ test('hosts that nobody has take no room from those that somebody has, and not m
   }
   expect(await askAll()).toEqual(Array(5).fill(200))
   const statuses = await flood(node, FLOOD)
-  // 503 where other tests make tenants: any of these hosts might be theirs.
+  // 503 while other tests create tenants: a new tenant clears the cache of unknown hosts.
   expect([...statuses].filter((it) => it !== 404 && it !== 503)).toEqual([])
   const { tenants: known } = node.running.caches
   expect(known.size).toBe(5)
-  expect(known.negativeSize).toBeGreaterThan(ROOM / 2)
-  expect(known.negativeSize).toBeLessThanOrEqual(ROOM)
-  // From memory, unless a busy machine has just let the feed grow old.
+  expect(known.negativeSize).toBeGreaterThan(CACHE_SIZE / 2)
+  expect(known.negativeSize).toBeLessThanOrEqual(CACHE_SIZE)
+  // From the cache, unless the listener has just become stale on a busy machine.
   const roundOfHits = async () => {
     const { hits } = node.running.caches.tenants.counts
     expect(await askAll()).toEqual(Array(5).fill(200))
@@ -57,43 +57,43 @@ test('hosts that nobody has take no room from those that somebody has, and not m
   await expect.poll(roundOfHits).toBeGreaterThanOrEqual(5)
 })
 
-test('a host that nobody has is asked of the database once, however often it comes (DOS-4)', async () => {
+test('an unknown host is looked up in the database once (DOS-4)', async () => {
   const node = await startNode()
-  const host = strange()
+  const host = unknownHost()
   const askOften = () => Promise.all(many(200, () => node.send(host, { path: '/' })))
   const statements = await node.statementsOf(async () => {
     for (const { status } of [...(await askOften()), ...(await askOften())])
       expect(status).toBe(404)
   })
-  // Once, unless some other test makes a tenant meanwhile: it might be this one.
+  // Once, unless other tests create tenants meanwhile: each clears the cache of unknown hosts.
   expect(statements.length).toBeLessThan(50)
 })
 
-test('an address that asks for too many is told 429, others and what is remembered are not (DOS-4)', async () => {
+test('an address that requests too many unknown hosts gets a 429; other addresses and cached hosts do not (DOS-4)', async () => {
   const node = await startNode({ PUBLIC_RATE: '1', TRUST_PROXY: '127.0.0.1' })
   const tenant = await node.makeTenant()
   const from = (address: string) => ({ headers: { 'x-forwarded-for': address } })
   expect((await tenant.send({ path: '/' })).status).toBe(200)
-  let refused: TestReply
-  do refused = await node.send(strange(), { path: '/', ...from('192.0.2.1') })
-  while (refused.status === 404)
-  expectProblem(refused, 429)
-  expect(refused.headers['ratelimit-policy']).toBe('"unknown-host";q=2;w=2')
+  let rejected: TestReply
+  do rejected = await node.send(unknownHost(), { path: '/', ...from('192.0.2.1') })
+  while (rejected.status === 404)
+  expectProblem(rejected, 429)
+  expect(rejected.headers['ratelimit-policy']).toBe('"unknown-host";q=2;w=2')
   expect((await tenant.send({ path: '/', ...from('192.0.2.1') })).status).toBe(200)
-  expect((await node.send(strange(), { path: '/', ...from('192.0.2.2') })).status).toBe(404)
+  expect((await node.send(unknownHost(), { path: '/', ...from('192.0.2.2') })).status).toBe(404)
 })
 
-test('hosts of tenants cost their address nothing, however many at the first time (DOS-4)', async () => {
+test("look-ups of tenants' hosts do not count against their address (DOS-4)", async () => {
   const node = await startNode({ PUBLIC_RATE: '1' })
   const tenants = await Promise.all(many(8, () => node.makeTenant()))
   const replies = await Promise.all(tenants.map((it) => it.send({ path: '/' })))
-  // Too many from strangers it may be, and never too many hosts.
+  // The anonymous rate may reject some, the limit of unknown hosts none.
   for (const { headers } of replies) {
     expect(headers['ratelimit-policy'] ?? '').not.toContain('unknown-host')
   }
 })
 
-/** A node whose look-ups go through a proxy, two of hosts at once. */
+/** Starts a server whose look-ups go through a proxy, at most two hosts at a time. */
 async function startBehindProxy(): Promise<{ node: TestApp; proxy: WireProxy }> {
   const { app: url, identity } = sharedDatabase()
   const proxy = await startWireProxy(url)
@@ -110,7 +110,7 @@ async function startBehindProxy(): Promise<{ node: TestApp; proxy: WireProxy }> 
   return { node, proxy }
 }
 
-test('who asks for one host is not behind who asks for many (DOS-4)', async () => {
+test('a client that requests one host does not queue behind a client that requests many (DOS-4)', async () => {
   const { node, proxy } = await startBehindProxy()
   const tenant = await node.makeTenant()
   const order: string[] = []
@@ -121,8 +121,8 @@ test('who asks for one host is not behind who asks for many (DOS-4)', async () =
   const isLookUp = (it: string) => it.includes('"tenantry"."tenants"')
   proxy.sent.length = 0
   proxy.set('hold')
-  const flooding = many(60, () => ask(strange(), '192.0.2.1'))
-  // All of the flood is in line when the one comes.
+  const flooding = many(60, () => ask(unknownHost(), '192.0.2.1'))
+  // The whole flood is queued when the one arrives.
   await expect.poll(() => node.running.caches.tenants.counts.misses).toBeGreaterThanOrEqual(60)
   const one = ask(tenant.host, '192.0.2.2')
   await expect.poll(() => node.running.caches.tenants.counts.misses).toBeGreaterThanOrEqual(61)
@@ -132,7 +132,7 @@ test('who asks for one host is not behind who asks for many (DOS-4)', async () =
   expect(order.indexOf('192.0.2.2')).toBeLessThan(20)
 })
 
-test('while look-ups of hosts hang, those who sign in find a connection (DOS-4)', async () => {
+test('a sign-in gets a connection while look-ups of hosts hang (DOS-4)', async () => {
   await onMigratedDatabase(async ({ app: DB_URL, identity, platform, owner }) => {
     const node = await startTestApp(app, {
       DB_URL,
@@ -145,11 +145,11 @@ test('while look-ups of hosts hang, those who sign in find a connection (DOS-4)'
     try {
       await withClient(owner, async (client) => {
         await client.query('begin; lock table tenantry.domains in access exclusive mode')
-        const hanging = many(10, () => node.send(strange(), { path: '/' }))
+        const hanging = many(10, () => node.send(unknownHost(), { path: '/' }))
         await expect
           .poll(() => node.running.caches.tenants.counts.misses)
           .toBeGreaterThanOrEqual(10)
-        // As a sign-in does; its tenant might have to be looked up too, on a busy machine.
+        // What a sign-in does. A real one might have to look up its tenant too, on a busy machine.
         const { rows } = await node.database.asIdentity({ deadline: 'background' }, (db) =>
           sql`select 1 as n`.execute(db),
         )
@@ -163,16 +163,16 @@ test('while look-ups of hosts hang, those who sign in find a connection (DOS-4)'
   })
 })
 
-test('tokens that are nobody’s or over ask the database nothing, and none of them is remembered (DOS-4)', async () => {
+test('forged and expired tokens cause no query, and are not cached (DOS-4)', async () => {
   const node = await startNode()
   const tenant = await node.makeTenant()
   const { id: userId } = await tenant.makeUser()
   const ring = keyRing(node.config.SECRET_KEY ?? '', undefined)
-  const over = createTokens(ring, { algorithm: 'HS256', accessMinutes: -1 })
+  const expiredTokens = createTokens(ring, { algorithm: 'HS256', accessMinutes: -1 })
   const about = { ...tenant, name: '', limits: { rate: null, concurrency: null } }
   const issuer = `https://${tenant.host}`
   const expired = () =>
-    over.issueAccess(
+    expiredTokens.issueAccess(
       { ...about, origin: issuer, issuer },
       { userId, sessionId: randomUUID(), roles: [], jti: randomUUID() },
     )
@@ -190,7 +190,7 @@ test('tokens that are nobody’s or over ask the database nothing, and none of t
       expect(new Set(await Promise.all(asked))).toEqual(new Set([401]))
     }
   })
-  // A host looked up again, where a busy machine let the feed grow old; never a session.
+  // The host may be looked up again, when the listener becomes stale on a busy machine; never a session.
   expect(statements.filter(({ text }) => /sessions/.test(text))).toEqual([])
   expect(node.running.caches.tokens.size).toBe(size)
 })

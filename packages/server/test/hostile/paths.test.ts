@@ -23,7 +23,7 @@ afterAll(() => Promise.all([api.close(), open.close()]))
 
 const pathOf = ({ path }: Pick<Route, 'path'>) => path.replaceAll(/:\w+/g, () => randomUUID())
 
-describe('no spelling of a path gets past authentication (API-8)', () => {
+describe('no spelling of a path bypasses authentication (API-8)', () => {
   const encoded = (text: string) =>
     [...text].map((it) => (it === '/' ? it : `%${it.charCodeAt(0).toString(16)}`)).join('')
 
@@ -71,7 +71,7 @@ describe('no spelling of a path gets past authentication (API-8)', () => {
     expect(tried).toBeGreaterThan(guarded.length * 20)
   }, 60_000)
 
-  test('and nothing but the path itself says what is asked', async () => {
+  test('and no header names another path', async () => {
     const headers = {
       'x-original-url': '/',
       'x-rewrite-url': '/',
@@ -102,7 +102,7 @@ describe('no spelling of a path gets past authentication (API-8)', () => {
     '%F0%9F%98%80',
     '1e3',
     'a'.repeat(3_000),
-  ])("an id that is %s is a client's mistake", async (id) => {
+  ])('the id %s is a 4xx', async (id) => {
     for (const route of api.running.routes.filter((it) => it.path.includes(':'))) {
       const path = route.path.replaceAll(/:\w+/g, id)
       const reply = await tenant.send({ method: route.method, path, user })
@@ -111,7 +111,7 @@ describe('no spelling of a path gets past authentication (API-8)', () => {
   })
 })
 
-describe('a path takes the methods it has', () => {
+describe('a path accepts its own methods', () => {
   const methods = [
     'GET',
     'HEAD',
@@ -128,7 +128,7 @@ describe('a path takes the methods it has', () => {
     'LOCK',
   ]
 
-  test('any other is 405 with Allow, signed in or not', async () => {
+  test('any other method is a 405 with Allow, signed in or not', async () => {
     const paths = [...new Set(api.running.routes.map((it) => it.path))]
     for (const path of paths) {
       const own = api.running.routes.filter((it) => it.path === path).map((it): string => it.method)
@@ -146,7 +146,7 @@ describe('a path takes the methods it has', () => {
     }
   })
 
-  test('an unknown path is 404 by every method', async () => {
+  test('an unknown path is a 404 with every method', async () => {
     for (const method of methods) {
       const reply = await tenant.send({ method, path: '/api/nothing', user })
       expect(reply.status).toBe(404)
@@ -154,7 +154,7 @@ describe('a path takes the methods it has', () => {
     }
   })
 
-  test('HEAD answers as GET does, without the body', async () => {
+  test('HEAD gets the reply to GET without the body', async () => {
     const reads = api.running.routes.filter((it) => it.method === 'GET' && !it.path.includes(':'))
     for (const { path } of reads) {
       const lines = [
@@ -168,14 +168,14 @@ describe('a path takes the methods it has', () => {
       expect(head?.text).toBe('')
       expect([head?.status, same(head?.headers ?? {})]).toEqual([200, same(get?.headers ?? {})])
     }
-    const [refused] = await sendRaw(
+    const [rejected] = await sendRaw(
       api.port,
       rawRequest('HEAD /api/auth/me HTTP/1.1', `Host: ${tenant.host}`),
     )
-    expect([refused?.status, refused?.text]).toEqual([401, ''])
+    expect([rejected?.status, rejected?.text]).toEqual([401, ''])
   })
 
-  test('what is signed in is not stored by anybody on the way (TEN-11)', async () => {
+  test('replies to members are stored by no cache (TEN-11)', async () => {
     for (const { path } of api.running.routes.filter((it) => it.method === 'GET')) {
       const reply = await tenant.send({ path: pathOf({ path }), user })
       expect(reply.headers['cache-control'], path).toBe('no-store')
@@ -188,7 +188,7 @@ describe('CORS', () => {
   const corsOf = ({ headers }: { headers: Record<string, string> }) =>
     Object.keys(headers).filter((it) => it.startsWith('access-control-'))
 
-  test('without CORS_ORIGINS nobody is let in', async () => {
+  test('without CORS_ORIGINS no origin is allowed', async () => {
     const preflight = from(ui, { 'access-control-request-method': 'GET' })
     const replies = [
       await tenant.send({ path: '/', headers: from(ui) }),
@@ -200,12 +200,12 @@ describe('CORS', () => {
     ])
   })
 
-  test('an origin on the list is, errors included, and never with credentials', async () => {
+  test('a listed origin is allowed, on errors too, and never with credentials', async () => {
     for (const [path, host, status] of [
       ['/', tenant.host, 200],
       ['/api/auth/me', tenant.host, 401],
       ['/api/nothing', tenant.host, 404],
-      ['/', 'nobody.app.test', 404],
+      ['/', 'unknown.app.test', 404],
     ] as const) {
       const reply = await open.send(host, { path, headers: from(ui) })
       expect([reply.status, reply.headers['access-control-allow-origin']]).toEqual([status, ui])
@@ -238,7 +238,7 @@ describe('CORS', () => {
       'http://localhost',
       'file://',
     ],
-  ])('%s is not on the list', async (origin) => {
+  ])('the origin %s is not allowed', async (origin) => {
     const headers = from(origin, { 'access-control-request-method': 'GET' })
     for (const method of ['GET', 'OPTIONS']) {
       const reply = await open.send(tenant.host, { method, path: '/', headers })
@@ -247,7 +247,7 @@ describe('CORS', () => {
     }
   })
 
-  test('a preflight says what may be sent, to a tenant that is there', async () => {
+  test('a preflight of an existing tenant lists the allowed methods and headers', async () => {
     const headers = from(ui, {
       'access-control-request-method': 'PATCH',
       'access-control-request-headers': 'authorization, content-type, if-match',
@@ -262,11 +262,11 @@ describe('CORS', () => {
       'access-control-allow-headers': 'authorization, content-type, if-match',
       'access-control-max-age': '600',
     })
-    expectProblem(await preflight('nobody.app.test'), 404)
+    expectProblem(await preflight('unknown.app.test'), 404)
     expectProblem(await preflight('a,b'), 400)
   })
 
-  test('an OPTIONS that is no preflight is a 405 like any other', async () => {
+  test('an OPTIONS that is not a preflight is a 405', async () => {
     for (const headers of [{}, from(ui), { 'access-control-request-method': 'GET' }]) {
       const reply = await open.send(tenant.host, {
         method: 'OPTIONS',

@@ -5,7 +5,7 @@ import { app } from '../fixtures/app/app.ts'
 import { expectProblem } from '../fixtures/problem.ts'
 import { rawRequest, sendRaw } from './raw_socket.ts'
 
-// The tests' own address is a trusted proxy of one of them.
+// One of the two servers trusts the tests' own address as a proxy.
 const trusting = { TRUST_PROXY: '127.0.0.1, 10.0.0.0/8' }
 let direct: TestApp
 let proxied: TestApp
@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => Promise.all([direct.close(), proxied.close()]))
 
-/** Four refused sign-ins at an app that allows three from an address, and counts from zero. */
+/** Four failed sign-ins at a new server that allows three from an address. */
 async function fourSignIns(
   settings: Record<string, string>,
   headersFor: (tenants: [TestTenant, TestTenant]) => Record<string, string>,
@@ -22,25 +22,25 @@ async function fourSignIns(
   const SECRET_KEY = randomBytes(32).toString('base64')
   const api = await startTestApp(app, { SIGNIN_LIMIT_ADDRESS: '3', SECRET_KEY, ...settings })
   const tenants: [TestTenant, TestTenant] = [await api.makeTenant(), await api.makeTenant()]
-  const results: Awaited<ReturnType<typeof refusedSignIn>>[] = []
+  const results: Awaited<ReturnType<typeof failedSignIn>>[] = []
   for (let i = 0; i < 4; i++) {
-    results.push(await refusedSignIn(api, tenants[0].host, headersFor(tenants)))
+    results.push(await failedSignIn(api, tenants[0].host, headersFor(tenants)))
   }
   await api.close()
   return { results, statuses: results.map((it) => it.status), own: tenants[0] }
 }
 
-// In canonical form: no group begins with a zero.
+// Canonical IPv6: no group begins with a zero.
 const randomAddress = () => `2001:db8:${randomGroup()}:${randomGroup()}::1`
 const randomGroup = () => `f${randomBytes(2).toString('hex').slice(1)}`
 
-/** A refused sign-in, and how it stands in the log: of which tenant, from which address. */
-async function refusedSignIn(api: TestApp, host: string, headers: Record<string, string> = {}) {
+/** A failed sign-in, with the tenant and the address of its audit row. */
+async function failedSignIn(api: TestApp, host: string, headers: Record<string, string> = {}) {
   const reply = await api.send(host, {
     method: 'POST',
     path: '/api/auth/login',
     headers,
-    body: { email: `nobody-${randomBytes(5).toString('hex')}@example.com`, password: 'wrong' },
+    body: { email: `unknown-${randomBytes(5).toString('hex')}@example.com`, password: 'wrong' },
   })
   await api.running.settle()
   const rows = await api.database.acrossTenants('test', (db) =>
@@ -73,9 +73,9 @@ function allForwarded(host: string, address: string): Record<string, string> {
   }
 }
 
-describe('a peer that is no trusted proxy (TEN-4)', () => {
-  test('chooses neither tenant nor address: the log and the limit see the peer', async () => {
-    // A new address each time: one that were believed would never be limited.
+describe('a client that is not a trusted proxy (TEN-4)', () => {
+  test('cannot choose tenant or address: audit log and limit use the connection', async () => {
+    // A new address each time: if the server believed it, the limit would never apply.
     const { results, statuses, own } = await fourSignIns({}, ([, other]) =>
       allForwarded(other.host, randomAddress()),
     )
@@ -83,18 +83,18 @@ describe('a peer that is no trusted proxy (TEN-4)', () => {
     expect(statuses).toEqual([401, 401, 401, 429])
   })
 
-  test('names no request: its x-request-id is not taken over', async () => {
+  test('cannot set the request id', async () => {
     const tenant = await direct.makeTenant()
     const reply = await tenant.send({ path: '/', headers: { 'x-request-id': 'chosen-by-client' } })
     expect(reply.headers['x-request-id']).not.toBe('chosen-by-client')
   })
 
-  test('is not one by what it says of itself', async () => {
+  test('does not become one by its own headers', async () => {
     const tenant = await proxied.makeTenant()
     const other = await proxied.makeTenant()
-    // The trusted proxy vouches for 203.0.113.9 only; that this one names another proxy is nothing.
+    // The trusted proxy vouches for 203.0.113.9 only, whatever that client claims about 10.0.0.1.
     const headers = { 'x-forwarded-for': '10.0.0.1, 203.0.113.9', 'x-forwarded-host': tenant.host }
-    expect(await refusedSignIn(proxied, other.host, headers)).toMatchObject({
+    expect(await failedSignIn(proxied, other.host, headers)).toMatchObject({
       status: 401,
       subdomain: tenant.subdomain,
       address: '203.0.113.9',
@@ -103,13 +103,13 @@ describe('a peer that is no trusted proxy (TEN-4)', () => {
 })
 
 describe('a trusted proxy (TEN-4)', () => {
-  test('says which host was asked, from where, and by which request', async () => {
+  test('determines the host, the address and the request id', async () => {
     const tenant = await proxied.makeTenant()
     const address = randomAddress()
     const id = `edge-${randomBytes(8).toString('hex')}`
     const headers = { ...allForwarded(tenant.host, address), 'x-request-id': id }
     const { subdomain } = tenant
-    expect(await refusedSignIn(proxied, 'internal:8000', headers)).toEqual({
+    expect(await failedSignIn(proxied, 'internal:8000', headers)).toEqual({
       status: 401,
       request: id,
       subdomain,
@@ -117,7 +117,7 @@ describe('a trusted proxy (TEN-4)', () => {
     })
   })
 
-  test('limits count the nearest hop that is no proxy, whatever a client put before it', async () => {
+  test('is skipped by limits, which count the nearest hop that is not a proxy', async () => {
     const client = randomAddress()
     const same = await fourSignIns(trusting, () => ({
       'x-forwarded-for': `${randomAddress()}, ${client}, 10.1.2.3`,
@@ -136,7 +136,7 @@ describe('a trusted proxy (TEN-4)', () => {
     ['hosts that contradict', (own) => [`X-Forwarded-Host: ${own}`, 'Forwarded: host=b.app.test']],
     ['a hop with two hosts', (own) => [`Forwarded: host=${own};host=b.app.test`]],
     ['a good host, but two of Host', (own) => [`X-Forwarded-Host: ${own}`, 'Host: b.app.test']],
-  ])('that says %s is refused', async (_, lines) => {
+  ])('that sends %s is rejected', async (_, lines) => {
     const tenant = await proxied.makeTenant()
     const request = rawRequest('GET / HTTP/1.1', `Host: ${tenant.host}`, ...lines(tenant.host))
     expectProblem((await sendRaw(proxied.port, request))[0], 400)
@@ -148,7 +148,7 @@ describe('a trusted proxy (TEN-4)', () => {
     'has space in it',
     'new\u0085line12',
     '<script>alert</script>',
-  ])('its x-request-id %j is not one that is printed', async (id) => {
+  ])('cannot set the malformed x-request-id %j', async (id) => {
     const tenant = await proxied.makeTenant()
     const reply = await tenant.send({ path: '/', headers: { 'x-request-id': id } })
     expect(reply.status).toBe(200)
@@ -156,7 +156,7 @@ describe('a trusted proxy (TEN-4)', () => {
   })
 })
 
-describe('a link says the stored origin, whatever the request said (TEN-7)', () => {
+describe('a link in a mail has the stored origin (TEN-7)', () => {
   async function resetLink(api: TestApp, tenant: TestTenant, headers: Record<string, string>) {
     const { email } = await tenant.makeUser()
     const reply = await tenant.send({
@@ -172,7 +172,7 @@ describe('a link says the stored origin, whatever the request said (TEN-7)', () 
     return /https?:\S+/.exec(mail?.text ?? '')?.[0]
   }
 
-  test('by a peer that is no proxy', async () => {
+  test('for a request with forwarding headers from an untrusted client', async () => {
     const tenant = await direct.makeTenant()
     const headers = { ...allForwarded('evil.test', randomAddress()), origin: 'https://evil.test' }
     expect(await resetLink(direct, tenant, headers)).toMatch(
@@ -180,7 +180,7 @@ describe('a link says the stored origin, whatever the request said (TEN-7)', () 
     )
   })
 
-  test('by Host with a port, another case and a trailing dot', async () => {
+  test('for a Host with a port, another case and a trailing dot', async () => {
     const tenant = await direct.makeTenant()
     const host = `${tenant.host.toUpperCase()}.:666`
     expect(await resetLink(direct, tenant, { host })).toMatch(
@@ -188,7 +188,7 @@ describe('a link says the stored origin, whatever the request said (TEN-7)', () 
     )
   })
 
-  test('by a trusted proxy', async () => {
+  test('for a request through a trusted proxy', async () => {
     const tenant = await proxied.makeTenant()
     const headers = {
       'x-forwarded-for': randomAddress(),
@@ -202,7 +202,7 @@ describe('a link says the stored origin, whatever the request said (TEN-7)', () 
     )
   })
 
-  test('and once a domain is verified, that one', async () => {
+  test('which is the custom domain once it is verified', async () => {
     const tenant = await direct.makeTenant()
     const name = `d-${randomBytes(5).toString('hex')}.example`
     const own = (verified_at: Date | null) =>
@@ -219,7 +219,7 @@ describe('a link says the stored origin, whatever the request said (TEN-7)', () 
     expect(await resetLink(direct, tenant, {})).toMatch(new RegExp(`^https://${name}/`))
   })
 
-  test('a Location is a path: it names no host at all', async () => {
+  test('and a Location header is a path without a host', async () => {
     const tenant = await direct.makeTenant()
     const user = await tenant.makeUser({ roles: ['admin_tenant'] })
     const reply = await tenant.send({

@@ -1,18 +1,18 @@
 import { connect } from 'node:net'
 
-/** A reply as it stood on the wire. */
+/** A reply as it was sent. */
 export interface RawReply {
   status: number
   headers: Record<string, string>
   text: string
-  /** The problem or other JSON the body is; undefined for none. */
+  /** The parsed body; undefined where it is not JSON. */
   // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects; a wrong guess fails it.
   json: any
 }
 
 /**
- * Sends bytes as they are, which a polite client would not, and reads `count` replies; fewer where
- * the server closes before.
+ * Sends exactly these bytes, which an HTTP client would not, and reads `count` replies; fewer where the
+ * server closes the connection first.
  */
 export function sendRaw(port: number, bytes: string | Buffer, count = 1): Promise<RawReply[]> {
   return new Promise((resolve, reject) => {
@@ -39,7 +39,7 @@ export function sendRaw(port: number, bytes: string | Buffer, count = 1): Promis
   })
 }
 
-/** A request without a body, from its line and its header lines. */
+/** A request without a body, from its request line and its header lines. */
 export function rawRequest(line: string, ...headers: string[]): string {
   return [line, ...headers, '', ''].join('\r\n')
 }

@@ -11,12 +11,12 @@ let api: TestApp
 let a: TestTenant
 let b: TestTenant
 let routes: readonly Route[]
-let everyoneIn: Route[]
+let memberRoutes: Route[]
 beforeAll(async () => {
   api = await startTestApp(app)
   ;[a, b] = [await api.makeTenant(), await api.makeTenant()]
   routes = api.running.routes
-  everyoneIn = routes.filter((it) => it.access !== 'public')
+  memberRoutes = routes.filter((it) => it.access !== 'public')
 })
 afterAll(() => api.close())
 
@@ -44,13 +44,13 @@ async function resetToken(tenant: TestTenant, { email }: TestUser): Promise<stri
 const newPassword = 'tomato ladder seventeen'
 
 describe("a credential of A on B's host (TEN-5)", () => {
-  test('an access token is worth nothing on any route, and that is audited in B', async () => {
+  test('an access token is rejected on every route, and the attempt is audited in B', async () => {
     const [home, foreign] = [await api.makeTenant(), await api.makeTenant()]
     const user = await home.makeUser(admin)
-    // The same person has the same role there: the token is what is refused.
+    // The same user has the same role there: it is the token that is rejected.
     await foreign.makeUser({ ...admin, email: user.email })
-    expect(everyoneIn.length).toBeGreaterThan(15)
-    for (const route of everyoneIn) {
+    expect(memberRoutes.length).toBeGreaterThan(15)
+    for (const route of memberRoutes) {
       const reply = await foreign.send({ method: route.method, path: pathOf(route), user })
       expectProblem(reply, 401)
       expect(reply.json.detail).toBe('Could not validate credentials')
@@ -59,18 +59,18 @@ describe("a credential of A on B's host (TEN-5)", () => {
         new RegExp(`${home.subdomain}|${foreign.subdomain}|${user.email}`),
       )
     }
-    // The first at once, the rest of the minute counted; the token's claims are not taken over.
+    // One row for the first attempt, one with the count of the minute; neither copies the token's claims.
     const rows = await auditOf(foreign, 'token.foreign')
     expect(rows).toHaveLength(2)
     expect(rows).toContainEqual(
       expect.objectContaining({ actor_id: null, session_id: null, address: '127.0.0.1' }),
     )
-    expect(rows.map((it) => it.meta)).toContainEqual({ repeated: everyoneIn.length - 1 })
+    expect(rows.map((it) => it.meta)).toContainEqual({ repeated: memberRoutes.length - 1 })
     expect(await auditOf(home, 'token.foreign')).toEqual([])
     expect((await home.send({ path: '/api/auth/me', user })).status).toBe(200)
   })
 
-  test('a refresh token is neither exchanged nor ends the session, and that is audited', async () => {
+  test('a refresh token is neither exchanged nor revokes the session, and the attempt is audited', async () => {
     const [home, foreign] = [await api.makeTenant(), await api.makeTenant()]
     const user = await home.makeUser()
     await foreign.makeUser({ email: user.email })
@@ -84,7 +84,7 @@ describe("a credential of A on B's host (TEN-5)", () => {
     expect((await home.send({ method: 'POST', path: '/api/auth/refresh', body })).status).toBe(200)
   })
 
-  test('a reset token resets nothing, and still works at home', async () => {
+  test('a reset token resets no password, and still works in A', async () => {
     const user = await a.makeUser()
     await b.makeUser({ email: user.email })
     const body = { token: await resetToken(a, user), new_password: newPassword }
@@ -94,7 +94,7 @@ describe("a credential of A on B's host (TEN-5)", () => {
     expect((await reset(a)).status).toBe(200)
   })
 
-  test('beside good credentials of B changes nothing: the last word is the Host', async () => {
+  test('has no effect next to valid credentials of B: only the host selects the tenant', async () => {
     const user = await b.makeUser()
     const other = await a.makeUser()
     const { email, password } = user
@@ -126,7 +126,7 @@ describe("B's id in a request to A (TEN-6)", () => {
     }
   })
 
-  test('is ignored in query, header, cookie and form: the row is of A', async () => {
+  test('is ignored in query, header, cookie and form: the row belongs to A', async () => {
     const [user, theirs] = [await a.makeUser(admin), await b.makeUser(admin)]
     const headers = {
       ...Object.fromEntries(names.map((it) => [`x-${it.replace('X-', '').toLowerCase()}`, b.id])),
@@ -162,24 +162,24 @@ describe("B's id in a request to A (TEN-6)", () => {
   })
 })
 
-describe('a suspended tenant (TEN-8)', () => {
-  const become = async (tenant: TestTenant, status: 'active' | 'suspended' | 'deleting') => {
+describe('a tenant that is not active (TEN-8)', () => {
+  const setStatus = async (tenant: TestTenant, status: 'active' | 'suspended' | 'deleting') => {
     await api.database.acrossTenants('test', (db) =>
       db.updateTable('tenantry.tenants').set({ status }).where('id', '=', tenant.id).execute(),
     )
-    // Done by hand, so nothing waited for its announcement.
+    // Written past the API, so no request has waited for the invalidation.
     await api.listener.sync()
   }
 
-  async function inhabited() {
+  async function createWorld() {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser(admin)
     const reset = await tenant.makeUser()
     return { tenant, user, reset, token: await resetToken(tenant, reset) }
   }
 
-  /** Every way in: each public one with a credential that is good, and each route with a token. */
-  function ways({ user, token }: Awaited<ReturnType<typeof inhabited>>) {
+  /** Every kind of request: each public route with valid credentials, and each route with a token. */
+  function requestsOf({ user, token }: Awaited<ReturnType<typeof createWorld>>) {
     const { email, password, refreshToken: refresh_token } = user
     const post = (path: string, body: unknown) => ({ method: 'POST', path, body })
     return [
@@ -200,20 +200,20 @@ describe('a suspended tenant (TEN-8)', () => {
     ['suspended', 403, 'Tenant suspended'],
     ['deleting', 404, 'Tenant not found'],
   ] as const)(
-    '%s answers %i to every credential on every route, and nothing happens',
+    'that is %s answers %i to every credential on every route, and changes nothing',
     async (status, code, detail) => {
-      const world = await inhabited()
+      const world = await createWorld()
       const { tenant, user, reset, token } = world
-      await become(tenant, status)
-      for (const request of ways(world)) {
+      await setStatus(tenant, status)
+      for (const request of requestsOf(world)) {
         const reply = await tenant.send(request)
         expectProblem(reply, code)
         expect(reply.json.detail).toBe(detail)
         expect(reply.text).not.toContain(user.email)
       }
 
-      // Back again, everything still is as it was: no token was used up, no session ended.
-      await become(tenant, 'active')
+      // Active again, the tenant is as before: no token was used up, no session revoked.
+      await setStatus(tenant, 'active')
       expect((await tenant.send({ path: '/api/auth/me', user })).status).toBe(200)
       const { refreshToken: refresh_token } = user
       const refreshed = await tenant.send({
@@ -231,11 +231,11 @@ describe('a suspended tenant (TEN-8)', () => {
     },
   )
 
-  test('is no other tenant', async () => {
+  test('does not affect other tenants', async () => {
     const [off, on] = [await api.makeTenant(), await api.makeTenant()]
     const { email } = await off.makeUser()
     const user = await on.makeUser({ email })
-    await become(off, 'suspended')
+    await setStatus(off, 'suspended')
     expect((await on.send({ path: '/api/auth/me', user })).status).toBe(200)
   })
 })

@@ -3,7 +3,7 @@ import { keyRing, type Purpose } from '../../src/lib/keys.ts'
 
 type Json = Record<string, unknown>
 
-/** A good token in parts, and what it was made with. */
+/** A valid token in parts, and the secret it was signed with. */
 export interface Genuine {
   header: Json
   payload: Json
@@ -22,7 +22,7 @@ export function takeApart(token: string, secret: string): Genuine {
   return { header: decode(header), payload: decode(payload), signature, secret }
 }
 
-/** A token that says what it is told to, signed with our own key for access tokens or another. */
+/** A token with this header and payload, signed with the server's key for access tokens or another. */
 export function sign(
   { header, payload, secret }: Pick<Genuine, 'header' | 'secret'> & { payload: unknown },
   key: Buffer | string = keyRing(secret).current.key('access'),
@@ -59,7 +59,7 @@ function unsigned(alg: string, ending = '.'): Mutant {
   return (it) => `${encode({ ...it.header, alg })}.${encode(it.payload)}${ending}`
 }
 
-/** Tokens made from a good one that must all be refused, by what is wrong with them (JWT-1). */
+/** Tokens made from a valid one that must all be rejected, by their fault (JWT-1). */
 export const mutants: Record<string, Mutant> = {
   'alg none, unsigned': unsigned('none'),
   'alg None': unsigned('None'),
@@ -73,12 +73,12 @@ export const mutants: Record<string, Mutant> = {
   'alg a list': header({ alg: ['HS256'] }),
   'alg in another case': header({ alg: 'hs256' }),
   'alg unknown': header({ alg: 'HS1' }),
-  'alg HS384 by our key': header({ alg: 'HS384' }, undefined, 'sha384'),
-  'alg HS512 by our key': header({ alg: 'HS512' }, undefined, 'sha512'),
+  'alg HS384 with the right key': header({ alg: 'HS384' }, undefined, 'sha384'),
+  'alg HS512 with the right key': header({ alg: 'HS512' }, undefined, 'sha512'),
   'alg RS256': header({ alg: 'RS256' }),
   'alg ES256': header({ alg: 'ES256' }),
   'alg dir': header({ alg: 'dir', enc: 'A256GCM' }),
-  'HS256 by a public key': key(() => publicKey),
+  'HS256 with a public key': key(() => publicKey),
   'an empty key': key(() => ''),
   'a zero key': key(() => Buffer.alloc(32)),
   'the secret itself': key(({ secret }) => secret),
@@ -94,14 +94,14 @@ export const mutants: Record<string, Mutant> = {
   'a jku in the header': header({ jku: 'https://evil.test/keys' }, attacker),
   'an x5u in the header': header({ x5u: 'https://evil.test/cert' }, attacker),
   'an x5c in the header': header({ x5c: [encode(publicKey)] }, publicKey),
-  'crit of something unknown': header({ crit: ['exp'], exp: 1 }),
+  'crit with an unknown name': header({ crit: ['exp'], exp: 1 }),
   'crit empty': header({ crit: [] }),
   'b64 false': header({ b64: false, crit: ['b64'] }),
   zip: header({ zip: 'DEF', crit: ['zip'] }),
   'no kid': header({ kid: undefined }),
   'kid unknown': header({ kid: 'AAAAAAAA' }),
-  'kid of a path': header({ kid: '../../../../dev/null' }, ''),
-  'kid of SQL': header({ kid: "' union select 'x' --" }, 'x'),
+  'kid as a path': header({ kid: '../../../../dev/null' }, ''),
+  'kid with SQL': header({ kid: "' union select 'x' --" }, 'x'),
   'kid inherited': header({ kid: 'constructor' }),
   'kid a list': (it) => header({ kid: [it.header['kid']] })(it),
   'kid an object': header({ kid: {} }),
@@ -111,7 +111,7 @@ export const mutants: Record<string, Mutant> = {
   'a payload that is null': payload('null'),
   'a payload that is a list': payload('[{}]'),
   'a payload that is text': payload('"x"'),
-  'a payload that is no JSON': payload('{'),
+  'a payload that is not JSON': payload('{'),
   'an empty payload': payload(''),
   'a payload with __proto__ only': (it) =>
     payload(`{"__proto__":${JSON.stringify(it.payload)}}`)(it),

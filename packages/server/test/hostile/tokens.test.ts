@@ -27,48 +27,48 @@ async function meWith(authorization: string, host = tenant.host) {
   return api.send(host, { path: '/api/auth/me', headers: { authorization } })
 }
 
-async function expectRefused(token: string): Promise<void> {
+async function expectRejected(token: string): Promise<void> {
   const reply = await meWith(`Bearer ${token}`)
   expectProblem(reply, 401)
   expect(reply.json.detail).toBe('Could not validate credentials')
   expect(reply.headers['www-authenticate']).toBe('Bearer')
 }
 
-test('what the mutants below are made from is accepted', async () => {
+test('the genuine token that the mutants are made from is accepted', async () => {
   const { header } = good()
   expect(header).toEqual({ alg: 'HS256', typ: 'at+jwt', kid: keys.kid })
   expect((await meWith(`Bearer ${sign(good())}`)).status).toBe(200)
   expect((await meWith(`bEaReR ${user.accessToken}`)).status).toBe(200)
 })
 
-describe('a token that is not exactly ours is refused (JWT-1)', () => {
+describe('a token that differs from an issued one is rejected (JWT-1)', () => {
   test.each(Object.entries(mutants))('%s', async (_, mutant) => {
-    await expectRefused(mutant(good()))
+    await expectRejected(mutant(good()))
   })
 
   test.each([
     ['another subject', { sub: randomUUID() }],
     ['another session', { sid: randomUUID() }],
-    ['a tenant that is none', { tid: randomUUID(), aud: randomUUID() }],
+    ['an unknown tenant', { tid: randomUUID(), aud: randomUUID() }],
     ['no expiry', { exp: undefined }],
     ['an expiry in the past', { exp: 1 }],
     ['an expiry that is text', { exp: '9999999999' }],
-    ['an expiry beyond all numbers', { exp: 1e300 }],
-    ['a birth in the future', { iat: 4_000_000_000, exp: 5_000_000_000 }],
+    ['an expiry of 1e300', { exp: 1e300 }],
+    ['an issue date in the future', { iat: 4_000_000_000, exp: 5_000_000_000 }],
     ['a start in the future', { nbf: 4_000_000_000 }],
     ['no audience', { aud: undefined }],
     ['a list of audiences', { aud: ['*'] }],
     ['another issuer', { iss: 'https://evil.test' }],
     ['SQL for a session', { sid: "' or 1=1 --" }],
     ['NUL in a subject', { sub: `${randomUUID()}\0` }],
-  ])('our key over %s (JWT-2)', async (_, changes) => {
+  ])('signed with the right key over %s (JWT-2)', async (_, changes) => {
     const { header, payload, secret } = good()
-    await expectRefused(sign({ header, payload: { ...payload, ...changes }, secret }))
+    await expectRejected(sign({ header, payload: { ...payload, ...changes }, secret }))
   })
 
-  test('no more roles by a token that says so (JWT-2)', async () => {
-    const nobody = await tenant.makeUser()
-    const { payload, ...genuine } = takeApart(nobody.accessToken, secret)
+  test('roles in a token grant nothing (JWT-2)', async () => {
+    const member = await tenant.makeUser()
+    const { payload, ...genuine } = takeApart(member.accessToken, secret)
     const token = sign({ ...genuine, payload: { ...payload, roles: ['admin_tenant'] } })
     const authorization = `Bearer ${token}`
     expect((await meWith(authorization)).json.roles).toEqual([])
@@ -81,17 +81,17 @@ describe('a token that is not exactly ours is refused (JWT-1)', () => {
   })
 })
 
-test('the leeway is a few seconds (JWT-3)', async () => {
+test('expiry has a leeway of a few seconds (JWT-3)', async () => {
   const token = (exp: number) =>
     new SignJWT({ ...good().payload, exp })
       .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt', kid: keys.kid })
       .sign(keys.key('access'))
-  // The exact bound is proven with a clock that stands still, beside the code.
+  // tokens.test.ts tests the exact bound, with a fixed clock.
   expect((await meWith(`Bearer ${await token(seconds())}`)).status).toBe(200)
-  await expectRefused(await token(seconds() - 60))
+  await expectRejected(await token(seconds() - 60))
 })
 
-test('during a rotation tokens of both secrets work on new nodes, afterwards the new (JWT-4)', async () => {
+test('during a rotation new servers accept tokens of both secrets, afterwards of the new one only (JWT-4)', async () => {
   const next = randomBytes(32).toString('base64')
   const [rotating, rotated] = await Promise.all([
     startTestApp(app, { SECRET_KEY: next, SECRET_KEY_PREVIOUS: secret }),
@@ -125,7 +125,7 @@ describe('only one Authorization header of the Bearer scheme counts (JWT-5)', ()
     )[0]
 
   test.each<[string, (token: string) => string[]]>([
-    ['none', () => []],
+    ['no header', () => []],
     ['an empty one', () => ['Authorization:']],
     ['the scheme alone', () => ['Authorization: Bearer']],
     ['the token alone', (token) => [`Authorization: ${token}`]],
@@ -146,7 +146,7 @@ describe('only one Authorization header of the Bearer scheme counts (JWT-5)', ()
     ],
     ['a list', (token) => [`Authorization: Bearer ${token}, Bearer ${token}`]],
     ['parameters', (token) => [`Authorization: Bearer token="${token}"`]],
-    ['something behind it', (token) => [`Authorization: Bearer ${token} x`]],
+    ['text after the token', (token) => [`Authorization: Bearer ${token} x`]],
     ['percent rubbish', () => ['Authorization: Bearer %00%zz%']],
     ['bytes above ASCII', () => ['Authorization: Bearer \u00ff\u00fe']],
     ['eight thousand dots', () => [`Authorization: Bearer ${'.'.repeat(8_000)}`]],
@@ -161,7 +161,7 @@ describe('only one Authorization header of the Bearer scheme counts (JWT-5)', ()
     expectProblem(await raw(...lines(user.accessToken)), 401)
   })
 
-  test('a token in query or body is none', async () => {
+  test('a token in query or body is ignored', async () => {
     const query = new URLSearchParams({ access_token: user.accessToken, token: user.accessToken })
     expectProblem(await tenant.send({ path: `/api/auth/me?${query}` }), 401)
     const body = { access_token: user.accessToken }
@@ -170,8 +170,8 @@ describe('only one Authorization header of the Bearer scheme counts (JWT-5)', ()
   })
 })
 
-describe('a token has one spelling (JWT-6, JWT-7)', () => {
-  test('no beginning of it works', async () => {
+describe('a token has exactly one spelling (JWT-6, JWT-7)', () => {
+  test('no prefix of it is accepted', async () => {
     const { accessToken: token } = user
     const requests = Array.from(token, (_, at) =>
       rawRequest(
@@ -185,7 +185,7 @@ describe('a token has one spelling (JWT-6, JWT-7)', () => {
     expect(new Set(replies.map((it) => it.status))).toEqual(new Set([401]))
   })
 
-  test('nothing can be added, and it can be written in no other way', async () => {
+  test('no addition and no other serialization is accepted', async () => {
     const { accessToken: token } = user
     const [header = '', payload = '', signature = ''] = token.split('.')
     const last = signature.at(-1) ?? ''
@@ -204,10 +204,10 @@ describe('a token has one spelling (JWT-6, JWT-7)', () => {
       `${header}.${encode('{}')}.${payload}.${signature}`,
       `${token}.${token}`,
     ]
-    for (const it of others) await expectRefused(it)
+    for (const it of others) await expectRejected(it)
   })
 
-  test('a refresh token neither', async () => {
+  test('a refresh token has one spelling too', async () => {
     const { refreshToken } = await tenant.makeUser()
     const access = user.accessToken
     const refresh = (refresh_token: string) =>
