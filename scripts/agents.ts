@@ -1,4 +1,4 @@
-// Verifies what AGENTS.md says literally: its paths exist, its commands exist, and it stays short.
+// Verifies the literal claims of AGENTS.md: its paths and commands exist, and it stays short.
 // Usage: tsx scripts/agents.ts [folder]
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -23,7 +23,7 @@ function lengthFaults(): string[] {
   return lines > MAX_LINES ? [`${lines} lines; at most ${MAX_LINES}`] : []
 }
 
-/** What stands in backticks, and the lines of code blocks without their remarks. */
+/** The text in backticks, and the lines of code blocks without their remarks. */
 function claims(): string[] {
   const fence = /^```.*\n([\s\S]*?)^```/gm
   const commands = [...text.matchAll(fence)].flatMap(([, code = '']) => code.split('\n'))
@@ -54,7 +54,7 @@ function npmFaults([command = '', script = '', ...rest]: string[]): string[] {
   return asked.filter((it) => !(it in checks)).map((it) => `there is no check "${it}"`)
 }
 
-/** Under a command without commands of its own, words are arguments. */
+/** The words after a command that has no subcommands are its arguments. */
 async function tenantryFaults(words: string[]): Promise<string[]> {
   let { commands } = await programFor(words)
   for (const [at, word] of words.entries()) {

@@ -1,5 +1,5 @@
-// The API of the starter against the one last released: what breaks a client needs a line marked
-// **Breaking** in CHANGELOG's Unreleased section that names the operation.
+// Compares the starter's API with the last released one. A change that breaks a client needs a line
+// marked **Breaking** in CHANGELOG's Unreleased section that names the operation.
 // Usage: tsx scripts/api.ts [folder]
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'

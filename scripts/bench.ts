@@ -1,4 +1,4 @@
-// Makes ready what the bench needs, which no user installs, and starts it.
+// Installs what only the benchmark needs, compiles the benchmark and starts it.
 // Usage: see bench/src/main.ts
 import { execFileSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'

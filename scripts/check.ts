@@ -1,4 +1,4 @@
-// Every static check, by name. `npm run check` runs them all, `npm run check -- lint types` those two.
+// Runs the static checks: `npm run check` all of them, `npm run check -- lint types` those two.
 import { spawn } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { delimiter, join } from 'node:path'

@@ -1,5 +1,5 @@
-// Writes what is generated from the migrations and the routes: `npm run generate`. With --check it
-// writes nothing and fails when a file is not current.
+// Writes the files that follow from the migrations and the routes: `npm run generate`. With --check it
+// writes nothing and fails when a file is out of date.
 import { readFile } from 'node:fs/promises'
 import { bringFilesUpToDate, generatedFiles } from '../packages/server/src/cli/generated_files.ts'
 import { generateTables } from '../packages/server/src/db/migrations/generate_tables.ts'
@@ -9,7 +9,7 @@ import { pageOfTuningSettings, readmeWithSettings } from './generate/settings_ta
 const check = process.argv.includes('--check')
 const root = process.cwd()
 
-// The starter's as `tenantry generate` makes them for any app, and the kernel's own.
+// The starter's files, as `tenantry generate` writes them for any app, and the kernel's own.
 const files = await generatedFiles(root, async (url) => ({
   'packages/server/src/db/tables.ts': await generateTables(url, 'tenantry', 'KernelTables'),
   'README.md': await readmeWithSettings(),

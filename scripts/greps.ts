@@ -1,5 +1,5 @@
-// The greps that judge: words which have one place in the sources, or none. A place that is allowed
-// is listed with its reason; one that is no longer needed is a fault too.
+// Finds words that may occur in one place of the sources, or in none. Each exception is listed with its
+// reason; an exception that is no longer needed is a fault too.
 // Usage: tsx scripts/greps.ts [folder]
 import { policy } from '../starter/src/policy.ts'
 import { isGenerated, isTest, readSources, type Source } from './sources.ts'
@@ -10,7 +10,7 @@ interface Grep {
   /** What to do instead. */
   instead: string
   files: RegExp
-  /** A path, or a folder with its slash, and why it may. */
+  /** A path, or a folder with its slash, and the reason for the exception. */
   allowed: Record<string, string>
 }
 
@@ -19,13 +19,14 @@ const roleNames = Object.keys(policy.roles).join('|')
 
 const greps: Grep[] = [
   {
-    name: 'one door',
+    name: 'one place sets the tenant',
     pattern: /\bset_(config|tenant)\b/,
-    instead: 'the tenant is set by the doors of db/tenancy.ts, for everybody',
+    instead: 'use a database scope of db/tenancy.ts, which sets the tenant',
     files: /\.(ts|sql)$/,
     allowed: {
-      'packages/server/src/db/tenancy.ts': 'the door',
-      'packages/server/src/testing/record_statements.ts': "leaves the door's own out of its count",
+      'packages/server/src/db/tenancy.ts': 'the database scopes',
+      'packages/server/src/testing/record_statements.ts':
+        'leaves the statements of the scope out of its count',
       'packages/server/migrations/0001_tenancy.up.sql': 'defines set_tenant',
       'packages/server/migrations/0001_tenancy.down.sql': 'drops set_tenant',
     },
@@ -42,15 +43,15 @@ const greps: Grep[] = [
       'packages/server/src/http/access_log.ts': 'the name of a log field',
       'packages/server/src/telemetry/request_span.ts': 'the name of an attribute',
       'packages/server/src/telemetry/metrics.ts': 'the name of a label',
-      'packages/server/src/modules/members/members.ts': "the operators' door sees every tenant",
-      'packages/server/src/runtime/seed_demo.ts': "the operators' door sees every tenant",
-      'packages/server/src/cli/platform/add_member.ts': "the operators' door sees every tenant",
+      'packages/server/src/modules/members/members.ts': 'the platform scope sees every tenant',
+      'packages/server/src/runtime/seed_demo.ts': 'the platform scope sees every tenant',
+      'packages/server/src/cli/platform/add_member.ts': 'the platform scope sees every tenant',
       'packages/server/src/cli/platform/platform_command.ts':
-        "the operators' door sees every tenant",
-      'packages/server/src/cli/platform/tenant.ts': "the operators' door sees every tenant",
-      'packages/server/src/cli/platform/user.ts': "the operators' door sees every tenant",
-      'packages/server/src/audit/audit_log.ts': "the operators' door has no tenant set",
-      'packages/server/src/testing/test_app.ts': "the operators' door sees every tenant",
+        'the platform scope sees every tenant',
+      'packages/server/src/cli/platform/tenant.ts': 'the platform scope sees every tenant',
+      'packages/server/src/cli/platform/user.ts': 'the platform scope sees every tenant',
+      'packages/server/src/audit/audit_log.ts': 'the platform scope has no tenant set',
+      'packages/server/src/testing/test_app.ts': 'the platform scope sees every tenant',
       'packages/server/src/cli/new/fields.ts': 'a column that no new resource may name again',
       'packages/server/src/testing/sweeps/': "tries to reach another tenant's rows",
     },
@@ -130,7 +131,7 @@ function linesWith(pattern: RegExp, { path, text }: Source) {
     .filter((it) => pattern.test(it.text) && !isProse(it.text))
 }
 
-/** Comments may speak of anything, except to the compiler. */
+/** A comment may use any word, unless it is a directive to the compiler. */
 function isProse(line: string): boolean {
   return /^(\/\/|\/\*|\*|--)/.test(line) && !line.includes('@ts-')
 }
@@ -139,13 +140,13 @@ function emptyNames(): string[] {
   return (
     sources
       .filter(({ path }) => /(^|\/)(utils?|helpers?|common|types|misc|index)(\.ts$|\/)/.test(path))
-      // The public entry: the name that npm looks for.
+      // The public entry, under the name that npm expects.
       .filter(({ path }) => path !== 'packages/server/src/index.ts')
       .map(({ path }) => `names that say something: ${path} -- name it for its main thing`)
   )
 }
 
-/** Any module may read a table; the one whose table it is writes it. */
+/** Any module may read a table; only the module that owns it writes it. */
 function sharedTables(): string[] {
   const writers = new Map<string, Set<string>>()
   for (const { path, text } of sources) {
@@ -161,6 +162,6 @@ function sharedTables(): string[] {
     .filter(([, modules]) => modules.size > 1)
     .map(
       ([table, modules]) =>
-        `one module writes a table: ${table} is written by ${[...modules].join(' and ')} -- call a function of the module whose table it is`,
+        `one module writes a table: ${table} is written by ${[...modules].join(' and ')} -- call a function of the module that owns it`,
     )
 }

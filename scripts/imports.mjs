@@ -1,5 +1,5 @@
-// Holds the imports against .dependency-cruiser.mjs. JavaScript, because under tsx the cruiser loses
-// its parser for TypeScript. Usage: node scripts/imports.mjs [folder]
+// Checks the imports against .dependency-cruiser.mjs. It is JavaScript because under tsx the cruiser
+// loses its parser for TypeScript. Usage: node scripts/imports.mjs [folder]
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { argv, cwd } from 'node:process'
@@ -17,9 +17,9 @@ const unseen = (await sourcePaths()).filter((it) => !seen.has(it))
 const faults = [
   ...summary.violations.map(({ rule, from, to }) => `${rule.name}: ${from} -> ${to}`),
   ...folderCycles(modules.map(importsOf)).map((it) => `no-folder-cycles: ${it.join(' -> ')}`),
-  ...unseen.map((it) => `not looked at: ${it}`),
-  // A cruiser that cannot read TypeScript finds nothing, and says that all is well.
-  ...(summary.totalDependenciesCruised ? [] : ['not one import was seen']),
+  ...unseen.map((it) => `not checked: ${it}`),
+  // A cruiser that cannot read TypeScript finds no import and no fault.
+  ...(summary.totalDependenciesCruised ? [] : ['no import was found']),
 ]
 for (const fault of faults) console.log(fault)
 process.exitCode = faults.length === 0 ? 0 : 1

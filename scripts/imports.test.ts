@@ -13,7 +13,7 @@ afterAll(() => {
 
 const kernel = 'packages/server/src'
 
-/** For each rule an import that it must find: the file and what it imports. */
+/** An import that breaks each rule: the importing file and what it imports. */
 const forbidden: Record<string, [from: string, to: string]> = {
   'no-cycles': [`${kernel}/lib/errors.ts`, './ids.ts'],
   resolvable: [`${kernel}/config/config.ts`, './nothing.ts'],
@@ -36,7 +36,7 @@ const forbidden: Record<string, [from: string, to: string]> = {
   'served-by-dependencies': [`${kernel}/lib/keys.ts`, 'semver'],
 }
 
-test('every forbidden import is found, as a type too', () => {
+test('every forbidden import is found, type imports included', () => {
   const folder = newFolder({
     [`${kernel}/lib/ids.ts`]: ['./errors.ts'],
     [`${kernel}/index.ts`]: [],
@@ -54,11 +54,11 @@ test('every forbidden import is found, as a type too', () => {
   expect(status).toBe(1)
 })
 
-test('every rule has an import that it must find', () => {
+test('every rule has an import that breaks it', () => {
   expect(Object.keys(forbidden)).toEqual(rules.forbidden?.map((it) => it.name))
 })
 
-test('what is allowed is left alone', () => {
+test('allowed imports pass', () => {
   const folder = newFolder({
     [`${kernel}/index.ts`]: ['./lib/ids.ts'],
     [`${kernel}/lib/ids.ts`]: ['uuid'],
@@ -80,7 +80,7 @@ test('what is allowed is left alone', () => {
   expect(check(folder)).toEqual({ output: '', status: 0 })
 })
 
-test('a cycle of folders is found where no two files are in one', () => {
+test('a cycle between folders is found where no two files import each other', () => {
   const folder = newFolder({
     [`${kernel}/index.ts`]: [],
     [`${kernel}/testing.ts`]: [],
@@ -99,10 +99,10 @@ test('a cycle of folders is found where no two files are in one', () => {
 
 test('a folder without a single import does not pass', () => {
   const folder = newFolder({ [`${kernel}/a.ts`]: [], 'starter/src/b.ts': [], 'scripts/c.ts': [] })
-  expect(check(folder)).toEqual({ output: 'not one import was seen\n', status: 1 })
+  expect(check(folder)).toEqual({ output: 'no import was found\n', status: 1 })
 })
 
-/** A repository of these files, each with its imports, and with what is installed here. */
+/** A repository of these files, each with its imports, and with this repository's packages. */
 function newFolder(files: Record<string, string[]>): string {
   const folder = mkdtempSync(join(tmpdir(), 'imports-test-'))
   folders.push(folder)

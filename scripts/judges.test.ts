@@ -12,7 +12,7 @@ afterAll(() => {
 
 const kernel = 'packages/server/src'
 
-test('greps.ts finds each word where it does not belong', () => {
+test('greps.ts finds each word outside of its place', () => {
   const faults = judge('greps.ts', {
     [`${kernel}/a.ts`]: "await sql`select set_config('app.tenant_id', '1', true)`",
     'starter/migrations/0002_a.up.sql': 'select tenantry.set_tenant(gen_random_uuid());',
@@ -28,8 +28,8 @@ test('greps.ts finds each word where it does not belong', () => {
     [`${kernel}/modules/users/users.ts`]: "db.insertInto('tenantry.users')",
   })
   expect(faults.filter((it) => !it.includes('take it off the list'))).toEqual([
-    expect.stringContaining(`one door: ${kernel}/a.ts:1`),
-    expect.stringContaining('one door: starter/migrations/0002_a.up.sql:1'),
+    expect.stringContaining(`one place sets the tenant: ${kernel}/a.ts:1`),
+    expect.stringContaining('one place sets the tenant: starter/migrations/0002_a.up.sql:1'),
     expect.stringContaining(`no query names the tenant: ${kernel}/a.ts:1`),
     expect.stringContaining(`no query names the tenant: ${kernel}/b.ts:1`),
     expect.stringContaining(`no role by name: ${kernel}/c.ts:1`),
@@ -43,7 +43,7 @@ test('greps.ts finds each word where it does not belong', () => {
   ])
 })
 
-test('greps.ts lets comments and tests speak, and asks for exceptions that nobody needs', () => {
+test('greps.ts ignores comments and tests, and finds exceptions that are not needed', () => {
   const faults = judge('greps.ts', {
     [`${kernel}/a.ts`]: '// process.env is read in config.ts, as any reader knows',
     [`${kernel}/a.test.ts`]: "await client.query('select tenantry.set_tenant($1)')",
@@ -193,10 +193,10 @@ test('agents.ts finds each claim of AGENTS.md that is not true', () => {
   ])
 })
 
-test('lockfile.ts finds what may change unseen, or does not run everywhere', () => {
+test('lockfile.ts finds packages that may change unnoticed or do not run everywhere', () => {
   const good = { version: '1.0.0', integrity: 'sha512-AAAA' }
   const packages = {
-    '': { dependencies: { good: '1.0.0', loose: '^1.0.0', fork: 'github:somebody/fork' } },
+    '': { dependencies: { good: '1.0.0', loose: '^1.0.0', fork: 'github:someone/fork' } },
     'node_modules/good': good,
     'node_modules/tenantry': { link: true },
     'node_modules/unsealed': { version: '1.0.0' },
@@ -215,7 +215,7 @@ test('lockfile.ts finds what may change unseen, or does not run everywhere', () 
   }
   expect(judge('lockfile.ts', files)).toEqual([
     expect.stringContaining('the root depends on loose "^1.0.0"'),
-    expect.stringContaining('the root depends on fork "github:somebody/fork"'),
+    expect.stringContaining('the root depends on fork "github:someone/fork"'),
     'node_modules/unsealed has no sha512 integrity',
     expect.stringContaining('node_modules/fastify is 5.7.0: take 5.12.8 or later (CVE-'),
     'node_modules/modern wants Node >=22, which 20.19.0 is not',
@@ -224,7 +224,7 @@ test('lockfile.ts finds what may change unseen, or does not run everywhere', () 
   ])
 })
 
-test('licences.ts looks at all that a server leads to, and at nothing else', () => {
+test('licences.ts checks every package that a server needs, and no other', () => {
   const packages = {
     starter: { dependencies: { tenantry: '1.0.0' }, devDependencies: { tool: '1.0.0' } },
     'packages/server': { dependencies: { good: '1.0.0', choice: '1.0.0' } },
@@ -258,14 +258,11 @@ test('api.ts asks for a marked entry where a client of the newest release breaks
   ])
 })
 
-test.each(['greps.ts', 'measure.ts'])(
-  '%s does not pass where there is nothing to look at',
-  (script) => {
-    expect(judge(script, {})).toContainEqual(expect.stringContaining('no files in'))
-  },
-)
+test.each(['greps.ts', 'measure.ts'])('%s fails where it finds no files', (script) => {
+  expect(judge(script, {})).toContainEqual(expect.stringContaining('no files in'))
+})
 
-/** What a check says of a repository of these files; each of them has something to say. */
+/** The output of a check that finds a fault in a repository of these files. */
 function judge(script: string, files: Record<string, string>): string[] {
   const folder = mkdtempSync(join(tmpdir(), 'judge-test-'))
   folders.push(folder)

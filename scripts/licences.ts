@@ -1,10 +1,10 @@
-// The packages that a server runs on, and under which licences: those of the list below and no others.
-// Usage: tsx scripts/licences.ts [folder]; `npm run generate` writes docs/licences.md from the same.
+// Checks that every package of a server is under a licence of the list below.
+// Usage: tsx scripts/licences.ts [folder]; `npm run generate` writes docs/licences.md.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { licensedPackages } from './generate/licensed_packages.ts'
 
-// Each lets anybody run, change and sell what contains it, for a notice at most.
+// Each permits running, changing and selling a work that contains the package; at most it asks for a notice.
 const allowed = new Set([
   'MIT',
   'MIT-0',
@@ -24,7 +24,7 @@ for (const { name, version, licence } of faults) {
 }
 process.exitCode = faults.length === 0 ? 0 : 1
 
-/** "(MIT OR CC0-1.0)" leaves the choice. */
+/** "(MIT OR CC0-1.0)" offers a choice: one allowed licence is enough. */
 function isAllowed(licence: string): boolean {
   return licence
     .replaceAll(/[()]/g, '')

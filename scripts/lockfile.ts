@@ -1,5 +1,5 @@
-// What `npm ci` installs: registry packages, as they were when they were chosen, that run on every
-// Node we promise. lockfile-lint looks at where a package comes from; this at what it cannot see.
+// Checks what `npm ci` installs: registry packages, sealed by a hash, that run on every supported Node.
+// lockfile-lint checks where a package comes from; this script checks the rest.
 // Usage: tsx scripts/lockfile.ts [folder]
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -17,10 +17,10 @@ interface Package {
   devDependencies?: Record<string, string>
 }
 
-// The lowest that package.json's `engines` allow, and the newest that is tested.
+// The lowest version that package.json's `engines` allow, and the newest that is tested.
 const nodes = ['20.19.0', '24.0.0']
 
-// Below these are holes that are known; `npm audit` knows more of them, where there is a network.
+// Earlier versions have known vulnerabilities; `npm audit` knows more of them, with network access.
 const floors: Record<string, { version: string; why: string }> = {
   'brace-expansion': { version: '2.0.2', why: 'CVE-2025-5889' },
   cookie: { version: '0.7.0', why: 'CVE-2024-47764' },
@@ -28,7 +28,7 @@ const floors: Record<string, { version: string; why: string }> = {
   fastify: { version: '5.12.8', why: 'CVE-2026-3635, CVE-2026-16732, CVE-2026-25223' },
   glob: { version: '11.1.0', why: 'CVE-2025-64756' },
   nodemailer: { version: '7.0.7', why: 'GHSA-mm7p-fcc7-pg87' },
-  pg: { version: '8.23.1', why: 'pipelining as the doors need it' },
+  pg: { version: '8.23.1', why: 'pipelining as db/ needs it' },
 }
 
 const folder = process.argv[2] ?? process.cwd()
@@ -47,8 +47,8 @@ process.exitCode = faults.length === 0 ? 0 : 1
 function installedFaults(path: string, it: Package): string[] {
   if (it.link) return []
   const range = (Array.isArray(it.engines) ? undefined : it.engines?.node) ?? '*'
-  // A lockfile that was written where other platforms' packages were not to be had: `npm ci` takes
-  // it for out of date, everywhere.
+  // A lockfile that was written where other platforms' packages were not available lacks them, and
+  // `npm ci` then rejects it as out of date on every platform.
   const missing = Object.keys(it.optionalDependencies ?? {}).filter((name) => !names.has(name))
   const refusing = it.optional ? [] : nodes.filter((node) => !semver.satisfies(node, range))
   return [
@@ -60,7 +60,7 @@ function installedFaults(path: string, it: Package): string[] {
   ]
 }
 
-// Nothing that we install runs anything by being installed; npm is told so of each by name.
+// No package runs code while it is installed; allowScripts denies each install script by name.
 function scriptFaults(path: string, { hasInstallScript }: Package): string[] {
   const name = path.split('node_modules/').at(-1) ?? ''
   if (!hasInstallScript || manifest.allowScripts?.[name] === false) return []
@@ -73,7 +73,7 @@ function belowFloor(path: string, { version = '' }: Package): string[] {
   return [`${path} is ${version}: take ${floor.version} or later (${floor.why})`]
 }
 
-/** Exact versions: whoever installs without the lockfile gets what was tested. */
+/** Exact versions: an installation without the lockfile gets the tested versions. */
 function ownFaults(path: string, it: Package): string[] {
   return Object.entries({ ...it.dependencies, ...it.devDependencies })
     .filter(([, version]) => semver.valid(version) === null)

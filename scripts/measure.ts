@@ -1,7 +1,7 @@
-// Measures the sources against the limits that this project has set itself: sizes, cycles between
-// folders, the share of comments, plain English.
+// Measures the sources against this project's limits: sizes, cycles between folders, comments and plain
+// English.
 // Usage: tsx scripts/measure.ts [--comments] [--words] [folder]; the options list the places.
-// With --request instead: what one request costs in files and calls, in a server started for it.
+// With --request it instead counts the files and calls of one request, in a server of its own.
 import { parseArgs } from 'node:util'
 import { commentShare } from './measure/comment_share.ts'
 import { folderSizes } from './measure/folder_sizes.ts'
@@ -29,7 +29,7 @@ const { values, positionals } = parseArgs({
   },
 })
 if (values.request) {
-  // It brings the app with it, which the other measures do not need.
+  // Imported only here because it loads the app, which the other measures do not need.
   const { requestCost } = await import('./measure/request/request_cost.ts')
   show(await requestCost(), true)
 } else {

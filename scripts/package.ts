@@ -1,4 +1,4 @@
-// The kernel as npm gets it: packs it and installs the pack in a copy of the starter, which then has
+// Tests the kernel's npm package: packs it and installs the pack in a copy of the starter that sees
 // none of this checkout's sources. That app must compile, pass a test and have a CLI.
 import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
@@ -25,7 +25,7 @@ try {
   await node('node_modules/vitest/vitest.mjs', 'run', 'src/projects')
   await node(join('node_modules/tenantry', manifest.bin.tenantry), '--help')
 } catch (error) {
-  // A failed command says on its stdout why.
+  // A failed command explains itself on stdout.
   const { message, stdout = '' } = error as Error & { stdout?: string }
   console.log(`${message}\n${stdout}`)
   process.exitCode = 1

@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, '..')
 /** The kernel's folder in this checkout. */
 export const kernelFolder = join(root, 'packages/server')
 
-/** Builds the kernel and packs it as npm gets it. Gives the tarball. */
+/** Builds and packs the kernel as for npm. Returns the path of the tarball. */
 export async function packKernel(destination: string): Promise<string> {
   await run('npm', ['run', '--silent', 'build'], { cwd: kernelFolder })
   await run('npm', ['pack', '--ignore-scripts', '--pack-destination', destination], {
@@ -20,7 +20,7 @@ export async function packKernel(destination: string): Promise<string> {
   return join(destination, name)
 }
 
-/** The starter with `tenantry` from the pack, and everything else as it is installed here. */
+/** A copy of the starter with `tenantry` from the pack and all other packages as installed here. */
 export async function newStarter(parent: string, tarball: string): Promise<string> {
   const app = join(parent, 'app')
   const modules = join(app, 'node_modules')

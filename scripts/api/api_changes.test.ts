@@ -3,14 +3,14 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { breakingChanges, unmarked } from './api_changes.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: a test changes JSON wherever it likes.
+// biome-ignore lint/suspicious/noExplicitAny: a test changes JSON at any depth.
 type Loose = any
 
 const text = readFileSync(join(import.meta.dirname, '../../starter/openapi.json'), 'utf8')
 const projects = '/api/projects'
 const one = '/api/projects/{project_id}'
 
-/** What is said of the starter's API after a change. */
+/** The breaks that are found in the starter's API after a change. */
 function broken(change: (document: Loose, schemas: Loose) => void): string[] {
   const after: Loose = JSON.parse(text)
   change(after, after.components.schemas)
@@ -18,7 +18,7 @@ function broken(change: (document: Loose, schemas: Loose) => void): string[] {
 }
 
 describe('a client breaks where', () => {
-  test('an operation is gone, or is for somebody else', () => {
+  test('an operation is gone, or has another access', () => {
     expect(broken((it) => delete it.paths[one].delete)).toEqual([`DELETE ${one}: is removed`])
     expect(broken((it) => delete it.paths[projects])).toHaveLength(2)
     expect(
@@ -172,7 +172,7 @@ describe('a client breaks where', () => {
   })
 })
 
-test('nobody breaks where something is only added, or takes more', () => {
+test('no client breaks where something is only added, or takes more', () => {
   expect(broken(() => {})).toEqual([])
   const said = broken((it, schemas) => {
     it.paths['/api/more'] = it.paths[projects]
@@ -186,7 +186,7 @@ test('nobody breaks where something is only added, or takes more', () => {
   expect(said).toEqual([])
 })
 
-test('a break is let through where the Unreleased section marks its operation, and nowhere else', () => {
+test('a break passes only where the Unreleased section marks its operation', () => {
   const breaks = [{ operation: 'GET /a', what: 'is removed' }]
   const left = (unreleased: string, older = '') =>
     unmarked(breaks, `# Changelog\n\n## [Unreleased]\n${unreleased}\n## [0.1.0]\n${older}`).length

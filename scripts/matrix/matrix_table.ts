@@ -1,4 +1,4 @@
-/** What one run of the suite gave, as a line of docs/compatibility.md has it. */
+/** The result of one run of the suite: a line of docs/compatibility.md. */
 export interface Row {
   postgres: string
   node: string
@@ -11,7 +11,7 @@ export interface Row {
 const HEADER = '| PostgreSQL | Node | result | tests | on |\n|---|---|---|---|---|\n'
 const BLOCK = /(<!-- results:begin[^\n]*-->\n)([\s\S]*)(<!-- results:end -->)/
 
-/** The page with these results in place of older ones of the same server, Node and tests. */
+/** The page with these results, which replace older ones of the same server, Node and tests. */
 export function withRows(page: string, rows: readonly Row[]): string {
   const [, , block] = BLOCK.exec(page) ?? []
   if (block === undefined) throw new Error('the page has no "<!-- results:begin -->" to "end -->"')

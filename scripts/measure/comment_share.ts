@@ -4,20 +4,21 @@ import { isObject, type Node, nodesWithin, type SyntaxTree } from './syntax_tree
 
 const MAX_SHARE = 0.08
 
-/** These two carry the invariants of revocation and permissions. */
+/** The comments of these folders state the invariants of revocation and permissions. */
 const exempt = /^packages\/server\/src\/(invalidation|access)\//
 
 interface Count {
   path: string
   comments: number
-  /** Of exported names, so not counted as comments. */
+  /** Lines in docblocks of exported names, which are not in `comments`. */
   docs: number
   lines: number
 }
 
 /**
- * How many lines that are not blank hold a comment and nothing else. The docblock of an exported name,
- * or of a member of an exported interface, class or type, is API documentation and does not count.
+ * The share of lines with a comment and nothing else, of all lines that are not blank. The docblock of
+ * an exported name, or of a member of an exported interface, class or type, is API documentation and
+ * does not count.
  */
 export function commentShare(trees: readonly SyntaxTree[]): Report {
   const counts = trees.filter(({ path }) => !exempt.test(path)).map(countOf)

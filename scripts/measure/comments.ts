@@ -8,7 +8,7 @@ export interface Comment {
 
 const literals = new Set(['StringLiteral', 'TemplateElement', 'RegExpLiteral'])
 
-/** The parser drops comments, so they are found by their signs outside of literals. */
+/** The parser drops comments, so this finds comment marks outside of literals. */
 export function commentsOf(tree: SyntaxTree): Comment[] {
   const spans = tree.nodes.filter(({ type }) => literals.has(type))
   const bare = blanked(tree.code, spans)

@@ -5,7 +5,7 @@ const MAX_FILES = 16
 const MAX_LOOSE = 4
 const kernel = 'packages/server/src'
 
-/** How many files stand directly in each folder. */
+/** Counts the files directly in each folder. */
 export function folderSizes(paths: readonly string[]): Report {
   const sizes = new Map<string, number>()
   for (const folder of paths.map((it) => dirname(it))) {

@@ -20,7 +20,7 @@ function importsOf({ path, nodes }: SyntaxTree) {
   return { path, imports }
 }
 
-/** What this node imports, where it is an import of any kind. */
+/** The path that this node imports, if it is an import of any kind. */
 function importedBy({ type, raw }: Node): string | undefined {
   if (type === 'TsImportType') return textOf(raw['argument'])
   if (type !== 'CallExpression') return textOf(raw['source'])

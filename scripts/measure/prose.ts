@@ -14,7 +14,7 @@ export function commentsIn(tree: SyntaxTree): Passage[] {
   const passages: Passage[] = []
   let last = 0
   for (const { start, end } of commentsOf(tree)) {
-    const text = withoutSigns(tree.code.slice(start, end))
+    const text = withoutMarks(tree.code.slice(start, end))
     const previous = passages.at(-1)
     const follows = /^\n[ \t]*$/.test(tree.code.slice(last, start))
     if (previous !== undefined && follows) previous.text += `\n${text}`
@@ -51,19 +51,19 @@ function withoutFences(text: string): string {
   return text.replaceAll(/^```[\s\S]*?^```/gm, (it) => it.replaceAll(/[^\n]/g, ''))
 }
 
-function withoutSigns(comment: string): string {
+function withoutMarks(comment: string): string {
   return comment
     .split('\n')
     .map((it) => it.replace(/^\s*(\/\/|\/\*+|\*+(?!\/))?/, '').replace(/\*\/$/, ''))
     .join('\n')
 }
 
-/** What stands in backticks is a name, not a word. */
+/** Text in backticks is a name, not prose. */
 function withoutNames(text: string): string {
   return text.replaceAll(/`[^`\n]*`/g, ' ')
 }
 
-/** A syntax tree has one character for each byte. */
+/** A syntax tree has one character per byte. */
 function decoded(passage: Passage): Passage {
   return { ...passage, text: withoutNames(Buffer.from(passage.text, 'latin1').toString()) }
 }

@@ -1,7 +1,7 @@
-/** What one measure found. */
+/** The result of one measure. */
 export interface Report {
   line: string
   faults: string[]
-  /** Where the numbers come from, for the one who wants to lower them. */
+  /** The places that the numbers come from. */
   details?: string[]
 }

@@ -22,7 +22,7 @@ interface Piece {
   lines: number
 }
 
-/** Every function with statements; `(it) => it.name` is an expression. */
+/** Measures every function with statements; `(it) => it.name` is an expression. */
 export function functionSizes(trees: readonly SyntaxTree[]): Report {
   return judge('function', trees.flatMap(functionsOf))
 }

@@ -14,7 +14,7 @@ export interface Node {
 export interface SyntaxTree {
   path: string
   code: string
-  /** Every node, a parent before what is in it. */
+  /** Every node, a parent before its children. */
   nodes: Node[]
 }
 
@@ -27,7 +27,7 @@ export function parseSource({ path, text }: Source): SyntaxTree {
   return { path, code: Buffer.from(code).toString('latin1'), nodes }
 }
 
-/** The nodes anywhere in `value`, which is a part of a syntax tree. */
+/** All nodes between the start and the end of a node, itself included. */
 export function nodesWithin({ nodes }: SyntaxTree, { start, end }: Node): Node[] {
   return nodes.filter((it) => it.start >= start && it.end <= end)
 }

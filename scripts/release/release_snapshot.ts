@@ -1,4 +1,4 @@
-// What a release promises, kept under released/<version>: the kernel's migrations, and the API. Tests
+// Keeps what a release promises under released/<version>: the kernel's migrations and the API. Tests
 // upgrade a database from there, and checks compare with it. Run it once for each release, as the last
 // step before publishing: `npm run release:snapshot`.
 import { execFileSync } from 'node:child_process'

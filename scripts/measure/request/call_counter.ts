@@ -1,7 +1,7 @@
 import { Session } from 'node:inspector'
 import { fileURLToPath } from 'node:url'
 
-/** How often functions of each file were called, by its path from the repository's root. */
+/** The number of function calls in each file, by its path from the repository's root. */
 export type Calls = Record<string, number>
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
@@ -22,7 +22,7 @@ export class CallCounter {
     this.#session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true })
   }
 
-  /** The calls since the last time; counting begins anew. */
+  /** The calls since the previous `take`. */
   take(): Calls {
     let scripts: readonly Script[] = []
     // The session is in this process, so the callback runs before `post` returns.
@@ -46,6 +46,6 @@ function callsIn(scripts: readonly Script[]): Calls {
 }
 
 function callsOf({ functionName, ranges }: Script['functions'][number]): number {
-  // tsx adds this one to every file: it keeps the names of functions.
+  // tsx adds this function to every file, to keep the names of functions.
   return functionName === '__name' ? 0 : (ranges[0]?.count ?? 0)
 }

@@ -1,5 +1,5 @@
-// The starter's app for one server that counts its calls. The server is started by request_cost.ts,
-// which asks for the counts before and after it sends a request.
+// The starter's app in a server that counts its calls. request_cost.ts starts the server and asks for
+// the counts before and after it sends a request.
 import { app as starter } from '../../../starter/src/app.ts'
 import { CallCounter, type Calls } from './call_counter.ts'
 import { type Counts, MEASURED_ROUTE } from './counts.ts'

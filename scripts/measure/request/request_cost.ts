@@ -23,18 +23,17 @@ const MEASURED = 30
 const bin = join(import.meta.dirname, '../../../packages/server/bin/tenantry.js')
 const app = join(import.meta.dirname, 'counted_app.ts')
 
-/** What a request of the starter's API costs in files and calls, in a server of its own. */
+/** Starts a server and counts the files and calls of one warm request to the starter's API. */
 export async function requestCost(): Promise<Report> {
   const folder = await mkdtemp(join(tmpdir(), 'tenantry-request-'))
-  // Started by root, PostgreSQL runs as another user, which must reach its data.
+  // When root starts it, PostgreSQL runs as another user, which must reach its data.
   await chmod(folder, 0o755)
   await writeFile(join(folder, 'package.json'), JSON.stringify({ tenantry: { app } }))
   const port = await freePort()
   const { PATH = '', HOME = '' } = process.env
   const server = fork(bin, ['start'], {
     cwd: folder,
-    // Of this process's settings only those that any program needs. Others may use this machine:
-    // the server must not answer 503 for that.
+    // The developer's own settings must not change the result, nor may a busy machine lead to a 503.
     env: { PATH, HOME, PORT: String(port), HOST: '127.0.0.1', EVENT_LOOP_DELAY_MAX_MS: '60000' },
     execArgv: [],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -60,14 +59,14 @@ async function ready(server: ChildProcess, port: number): Promise<void> {
   throw new Error('the server did not become ready')
 }
 
-/** The heartbeat and other timers run between requests too: the lowest count is the request's own. */
+/** The heartbeat and other timers run between requests too; the lowest count has the fewest of them. */
 async function cheapest(server: ChildProcess, port: number): Promise<Counts> {
   const get = await warmRequest(port)
   const counts: Counts[] = []
   for (let round = 0; round < WARM_UP + MEASURED; round++) {
     await takeCounts(server)
     await get()
-    // The reply has arrived; what the server does after it is still to come.
+    // The server may still be working after the reply has arrived.
     await setTimeout(5)
     counts.push(await takeCounts(server))
   }
@@ -94,7 +93,7 @@ async function jsonOf(port: number, request: TestRequest): Promise<TestReply['js
   return json
 }
 
-/** What the server has counted since this was last called. */
+/** The server's counts since the previous call. */
 async function takeCounts(server: ChildProcess): Promise<Counts> {
   const answer = once(server, 'message', { signal: AbortSignal.timeout(5_000) })
   server.send('take')
