@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
-  // Beside the kernel's sources those are `tenantry`; tsconfig.json says where they would be.
+  // In the kernel's repository, tsconfig.json maps `tenantry` to the kernel's sources.
   resolve: { tsconfigPaths: true },
   test: {
     globalSetup: ['./vitest.setup.ts'],

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
 import { databaseForTests } from 'tenantry/testing'
 
-// One PostgreSQL for the run, with the kernel's schema and this app's.
+// One PostgreSQL for all tests, with the schemas of the kernel and of this app.
 export const setup = databaseForTests(fileURLToPath(new URL('migrations', import.meta.url)))

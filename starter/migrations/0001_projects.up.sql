@@ -1,4 +1,4 @@
--- projects: the example resource. A name is unique within its tenant.
+-- projects: the example resource. A project name is unique within its tenant.
 create table projects (
   tenant_id uuid not null,
   id uuid not null,

@@ -1,5 +1,5 @@
 import type { KernelTables } from 'tenantry'
 import type { AppTables } from './tables.ts'
 
-/** Every table a query may name: the app's own, and the kernel's to join with. */
+/** The tables that queries can use: the app's own, and the kernel's for joins. */
 export type Database = AppTables & KernelTables

@@ -1,7 +1,7 @@
 import { type Demo, newId } from 'tenantry'
 import type { Database } from './database.ts'
 
-/** What `npm start` fills an empty development database with. */
+/** The data that `npm start` writes into an empty development database. */
 export const demo: Demo<Database> = {
   tenants: [
     demoTenant('Public Tenant', 'Public', 'public'),

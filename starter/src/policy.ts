@@ -1,7 +1,7 @@
 import { definePolicy } from 'tenantry'
 import type { Database } from './database.ts'
 
-/** What may be done in this app, and which roles may do it: the policy on one page. */
+/** The app's permissions (resource:action) and the system roles that grant them. */
 export const policy = definePolicy({
   resources: {
     projects: ['read', 'create', 'update', 'delete'],

@@ -1,5 +1,5 @@
 import { sweep } from 'tenantry/testing'
 import { app } from './app.ts'
 
-// Every route and table of this app, the kernel's and its own: a new one enters by itself.
+// Tests every route and table of the app and of the kernel, including those you add later.
 sweep(app, { records: new URL('../records/', import.meta.url) })

@@ -3,7 +3,7 @@ import { post } from '../policy.ts'
 
 const Greeting = z.object({ msg: z.string() }).meta({ id: 'Greeting' })
 
-/** Shows a route that asks for a role. Prefer permissions: a role's name says little of its rights. */
+/** An example of a route that requires a role. Prefer permissions: they say what is allowed. */
 export const permissionCheckRoutes = [
   post('/api/permission-check/admin-only', {
     access: 'role:admin_tenant',

@@ -5,7 +5,7 @@ const description = z.string().max(2000)
 
 export const ProjectPath = z.object({ project_id: z.uuid() })
 
-/** What goes out. A column that is not listed here cannot leave. */
+/** The reply. A column that is not listed here is never sent. */
 export const Project = z
   .object({
     id: z.uuid(),
@@ -16,7 +16,7 @@ export const Project = z
   })
   .meta({ id: 'Project' })
 
-/** What comes in. */
+/** The body of a request. */
 export const NewProject = z
   .strictObject({ name, description: description.default('') })
   .meta({ id: 'NewProject' })

@@ -16,13 +16,13 @@ const create = (body: unknown, user = manager) =>
   tenant.send({ method: 'POST', path: '/api/projects', user, body })
 
 describe('projects', () => {
-  test('are created, read, changed and deleted', async () => {
-    const made = await create({ name: ' Apollo ' })
-    expect(made.status).toBe(201)
-    expect(made.json).toMatchObject({ name: 'Apollo', description: '' })
-    const path = `/api/projects/${made.json.id}`
-    expect(made.headers['location']).toBe(path)
-    expect((await tenant.send({ path, user: manager })).json).toEqual(made.json)
+  test('can be created, read, changed and deleted', async () => {
+    const created = await create({ name: ' Apollo ' })
+    expect(created.status).toBe(201)
+    expect(created.json).toMatchObject({ name: 'Apollo', description: '' })
+    const path = `/api/projects/${created.json.id}`
+    expect(created.headers['location']).toBe(path)
+    expect((await tenant.send({ path, user: manager })).json).toEqual(created.json)
     const body = { description: 'To the moon' }
     const changed = await tenant.send({ method: 'PATCH', path, user: manager, body })
     expect(changed.json).toMatchObject({ name: 'Apollo', description: 'To the moon' })
@@ -30,7 +30,7 @@ describe('projects', () => {
     expect((await tenant.send({ path, user: manager })).status).toBe(404)
   })
 
-  test('have a name of their own within the tenant', async () => {
+  test('have unique names within a tenant', async () => {
     expect((await create({ name: 'Unique' })).status).toBe(201)
     const again = await create({ name: 'Unique' })
     expect([again.status, again.json.code]).toEqual([409, 'project.name_taken'])
@@ -41,9 +41,9 @@ describe('projects', () => {
     expect(elsewhere.status).toBe(201)
   })
 
-  test('a lost update is refused (API-6)', async () => {
-    const made = await create({ name: 'Contended' })
-    const path = `/api/projects/${made.json.id}`
+  test('reject a lost update (API-6)', async () => {
+    const created = await create({ name: 'Contended' })
+    const path = `/api/projects/${created.json.id}`
     const { headers } = await tenant.send({ path, user: manager })
     const change = (description: string) =>
       tenant.send({
@@ -57,7 +57,7 @@ describe('projects', () => {
     expect(replies.map((it) => it.status).sort()).toEqual([200, 412])
   })
 
-  test('are listed newest first, in pages', async () => {
+  test('are listed in pages, newest first', async () => {
     const list = await api.makeTenant()
     const user = await list.makeUser({ roles: ['manager'] })
     const names = ['one', 'two', 'three', 'four', 'five']
@@ -74,7 +74,7 @@ describe('projects', () => {
     expect(seen).toEqual(names.toReversed())
   })
 
-  test('bad input says what to change', async () => {
+  test('report each invalid field', async () => {
     const reply = await create({ name: '', colour: 'red' })
     expect(reply.status).toBe(422)
     expect(reply.json.errors.map((it: { pointer: string }) => it.pointer).sort()).toEqual([

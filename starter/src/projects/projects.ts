@@ -11,7 +11,7 @@ export function listProjects({ db, cursors }: Context, query: z.output<typeof Pa
   return readPage(cursors, query, db.selectFrom('projects').select(columns), 'projects.id')
 }
 
-/** Throws 404, also for another tenant's project: the database does not show it. */
+/** Throws 404, also for a project of another tenant: the database does not return it. */
 export async function findProject({ db }: Context, id: string) {
   const project = await db
     .selectFrom('projects')
@@ -30,7 +30,7 @@ export function createProject({ db }: Context, project: z.output<typeof NewProje
     .executeTakeFirstOrThrow()
 }
 
-/** Honours If-Match: of two people who change what they both read, the second is told. */
+/** Honours If-Match: the second of two conflicting changes gets 412. */
 export async function updateProject(
   ctx: Context,
   id: string,

@@ -77,7 +77,7 @@ describe('what the Compose files run, with a proxy before two servers,', {
   })
 
   test('is operated by the command line, and found well by doctor', async () => {
-    const operate = (command: string[]) => it.containers.run('operator', { command })
+    const operate = (command: string[]) => it.containers.run('admin', { command })
     const created = await operate(['tenant', 'create', '--name', 'Acme', '--subdomain', 'acme'])
     expect(created.code).toBe(0)
     expect((await call('/', { host: 'acme.local.com' })).status).toBe(200)
@@ -178,7 +178,7 @@ describe('without a failed request under load,', { timeout: 240_000 }, () => {
       return [...statuses]
     }
     await expect.poll(several, { timeout: 20_000 }).toEqual([200])
-    const late = await it.containers.run('operator', { command: ['tenant', 'list'] })
+    const late = await it.containers.run('admin', { command: ['tenant', 'list'] })
     expect([late.code, late.stderr]).toEqual([
       1,
       expect.stringContaining('password authentication failed'),
