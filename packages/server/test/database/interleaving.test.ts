@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { backgroundScope } from '../../src/db/tenancy.ts'
 import { suspendTenant } from '../../src/modules/tenants/tenants.ts'
 import type { TestReply, TestTenant, TestUser } from '../../src/testing.ts'
-import { untilRejected } from '../revocation/attempts.ts'
+import { untilRejected } from '../revocation/scene.ts'
 import { startTwoServers, type TwoServers } from '../revocation/two_servers.ts'
 
 const ROUNDS = 8

@@ -2,7 +2,7 @@ import { expect, inject, onTestFinished, test } from 'vitest'
 import { startTestApp, type TestApp } from '../../src/testing.ts'
 import { app } from '../fixtures/app/app.ts'
 import { sharedDatabase } from '../fixtures/databases.ts'
-import { createScene, runManually, type Scene } from '../revocation/attempts.ts'
+import { createScene, runManually, type Scene } from '../revocation/scene.ts'
 import { type PgBouncer, startPgBouncer } from './start.ts'
 
 /** A server whose doors go through a PgBouncer of its own, and its feed too where that is asked for. */

@@ -13,11 +13,11 @@ import {
 import { startTestApp, type TestApp } from '../../src/testing.ts'
 import { app } from '../fixtures/app/app.ts'
 import { appMigrations } from '../fixtures/databases.ts'
-import { createScene, type Scene } from './attempts.ts'
+import { createScene, type Scene } from './scene.ts'
 
-// A server of its own: the queue is the whole server's. It holds half a megabyte, the least there is,
-// instead of 8 GB.
-const dataDir = mkdtempSync(join(tmpdir(), 'tenantry-jam-'))
+// A separate PostgreSQL, because the NOTIFY queue belongs to the whole server. It holds half a megabyte,
+// the minimum, instead of 8 GB.
+const dataDir = mkdtempSync(join(tmpdir(), 'tenantry-full-queue-'))
 let stopServer = async () => {}
 let database: TemporaryDatabase
 beforeAll(async () => {
@@ -35,16 +35,16 @@ afterAll(async () => {
 
 const admin = () => withDatabase(database.urls.admin, databaseOf(database.urls.owner))
 
-/** Somebody listens, to whatever, and never gets to read: in an open transaction. */
-async function jam(): Promise<{ end(): Promise<void> }> {
-  const sleeper = new pg.Client(admin())
-  await sleeper.connect()
-  await sleeper.query('listen something')
-  await sleeper.query('begin; select 1')
-  return { end: () => sleeper.end() }
+/** Blocks the queue: a listener in an open transaction never reads its notifications. */
+async function blockQueue(): Promise<{ end(): Promise<void> }> {
+  const blocker = new pg.Client(admin())
+  await blocker.connect()
+  await blocker.query('listen something')
+  await blocker.query('begin; select 1')
+  return { end: () => blocker.end() }
 }
 
-async function fill(): Promise<void> {
+async function fillQueue(): Promise<void> {
   await withClient(admin(), async (client) => {
     const notify = "select pg_notify('noise', repeat('x', $1))"
     for (const size of [7_900, 1]) {
@@ -72,13 +72,13 @@ async function startNode(): Promise<TestApp> {
 
 const ask = ({ tenant, user }: Scene) => tenant.send({ path: '/api/tenant/tenant-data', user })
 
-test('with the queue full nothing is announced and so nothing revoked: who revokes is told 503 (SESS-7)', async () => {
+test('with the queue full no invalidation can be sent, so a revocation is a 503 and is not made (SESS-7)', async () => {
   const node = await startNode()
   const scene = await createScene(await node.makeTenant())
   const { tenant, user } = scene
-  const boss = await tenant.makeUser({ roles: ['admin_tenant'] })
+  const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
   const remove = () =>
-    tenant.send({ method: 'DELETE', path: `/api/members/${user.id}`, user: boss })
+    tenant.send({ method: 'DELETE', path: `/api/members/${user.id}`, user: admin })
   const logOut = () =>
     tenant.send({
       method: 'POST',
@@ -87,14 +87,14 @@ test('with the queue full nothing is announced and so nothing revoked: who revok
     })
   expect((await ask(scene)).status).toBe(200)
 
-  const jammed = await jam()
+  const blocker = await blockQueue()
   await expect.poll(() => node.listener.isFresh()).toBe(true)
-  await fill()
+  await fillQueue()
   await expect.poll(() => node.listener.isFresh(), { timeout: 20_000 }).toBe(false)
   for (const reply of [await remove(), await logOut()]) {
     expect([reply.status, reply.headers['retry-after']]).toEqual([503, '1'])
   }
-  // Answered by direct reads, and by nothing that was remembered; what announces nothing is written.
+  // Reads bypass the cache; writes that send no invalidation succeed.
   expect((await ask(scene)).status).toBe(200)
   const ready = await node.send('localhost', { path: '/health/ready' })
   expect([ready.status, ready.json.invalidation]).toEqual([200, 'stale'])
@@ -108,30 +108,30 @@ test('with the queue full nothing is announced and so nothing revoked: who revok
     method: 'POST',
     path: '/api/projects',
     body: { name: 'written' },
-    user: boss,
+    user: admin,
   })
   expect([signedIn.status, project.status]).toEqual([200, 201])
 
-  await jammed.end()
+  await blocker.end()
   await expect.poll(() => node.listener.isFresh(), { timeout: 20_000 }).toBe(true)
   expect((await remove()).status).toBe(204)
   expect((await ask(scene)).status).toBe(401)
 })
 
-test('while the queue is full nobody is served a right that ended (SESS-6)', async () => {
+test('while the queue is full no request is served with a revoked session (SESS-6)', async () => {
   const node = await startNode()
   const scene = await createScene(await node.makeTenant())
   expect((await ask(scene)).status).toBe(200)
-  const jammed = await jam()
-  await fill()
+  const blocker = await blockQueue()
+  await fillQueue()
   await expect.poll(() => node.listener.isFresh(), { timeout: 20_000 }).toBe(false)
-  await revokeUnannounced(scene)
+  await revokeWithoutTrigger(scene)
   expect((await ask(scene)).status).toBe(401)
-  await jammed.end()
+  await blocker.end()
 })
 
-// As nobody does who wants it announced: it gets past the queue, and only the table knows.
-async function revokeUnannounced({ tenant }: Scene): Promise<void> {
+// Without the trigger the revocation does not need the queue, and only the table shows it.
+async function revokeWithoutTrigger({ tenant }: Scene): Promise<void> {
   await withClient(admin(), async (client) => {
     await client.query('begin; alter table tenantry.sessions disable trigger invalidate_update')
     await client.query('update tenantry.sessions set revoked_at = now() where tenant_id = $1', [

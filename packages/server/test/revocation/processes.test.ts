@@ -6,7 +6,7 @@ import { startTestApp, type TestApp } from '../../src/testing.ts'
 import { app } from '../fixtures/app/app.ts'
 import { makeWorkplace, type RunningCommand, type Workplace } from '../fixtures/cli.ts'
 import { serverSettings } from '../fixtures/databases.ts'
-import { createScene, manualChanges, runManually, type Scene, untilRejected } from './attempts.ts'
+import { createScene, manualChanges, runManually, type Scene, untilRejected } from './scene.ts'
 
 const SECRET_KEY = randomBytes(48).toString('base64')
 const LISTENING = /"url":"http:\/\/127\.0\.0\.1:(\d+)"/
@@ -16,7 +16,7 @@ interface Node {
   command: RunningCommand
 }
 
-// Two servers, each a process of its own. A third app, in this process, makes the tenants.
+// Two servers, each a process of its own. A third server, in this process, makes the tenants.
 let home: TestApp
 let place: Workplace
 let nodes: [Node, Node]
@@ -53,22 +53,22 @@ function ask({ port }: Node, { tenant, user }: Scene) {
   })
 }
 
-async function isLive({ port }: Node): Promise<void> {
+async function untilLive({ port }: Node): Promise<void> {
   const ready = () => send(port, { path: '/health/ready' })
   await expect.poll(async () => (await ready()).json.invalidation, { timeout: 20_000 }).toBe('live')
 }
 
-async function remembered(scene: Scene): Promise<void> {
+async function fillCaches(scene: Scene): Promise<void> {
   for (const node of nodes) {
-    await isLive(node)
+    await untilLive(node)
     for (let times = 0; times < 3; times++) expect((await ask(node, scene)).status).toBe(200)
   }
 }
 
-describe('two servers refuse what is taken away by hand (SESS-6):', () => {
+describe('two servers reject a user after a change by hand (SESS-6):', () => {
   test.each(manualChanges)('$what', async ({ sql, status }) => {
     const scene = await createScene(await home.makeTenant())
-    await remembered(scene)
+    await fillCaches(scene)
     await runManually(sql, scene.tenant.id)
     const committedAt = performance.now()
     for (const node of nodes) {
@@ -77,12 +77,12 @@ describe('two servers refuse what is taken away by hand (SESS-6):', () => {
   })
 })
 
-describe('two servers refuse what is taken away through one of them (SESS-6):', () => {
-  test('a membership, on that one from its reply on', async () => {
+describe('two servers reject a member that was removed through one of them (SESS-6):', () => {
+  test('that one from its reply on, the other within a second', async () => {
     const scene = await createScene(await home.makeTenant())
     const { tenant, user } = scene
     const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
-    await remembered(scene)
+    await fillCaches(scene)
     const removed = await send(nodes[0].port, {
       method: 'DELETE',
       path: `/api/members/${user.id}`,
@@ -95,16 +95,16 @@ describe('two servers refuse what is taken away through one of them (SESS-6):', 
   })
 })
 
-test('a server that stood still for 5 s serves no right that ended meanwhile', async () => {
+test('a server that was stopped for 5 s serves no session that was revoked meanwhile', async () => {
   const scene = await createScene(await home.makeTenant())
-  await remembered(scene)
+  await fillCaches(scene)
   const [stopped] = nodes
   stopped.command.process.kill('SIGSTOP')
   await runManually(
     'update tenantry.sessions set revoked_at = now() where tenant_id = $1',
     scene.tenant.id,
   )
-  // The first of them is there before the process can hear of anything.
+  // Requests are queued before the process can receive an invalidation.
   const asked = Array.from({ length: 5 }, () => ask(stopped, scene))
   await sleep(5_000)
   stopped.command.process.kill('SIGCONT')

@@ -12,7 +12,7 @@ import {
   sharedDatabase,
 } from '../fixtures/databases.ts'
 import { startWireProxy } from '../fixtures/wire_proxy.ts'
-import { createScene, runManually, type Scene, untilRejected } from './attempts.ts'
+import { createScene, runManually, type Scene, untilRejected } from './scene.ts'
 
 async function startNode(settings: Record<string, string> = {}): Promise<TestApp> {
   const api = await startTestApp(app, settings)
@@ -20,7 +20,7 @@ async function startNode(settings: Record<string, string> = {}): Promise<TestApp
   return api
 }
 
-/** A node whose reads, and not its feed, go through a proxy. */
+/** Starts a server whose queries, but not its listener, go through a proxy. */
 async function startReadingThroughProxy() {
   const { app: url, identity } = scopeUrls()
   const proxy = await startWireProxy(url)
@@ -36,7 +36,7 @@ async function startReadingThroughProxy() {
   return { proxy, node }
 }
 
-/** A node whose feed, and nothing else, goes through a proxy. */
+/** Starts a server whose listener, but not its queries, goes through a proxy. */
 async function startListeningThroughProxy() {
   const { app: url } = sharedDatabase()
   const proxy = await startWireProxy(url)
@@ -53,14 +53,14 @@ function ask(node: TestApp, host: string, { accessToken }: TestUser) {
   return node.send(host, { path: '/api/tenant/tenant-data', headers: { host, authorization } })
 }
 
-/** Resolves when one of these is heard of. */
-async function announced(node: TestApp, ids: string[], position: number): Promise<void> {
+/** Resolves when an invalidation of one of these ids has arrived. */
+async function untilInvalidated(node: TestApp, ids: string[], position: number): Promise<void> {
   await expect
     .poll(() => node.listener.log.changedSince(position, ids), { timeout: 10_000 })
     .toBe(true)
 }
 
-/** A domain of one tenant, known to the node, that can go to the other. */
+/** Two tenants, a domain of the first that the server has cached, and a function that moves it to the second. */
 async function startWithDomain() {
   const { proxy, node } = await startReadingThroughProxy()
   const [from, to] = [
@@ -87,33 +87,33 @@ test('of 50 look-ups in flight while a domain moves, none resolves to the old te
   const lookups = Array.from({ length: 50 }, () => ask(node, host, to.user))
   const isLookup = (it: string) => it.includes('"tenantry"."domains"')
   await proxy.until((sent) => sent.some(isLookup))
-  // The database has answered; its answer is on the way, and is about to be wrong.
+  // The database has replied; the proxy holds the reply, which is about to become stale.
   await sleep(200)
   await move()
-  await announced(node, [from.tenant.id], position)
+  await untilInvalidated(node, [from.tenant.id], position)
   proxy.set('pass')
   expect(new Set((await Promise.all(lookups)).map((it) => it.status))).toEqual(new Set([200]))
   expect((await ask(node, host, from.user)).status).toBe(401)
-  // One for all of them, and one more for its being too old.
+  // One look-up for all of them, and one more because the first was stale.
   expect(proxy.sent.filter(isLookup).length).toBe(2)
 })
 
-test('rights in the tenant that a host leaves open nothing in the one it goes to (TEN-9)', async () => {
+test("a user of a domain's old tenant is rejected while the domain moves to another (TEN-9)", async () => {
   const { proxy, node, from, host, move } = await startWithDomain()
   expect((await node.send(host, { path: '/' })).status).toBe(200)
   const { position } = node.listener.log
   proxy.sent.length = 0
   proxy.set('hold')
-  // Whose host it is has been answered; what this user may do there is being read.
+  // The host has been resolved; the session is being looked up.
   const reply = ask(node, host, from.user)
   await proxy.until((sent) => sent.some((it) => it.includes('"tenantry"."sessions"')))
   await move()
-  await announced(node, [from.tenant.id], position)
+  await untilInvalidated(node, [from.tenant.id], position)
   proxy.set('pass')
   expect((await reply).status).toBe(401)
 })
 
-test('a slow look-up of rights that were revoked meanwhile serves nobody who waits for it', async () => {
+test('a slow look-up of a session that is revoked meanwhile serves none of its waiting requests', async () => {
   const { proxy, node } = await startReadingThroughProxy()
   const { tenant, user } = await createScene(await node.makeTenant())
   await node.listener.sync()
@@ -128,7 +128,7 @@ test('a slow look-up of rights that were revoked meanwhile serves nobody who wai
     'update tenantry.sessions set revoked_at = now() where tenant_id = $1',
     tenant.id,
   )
-  await announced(node, [sessionOf(user)], position)
+  await untilInvalidated(node, [sessionOf(user)], position)
   const late = Array.from({ length: 10 }, () => ask(node, tenant.host, user))
   proxy.set('pass')
   const replies = await Promise.all([...early, ...late])
@@ -140,7 +140,7 @@ test.each([
   ['the role', 'delete from tenantry.member_roles where tenant_id = $1', 403],
   ['the tenant', "update tenantry.tenants set status = 'suspended' where id = $1", 403],
 ] as const)(
-  '%s revoked while a slow body was on its way is refused (AUTHZ-6)',
+  '%s revoked while a slow body arrives makes the request fail (AUTHZ-6)',
   async (_, sql, status) => {
     const node = await startNode()
     const tenant = await node.makeTenant()
@@ -159,11 +159,11 @@ test.each([
     })
     sent.write(body.slice(0, 4))
     await expect.poll(() => node.running.caches.sessions.counts.misses).toBeGreaterThan(0)
-    // By now it has heard that the tenant is new.
+    // The invalidation of the new tenant has arrived by now.
     await node.listener.sync()
     const { position } = node.listener.log
     await runManually(sql, tenant.id)
-    await announced(node, [sessionOf(user), user.id, tenant.id], position)
+    await untilInvalidated(node, [sessionOf(user), user.id, tenant.id], position)
     sent.end(body.slice(4))
     const [reply] = await once(sent, 'response')
     reply.resume()
@@ -171,7 +171,7 @@ test.each([
   },
 )
 
-test('a write whose tenant was suspended while it waited its turn is refused (TEN-8)', async () => {
+test('a write whose tenant is suspended while it waits for a slot is rejected (TEN-8)', async () => {
   const node = await startNode({ TENANT_CONCURRENCY: '1', REQUEST_WAIT_MS: '20000' })
   const tenant = await node.makeTenant()
   const user = await tenant.makeUser({ roles: ['admin_tenant'] })
@@ -188,18 +188,22 @@ test('a write whose tenant was suspended while it waited its turn is refused (TE
     await sleep(200)
     const second = write('waiting')
     await sleep(200)
-    // By now it has heard that the tenant is new.
+    // The invalidation of the new tenant has arrived by now.
     const { position } = node.listener.log
     await runManually("update tenantry.tenants set status = 'suspended' where id = $1", tenant.id)
-    await announced(node, [tenant.id], position)
+    await untilInvalidated(node, [tenant.id], position)
     await client.query('rollback')
     return Promise.all([first, second])
   })
   expect(replies.map((it) => it.status)).toEqual([201, 403])
 })
 
-/** Revokes while the feed fails in some way; whoever was served is refused within the second. */
-async function revokeUnheard(node: TestApp, scene: Scene, fail: () => void): Promise<void> {
+/** Revokes a session while the listener fails; the server must reject the user within a second. */
+async function revokeWithFailedListener(
+  node: TestApp,
+  scene: Scene,
+  fail: () => void,
+): Promise<void> {
   const { tenant, user } = scene
   expect((await ask(node, tenant.host, user)).status).toBe(200)
   fail()
@@ -213,11 +217,11 @@ async function revokeUnheard(node: TestApp, scene: Scene, fail: () => void): Pro
 }
 
 test.each(['freeze', 'hold', 'refuse'] as const)(
-  'a feed that the network would %s fails closed, stays up, says so, and comes back (SESS-7)',
+  'with a listener whose connection would %s the server fails closed, reports it and recovers (SESS-7)',
   async (fault) => {
     const { proxy, node } = await startListeningThroughProxy()
     const scene = await createScene(await node.makeTenant())
-    await revokeUnheard(node, scene, () => proxy.set(fault))
+    await revokeWithFailedListener(node, scene, () => proxy.set(fault))
     await expect.poll(() => node.listener.isFresh(), { timeout: 5_000 }).toBe(false)
     const other = await createScene(await node.makeTenant())
     expect((await ask(node, other.tenant.host, other.user)).status).toBe(200)
@@ -230,31 +234,31 @@ test.each(['freeze', 'hold', 'refuse'] as const)(
 )
 
 test.each(['logout', 'refresh'])(
-  'whoever ends a session by /api/auth/%s is refused here from that reply on, heard or not (SESS-3)',
-  async (deed) => {
+  'a session revoked by /api/auth/%s is rejected here from that reply on, even without the listener (SESS-3)',
+  async (action) => {
     const { proxy, node } = await startListeningThroughProxy()
     const { tenant, user } = await createScene(await node.makeTenant())
-    const send = (deed: string, refresh_token: string) =>
-      tenant.send({ method: 'POST', path: `/api/auth/${deed}`, body: { refresh_token } })
-    // Used, and its successor too: again it is a stolen one.
+    const send = (action: string, refresh_token: string) =>
+      tenant.send({ method: 'POST', path: `/api/auth/${action}`, body: { refresh_token } })
+    // After its successor was used, presenting the token again is theft: the session is revoked.
     const next = await send('refresh', user.refreshToken)
     expect((await send('refresh', next.json.refresh_token)).status).toBe(200)
     expect((await ask(node, tenant.host, user)).status).toBe(200)
     proxy.set('hold')
-    expect((await send(deed, user.refreshToken)).status).toBe(deed === 'logout' ? 204 : 401)
+    expect((await send(action, user.refreshToken)).status).toBe(action === 'logout' ? 204 : 401)
     expect((await ask(node, tenant.host, user)).status).toBe(401)
   },
 )
 
-test('what was revoked while the connection was being made again is not remembered', async () => {
+test('a session revoked while the listener reconnects is not served from the cache', async () => {
   const { proxy, node } = await startListeningThroughProxy()
   const scene = await createScene(await node.makeTenant())
-  await revokeUnheard(node, scene, () => proxy.cut())
+  await revokeWithFailedListener(node, scene, () => proxy.cut())
   await expect.poll(() => node.listener.isFresh(), { timeout: 20_000 }).toBe(true)
   expect((await ask(node, scene.tenant.host, scene.user)).status).toBe(401)
 })
 
-test('a feed that listens to another database is never believed', async () => {
+test('a listener connected to another database never becomes fresh', async () => {
   const { admin } = sharedDatabase()
   await onMigratedDatabase(async (other) => {
     const api = await startTestApp(app, { DB_LISTEN_URL: other.app })
@@ -275,7 +279,7 @@ test('a feed that listens to another database is never believed', async () => {
   })
 })
 
-test('TRUNCATE is heard of', async () => {
+test('TRUNCATE invalidates the cached sessions', async () => {
   await onMigratedDatabase(async ({ app: DB_URL, identity, platform, admin }) => {
     const api = await startTestApp(app, {
       DB_URL,
@@ -297,7 +301,7 @@ test('TRUNCATE is heard of', async () => {
   })
 })
 
-test('without a feed so many look-ups ask the database at once, and the rest are told 503', async () => {
+test('without a listener UNCACHED_LOOKUPS_MAX look-ups run concurrently, and the rest are a 503', async () => {
   const { app: url, identity } = scopeUrls()
   const [reads, listener] = [await startWireProxy(url), await startWireProxy(url)]
   listener.set('refuse')

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestApp, type TestApp, type TestReply, type TestTenant } from '../../src/testing.ts'
 import { app } from '../fixtures/app/app.ts'
 import { asRole } from '../fixtures/databases.ts'
-import { createScene, manualChanges, runManually, type Scene, untilRejected } from './attempts.ts'
+import { createScene, manualChanges, runManually, type Scene, untilRejected } from './scene.ts'
 
-// Two nodes on one database: what one of them, or nobody's node, commits, the other must refuse.
+// Two servers on one database: each must reject what the other, or a psql session, has revoked.
 let here: TestApp
 let there: TestApp
 beforeAll(async () => {
@@ -21,8 +21,8 @@ function ask(node: TestApp, { tenant, user }: Pick<Scene, 'tenant' | 'user'>, ho
   return node.send(host, { path: '/api/tenant/tenant-data', headers: { host, authorization } })
 }
 
-/** Both nodes have it in memory. */
-async function remembered(scene: Scene, host = scene.tenant.host): Promise<void> {
+/** Fills the caches of both servers, and waits for a hit. */
+async function fillCaches(scene: Scene, host = scene.tenant.host): Promise<void> {
   for (const node of [here, there]) {
     expect((await ask(node, scene, host)).status).toBe(200)
     const hits = () => node.running.caches.sessions.counts.hits
@@ -36,16 +36,16 @@ async function remembered(scene: Scene, host = scene.tenant.host): Promise<void>
   }
 }
 
-describe('taken away by hand', () => {
+describe('a change by hand', () => {
   const ways = manualChanges.flatMap((it) => [
     { ...it, replica: false },
     { ...it, replica: true },
   ])
   test.each(ways)(
-    '$what is refused on every node (session_replication_role = replica: $replica) (SESS-6, TEN-9)',
+    'to $what is in force on every server (session_replication_role = replica: $replica) (SESS-6, TEN-9)',
     async ({ sql, status, replica }) => {
       const scene = await createScene(await here.makeTenant())
-      await remembered(scene)
+      await fillCaches(scene)
       await runManually(sql, scene.tenant.id, replica)
       const committedAt = performance.now()
       for (const node of [here, there]) {
@@ -55,7 +55,7 @@ describe('taken away by hand', () => {
     },
   )
 
-  test('of more rows than are listed one by one, too', async () => {
+  test('to more rows than are invalidated one by one is in force', async () => {
     const scene = await createScene(await here.makeTenant())
     const add = `with u as (
         insert into tenantry.users (id, email, email_key)
@@ -64,9 +64,9 @@ describe('taken away by hand', () => {
         returning id)
       insert into tenantry.members (tenant_id, user_id) select $1, id from u`
     await runManually(add, scene.tenant.id)
-    await remembered(scene)
+    await fillCaches(scene)
     const elsewhere = await createScene(await here.makeTenant())
-    await remembered(elsewhere)
+    await fillCaches(elsewhere)
     await runManually(
       'update tenantry.members set is_active = false where tenant_id = $1',
       scene.tenant.id,
@@ -77,10 +77,10 @@ describe('taken away by hand', () => {
   })
 })
 
-describe('taken away by the API', () => {
-  type Deed = (scene: Scene, send: TestTenant['send']) => Promise<TestReply>
+describe('a change by the API', () => {
+  type Action = (scene: Scene, send: TestTenant['send']) => Promise<TestReply>
   const path = ({ user }: Scene) => `/api/members/${user.id}`
-  const deeds: Record<string, Deed> = {
+  const actions: Record<string, Action> = {
     'roles of a member': (scene, send) =>
       send({ method: 'PATCH', path: path(scene), body: { roles: [] } }),
     'permissions of a role': ({ roleId }, send) =>
@@ -89,9 +89,9 @@ describe('taken away by the API', () => {
         path: `/api/roles/${roleId}`,
         body: { permissions: ['roles:read'] },
       }),
-    'a membership, switched off': (scene, send) =>
+    'a membership, suspended': (scene, send) =>
       send({ method: 'PATCH', path: path(scene), body: { is_active: false } }),
-    'a membership': (scene, send) => send({ method: 'DELETE', path: path(scene) }),
+    'a membership, removed': (scene, send) => send({ method: 'DELETE', path: path(scene) }),
     'all sessions of a member': (scene, send) =>
       send({ method: 'DELETE', path: `${path(scene)}/sessions` }),
     'a session, by logging out': ({ tenant, user }) =>
@@ -102,14 +102,14 @@ describe('taken away by the API', () => {
       }),
   }
 
-  test.each(Object.entries(deeds))(
-    '%s is refused on the other node, and on this one from the reply on (SESS-6, AUTHZ-6)',
-    async (_, deed) => {
+  test.each(Object.entries(actions))(
+    'to %s is in force on the other server, and on this one from its reply on (SESS-6, AUTHZ-6)',
+    async (_, act) => {
       const scene = await createScene(await here.makeTenant())
       const { tenant } = scene
       const admin = await tenant.makeUser({ roles: ['admin_tenant'] })
-      await remembered(scene)
-      const done = await deed(scene, (request) => tenant.send({ ...request, user: admin }))
+      await fillCaches(scene)
+      const done = await act(scene, (request) => tenant.send({ ...request, user: admin }))
       const committedAt = performance.now()
       expect(done.status).toBeLessThan(300)
       expect([401, 403]).toContain((await ask(here, scene)).status)
@@ -130,14 +130,14 @@ describe('a host', () => {
       ),
     )
 
-  test("is the new tenant's on every node once its domain has moved (TEN-9)", async () => {
+  test('resolves to the new tenant on every server once its domain has moved (TEN-9)', async () => {
     const [from, to] = [
       await createScene(await here.makeTenant()),
       await createScene(await here.makeTenant()),
     ]
     await addDomain(from.tenant)
     const host = domainOf(from.tenant)
-    await remembered(from, host)
+    await fillCaches(from, host)
     await asRole('platform', (client) =>
       client.query('update tenantry.domains set tenant_id = $1 where name = $2', [
         to.tenant.id,
@@ -151,7 +151,7 @@ describe('a host', () => {
     }
   })
 
-  test("that was nobody's is served as soon as it is somebody's (TEN-9)", async () => {
+  test('that was unknown is served as soon as a tenant has it (TEN-9)', async () => {
     const scene = await createScene(await here.makeTenant())
     const host = domainOf(scene.tenant)
     for (const node of [here, there]) expect((await ask(node, scene, host)).status).toBe(404)
@@ -162,17 +162,17 @@ describe('a host', () => {
   })
 })
 
-describe('nothing is announced', () => {
-  const announced = async (work: () => Promise<unknown>, ids: string[]) => {
+describe('no invalidation is sent', () => {
+  const invalidated = async (work: () => Promise<unknown>, ids: string[]) => {
     await here.listener.sync()
     const { position } = there.listener.log
     await work()
-    // A beat behind it: whatever it announced has arrived.
+    // `sync` waits for a later heartbeat: an invalidation would have arrived before it.
     await there.listener.sync()
     return there.listener.log.changedSince(position, ids)
   }
 
-  test('by signing in and staying signed in: NOTIFY takes a lock of the whole cluster', async () => {
+  test('by a sign-in or a refresh: NOTIFY takes a lock of the whole cluster', async () => {
     const tenant = await here.makeTenant()
     const { id, email, password, refreshToken } = await tenant.makeUser()
     const sessions = async () => {
@@ -188,6 +188,6 @@ describe('nothing is announced', () => {
       await post('/api/auth/refresh', { refresh_token: refreshToken })
       ids.push(...(await sessions()))
     }
-    expect(await announced(work, ids)).toBe(false)
+    expect(await invalidated(work, ids)).toBe(false)
   })
 })

@@ -4,8 +4,8 @@ import { createResetLink } from '../../src/modules/password_resets/reset_links.t
 import type { TestReply, TestTenant, TestUser } from '../../src/testing.ts'
 import { startTwoServers, type TwoServers } from './two_servers.ts'
 
-// The promises that name one winner, each with its contenders on two servers. Those of sessions and
-// reset tokens are in interleaving.test.ts, those of commands in two_commands.test.ts.
+// Operations of which exactly one may succeed, with concurrent attempts on two servers. Those of sessions
+// and reset tokens are in interleaving.test.ts, those of commands in two_commands.test.ts.
 let servers: TwoServers
 beforeAll(async () => {
   servers = await startTwoServers({
@@ -18,7 +18,7 @@ afterAll(() => servers.stop(), 60_000)
 
 const ask: TwoServers['ask'] = (tenant, at, request) => servers.ask(tenant, at, request)
 
-/** Sixteen at once, to the two servers in turn. */
+/** Sixteen concurrent requests, alternating between the two servers. */
 function sixteen(make: (at: number) => Promise<TestReply>): Promise<TestReply[]> {
   return Promise.all(Array.from({ length: 16 }, (_, at) => make(at)))
 }
@@ -30,7 +30,7 @@ function statusesOf(replies: TestReply[]): number[] {
 const oneOf16 = (winner: number, other: number) =>
   [winner, ...Array(15).fill(other)].sort((a, b) => a - b)
 
-async function administered() {
+async function makeTenantWithAdmin() {
   const tenant = await servers.home.makeTenant()
   return { tenant, admin: await tenant.makeUser({ roles: ['admin_tenant'] }) }
 }
@@ -39,8 +39,8 @@ describe('a name', () => {
   test.each([
     ['/api/projects', (name: string) => ({ name })],
     ['/api/roles', (name: string) => ({ name, description: '', permissions: [] })],
-  ] as const)('is given once to 16 that ask for it at %s (RLS-6)', async (path, bodyOf) => {
-    const { tenant, admin } = await administered()
+  ] as const)('is taken once by 16 concurrent requests to %s (RLS-6)', async (path, bodyOf) => {
+    const { tenant, admin } = await makeTenantWithAdmin()
     const body = bodyOf('only_one')
     const replies = await sixteen((at) =>
       ask(tenant, at, { method: 'POST', path, body, user: admin }),
@@ -53,12 +53,12 @@ describe('a name', () => {
   })
 })
 
-describe('of 16 changes of one state', () => {
+describe('of 16 concurrent changes of one version', () => {
   test.each([
     ['/api/projects', { name: 'p' }],
     ['/api/roles', { name: 'r', description: '', permissions: [] }],
-  ] as const)('one is made at %s, and the rest are told (API-6)', async (path, body) => {
-    const { tenant, admin } = await administered()
+  ] as const)('one succeeds at %s, and the rest are a 412 (API-6)', async (path, body) => {
+    const { tenant, admin } = await makeTenantWithAdmin()
     const made = await ask(tenant, 0, { method: 'POST', path, body, user: admin })
     const one = `${path}/${made.json.id}`
     const { headers } = await ask(tenant, 0, { path: one, user: admin })
@@ -77,8 +77,8 @@ describe('of 16 changes of one state', () => {
     expect(json.description).toBe(`by ${winner}`)
   })
 
-  test('one removes, and the rest find nothing', async () => {
-    const { tenant, admin } = await administered()
+  test('one deletes, and the rest are a 404', async () => {
+    const { tenant, admin } = await makeTenantWithAdmin()
     const body = { name: 'p' }
     const made = await ask(tenant, 0, { method: 'POST', path: '/api/projects', body, user: admin })
     const path = `/api/projects/${made.json.id}`
@@ -94,10 +94,10 @@ describe('of 16 changes of one state', () => {
 
 test('two administrators who demote each other, each on its server, leave one (AUTHZ-3)', async () => {
   const tenant = await servers.home.makeTenant()
-  const demote = (at: number, by: TestUser, whom: TestUser) =>
+  const demote = (at: number, by: TestUser, member: TestUser) =>
     ask(tenant, at, {
       method: 'PATCH',
-      path: `/api/members/${whom.id}`,
+      path: `/api/members/${member.id}`,
       body: { roles: [] },
       user: by,
     })
@@ -112,7 +112,7 @@ test('two administrators who demote each other, each on its server, leave one (A
 })
 
 let lastAddress = 0
-const somewhere = () => `2001:db8:77:${(++lastAddress).toString(16)}::1`
+const newAddress = () => `2001:db8:77:${(++lastAddress).toString(16)}::1`
 
 function signIn(tenant: TestTenant, at: number, from: string, email: string, password: string) {
   const headers = { 'x-forwarded-for': from }
@@ -120,19 +120,19 @@ function signIn(tenant: TestTenant, at: number, from: string, email: string, pas
   return ask(tenant, at, { method: 'POST', path: '/api/auth/login', body, headers })
 }
 
-describe('a budget of sign-ins is one for both servers (AUTHN-5, DOS-4):', () => {
-  const budgets: Record<string, [number, (at: number) => [string, string]]> = {
-    'of an account': [10, () => [somewhere(), 'u@example.com']],
+describe('both servers share the limit of sign-ins (AUTHN-5, DOS-4)', () => {
+  const limits: Record<string, [number, (at: number) => [string, string]]> = {
+    'of an account': [10, () => [newAddress(), 'u@example.com']],
     'of an address': [5, (at) => ['192.0.2.9', `u${at}@example.com`]],
-    'of a tenant': [12, (at) => [somewhere(), `u${at}@example.com`]],
+    'of a tenant': [12, (at) => [newAddress(), `u${at}@example.com`]],
   }
-  test.each(Object.entries(budgets))('%s', async (_, [limit, guessAt]) => {
+  test.each(Object.entries(limits))('%s', async (_, [limit, guessAt]) => {
     const tenant = await servers.home.makeTenant()
-    const mark = randomUUID()
+    const prefix = randomUUID()
     const replies = await Promise.all(
       Array.from({ length: 30 }, (_, at) => {
         const [from, email] = guessAt(at)
-        return signIn(tenant, at, from, `${mark}${email}`, 'wrong password')
+        return signIn(tenant, at, from, `${prefix}${email}`, 'wrong password')
       }),
     )
     const counted = [401, 429].map((status) => replies.filter((it) => it.status === status).length)
@@ -140,20 +140,20 @@ describe('a budget of sign-ins is one for both servers (AUTHN-5, DOS-4):', () =>
   })
 })
 
-test('a sign-in with the old password on one beside a reset on the other does not survive it (SESS-4)', async () => {
+test('no session survives that was started with the old password during a reset on the other server (SESS-4)', async () => {
   const tenant = await servers.home.makeTenant()
   for (let round = 0; round < 8; round++) {
     const user = await tenant.makeUser()
     const token = await resetToken(tenant, user)
     const [signedIn, changed] = await Promise.all([
-      signIn(tenant, 0, somewhere(), user.email, user.password),
+      signIn(tenant, 0, newAddress(), user.email, user.password),
       resetPassword(tenant, token),
     ])
     expect(changed.status).toBe(200)
     if (signedIn.status !== 200) continue
     for (const at of [0, 1]) {
       const accessToken = signedIn.json.access_token
-      // The other server may take its second to hear of it.
+      // The other server may honour the session for a second.
       const me = async () =>
         (await ask(tenant, at, { path: '/api/auth/me', user: { accessToken } })).status
       await expect.poll(me, { timeout: 10_000 }).toBe(401)
@@ -161,7 +161,7 @@ test('a sign-in with the old password on one beside a reset on the other does no
   }
 })
 
-test('links made by one process beside the use of one by another are a success or a refusal (POOL-6)', async () => {
+test('the use of a reset link concurrent with new ones from another process succeeds or is rejected (POOL-6)', async () => {
   const tenant = await servers.home.makeTenant()
   for (let round = 0; round < 8; round++) {
     const user = await tenant.makeUser()
@@ -172,7 +172,7 @@ test('links made by one process beside the use of one by another are a success o
   }
 })
 
-/** Made at home, as an operator makes one. */
+/** A reset token made in this process, as the CLI makes one. */
 async function resetToken({ id, subdomain, host }: TestTenant, user: TestUser): Promise<string> {
   const limits = { rate: null, concurrency: null }
   const about = { id, subdomain, name: '', origin: `https://${host}`, issuer: '', limits }

@@ -3,7 +3,7 @@ import { type AccessSubject, createTokens } from '../../src/access/tokens.ts'
 import { keyRing } from '../../src/lib/keys.ts'
 import { startTestApp, type TestApp, type TestTenant } from '../../src/testing.ts'
 import { app } from '../fixtures/app/app.ts'
-import { createScene, runManually } from './attempts.ts'
+import { createScene, runManually } from './scene.ts'
 
 let api: TestApp
 beforeAll(async () => {
@@ -16,7 +16,7 @@ function ask({ host }: TestTenant, token: string) {
   return api.send(host, { path: '/api/tenant/tenant-data', headers })
 }
 
-async function remembered(tenant: TestTenant, token: string): Promise<void> {
+async function fillCaches(tenant: TestTenant, token: string): Promise<void> {
   const { hits } = api.running.caches.tokens.counts
   await expect
     .poll(async () => {
@@ -26,7 +26,7 @@ async function remembered(tenant: TestTenant, token: string): Promise<void> {
     .toBeGreaterThan(hits)
 }
 
-/** A token that we signed, whoever it is for. */
+/** A token signed with the server's key, for any subject. */
 function signed({ id, host, subdomain }: TestTenant, subject: Subject, accessMinutes = 5) {
   const ring = keyRing(api.config.SECRET_KEY ?? '', undefined)
   const tokens = createTokens(ring, { algorithm: 'HS256', accessMinutes })
@@ -45,27 +45,27 @@ function sessionOf(token: string): string {
   return JSON.parse(Buffer.from(payload, 'base64url').toString()).sid
 }
 
-test('a request whose handler asks nothing asks the database nothing', async () => {
+test('a request with filled caches sends no query unless its handler does', async () => {
   const { tenant, user } = await createScene(await api.makeTenant())
-  await remembered(tenant, user.accessToken)
+  await fillCaches(tenant, user.accessToken)
   const pools = () => api.statementsOf(() => ask(tenant, user.accessToken))
   await expect.poll(pools).toEqual([])
 })
 
-test('a token that expires while it is remembered is refused (JWT-6)', async () => {
+test('a token that expires while it is cached is rejected (JWT-6)', async () => {
   const { tenant, user } = await createScene(await api.makeTenant())
   const sessionId = sessionOf(user.accessToken)
   const token = await signed(tenant, { userId: user.id, sessionId }, 1 / 60)
-  await remembered(tenant, token)
-  // A second of life, five of leeway, and whole seconds are compared.
+  await fillCaches(tenant, token)
+  // It lives for one second, with five of leeway; the comparison is in whole seconds.
   await expect.poll(async () => (await ask(tenant, token)).status, { timeout: 9_000 }).toBe(401)
   expect((await ask(tenant, user.accessToken)).status).toBe(200)
 })
 
-test('a token that differs from a remembered one in any character is another (JWT-6)', async () => {
+test('a token that differs from a cached one in one character is rejected (JWT-6)', async () => {
   const { tenant, user } = await createScene(await api.makeTenant())
   const token = user.accessToken
-  await remembered(tenant, token)
+  await fillCaches(tenant, token)
   for (const at of [0, 10, token.indexOf('.') + 5, token.length - 5, token.length - 1]) {
     const other = token[at] === 'A' ? 'B' : 'A'
     const forged = token.slice(0, at) + other + token.slice(at + 1)
@@ -73,33 +73,33 @@ test('a token that differs from a remembered one in any character is another (JW
   }
 })
 
-test('a remembered token is good on its own host only (TEN-5)', async () => {
+test('a cached token is valid on its own host only (TEN-5)', async () => {
   const [here, elsewhere] = [await createScene(await api.makeTenant()), await api.makeTenant()]
-  await remembered(here.tenant, here.user.accessToken)
+  await fillCaches(here.tenant, here.user.accessToken)
   expect((await ask(elsewhere, here.user.accessToken)).status).toBe(401)
 })
 
-test('a remembered session is of its own user only, whatever we may have signed (SESS-4)', async () => {
+test('a cached session answers no token that names another user (SESS-4)', async () => {
   const { tenant, user } = await createScene(await api.makeTenant())
   const other = await tenant.makeUser()
-  await remembered(tenant, user.accessToken)
+  await fillCaches(tenant, user.accessToken)
   const sessionId = sessionOf(user.accessToken)
   const mixed = await signed(tenant, { userId: other.id, sessionId })
-  for (let turn = 0; turn < 3; turn++) expect((await ask(tenant, mixed)).status).toBe(401)
+  for (let times = 0; times < 3; times++) expect((await ask(tenant, mixed)).status).toBe(401)
   expect((await ask(tenant, user.accessToken)).status).toBe(200)
 })
 
-test('a session that goes on with a new token is remembered as it was', async () => {
+test('a new token of a cached session causes no query', async () => {
   const { tenant, user } = await createScene(await api.makeTenant())
-  await remembered(tenant, user.accessToken)
+  await fillCaches(tenant, user.accessToken)
   const sessionId = sessionOf(user.accessToken)
   const next = await signed(tenant, { userId: user.id, sessionId })
-  await remembered(tenant, next)
+  await fillCaches(tenant, next)
   const pools = () => api.statementsOf(() => ask(tenant, next))
   await expect.poll(pools).toEqual([])
 })
 
-test('a remembered session ends in time though the machine was paused meanwhile (SESS-6)', async () => {
+test('a cached session expires in time after the machine was suspended (SESS-6)', async () => {
   onTestFinished(() => {
     vi.useRealTimers()
   })
@@ -108,8 +108,8 @@ test('a remembered session ends in time though the machine was paused meanwhile 
     "update tenantry.sessions set idle_expires_at = now() + interval '1 minute' where tenant_id = $1",
     tenant.id,
   )
-  await remembered(tenant, user.accessToken)
-  // Of a paused machine's clocks only this one has gone on when it comes back.
+  await fillCaches(tenant, user.accessToken)
+  // While a machine is suspended only the wall clock advances.
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 120_000 })
   await expect.poll(() => api.listener.isFresh(), { timeout: 10_000 }).toBe(true)
   const { misses } = api.running.caches.sessions.counts
@@ -117,13 +117,13 @@ test('a remembered session ends in time though the machine was paused meanwhile 
   expect(api.running.caches.sessions.counts.misses).toBeGreaterThan(misses)
 })
 
-test('a remembered session ends when its time is up, unannounced (SESS-6)', async () => {
+test('a cached session expires in time without an invalidation (SESS-6)', async () => {
   const { tenant, user } = await createScene(await api.makeTenant())
   await runManually(
     "update tenantry.sessions set idle_expires_at = now() + interval '2 seconds' where tenant_id = $1",
     tenant.id,
   )
-  await remembered(tenant, user.accessToken)
+  await fillCaches(tenant, user.accessToken)
   const status = async () => (await ask(tenant, user.accessToken)).status
   await expect.poll(status, { timeout: 5_000 }).toBe(401)
 })

@@ -22,24 +22,24 @@ const itsUsers = `where id in (select user_id from tenantry.members ${ofTenant})
 
 /** Every way to revoke access in psql. Each must reach the caches of every node. */
 export const manualChanges: ManualChange[] = [
-  { what: 'a role', sql: `delete from tenantry.member_roles ${ofTenant}`, status: 403 },
+  { what: 'a role, revoked', sql: `delete from tenantry.member_roles ${ofTenant}`, status: 403 },
   {
-    what: 'a permission',
+    what: 'a permission, revoked',
     sql: `delete from tenantry.role_permissions ${ofTenant}`,
     status: 403,
   },
   {
-    what: 'a permission for another',
+    what: 'a permission, replaced',
     sql: `update tenantry.role_permissions set permission = 'roles:read' ${ofTenant}`,
     status: 403,
   },
   {
-    what: 'a membership, switched off',
+    what: 'a membership, suspended',
     sql: `update tenantry.members set is_active = false ${ofTenant}`,
     status: 401,
   },
   {
-    what: 'a membership, with all its rows',
+    what: 'a membership, removed with all its rows',
     sql: `with a as (delete from tenantry.member_roles ${ofTenant}),
       b as (delete from tenantry.refresh_tokens ${ofTenant}),
       c as (delete from tenantry.sessions ${ofTenant})
@@ -47,12 +47,12 @@ export const manualChanges: ManualChange[] = [
     status: 401,
   },
   {
-    what: 'a user, switched off',
+    what: 'a user, deactivated',
     sql: `update tenantry.users set is_active = false ${itsUsers}`,
     status: 401,
   },
   {
-    what: "a user's credentials",
+    what: "a user's credentials, invalidated",
     sql: `update tenantry.users set sessions_valid_from = now() ${itsUsers}`,
     status: 401,
   },
@@ -62,12 +62,12 @@ export const manualChanges: ManualChange[] = [
     status: 401,
   },
   {
-    what: 'a session, made idle',
+    what: 'a session, expired by idleness',
     sql: `update tenantry.sessions set idle_expires_at = now() ${ofTenant}`,
     status: 401,
   },
   {
-    what: 'a session, made old',
+    what: 'a session, expired',
     sql: `update tenantry.sessions set expires_at = now() ${ofTenant}`,
     status: 401,
   },
@@ -88,7 +88,7 @@ export const manualChanges: ManualChange[] = [
     status: 404,
   },
   {
-    what: "a tenant's subdomain",
+    what: "a tenant's subdomain, changed",
     sql: `update tenantry.tenants set subdomain = 'x' || substr(subdomain, 2) where id = $1`,
     status: 404,
   },
