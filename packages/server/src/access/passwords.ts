@@ -4,6 +4,7 @@ import { hash, verify } from '@node-rs/argon2'
 import { verify as verifyBcrypt } from '@node-rs/bcrypt'
 import { unavailable } from '../lib/errors.ts'
 import { gauge, type Metric } from '../lib/metric.ts'
+import { FairConcurrency } from '../limits/fair_concurrency.ts'
 
 /** OWASP's parameters for argon2id (Password Storage Cheat Sheet; ASVS 11.4.2). */
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
@@ -39,22 +40,29 @@ export interface Passwords {
 }
 
 export function createPasswords(): Passwords {
-  const { inSlot, stats } = boundedQueue(WORKERS, MAX_WAITING)
+  const workers = new FairConcurrency({
+    maxRunning: WORKERS,
+    maxWaiting: MAX_WAITING,
+    // A hash always ends.
+    hungMs: Number.POSITIVE_INFINITY,
+    busy: () => unavailable('signin.busy', 'Too many concurrent sign-ins; try again'),
+  })
+  const work = { key: 'hash', maxRunning: WORKERS }
   return {
-    hash: (password) => inSlot(() => hash(password, PARAMETERS)),
-    check: (password, stored) => inSlot(() => checkAgainst(password, stored ?? '')),
+    hash: (password) => workers.run(work, () => hash(password, PARAMETERS)),
+    check: (password, stored) => workers.run(work, () => checkAgainst(password, stored ?? '')),
     metrics: () => [
       gauge(
         'tenantry_hashing_running',
         'Password hashes being computed.',
         [],
-        () => stats().running,
+        () => workers.stats().running,
       ),
       gauge(
         'tenantry_hashing_waiting',
         'Password hashes waiting for a thread.',
         [],
-        () => stats().waiting,
+        () => workers.stats().waiting,
       ),
     ],
   }
@@ -89,28 +97,4 @@ async function checkPasslib(password: string, stored: string): Promise<boolean> 
       ? createHash('sha256').update(password).digest('base64')
       : createHmac('sha256', salt).update(password).digest('base64')
   return verifyBcrypt(inner, `$${type}$${rounds.padStart(2, '0')}$${salt}${digest}`)
-}
-
-function boundedQueue(workers: number, maxWaiting: number) {
-  let running = 0
-  const waiting: (() => void)[] = []
-  return {
-    stats: () => ({ running, waiting: waiting.length }),
-    async inSlot<T>(work: () => Promise<T>): Promise<T> {
-      if (running >= workers) {
-        if (waiting.length >= maxWaiting) {
-          throw unavailable('signin.busy', 'Too many concurrent sign-ins; try again')
-        }
-        await new Promise<void>((resolve) => waiting.push(resolve))
-      } else running++
-      try {
-        return await work()
-      } finally {
-        // The slot passes to the next in the queue, and is freed only when the queue is empty.
-        const next = waiting.shift()
-        if (next === undefined) running--
-        else next()
-      }
-    },
-  }
 }

@@ -3,6 +3,7 @@ import type { Route } from '../app/route.ts'
 import type { Config } from '../config/config.ts'
 import { clientKey } from '../lib/client_key.ts'
 import type { Deadline } from '../lib/deadline.ts'
+import { unavailable } from '../lib/errors.ts'
 import type { MaybePromise } from '../lib/maybe_promise.ts'
 import { counter, gauge, type Metric, type Sample } from '../lib/metric.ts'
 import {
@@ -77,6 +78,7 @@ function slotsOf({ DB_POOL_MAX, TENANT_QUEUE }: Config): FairConcurrency {
     maxWaiting: TENANT_QUEUE,
     // A silent connection is closed after this time: a later answer would reach no client.
     hungMs: HUNG_MS,
+    busy: () => unavailable('tenant.busy', 'Too many requests at once; try again'),
   })
 }
 

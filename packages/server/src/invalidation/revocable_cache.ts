@@ -3,6 +3,7 @@ import { type Deadline, rejectAfter } from '../lib/deadline.ts'
 import { unavailable } from '../lib/errors.ts'
 import { elapsedMs, type Moment, momentNow, ReusableMoment } from './heartbeat.ts'
 import { type InvalidationListener, MAX_AGE_MS } from './listener.ts'
+import type { UncachedLookups } from './uncached_lookups.ts'
 
 /** What a load returns. */
 export interface LoadResult<V> {
@@ -195,26 +196,4 @@ function entryOf<V>(
   { at: { monotonic, wall }, position }: LoadStart,
 ): CacheEntry<V> {
   return { key, value, dependsOn, validMs, monotonic, wall, position, used: false }
-}
-
-/** Limits how many look-ups read the database concurrently while the listener is stale. */
-export class UncachedLookups {
-  readonly #max: number
-  #running = 0
-
-  constructor(max: number) {
-    this.#max = max
-  }
-
-  async run<T>(lookUp: () => Promise<T>): Promise<T> {
-    if (this.#running >= this.#max) {
-      throw unavailable('server.invalidation_stale', 'The server is busy; try again')
-    }
-    this.#running++
-    try {
-      return await lookUp()
-    } finally {
-      this.#running--
-    }
-  }
 }

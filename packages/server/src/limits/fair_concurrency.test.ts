@@ -2,10 +2,15 @@ import { EventEmitter } from 'node:events'
 import fc from 'fast-check'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { Deadline } from '../lib/deadline.ts'
-import { AppError } from '../lib/errors.ts'
+import { AppError, unavailable } from '../lib/errors.ts'
 import { type ConcurrencyLimits, FairConcurrency } from './fair_concurrency.ts'
 
-const roomy: ConcurrencyLimits = { maxRunning: 2, maxWaiting: 100, hungMs: 60_000 }
+const roomy: ConcurrencyLimits = {
+  maxRunning: 2,
+  maxWaiting: 100,
+  hungMs: 60_000,
+  busy: () => unavailable('tenant.busy', 'Too many requests at once; try again'),
+}
 
 const longDeadline = () => new Deadline(60_000)
 

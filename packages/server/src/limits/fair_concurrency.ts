@@ -1,5 +1,5 @@
 import type { Deadline } from '../lib/deadline.ts'
-import { AppError, unavailable } from '../lib/errors.ts'
+import { AppError } from '../lib/errors.ts'
 import type { MaybePromise } from '../lib/maybe_promise.ts'
 
 /** After this many milliseconds work loses its slot. Longer than any query may run. */
@@ -12,6 +12,8 @@ export interface ConcurrencyLimits {
   maxWaiting: number
   /** Work that runs longer, in milliseconds, counts as hung and loses its slot. */
   hungMs: number
+  /** The error for a request without a slot. */
+  busy(): AppError
 }
 
 /** A request for a slot. */
@@ -20,8 +22,10 @@ export interface SlotRequest {
   key: string
   /** How many slots this key may hold. */
   maxRunning: number
-  client: Client
-  deadline: Deadline
+  /** Where given, a client that disconnects leaves the queue. */
+  client?: Client
+  /** Where given, it bounds the wait. */
+  deadline?: Deadline
 }
 
 /** The waiting client: a ServerResponse, which closes with its connection. */
@@ -86,7 +90,7 @@ export class FairConcurrency {
   run<T>(request: SlotRequest, work: () => Promise<T>): Promise<T>
   run<T>(request: SlotRequest, work: () => MaybePromise<T>): MaybePromise<T>
   run<T>(request: SlotRequest, work: () => MaybePromise<T>): MaybePromise<T> {
-    if (request.client.destroyed) throw clientClosed()
+    if (request.client?.destroyed) throw clientClosed()
     this.#abandonHung()
     if (!this.#canRun(request)) return this.#runLater(request, work)
     const result = work()
@@ -96,7 +100,10 @@ export class FairConcurrency {
   }
 
   async #runLater<T>(request: SlotRequest, work: () => MaybePromise<T>): Promise<T> {
-    const slot = await request.deadline.wait((ms) => this.#wait(request, ms))
+    const { deadline } = request
+    const slot = await (deadline === undefined
+      ? this.#wait(request)
+      : deadline.wait((ms) => this.#wait(request, ms)))
     return this.#holdSlot(slot, work)
   }
 
@@ -114,7 +121,7 @@ export class FairConcurrency {
     return queue === undefined || (queue.running < maxRunning && queue.waiting.size === 0)
   }
 
-  async #wait(request: SlotRequest, ms: number): Promise<Slot> {
+  async #wait(request: SlotRequest, ms?: number): Promise<Slot> {
     const queue = this.#queueOf(request)
     if (queue.waiting.size >= this.#limits.maxWaiting) {
       this.#review(queue)
@@ -123,7 +130,7 @@ export class FairConcurrency {
     return new Promise((resolve, reject) => {
       const leave = () => {
         clearTimeout(timer)
-        request.client.off('close', onClose)
+        request.client?.off('close', onClose)
         queue.waiting.delete(start)
       }
       const start = () => {
@@ -136,8 +143,8 @@ export class FairConcurrency {
         reject(error)
       }
       const onClose = () => abandon(clientClosed())
-      const timer = setTimeout(() => abandon(this.#busy()), ms)
-      request.client.once('close', onClose)
+      const timer = ms === undefined ? undefined : setTimeout(() => abandon(this.#busy()), ms)
+      request.client?.once('close', onClose)
       queue.waiting.add(start)
       this.#review(queue)
       // If this request raised the limit of its queue, a slot may be available immediately.
@@ -147,7 +154,7 @@ export class FairConcurrency {
 
   #busy(): AppError {
     this.#rejected++
-    return unavailable('tenant.busy', 'Too many requests at once; try again')
+    return this.#limits.busy()
   }
 
   #hasRoom(): boolean {

@@ -16,7 +16,7 @@ import { createServer, type HttpServer } from '../http/server.ts'
 import { createTenantLimits } from '../http/tenant_limits.ts'
 import { type CacheStats, cacheMetrics } from '../invalidation/cache_metrics.ts'
 import { listenerMetrics } from '../invalidation/listener_metrics.ts'
-import { UncachedLookups } from '../invalidation/revocable_cache.ts'
+import { createUncachedLookups } from '../invalidation/uncached_lookups.ts'
 import { type Background, createBackground } from '../jobs/background.ts'
 import { createHostParser } from '../lib/hostname.ts'
 import { keyRing } from '../lib/keys.ts'
@@ -113,7 +113,7 @@ function createMechanisms({ app, config, secret, log, parts: { database, listene
   const rejections = new Rejections(database, (err) =>
     log.error({ err }, 'the audit row of a rejection could not be written'),
   )
-  const uncachedLookups = new UncachedLookups(config.UNCACHED_LOOKUPS_MAX)
+  const uncachedLookups = createUncachedLookups(config.UNCACHED_LOOKUPS_MAX)
   const sources = { listener, uncachedLookups, loadMs: config.REQUEST_WAIT_MS }
   const tenants = createTenantCache(config, database, sources)
   const sessions = createSessionCache(database, app.policy, sources)

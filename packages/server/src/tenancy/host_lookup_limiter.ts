@@ -1,7 +1,8 @@
 import type { Config } from '../config/config.ts'
 import { clientKey } from '../lib/client_key.ts'
 import { Deadline } from '../lib/deadline.ts'
-import { type Client, FairConcurrency, HUNG_MS } from '../limits/fair_concurrency.ts'
+import { unavailable } from '../lib/errors.ts'
+import { FairConcurrency, HUNG_MS } from '../limits/fair_concurrency.ts'
 import { createRateLimiter } from '../limits/rate_limiter.ts'
 
 /** Keeps a flood of hosts that nobody has from those of tenants. Counted at this node, in memory. */
@@ -22,21 +23,19 @@ export function createHostLookupLimiter(config: Config): HostLookupLimiter {
   // The other half is for those who sign in: who floods hosts must not keep them from their connections.
   const maxRunning = Math.ceil(DB_IDENTITY_POOL_MAX / 2)
   const queue = new FairConcurrency({
-    maxRunning: maxRunning,
+    maxRunning,
     maxWaiting: MAX_WAITING,
     hungMs: HUNG_MS,
+    busy: () => unavailable('server.busy', 'The server is busy; try again'),
   })
   return {
     async lookUp(address, lookUp) {
       const key = clientKey(address)
       strange.assertAvailable(key, PUBLIC_RATE)
-      const turn = { key, maxRunning, client: everybody, deadline: new Deadline(REQUEST_WAIT_MS) }
+      const turn = { key, maxRunning, deadline: new Deadline(REQUEST_WAIT_MS) }
       const found = await queue.run(turn, lookUp)
       if (found === undefined) strange.charge(key, PUBLIC_RATE)
       return found
     },
   }
 }
-
-// Others may have joined the look-up by the time that one of them leaves.
-const everybody: Client = { destroyed: false, once() {}, off() {} }
