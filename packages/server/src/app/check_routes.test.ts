@@ -44,6 +44,13 @@ describe('a server refuses to start with (AUTHZ-1)', () => {
     ['an unknown role', { access: 'role:janitor' }, 'the role "janitor"'],
     ['no role at all', { access: 'role:' }, 'the role ""'],
     ['a role that every object inherits', { access: 'role:constructor' }, 'the role "constructor"'],
+    ['rows on a route that is not public', { rows: 'why' }, 'which is for public routes'],
+    ['rows without a reason', { access: 'public', rows: ' ' }, 'rows without a reason'],
+    [
+      'a public write of rows without an audit name',
+      { method: 'POST', access: 'public', rows: 'why', audit: undefined },
+      'without an audit name',
+    ],
     ['an open body', { body: z.object({ name }) }, open],
     ['a loose body', { body: z.looseObject({ name }) }, open],
     ['an open object in the body', { body: z.strictObject({ a: z.object({ name }) }) }, open],

@@ -57,6 +57,12 @@ export const mutants = {
     reply: Row,
     handle: (_, { body }) => oneOfAnyTenant(body.about.project_ids[0] ?? ''),
   }),
+  shownToAll: get('/api/status', {
+    access: 'public',
+    summary: 'A mutant',
+    reply: Rows,
+    handle: async ({ tenant }) => ({ items: await ofAllTenants('tenant_id', tenant.id) }),
+  }),
   byQuery: get('/api/found', {
     ...reads,
     query: z.object({ project_id: z.uuid().optional() }),

@@ -7,6 +7,7 @@ import { unexcepted } from '../../src/testing/sweeps/exceptions.ts'
 import { isolationFaults } from '../../src/testing/sweeps/isolation.ts'
 import { lifecycleFaults } from '../../src/testing/sweeps/lifecycle.ts'
 import { ownConnectionFaults } from '../../src/testing/sweeps/own_connections.ts'
+import { publicReplyFaults } from '../../src/testing/sweeps/public_replies.ts'
 import { replyFaults } from '../../src/testing/sweeps/replies.ts'
 import { lintFaults, schemaRecord, tenantlessFaults } from '../../src/testing/sweeps/schema.ts'
 import { secretFaults } from '../../src/testing/sweeps/secrets.ts'
@@ -32,6 +33,10 @@ async function faultsOf(sweep: (world: World) => Promise<string[]>, route: Route
   expect(faults.filter((it) => !it.startsWith(nameOf(route)))).toEqual([])
   return faults.join('\n')
 }
+
+test('the public sweep finds a public route that shows rows', async () => {
+  expect(await faultsOf(publicReplyFaults, mutants.shownToAll)).toContain('shows rows of projects')
+})
 
 describe('the isolation sweep finds a route that', () => {
   test('looks up an id of its path past row-level security', async () => {

@@ -1,6 +1,7 @@
 const checks = [
   'access',
   'isolation',
+  'public',
   'replies',
   'audit',
   'secrets',

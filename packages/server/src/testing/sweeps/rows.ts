@@ -37,9 +37,18 @@ export function changedTables(before: Fingerprint, after: Fingerprint): string[]
   return [...after].filter(([table, hash]) => before.get(table) !== hash).map(([table]) => table)
 }
 
+/** The distinctive values of a tenant's rows, by table. */
+export async function valuesByTable(tenantId: string): Promise<Map<string, Set<string>>> {
+  const rows = await rowsOf(tenantId)
+  return new Map([...rows].map(([table, lines]) => [table, distinctValues(lines)]))
+}
+
 /** What a tenant's rows say that tells them from another's: ids, names, addresses. */
 export async function valuesOf(tenantId: string): Promise<Set<string>> {
-  const rows = [...(await rowsOf(tenantId)).values()].flat()
+  return distinctValues([...(await rowsOf(tenantId)).values()].flat())
+}
+
+function distinctValues(rows: readonly string[]): Set<string> {
   return new Set(
     rows.flatMap((row) => textsIn(JSON.parse(row))).filter((it) => it.length >= TELLING),
   )

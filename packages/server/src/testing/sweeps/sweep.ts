@@ -9,6 +9,7 @@ import { isolationFaults } from './isolation.ts'
 import { lifecycleFaults } from './lifecycle.ts'
 import { ownConnectionFaults } from './own_connections.ts'
 import { planFaults } from './plans.ts'
+import { publicReplyFaults, publicRowsTable } from './public_replies.ts'
 import { replyFaults } from './replies.ts'
 import { lintFaults, schemaRecord, tenantlessFaults } from './schema.ts'
 import { secretFaults } from './secrets.ts'
@@ -36,10 +37,14 @@ export function sweep(app: App, options: SweepOptions & { records: URL }): void 
       inWorld(async (world) => {
         const matrix = await observeAccess(world)
         expect(rest('access', accessFaults(world, matrix))).toEqual([])
-        await expect(accessTable(world, matrix)).toMatchFileSnapshot(record('access.md'))
+        const table = [accessTable(world, matrix), ...(await publicRowsTable(world))].join('\n')
+        await expect(table).toMatchFileSnapshot(record('access.md'))
       }))
     test("knows nothing of another tenant's (RLS-4, TEN-5, TEN-6)", async () => {
       expect(rest('isolation', await inWorld(isolationFaults))).toEqual([])
+    })
+    test('shows no row to a client that is not signed in (TEN-1)', async () => {
+      expect(rest('public', await inWorld(publicReplyFaults))).toEqual([])
     })
     test('costs the statements it is known to cost', () =>
       inWorld(async (world) => {
