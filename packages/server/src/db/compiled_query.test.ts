@@ -5,7 +5,7 @@ import type { KernelTables } from './tables.ts'
 
 const db = boundKysely<KernelTables>(() => Promise.reject(new Error('only compiled here')), true)
 
-test('a fixed query is what kysely makes of it, with the values of whoever asks', () => {
+test('a compiled query equals the one that kysely builds, with the values of each use', () => {
   const build = (kysely: typeof db, { id, name }: { id: string; name: string | null }) =>
     kysely
       .updateTable('tenantry.roles')
@@ -14,7 +14,7 @@ test('a fixed query is what kysely makes of it, with the values of whoever asks'
       .where('name', '!=', 'fixed')
       .where('name', '!=', id)
       .returning('id')
-  const fixed = compiledQuery(build)
+  const compiled = compiledQuery(build)
   for (const values of [
     { id: '1', name: 'one' },
     { id: '2', name: 'two' },
@@ -22,6 +22,6 @@ test('a fixed query is what kysely makes of it, with the values of whoever asks'
     { id: 'value of name', name: 'value of id' },
   ]) {
     const { sql, parameters } = build(db, values).compile()
-    expect(fixed(db, values)).toMatchObject({ sql, parameters })
+    expect(compiled(db, values)).toMatchObject({ sql, parameters })
   }
 })

@@ -5,23 +5,23 @@ type Db = Kysely<KernelTables>
 type Value = string | null
 
 /**
- * A query whose text never changes, for what is asked all the time: kysely builds and compiles it for
- * the first who asks, and later ones only give their values. `build` may do nothing with a value but
- * hand it on.
+ * A query whose text never changes: kysely builds and compiles it at its first use, and later uses
+ * only insert their values. For queries that most requests send. `build` must pass each value on to
+ * kysely unchanged, and must not branch on it.
  */
 export function compiledQuery<Row, Values extends Record<string, Value>>(
   build: (db: Db, values: Values) => Compilable<Row>,
 ): (db: Db, values: Values) => CompiledQuery<Row> {
-  let known: ReturnType<typeof templateOf<Row, Values>> | undefined
+  let template: ReturnType<typeof templateOf<Row, Values>> | undefined
   return (db, values) => {
-    known ??= templateOf(build, db, values)
-    const parameters = known.places.map((it) => ('name' in it ? values[it.name] : it.value))
-    return { ...known.compiled, parameters }
+    template ??= templateOf(build, db, values)
+    const parameters = template.parameters.map((it) => ('name' in it ? values[it.name] : it.value))
+    return { ...template.compiled, parameters }
   }
 }
 
-/** One of the query's own, or the name of the value that stands there. */
-type Place = { value: unknown } | { name: string }
+/** A constant of the query, or the name of the value to insert. */
+type Parameter = { value: unknown } | { name: string }
 
 function templateOf<Row, Values extends Record<string, Value>>(
   build: (db: Db, values: Values) => Compilable<Row>,
@@ -29,13 +29,13 @@ function templateOf<Row, Values extends Record<string, Value>>(
   values: Values,
 ) {
   const names = Object.keys(values)
-  const marks = new Map(names.map((name) => [`value of ${name}`, name]))
+  const placeholders = new Map(names.map((name) => [`value of ${name}`, name]))
   const marked = Object.fromEntries(names.map((name) => [name, `value of ${name}`]))
-  // It has the same keys, and `build` only hands the values on.
+  // The cast is safe: the keys are the same, and `build` only passes the values on.
   const compiled = build(db, marked as Values).compile()
-  const places = compiled.parameters.map((value): Place => {
-    const name = marks.get(String(value))
+  const parameters = compiled.parameters.map((value): Parameter => {
+    const name = placeholders.get(String(value))
     return name === undefined ? { value } : { name }
   })
-  return { compiled, places }
+  return { compiled, parameters }
 }

@@ -9,8 +9,8 @@ import { withClient } from './provisioning/roles.ts'
 import type { KernelTables } from './tables.ts'
 import { backgroundScope } from './tenancy.ts'
 
-// What a connection may go through while it is lent. Whatever it is, the next borrower finds one
-// that works, in no transaction and with no tenant.
+// What can happen to a connection while it is in use. After each case the next caller must get a working
+// connection, outside of a transaction and without a tenant.
 
 let a: Sample
 let b: Sample
@@ -36,7 +36,7 @@ const rolesOf = ({ inTenant }: TestDatabase, tenant: Sample) =>
     db.selectFrom('tenantry.roles').selectAll().execute(),
   )
 
-/** The tenant's door shows B's role and nothing of A's, on a connection like any other. */
+/** The scope of tenant B shows its role and nothing of A, on any connection. */
 async function expectUsable(database: TestDatabase): Promise<void> {
   expect((await rolesOf(database, b)).map((it) => it.tenant_id)).toEqual([b.tenantId])
   const { rows } = await database.asIdentity({ deadline: 'background' }, (db) =>
@@ -48,7 +48,7 @@ async function expectUsable(database: TestDatabase): Promise<void> {
 const kill = (pid: number | undefined) =>
   asRole('app', (client) => client.query('select pg_terminate_backend($1)', [pid]))
 
-/** Resolves when the next connection that is borrowed has ended, and its client knows. */
+/** Resolves when the next connection to be acquired has ended and its client has noticed. */
 function nextToEnd({ pools }: TestDatabase): Promise<void> {
   return new Promise((resolve) => {
     pools.app.once('acquire', (client) => client.once('end', resolve))
@@ -56,7 +56,7 @@ function nextToEnd({ pools }: TestDatabase): Promise<void> {
 }
 
 describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) => {
-  test('a backend that ends amid the work is a 503, and ends nothing else', async () => {
+  test('a backend that is terminated between two queries gives a 503, and affects nothing else', async () => {
     const database = openTestDatabase(settings)
     const ended = nextToEnd(database)
     const work = database.inTenant(backgroundScope(a.tenantId), async (db) => {
@@ -70,7 +70,7 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
     await expectUsable(database)
   })
 
-  test('a backend that ends between the last query and COMMIT is a 503, and saves nothing', async () => {
+  test('a backend that is terminated between the last query and COMMIT gives a 503, and saves nothing', async () => {
     const database = openTestDatabase(settings)
     const ended = nextToEnd(database)
     const work = database.inTenant(backgroundScope(a.tenantId), async (db) => {
@@ -83,7 +83,7 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
     await expectUsable(database)
   })
 
-  test('a backend that ends while it works is a 503', async () => {
+  test('a backend that is terminated during a query gives a 503', async () => {
     const database = openTestDatabase(settings)
     const work = database.inTenant(backgroundScope(a.tenantId), async (db) => {
       const pid = await pidOf(db)
@@ -93,7 +93,7 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
     await expectUsable(database)
   })
 
-  test('a parameter that cannot be sent spoils no statement for later', async () => {
+  test('a parameter that cannot be serialized does not break the prepared statement', async () => {
     const database = openTestDatabase(settings)
     const ask = (value: unknown) =>
       database.inTenant(backgroundScope(a.tenantId), (db) =>
@@ -106,7 +106,7 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
   })
 
   test.skipIf(isPooled())(
-    'statements the server has forgotten are a 503 once, and then prepared again',
+    'deallocated statements give a 503 once, and are then prepared again',
     async () => {
       const database = openTestDatabase(settings)
       await rolesOf(database, b)
@@ -117,7 +117,7 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
   )
 
   test.skipIf(isPooled())(
-    'a table that changed under a prepared statement is a 503 once',
+    'a table that changed under a prepared statement gives a 503 once',
     async () => {
       await onMigratedDatabase(async (urls) => {
         const database = openTestDatabase({ ...settings, urls })
@@ -133,7 +133,7 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
   )
 })
 
-test('a connection that breaks before COMMIT is answered is a 503: nobody is told that it is saved', async () => {
+test('a connection that breaks before the reply to COMMIT gives a 503, never a success', async () => {
   const { app, identity, platform } = scopeUrls()
   const proxy = await startWireProxy(app)
   onTestFinished(() => proxy.close())
@@ -150,13 +150,13 @@ test('a connection that breaks before COMMIT is answered is a 503: nobody is tol
 })
 
 test.skipIf(isPooled())(
-  'a name that fails in a batch fails there only: 26000 does not last',
+  'a prepared statement that fails in a batch (26000) works in the next one',
   async () => {
     const database = openTestDatabase()
     const tenPer = (db: Db, n: number) => sql<{ n: number }>`select 10 / ${n}::int as n`.execute(db)
     const batch = database.inTenant(backgroundScope(a.tenantId), async (db) => {
       const broken = sql`select * from no_such_table`.execute(db)
-      // Prepared behind a failure, so not prepared; used again before anybody can know.
+      // Parsed behind a failure, so not prepared, and used again before the client knows.
       const [, first, second] = await Promise.allSettled([broken, tenPer(db, 1), tenPer(db, 2)])
       expect([first, second]).toMatchObject([
         { reason: { code: '25P02' } },
@@ -169,14 +169,14 @@ test.skipIf(isPooled())(
   },
 )
 
-test('a tenant that a session kept is refused once, shows nothing, and is gone with its connection', async () => {
+test('a tenant left on a session is rejected once, shows no rows, and its connection is closed', async () => {
   const database = openTestDatabase()
   await database.pools.app.query("select set_config('app.tenant_id', $1, false)", [a.tenantId])
   await expect(rolesOf(database, b)).rejects.toMatchObject({ code: '42501' })
   await expectUsable(database)
 })
 
-test('a transaction that a statement left open ends with its connection', async () => {
+test('the connection of a transaction that a statement left open is closed', async () => {
   const database = openTestDatabase()
   const pid = await database.asIdentity({ deadline: 'background' }, pidOf)
   expect(await database.asIdentity({ deadline: 'background' }, pidOf)).toBe(pid)
@@ -197,7 +197,7 @@ describe('a server that does not answer', () => {
   }
 
   test.each([{ pipeline: true }, { pipeline: false }])(
-    'is a 503 after the wait for a connection, not after the longest statement: %o',
+    'gives a 503 after the wait for a connection, not after the longest statement: %o',
     async (settings) => {
       const { proxy, database } = await frozen({ ...settings, queryTimeoutMs: 60_000 })
       database.waitFor(300)
@@ -216,7 +216,7 @@ describe('a server that does not answer', () => {
   )
 
   test.each([{ pipeline: true }, { pipeline: false }])(
-    'amid the work is a 503 after one query timeout: %o',
+    'between two queries gives a 503 after one query timeout: %o',
     async (settings) => {
       const { proxy, database } = await frozen({ ...settings, queryTimeoutMs: 2_000 })
       const work = database.inTenant(backgroundScope(a.tenantId), async (db) => {
@@ -231,7 +231,7 @@ describe('a server that does not answer', () => {
     },
   )
 
-  test('may take its time over a statement', async () => {
+  test('is not confused with a server that runs a slow statement', async () => {
     const { database } = await frozen({})
     database.waitFor(1_000)
     const { rows } = await database.inTenant(backgroundScope(a.tenantId), (db) =>

@@ -5,8 +5,8 @@ import { publicDatabaseError, spoilsConnection } from './errors.ts'
 import type { Statement } from './kysely.ts'
 
 /**
- * A pooled connection on loan. Statements run in the order given. It goes back only in the state in
- * which it came: outside of a transaction and fit for the next borrower.
+ * A connection acquired from the pool. Statements run in the order given. `release` returns it to the
+ * pool only outside of a transaction and in a usable state; otherwise the connection is closed.
  */
 export class PooledConnection {
   readonly #client: pg.PoolClient
@@ -21,7 +21,7 @@ export class PooledConnection {
     try {
       return await this.#send(statement)
     } catch (error) {
-      // From where it was asked, and not from where the answer was read.
+      // Shows who sent the statement, instead of where the reply was read from the socket.
       if (error instanceof Error) Error.captureStackTrace(error)
       if (spoilsConnection(error)) this.#return(true)
       throw publicDatabaseError(error)
@@ -29,9 +29,9 @@ export class PooledConnection {
   }
 
   /**
-   * Sends all of them without waiting in between and gives the reply to the one at `wanted`, the last
-   * unless said. The first ones, as many as there are before it unless said, prepare the connection:
-   * where one of those fails, nobody may use the connection again.
+   * Sends all statements without waiting between them. Returns the reply to the one at `wanted`, by
+   * default the last. The first `preparing` statements, by default all before `wanted`, set the
+   * connection up: if one of them fails, the connection is closed.
    */
   async runBatch(
     statements: Statement[],
@@ -49,7 +49,7 @@ export class PooledConnection {
     this.#return(this.#client.getTransactionStatus() !== 'I')
   }
 
-  // A client that does not pipeline takes the next statement when the one before is answered.
+  // Without pipelining a client accepts a statement only after the reply to the one before.
   #send(statement: Statement): Promise<pg.QueryResult> {
     if (this.#client.pipeline) return sendOn(this.#client, statement)
     const sent = this.#last.then(() => sendOn(this.#client, statement))
@@ -64,16 +64,16 @@ export class PooledConnection {
   }
 }
 
-/** Waits for a connection as long as there is patience. Throws 503. */
+/** Waits for a connection until the deadline. Throws 503. */
 export async function acquire(pool: pg.Pool, deadline: Deadline): Promise<PooledConnection> {
   const isIdle = pool.idleCount > pool.waitingCount
   const connecting = pool.connect()
   try {
-    // One that waits for work is there at once.
+    // An idle connection is there immediately: no timer is needed.
     if (isIdle) return new PooledConnection(await connecting)
     return new PooledConnection(await deadline.wait((ms) => rejectAfter(ms, connecting)))
   } catch (error) {
-    // It may still come, to nobody.
+    // The connection may still arrive after the caller has given up.
     connecting.then(
       (client) => client.release(),
       () => {},
@@ -82,8 +82,8 @@ export async function acquire(pool: pg.Pool, deadline: Deadline): Promise<Pooled
   }
 }
 
-// As a query of the driver's own: of settings it makes a copy by their descriptors, which costs more
-// than all else that it does before it sends.
+// Creates the driver's Query object here. Given plain settings, the driver copies them by their property
+// descriptors, which costs more than everything else that it does before it sends.
 function sendOn(client: pg.PoolClient, statement: Statement): Promise<pg.QueryResult> {
   const { text, values, name, queryMode, query_timeout } = statement
   return new Promise((resolve, reject) => {
@@ -95,8 +95,8 @@ function sendOn(client: pg.PoolClient, statement: Statement): Promise<pg.QueryRe
   })
 }
 
-// node-postgres writes each statement by itself, and each write wakes the server: several in one cost
-// little more than one.
+// node-postgres writes each statement separately, and each write wakes the server: several statements in
+// one write cost little more than one.
 function inOneWrite<T>(client: pg.PoolClient, send: () => T): T {
   const { stream } = client.connection
   stream.cork()
@@ -107,7 +107,7 @@ function inOneWrite<T>(client: pg.PoolClient, send: () => T): T {
   }
 }
 
-// The first failure is the cause; the ones behind it only say that the transaction is aborted.
+// The first failure is the cause; those after it only report that the transaction is aborted.
 function replyAt(
   replies: readonly PromiseSettledResult<pg.QueryResult>[],
   wanted: number,

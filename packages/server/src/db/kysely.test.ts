@@ -11,8 +11,9 @@ const prepared = async (db: Kysely<KernelTables>) => {
   return rows[0]?.count ?? 0
 }
 
-// Names are one process's, and this file has one of its own: what it uses up, no other test misses.
-test('statements whose text varies with their input fill no server with plans', async () => {
+// Statement names are counted per process, and each test file has its own process: using them all up
+// does not affect other tests.
+test('statements whose text varies with their input do not fill the server with plans', async () => {
   const { inTenant } = openTestDatabase()
   const tenant = randomUUID()
   const rolesIn = (db: Kysely<KernelTables>, length: number) =>
@@ -37,7 +38,7 @@ test('statements whose text varies with their input fill no server with plans', 
   })
 })
 
-test('gives what the tables say: times as RFC 3339, whole numbers whole, bytes as bytes', async () => {
+test('returns times as RFC 3339, integers as integers and bytes as bytes', async () => {
   const { inTenant } = openTestDatabase()
   const { rows } = await inTenant(backgroundScope(randomUUID()), (db) =>
     sql`select '2026-03-01 12:00:00.5+02'::timestamptz as at, '2026-03-01'::date as day,
@@ -57,7 +58,7 @@ test('gives what the tables say: times as RFC 3339, whole numbers whole, bytes a
   ])
 })
 
-test('says how many rows a statement changed', async () => {
+test('returns how many rows a statement changed', async () => {
   const { inTenant } = openTestDatabase()
   const changed = await inTenant(backgroundScope(randomUUID()), (db) =>
     db.updateTable('tenantry.roles').set({ name: 'x' }).executeTakeFirst(),

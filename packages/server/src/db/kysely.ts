@@ -11,18 +11,18 @@ import {
 } from 'kysely'
 import type pg from 'pg'
 
-/** Runs one compiled statement and gives its result; what a door offers to kysely. */
+/** Runs one compiled statement. The only thing kysely gets from a database scope. */
 export type RunStatement = (statement: Statement) => Promise<pg.QueryResult>
 
 /** A statement as node-postgres takes it. */
 export interface Statement {
   text: string
   values?: unknown[]
-  /** Makes the server keep its plan. */
+  /** Prepares the statement under this name, so that the server keeps its plan. */
   name?: string
-  /** The extended protocol takes one statement at a time, with or without values. */
+  /** The extended protocol accepts only one statement in a text, even without values. */
   queryMode?: 'extended'
-  /** In milliseconds, in place of the pool's. */
+  /** In milliseconds; replaces the limit of the pool. */
   query_timeout?: number
 }
 
@@ -30,8 +30,8 @@ const MAX_NAMED_STATEMENTS = 500
 const namesBySql = new Map<string, string>()
 
 /**
- * A kysely bound to one transaction of one door. It owns no connection: each query goes to `run`,
- * which opens the transaction when the first one comes.
+ * A kysely bound to one transaction of a database scope. It owns no connection: each query goes to
+ * `run`, which opens the transaction at the first one.
  */
 export function boundKysely<Database>(run: RunStatement, named: boolean): Kysely<Database> {
   const connection = boundConnection(run, named)
@@ -41,26 +41,26 @@ export function boundKysely<Database>(run: RunStatement, named: boolean): Kysely
   return new Kysely<Database>({ config, driver, dialect, executor })
 }
 
-// One of each serves all: a request that asks no query should not pay for being able to.
+// Shared by all requests: a request that sends no query should pay next to nothing.
 const compiler = new PostgresQueryCompiler()
 const adapter = new PostgresAdapter()
 
 const dialect = {
   createAdapter: () => adapter,
-  createDriver: refuseDriver,
+  createDriver: rejectDriver,
   createIntrospector: (db: Kysely<unknown>) => new PostgresIntrospector(db),
   createQueryCompiler: () => compiler,
 }
 
 const config = { dialect }
 
-// Never asked for a connection: each executor provides its own.
+// kysely requires a driver, and never asks it for a connection: the executor provides one.
 const driver = {
   init: async () => {},
-  acquireConnection: refuseDriver,
-  beginTransaction: refuseTransaction,
-  commitTransaction: refuseTransaction,
-  rollbackTransaction: refuseTransaction,
+  acquireConnection: rejectDriver,
+  beginTransaction: rejectTransaction,
+  commitTransaction: rejectTransaction,
+  rollbackTransaction: rejectTransaction,
   releaseConnection: async () => {},
   destroy: async () => {},
 }
@@ -71,21 +71,21 @@ function boundConnection(run: RunStatement, named: boolean): DatabaseConnection 
       const result = await run(statementOf(query, named))
       return { rows: result.rows, numAffectedRows: BigInt(result.rowCount ?? 0) }
     },
-    // biome-ignore lint/correctness/useYield: kysely's interface wants a generator; a cursor would be refused on a pipelining client.
+    // biome-ignore lint/correctness/useYield: kysely's interface requires a generator; a pipelining client rejects cursors.
     async *streamQuery() {
-      throw new Error('a tenant transaction has no cursors: read page by page instead')
+      throw new Error('a tenant transaction has no cursors: read page by page')
     },
   }
 }
 
-/** A query of kysely as node-postgres takes it. `named` makes the server keep its plan. */
+/** A compiled query as node-postgres takes it. With `named` the server keeps its plan. */
 export function statementOf(query: CompiledQuery, named: boolean): Statement {
   const name = named ? statementName(query.sql) : undefined
   const mode: Partial<Statement> = name === undefined ? { queryMode: 'extended' } : { name }
   return { text: query.sql, values: [...query.parameters], ...mode }
 }
 
-// Bounded: a query whose text varies with its input must not fill the server with plans.
+// Bounded: a query whose text varies with its input must not fill the server's memory with plans.
 function statementName(sql: string): string | undefined {
   const known = namesBySql.get(sql)
   if (known !== undefined || namesBySql.size >= MAX_NAMED_STATEMENTS) return known
@@ -94,10 +94,10 @@ function statementName(sql: string): string | undefined {
   return name
 }
 
-async function refuseTransaction(): Promise<never> {
-  throw new Error('a door already holds the transaction: do all of the work in it')
+async function rejectTransaction(): Promise<never> {
+  throw new Error('a database scope opens the transaction itself: do all of the work in one scope')
 }
 
-function refuseDriver(): never {
-  throw new Error('a bound kysely owns no connections')
+function rejectDriver(): never {
+  throw new Error('a bound kysely has no driver: its database scope runs every query')
 }

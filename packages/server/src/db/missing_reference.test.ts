@@ -3,13 +3,13 @@ import { isStillReferenced } from './missing_reference.ts'
 
 const key = { table: 'tasks', constraint: 'tasks_project_id_fkey' }
 
-describe('a violated foreign key is told from its message', () => {
+describe('the message tells which side violated a foreign key', () => {
   test.each([
     ['insert or update on table "tasks" violates foreign key constraint "tasks_project_id_fkey"'],
     [
       'Einfügen oder Aktualisieren in Tabelle »tasks« verletzt Fremdschlüssel-Constraint »tasks_project_id_fkey«',
     ],
-  ])('a reference to nothing: %s', (message) => {
+  ])('a row that refers to no row: %s', (message) => {
     expect(isStillReferenced({ message, ...key }, 'projects')).toBe(false)
     expect(isStillReferenced({ message, ...key }, 'tasks')).toBe(false)
   })
@@ -31,11 +31,11 @@ describe('a violated foreign key is told from its message', () => {
       'projects',
       'UPDATE ou DELETE sur la table « projects » viole la contrainte de clé étrangère « tasks_project_id_fkey » de la table « tasks »',
     ],
-  ])('a row of %s that others refer to: %s', (parent, message) => {
+  ])('a row of %s that other rows refer to: %s', (parent, message) => {
     expect(isStillReferenced({ message, ...key }, parent)).toBe(true)
   })
 
-  test('a constraint that has the name of the parent is not the parent', () => {
+  test('a constraint with the name of the parent is not counted as the parent', () => {
     const message = 'insert or update on table "tasks" violates foreign key constraint "projects"'
     const named = { message, table: 'tasks', constraint: 'projects' }
     expect(isStillReferenced(named, 'projects')).toBe(false)

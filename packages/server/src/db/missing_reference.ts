@@ -1,18 +1,18 @@
 import type { PooledConnection } from './connection.ts'
 import { type DatabaseError, isDatabaseError } from './errors.ts'
 
-/** A foreign key as the catalog has it. */
+/** A foreign key, as read from the catalog. */
 interface ForeignKey {
-  /** The table that is referred to. */
+  /** The referenced table. */
   parent: string
-  /** The columns that refer to it, without the tenant's. */
+  /** The referencing columns, without the tenant's. */
   columns: string[]
 }
 
 /**
- * Adds to a violated foreign key the columns that refer to nothing. PostgreSQL names none of them
- * where row-level security is on, so the catalog is asked, once the transaction is over. A row that
- * cannot be deleted because others refer to it gets none.
+ * Adds to the error of a violated foreign key the columns that refer to no row. With row-level security
+ * PostgreSQL does not name them, so they are read from the catalog, after the transaction has ended. The
+ * error of a row that cannot be deleted, because others refer to it, gets no columns.
  */
 export async function addMissingReference(client: PooledConnection, error: unknown): Promise<void> {
   if (!isDatabaseError(error) || error.code !== '23503') return
@@ -24,8 +24,8 @@ export async function addMissingReference(client: PooledConnection, error: unkno
 }
 
 /**
- * Is the parent's row the one that was to change? PostgreSQL's message is in the server's language, but
- * names in every one: of a reference to nothing the child and the constraint, otherwise the parent, too.
+ * Did a change of the parent's row violate the constraint? The message depends on the server's language,
+ * but in every language it names the child and the constraint, and the parent only in this case.
  */
 export function isStillReferenced(
   { message, table, constraint }: Pick<DatabaseError, 'message' | 'table' | 'constraint'>,

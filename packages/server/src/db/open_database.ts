@@ -5,17 +5,17 @@ import { limits } from './provisioning/role_settings.ts'
 import type { Role } from './provisioning/roles.ts'
 import { createDatabase, type PlatformDatabase } from './tenancy.ts'
 
-/** How the pool of one door does, for those who watch. */
+/** The connections of one pool, for metrics. */
 export interface PoolStats {
   role: string
   max: number
   inUse: number
   idle: number
-  /** Callers that wait for a connection. */
+  /** Callers waiting for a connection. */
   waiting: number
 }
 
-/** Doors over pools of their own. Close them when done. */
+/** The database scopes over their own pools. Close it when done. */
 export interface OpenDatabase {
   database: PlatformDatabase
   pools: { app: pg.Pool; identity: pg.Pool; platform?: pg.Pool }
@@ -23,14 +23,14 @@ export interface OpenDatabase {
   close(): Promise<void>
 }
 
-/** Opens pools and doors by the settings. The platform door exists only where its DSN is given. */
+/** Opens the pools of the settings and the scopes over them. acrossTenants needs DB_PLATFORM_URL. */
 export function openDatabase(config: CommandConfig, onError: (error: Error) => void): OpenDatabase {
-  const pool = (url: string, max: number, door: Exclude<Role, 'owner'>) =>
+  const pool = (url: string, max: number, role: Exclude<Role, 'owner'>) =>
     createPool({
       url,
       max,
-      name: `tenantry ${door}`,
-      limits: limits[door],
+      name: `tenantry ${role}`,
+      limits: limits[role],
       waitMs: config.REQUEST_WAIT_MS,
       queryTimeoutMs: config.DB_QUERY_TIMEOUT_MS,
       pipeline: config.DB_PIPELINE === 'on',
@@ -38,7 +38,7 @@ export function openDatabase(config: CommandConfig, onError: (error: Error) => v
     })
   const { DB_URL, DB_IDENTITY_URL, DB_PLATFORM_URL } = config
   if (DB_URL === undefined || DB_IDENTITY_URL === undefined) {
-    throw new Error('the doors need DB_URL and DB_IDENTITY_URL')
+    throw new Error('openDatabase needs DB_URL and DB_IDENTITY_URL')
   }
   const pools = {
     app: pool(DB_URL, config.DB_POOL_MAX, 'app'),
@@ -48,14 +48,14 @@ export function openDatabase(config: CommandConfig, onError: (error: Error) => v
   return {
     database: createDatabase(pools, config.DB_PREPARED === 'on'),
     pools,
-    stats: () => Object.entries(pools).map(([door, it]) => figuresOf(door, it)),
+    stats: () => Object.entries(pools).map(([role, it]) => statsOf(role, it)),
     async close() {
       await Promise.all(Object.values(pools).map((it) => it.end()))
     },
   }
 }
 
-function figuresOf(door: string, pool: pg.Pool): PoolStats {
+function statsOf(role: string, pool: pg.Pool): PoolStats {
   const { totalCount, idleCount: idle, waitingCount: waiting } = pool
-  return { role: door, max: pool.options.max, inUse: totalCount - idle, idle, waiting }
+  return { role, max: pool.options.max, inUse: totalCount - idle, idle, waiting }
 }

@@ -2,7 +2,7 @@ import type { SelectQueryBuilder } from 'kysely'
 import { z } from 'zod'
 import type { Cursors } from '../app/context.ts'
 
-/** The query of every list: `?limit=` 1 to 100, default 50, and the cursor of the page before. */
+/** The query of every list: `?limit=` 1 to 100, default 50, and the cursor of the previous page. */
 export const PageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(100).default(50),
   cursor: z.string().min(1).max(1000).optional(),
@@ -14,8 +14,8 @@ export function pageOf<Item extends z.ZodType>(item: Item) {
 }
 
 /**
- * Reads one page of a query, newest first, by id (ids sort by time). Stable while rows are added:
- * a page starts behind the last id of the one before, never at an offset.
+ * Reads one page of a query, newest first, by id (ids sort by time). Stable while rows are added: a
+ * page starts after the last id of the previous page, never at an offset.
  */
 export async function readPage<DB, TB extends keyof DB, Row extends { id: string }>(
   cursors: Cursors,

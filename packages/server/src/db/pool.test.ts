@@ -23,13 +23,13 @@ async function activityOf(pid: number): Promise<string | undefined> {
   return rows[0]?.state
 }
 
-test('a full pool keeps nobody waiting for long, and goes on when it has room (POOL-4)', async () => {
+test('a full pool fails a caller after its wait, and serves again when a connection is free (POOL-4)', async () => {
   const { inTenant, pools, waitFor } = openTestDatabase({ waitMs: 30_000 })
   const held = await pools.app.connect()
   waitFor(200)
   const startedAt = performance.now()
   await expect(inTenant(backgroundScope(tenant), pidOf)).rejects.toMatchObject(unavailable)
-  // Of the 30 s that it would have waited otherwise: the rest is a busy machine's.
+  // Far below the 30 s of the pool; the margin is for a busy machine.
   expect(performance.now() - startedAt).toBeLessThan(10_000)
   waitFor(30_000)
   held.release()
@@ -37,7 +37,7 @@ test('a full pool keeps nobody waiting for long, and goes on when it has room (P
   expect(pools.app.waitingCount).toBe(0)
 })
 
-test('a statement past its limit is a 503 and does not run on (POOL-4)', async () => {
+test('a statement past its limit gives a 503 and stops on the server (POOL-4)', async () => {
   const { inTenant, pools } = openTestDatabase()
   await pools.app.query("set statement_timeout = '500ms'")
   let pid = 0
@@ -49,7 +49,7 @@ test('a statement past its limit is a 503 and does not run on (POOL-4)', async (
   expect(await activityOf(pid)).toBe('idle')
 })
 
-test('a lock that is not to be had is a 503 (POOL-4)', async () => {
+test('a lock that cannot be acquired in time gives a 503 (POOL-4)', async () => {
   const { inTenant, pools } = openTestDatabase()
   await pools.app.query("set lock_timeout = '100ms'")
   const key = Math.floor(Math.random() * 2 ** 31)
@@ -62,7 +62,7 @@ test('a lock that is not to be had is a 503 (POOL-4)', async () => {
   })
 })
 
-test('a transaction that idles is ended by the server, and its end is a 503 (POOL-4)', async () => {
+test('the server ends an idle transaction, which gives a 503 (POOL-4)', async () => {
   const { inTenant, pools } = openTestDatabase()
   await pools.app.query("set idle_in_transaction_session_timeout = '100ms'")
   const ended = new Promise<void>((resolve) => {
@@ -76,7 +76,7 @@ test('a transaction that idles is ended by the server, and its end is a 503 (POO
   expect(await inTenant(backgroundScope(tenant), pidOf)).toBeGreaterThan(0)
 })
 
-test('a write on a server that only reads is a 503, and reading goes on', async () => {
+test('a write on a read-only server gives a 503, and reads still work', async () => {
   const { inTenant, pools } = openTestDatabase()
   await pools.app.query('set default_transaction_read_only = on')
   const write = inTenant(backgroundScope(tenant), (db) =>
@@ -90,20 +90,23 @@ test.each([
   ['app', '10s'],
   ['identity', '5s'],
   ['platform', '1min'],
-] as const)('the server itself limits what the %s door does (POOL-4)', async (door, statement) => {
-  const { pools } = openTestDatabase()
-  const { rows } = await pools[door].query(`
+] as const)(
+  'the server itself limits the statements of the %s role (POOL-4)',
+  async (role, statement) => {
+    const { pools } = openTestDatabase()
+    const { rows } = await pools[role].query(`
     select name, setting || coalesce(unit, '') as value from pg_settings where name in
     ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') order by name`)
-  const inMs = { '10s': '10000ms', '5s': '5000ms', '1min': '60000ms' }[statement]
-  expect(rows).toEqual([
-    { name: 'idle_in_transaction_session_timeout', value: '15000ms' },
-    { name: 'lock_timeout', value: '5000ms' },
-    { name: 'statement_timeout', value: inMs },
-  ])
-})
+    const inMs = { '10s': '10000ms', '5s': '5000ms', '1min': '60000ms' }[statement]
+    expect(rows).toEqual([
+      { name: 'idle_in_transaction_session_timeout', value: '15000ms' },
+      { name: 'lock_timeout', value: '5000ms' },
+      { name: 'statement_timeout', value: inMs },
+    ])
+  },
+)
 
-test('an idle backend that ends is noticed and replaced; nobody is told (POOL-5)', async () => {
+test('a terminated idle backend is replaced, and no caller sees an error (POOL-5)', async () => {
   const { inTenant, pools, lost } = openTestDatabase()
   const pid = await inTenant(backgroundScope(tenant), pidOf)
   const removed = new Promise<void>((resolve) => {
@@ -112,12 +115,12 @@ test('an idle backend that ends is noticed and replaced; nobody is told (POOL-5)
   await asRole('app', (client) => client.query('select pg_terminate_backend($1)', [pid]))
   await removed
   expect(lost).toMatchObject([{ code: '57P01' }])
-  // What the pool hangs on the error would fill the log with the connection's innards.
+  // The pool attaches the whole client to the error, which would fill the log.
   expect(lost[0]).not.toHaveProperty('client')
   expect(await inTenant(backgroundScope(tenant), pidOf)).not.toBe(pid)
 })
 
-test('after a tenant, a connection shows nothing to whoever names none (POOL-1)', async () => {
+test("after a tenant's use, a connection shows no rows without a tenant (POOL-1)", async () => {
   const { inTenant, pools } = openTestDatabase()
   const { tenantId } = await asRole('platform', insertSample)
   const seen = await inTenant(backgroundScope(tenantId), (db) =>
@@ -138,7 +141,7 @@ test.each([
   '2026-11-25 15:10:30.123+05:30',
   '2026-02-28 23:59:59.000001-08',
   '0001-01-01 00:00:00+00',
-])('a time reads %s as RFC 3339 in UTC', (text) => {
+])('%s is converted to RFC 3339 in UTC', (text) => {
   const iso = text.replace(' ', 'T').replace(/[+-]\d\d$/, '$&:00')
   expect(isoTimestamp(text)).toBe(new Date(iso).toISOString())
 })

@@ -5,18 +5,18 @@ import { clientFor } from './rotating_password.ts'
 export interface PoolSettings {
   url: string
   max: number
-  /** How long a caller waits for a connection, in milliseconds, before it is told 503. */
+  /** How long a caller waits for a connection, in milliseconds, before it gets 503. */
   waitMs: number
   /** Client-side limit for one query, in milliseconds: above the server's statement_timeout. */
   queryTimeoutMs: number
   pipeline: boolean
   name: string
-  /** Settings that every connection begins with. */
+  /** Settings that every connection starts with. */
   limits: Settings
   onError(error: Error): void
 }
 
-// RFC 3339 in UTC, the form replies carry; parsing into Date and back is work for nothing.
+// Timestamps as RFC 3339 in UTC, as replies show them. Parsing into Date and back would be wasted work.
 const types = {
   getTypeParser(oid: number, format?: 'text' | 'binary') {
     if (oid === pg.types.builtins.TIMESTAMPTZ && format !== 'binary') return isoTimestamp
@@ -25,7 +25,7 @@ const types = {
   },
 }
 
-/** A bounded pool. Waiting is bounded too: a full or unreachable server fails within `waitMs`. */
+/** A bounded pool. A full or unreachable server fails a caller within `waitMs`. */
 export function createPool(settings: PoolSettings): pg.Pool {
   const pool = new pg.Pool({
     Client: clientFor(settings.url),
@@ -40,10 +40,10 @@ export function createPool(settings: PoolSettings): pg.Pool {
     types,
     onConnect: (client) => limitSession(client, settings.limits, settings.waitMs),
   })
-  // Without a listener, a terminated backend would end the process: the pool listens to idle ones
-  // only, and who has borrowed one hears of it by the next query.
+  // Without a listener, the error of a terminated backend would end the process. The pool listens only
+  // while a connection is idle; the user of an acquired one gets the error from its next query.
   pool.on('error', (error) => {
-    // The pool hangs the client with all its innards on it, and errors are logged.
+    // The pool attaches the whole client to the error, which would be logged with it.
     Reflect.deleteProperty(error, 'client')
     settings.onError(error)
   })
@@ -51,10 +51,10 @@ export function createPool(settings: PoolSettings): pg.Pool {
   return pool
 }
 
-// What PostgreSQL writes in UTC lacks little to be it.
+// PostgreSQL's format of a time in UTC: only the separator and the offset differ from RFC 3339.
 const IN_UTC = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?\+00$/
 
-/** What PostgreSQL writes for a timestamptz, as RFC 3339 in UTC with milliseconds. */
+/** Converts PostgreSQL's text of a timestamptz to RFC 3339 in UTC with milliseconds. */
 export function isoTimestamp(text: string): string {
   const [, date, time, fraction = ''] = IN_UTC.exec(text) ?? []
   if (date === undefined) return new Date(text).toISOString()

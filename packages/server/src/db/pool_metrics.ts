@@ -22,7 +22,7 @@ export function poolMetrics(stats: () => PoolStats[]): Metric[] {
     ),
     gauge(
       'tenantry_db_waiting',
-      'Callers that wait for a connection.',
+      'Callers waiting for a connection.',
       ['role'],
       perRole(({ role, waiting }) => [[{ role }, waiting]]),
     ),

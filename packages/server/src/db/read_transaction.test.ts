@@ -28,7 +28,7 @@ function reader(database = openTestDatabase()) {
     )
 }
 
-test('a read is one read-only transaction in one write, with nothing to wait for in between', async () => {
+test('a query is one read-only transaction, sent in one write', async () => {
   const { app } = scopeUrls()
   const proxy = await startWireProxy(app)
   onTestFinished(() => proxy.close())
@@ -48,7 +48,7 @@ test('a read is one read-only transaction in one write, with nothing to wait for
   expect((await work).rows).toEqual([{ n: 1 }])
 })
 
-test('what asks nothing is done at once, on no connection', () => {
+test('work without a query returns without a promise and takes no connection', () => {
   const database = openTestDatabase()
   expect(reader(database)(() => 'nothing')).toBe('nothing')
   expect(() =>
@@ -59,7 +59,7 @@ test('what asks nothing is done at once, on no connection', () => {
   expect(database.pools.app.totalCount).toBe(0)
 })
 
-test('a query that comes after what was done at once is told so, and takes no connection', async () => {
+test('a query after such work has ended fails, and takes no connection', async () => {
   const database = openTestDatabase()
   let kept: Db | undefined
   reader(database)((db) => {
@@ -70,7 +70,7 @@ test('a query that comes after what was done at once is told so, and takes no co
   expect(database.pools.app.totalCount).toBe(0)
 })
 
-test('each of several queries sees its tenant, all on one connection', async () => {
+test('each of several queries sees the tenant, all on one connection', async () => {
   const database = openTestDatabase()
   const seen = await reader(database)(async (db) => [
     await tenantsSeen(db),
@@ -80,7 +80,7 @@ test('each of several queries sees its tenant, all on one connection', async () 
   expect([database.pools.app.totalCount, database.pools.app.idleCount]).toEqual([1, 1])
 })
 
-test('nothing of its tenant is left on the connection', async () => {
+test('no tenant is left on the connection', async () => {
   const database = openTestDatabase()
   await reader(database)(tenantsSeen)
   const { rows } = await database.pools.app.query(
@@ -89,24 +89,24 @@ test('nothing of its tenant is left on the connection', async () => {
   expect([rows, database.pools.app.totalCount]).toEqual([[{ id: null }], 1])
 })
 
-test('a write is refused, and its error says what to do', async () => {
+test('a write is rejected with an error that says what to do', async () => {
   const write = reader()((db) =>
     db.insertInto('tenantry.roles').values({ id: randomUUID(), name: 'by_get' }).execute(),
   )
   await expect(write).rejects.toThrow('make it a POST')
 })
 
-test('a query that failed does not stop the next one, nor spoil the connection', async () => {
+test('a failed query stops neither the next one nor the connection', async () => {
   const database = openTestDatabase()
-  const answers = await reader(database)(async (db) => {
+  const result = await reader(database)(async (db) => {
     await expect(sql`select 1 / 0`.execute(db)).rejects.toMatchObject({ code: '22012' })
     return one(db)
   })
-  expect(answers.rows).toEqual([{ n: 1 }])
+  expect(result.rows).toEqual([{ n: 1 }])
   expect([database.pools.app.totalCount, database.pools.app.idleCount]).toEqual([1, 1])
 })
 
-test('a query that nobody awaited is told so, and its connection is not given to others', async () => {
+test('a query that was not awaited, and one sent after the end, do not use a released connection', async () => {
   const database = openTestDatabase()
   let late: Promise<unknown> = Promise.resolve()
   await reader(database)((db) => {
@@ -124,7 +124,7 @@ test('a query that nobody awaited is told so, and its connection is not given to
 })
 
 test.each([{ pipeline: true }, { pipeline: false }])(
-  'with %o a connection is given back when all of its queries are over, should one fail',
+  'with %o a connection is released after all of its queries, even if one fails',
   async (settings) => {
     const database = openTestDatabase(settings)
     const { app } = database.pools
@@ -141,7 +141,7 @@ test.each([{ pipeline: true }, { pipeline: false }])(
   },
 )
 
-test('a query waits for a slow one beside it, longer than the request would for a connection', async () => {
+test('a query behind a slow one may wait longer than a request waits for a connection', async () => {
   const database = openTestDatabase()
   await database.pools.app.query('select')
   const both = database.read(
@@ -151,7 +151,7 @@ test('a query waits for a slow one beside it, longer than the request would for 
   expect((await both)[1].rows).toEqual([{ n: 1 }])
 })
 
-test.skipIf(isPooled())('a server that cannot set the tenant answers no query', async () => {
+test.skipIf(isPooled())('no query runs if the tenant cannot be set', async () => {
   const database = openTestDatabase()
   const read = database.read(
     { tenant: { id: 'no tenant' }, deadline: new Deadline(5_000) },

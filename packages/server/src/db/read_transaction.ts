@@ -1,15 +1,15 @@
 import type { Kysely } from 'kysely'
 import type pg from 'pg'
 import { acquire, type PooledConnection } from './connection.ts'
-import { isRefusedWrite } from './errors.ts'
+import { isReadOnlyViolation } from './errors.ts'
 import { boundKysely, type Statement } from './kysely.ts'
 import { firstReplyTimeout, type Transaction, type TransactionSettings } from './transaction.ts'
 import { traced } from './transaction_span.ts'
 
 /**
- * What one request reads, on one connection that is borrowed for its first query. Each query is a
- * read-only transaction of its own, whole in one write: READ COMMITTED would show each its own
- * snapshot anyway, so nothing is gained by waiting in between with an open one.
+ * The reads of one request, on one connection that is acquired for the first query. Each query is a
+ * read-only transaction of its own, sent in one write. READ COMMITTED gives each query its own snapshot
+ * anyway, so one transaction around them all would only be held open between queries.
  */
 export class ReadTransaction<Database> implements Transaction<Database> {
   readonly #settings: TransactionSettings & { setup: Statement }
@@ -35,15 +35,15 @@ export class ReadTransaction<Database> implements Transaction<Database> {
   }
 
   run(statement: Statement): Promise<pg.QueryResult> {
-    const answer = this.#read(statement)
-    this.#last = answer
-    return answer
+    const result = this.#read(statement)
+    this.#last = result
+    return result
   }
 
-  /** Gives the connection back when its queries are over. There is nothing to keep or to take back. */
+  /** Releases the connection after its last query. There is nothing to commit or roll back. */
   async finish(outcome: 'commit' | 'rollback'): Promise<void> {
     this.#finished = true
-    // Where one of several queries at once failed, the others still run on it.
+    // If one of several concurrent queries failed, the others still run on the connection.
     await this.#last?.catch(() => {})
     const client = await this.#client?.catch(() => undefined)
     if (client === undefined) return
@@ -54,7 +54,7 @@ export class ReadTransaction<Database> implements Transaction<Database> {
 
   async #read(statement: Statement): Promise<pg.QueryResult> {
     if (this.#finished) {
-      throw new Error('a query came after its request had ended: await every query')
+      throw new Error('a query was sent after its request had ended: await every query')
     }
     const { pool, deadline, setup } = this.#settings
     const isFirst = this.#client === undefined
@@ -62,17 +62,17 @@ export class ReadTransaction<Database> implements Transaction<Database> {
     this.#client ??= acquire(pool, deadline)
     this.#statements++
     const client = await this.#client
-    // Only the first has nothing to wait for: another may stand behind the work of those before it.
+    // Only the first query gets a reply immediately: a later one may be queued behind a slow one.
     const begin = { text: 'BEGIN READ ONLY', ...(isFirst ? firstReplyTimeout(deadline) : {}) }
     const batch = [begin, setup, statement, { text: 'COMMIT' }]
-    return client.runBatch(batch, batch.indexOf(statement)).catch(refuse)
+    return client.runBatch(batch, batch.indexOf(statement)).catch(explainWrite)
   }
 }
 
-// Of a server that takes no writes at all this would be a 503; here it is the app's fault.
-function refuse(error: unknown): never {
-  if (!isRefusedWrite(error)) throw error
-  throw new Error('a GET only reads, and its handler tried to write: make it a POST', {
+// Elsewhere this error means a read-only server, which is a 503. Here the app's route is wrong.
+function explainWrite(error: unknown): never {
+  if (!isReadOnlyViolation(error)) throw error
+  throw new Error('a GET can only read, and its handler tried to write: make it a POST', {
     cause: error,
   })
 }

@@ -6,8 +6,8 @@ const TRIES = 3
 const MAX_PAUSE_MS = 30
 
 /**
- * Runs `attempt` again, twice at most, where PostgreSQL took all of it back in favour of another
- * transaction: a deadlock, or a conflict of serializable ones.
+ * Runs `attempt` again, at most twice, if PostgreSQL rolled it back because of a concurrent transaction:
+ * after a deadlock or a serialization failure.
  */
 export function retryDeadlocks<T>(attempt: () => Promise<T>): Promise<T>
 export function retryDeadlocks<T>(attempt: () => MaybePromise<T>): MaybePromise<T>
@@ -16,10 +16,10 @@ export function retryDeadlocks<T>(attempt: () => MaybePromise<T>): MaybePromise<
   return first instanceof Promise ? first.catch((error: unknown) => again(attempt, error)) : first
 }
 
-async function again<T>(attempt: () => MaybePromise<T>, lost: unknown): Promise<T> {
-  let error = lost
+async function again<T>(attempt: () => MaybePromise<T>, first: unknown): Promise<T> {
+  let error = first
   for (let tries = 1; tries < TRIES && isDeadlockVictim(error); tries++) {
-    // At random, or two who met would meet again.
+    // A random pause: two transactions that retry in step would deadlock again.
     await setTimeout(Math.random() * MAX_PAUSE_MS * tries)
     try {
       return await attempt()

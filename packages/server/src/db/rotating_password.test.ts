@@ -4,7 +4,7 @@ import { asAdmin, sharedDatabase } from '../../test/fixtures/databases.ts'
 import { createPool } from './pool.ts'
 import { withClient } from './provisioning/roles.ts'
 
-/** A role of its own, and a DSN to it with these passwords. */
+/** Creates a role, and returns a function that builds its DSN from one or two passwords. */
 async function makeRole() {
   const name = `rotating_${randomBytes(4).toString('hex')}`
   await asAdmin((admin) => admin.query(`create role ${name} login password 'old'`))
@@ -28,21 +28,21 @@ async function makeRole() {
   }
 }
 
-const asked = (url: string) =>
+const query = (url: string) =>
   withClient(url, async (client) => (await client.query('select 1 as one')).rows)
 
-test('OPS-7 a DSN with the password to come works before and after the change', async () => {
+test('OPS-7 a DSN with the next password works before and after the change', async () => {
   const role = await makeRole()
   const url = role.dsn('old', 'n%w/ @:')
-  expect(await asked(url)).toEqual([{ one: 1 }])
+  expect(await query(url)).toEqual([{ one: 1 }])
   await role.change('n%w/ @:')
-  expect(await asked(url)).toEqual([{ one: 1 }])
-  await expect(asked(role.dsn('old'))).rejects.toMatchObject({ code: '28P01' })
+  expect(await query(url)).toEqual([{ one: 1 }])
+  await expect(query(role.dsn('old'))).rejects.toMatchObject({ code: '28P01' })
   await role.change('another')
-  await expect(asked(url)).rejects.toMatchObject({ code: '28P01' })
+  await expect(query(url)).rejects.toMatchObject({ code: '28P01' })
 })
 
-test('OPS-7 so does each new connection of a pool that was opened before', async () => {
+test('OPS-7 new connections of a pool that was opened before the change work too', async () => {
   const role = await makeRole()
   const pool = createPool({
     url: role.dsn('old', 'new'),
@@ -63,7 +63,7 @@ test('OPS-7 so does each new connection of a pool that was opened before', async
   await pool.end()
 })
 
-test('an empty password to come is none', async () => {
+test('an empty next password is ignored', async () => {
   const role = await makeRole()
-  expect(await asked(role.dsn('old', ''))).toEqual([{ one: 1 }])
+  expect(await query(role.dsn('old', ''))).toEqual([{ one: 1 }])
 })

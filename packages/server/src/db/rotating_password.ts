@@ -1,11 +1,11 @@
 import pg from 'pg'
 
 const NEXT = 'password_next'
-const PATIENCE_MS = 5_000
+const CONNECT_TIMEOUT_MS = 5_000
 
 /**
- * The client for a DSN. One that names two passwords, its own and `?password_next=`, while one takes the
- * place of the other, gets a client that begins with the one which the server takes then.
+ * The pg client class for a DSN. While a password is being rotated, a DSN may name two: its own and
+ * `?password_next=`. Each new connection then uses the one that the server accepts.
  */
 export function clientFor(url: string): typeof pg.Client {
   const next = new URL(url).searchParams.get(NEXT)
@@ -14,8 +14,9 @@ export function clientFor(url: string): typeof pg.Client {
   return class extends pg.Client {
     constructor(config?: string | pg.ClientConfig) {
       super(config)
-      // The driver asks for it when the server does; the DSN's own would come before an option's.
-      Object.assign(this, { password: () => passwordThatWorks(dsns) })
+      // The driver calls it when the server asks for the password. As an option, the password of the DSN
+      // would take precedence.
+      Object.assign(this, { password: () => acceptedPassword(dsns) })
     }
   }
 }
@@ -27,14 +28,17 @@ function plain(url: string, password?: string): string {
   return dsn.href
 }
 
-async function passwordThatWorks(dsns: readonly string[]): Promise<string> {
-  for (const dsn of dsns) if (await isTaken(dsn)) return passwordOf(dsn)
+async function acceptedPassword(dsns: readonly string[]): Promise<string> {
+  for (const dsn of dsns) if (await isAccepted(dsn)) return passwordOf(dsn)
   return passwordOf(dsns[0] ?? '')
 }
 
-// What else is wrong, the connection that is to come will say.
-async function isTaken(dsn: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: dsn, connectionTimeoutMillis: PATIENCE_MS })
+// Only a failed authentication (class 28) rejects a password. The real connection reports other errors.
+async function isAccepted(dsn: string): Promise<boolean> {
+  const client = new pg.Client({
+    connectionString: dsn,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  })
   client.on('error', () => {})
   try {
     await client.connect()

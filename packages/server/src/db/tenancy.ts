@@ -92,7 +92,7 @@ export function createDatabase(pools: ScopePools, named: boolean): PlatformDatab
   ): Promise<T> {
     const { platform: pool } = pools
     if (pool === undefined) throw new Error('this process has no pool of the platform role')
-    // First, and in a transaction of its own: work that reads everything and then fails is logged.
+    // First and separately: work that reads everything and then fails must stay logged.
     await runStatement(pool, logReason(reason), deadlineOf(pool, 'background'))
     // Not retried after a deadlock: it may print as it goes, and a platform admin can run it again.
     const deadline = deadlineOf(pool, 'background')
@@ -140,36 +140,39 @@ function deadlineOf({ options }: pg.Pool, limit: WaitLimit): Deadline {
   return new Deadline(options.connectionTimeoutMillis ?? DEFAULT_WAIT_MS)
 }
 
-function runIn<T, Unit extends Finishable>(unit: Unit, work: (unit: Unit) => Promise<T>): Promise<T>
-function runIn<T, Unit extends Finishable>(
-  unit: Unit,
-  work: (unit: Unit) => MaybePromise<T>,
+function runIn<T, Tx extends Finishable>(
+  transaction: Tx,
+  work: (transaction: Tx) => Promise<T>,
+): Promise<T>
+function runIn<T, Tx extends Finishable>(
+  transaction: Tx,
+  work: (transaction: Tx) => MaybePromise<T>,
 ): MaybePromise<T>
-function runIn<T, Unit extends Finishable>(
-  unit: Unit,
-  work: (unit: Unit) => MaybePromise<T>,
+function runIn<T, Tx extends Finishable>(
+  transaction: Tx,
+  work: (transaction: Tx) => MaybePromise<T>,
 ): MaybePromise<T> {
   let result: MaybePromise<T>
   try {
-    result = work(unit)
+    result = work(transaction)
   } catch (error) {
     // Work that throws synchronously may have sent a query before.
-    if (unit.closeIfUnused()) throw error
+    if (transaction.closeIfUnused()) throw error
     result = Promise.reject(error)
   }
-  const isDone = !(result instanceof Promise) && unit.closeIfUnused()
-  return isDone ? result : finish(unit, result)
+  const isDone = !(result instanceof Promise) && transaction.closeIfUnused()
+  return isDone ? result : finish(transaction, result)
 }
 
-async function finish<T>(unit: Finishable, running: MaybePromise<T>): Promise<T> {
+async function finish<T>(transaction: Finishable, running: MaybePromise<T>): Promise<T> {
   let result: T
   try {
     result = await running
   } catch (error) {
-    await unit.finish('rollback', error)
+    await transaction.finish('rollback', error)
     throw error
   }
-  await unit.finish('commit')
+  await transaction.finish('commit')
   return result
 }
 

@@ -23,7 +23,7 @@ const one = (db: Db) => sql<{ n: number }>`select 1 as n`.execute(db)
 const addRole = (db: Db, name: string) =>
   db.insertInto('tenantry.roles').values({ id: randomUUID(), name }).execute()
 
-async function doorsThroughProxy(settings: Parameters<typeof openTestDatabase>[0] = {}) {
+async function databaseThroughProxy(settings: Parameters<typeof openTestDatabase>[0] = {}) {
   const { app, identity, platform } = scopeUrls()
   const proxy = await startWireProxy(app)
   onTestFinished(() => proxy.close())
@@ -43,8 +43,8 @@ async function rolesNamed(name: string): Promise<number> {
 }
 
 describe('a transaction on the wire', () => {
-  test('begins, sets the tenant and asks the first query without waiting in between', async () => {
-    const { proxy, database } = await doorsThroughProxy()
+  test('begins, sets the tenant and sends the first query without waiting in between', async () => {
+    const { proxy, database } = await databaseThroughProxy()
     await database.pools.app.query('select')
     proxy.sent.length = 0
     proxy.set('hold')
@@ -56,8 +56,8 @@ describe('a transaction on the wire', () => {
     expect(proxy.sent.slice(3)).toEqual(['COMMIT'])
   })
 
-  test('is none where no query is asked', async () => {
-    const { proxy, database } = await doorsThroughProxy()
+  test('is not opened without a query', async () => {
+    const { proxy, database } = await databaseThroughProxy()
     expect(await database.inTenant(backgroundScope(sample.tenantId), async () => 'nothing')).toBe(
       'nothing',
     )
@@ -67,8 +67,8 @@ describe('a transaction on the wire', () => {
     expect([proxy.sent, database.pools.app.totalCount]).toEqual([[], 0])
   })
 
-  test('rolls back what failed, and says what failed', async () => {
-    const { proxy, database } = await doorsThroughProxy()
+  test('is rolled back after an error, which the caller gets', async () => {
+    const { proxy, database } = await databaseThroughProxy()
     const work = database.inTenant(backgroundScope(sample.tenantId), async (db) => {
       await addRole(db, 'rolled_back')
       throw new Error('changed my mind')
@@ -78,31 +78,31 @@ describe('a transaction on the wire', () => {
     expect(await rolesNamed('rolled_back')).toBe(0)
   })
 
-  test('of the identity door is none without a tenant: each statement stands alone', async () => {
-    const { proxy, database } = await doorsThroughProxy()
+  test('is not used by the identity scope without a tenant: each statement runs alone', async () => {
+    const { proxy, database } = await databaseThroughProxy()
     await database.asIdentity({ deadline: 'background' }, one)
     await database.asIdentity(backgroundScope(sample.tenantId), one)
-    // Of the connection itself, once; everything else is the door's.
+    // The first statement sets up the connection; the others are the scope's.
     const [limits, ...sent] = proxy.sent.filter((it) => it !== '')
     expect(limits).toContain('set statement_timeout')
     expect(sent).toEqual(['select 1 as n', 'BEGIN', SET_TENANT, 'select 1 as n', 'COMMIT'])
   })
 })
 
-const switchings = [
+const combinations = [
   { pipeline: true, named: true },
   { pipeline: true, named: false },
   { pipeline: false, named: true },
   { pipeline: false, named: false },
 ].filter(({ named }) => !(named && isPooled()))
 
-describe.each(switchings)('with %o', (switches) => {
-  test('the same work gives the same', async () => {
+describe.each(combinations)('with %o', (settings) => {
+  test('the same work has the same result', async () => {
     const warnings: Error[] = []
     const onWarning = (warning: Error) => warnings.push(warning)
     process.on('warning', onWarning)
     onTestFinished(() => void process.off('warning', onWarning))
-    const { inTenant, asIdentity } = openTestDatabase(switches)
+    const { inTenant, asIdentity } = openTestDatabase(settings)
     const name = `role_${randomUUID().slice(0, 8)}`
     const numbers = await inTenant(backgroundScope(sample.tenantId), async (db) => {
       await addRole(db, name)
@@ -121,25 +121,25 @@ describe.each(switchings)('with %o', (switches) => {
     expect(warnings).toEqual([])
   })
 
-  test('a statement is one statement', async () => {
-    const { inTenant } = openTestDatabase(switches)
+  test('a text with two statements is rejected', async () => {
+    const { inTenant } = openTestDatabase(settings)
     const two = inTenant(backgroundScope(sample.tenantId), (db) =>
       sql`select 1; select 2`.execute(db),
     )
     await expect(two).rejects.toMatchObject({ code: '42601' })
   })
 
-  test('nothing is prepared by name where names are off', async () => {
-    const { inTenant } = openTestDatabase(switches)
+  test('statements are prepared by name only where names are on', async () => {
+    const { inTenant } = openTestDatabase(settings)
     const { rows } = await inTenant(backgroundScope(sample.tenantId), (db) =>
       sql<{ name: string }>`select name from pg_prepared_statements`.execute(db),
     )
-    expect(rows.length > 0).toBe(switches.named)
+    expect(rows.length > 0).toBe(settings.named)
   })
 })
 
 describe('a transaction', () => {
-  test('whose failed query was ignored is an error at the end, and saves nothing', async () => {
+  test('fails at its end and saves nothing if the error of a query was ignored', async () => {
     const { inTenant } = openTestDatabase()
     const work = inTenant(backgroundScope(sample.tenantId), async (db) => {
       await addRole(db, 'swallowed')
@@ -147,13 +147,13 @@ describe('a transaction', () => {
       return 'saved'
     })
     await expect(work).rejects.toThrow(
-      'the transaction was rolled back: a failed query in it was ignored',
+      'the transaction was rolled back, because one of its queries failed',
     )
     expect(await rolesNamed('swallowed')).toBe(0)
   })
 
-  test('that could not even open is an error at the end, however its query was ignored', async () => {
-    const { proxy, database } = await doorsThroughProxy()
+  test('that could not be opened fails at its end, even if the error of its query was ignored', async () => {
+    const { proxy, database } = await databaseThroughProxy()
     proxy.set('refuse')
     const work = database.inTenant(backgroundScope(sample.tenantId), async (db) => {
       await addRole(db, 'never').catch(() => {})
@@ -162,31 +162,31 @@ describe('a transaction', () => {
     await expect(work).rejects.toMatchObject({ kind: 'unavailable', extras: { retryAfter: 1 } })
   })
 
-  test('keeps what a query nobody waited for did, if it came in time', async () => {
+  test('commits a query that was not awaited but sent in time', async () => {
     const { inTenant } = openTestDatabase()
     let answer: Promise<unknown> | undefined
     await inTenant(backgroundScope(sample.tenantId), async (db) => {
       await one(db)
       answer = addRole(db, 'unawaited')
-      // The statement has left by now; its answer has not come.
+      // The statement has been sent by now; its reply has not arrived.
       await Promise.resolve().then(() => sleep(0))
     })
     await answer
     expect(await rolesNamed('unawaited')).toBe(1)
   })
 
-  test('refuses a query that comes after its end', async () => {
+  test('rejects a query that is sent after its end', async () => {
     const { inTenant } = openTestDatabase()
     const kept = await inTenant(backgroundScope(sample.tenantId), async (db) => {
       await one(db)
       return { db }
     })
-    await expect(one(kept.db)).rejects.toThrow('a query came after its transaction had ended')
+    await expect(one(kept.db)).rejects.toThrow('a query was sent after its transaction had ended')
   })
 
   test('cannot be nested', async () => {
     const { inTenant } = openTestDatabase()
-    const words = 'a door already holds the transaction: do all of the work in it'
+    const words = 'a database scope opens the transaction itself'
     await expect(
       inTenant(backgroundScope(sample.tenantId), (db) => db.transaction().execute((it) => one(it))),
     ).rejects.toThrow(words)
@@ -204,7 +204,7 @@ describe('a transaction', () => {
     await expect(read).rejects.toThrow('a tenant transaction has no cursors')
   })
 
-  test('of the operators logs its reason before it begins, and whatever comes of it', async () => {
+  test('across tenants logs its reason first, even if the work fails', async () => {
     const { acrossTenants } = openTestDatabase()
     const logged = async (reason: string) =>
       (
@@ -212,20 +212,20 @@ describe('a transaction', () => {
           it.query('select from tenantry.platform_logs where reason = $1', [reason]),
         )
       ).rowCount
-    const [kept, undone] = [randomUUID(), randomUUID()]
-    await acrossTenants(kept, async (db) => {
-      expect(await logged(kept)).toBe(1)
+    const [succeeds, fails] = [randomUUID(), randomUUID()]
+    await acrossTenants(succeeds, async (db) => {
+      expect(await logged(succeeds)).toBe(1)
       await one(db)
     })
-    const failed = acrossTenants(undone, async (db) => {
+    const failed = acrossTenants(fails, async (db) => {
       await one(db)
       throw new Error('no')
     })
     await expect(failed).rejects.toThrow('no')
-    expect([await logged(kept), await logged(undone)]).toEqual([1, 1])
+    expect([await logged(succeeds), await logged(fails)]).toEqual([1, 1])
   })
 
-  test('of the operators is refused where no reason is given, and does nothing', async () => {
+  test('across tenants is rejected without a reason, and does nothing', async () => {
     const { acrossTenants } = openTestDatabase()
     const work = acrossTenants('', (db) =>
       db
@@ -237,7 +237,7 @@ describe('a transaction', () => {
     await expect(work).rejects.toMatchObject({ code: '23514' })
   })
 
-  test('lasts no longer than a request may (POOL-4)', async () => {
+  test('is limited in its duration (POOL-4)', async () => {
     const { pools } = openTestDatabase()
     const transaction = new WriteTransaction({
       pool: pools.app,
@@ -257,15 +257,16 @@ describe('a transaction', () => {
 })
 
 test.each([{ pipeline: true }, { pipeline: false }])(
-  'with %o a last statement that fails takes all back, and leaves the connection as it was',
+  'with %o a failed last statement rolls everything back, and the connection stays usable',
   async (settings) => {
     const database = openTestDatabase(settings)
-    const name = `taken_back_${settings.pipeline}`
+    const name = `rolled_back_${settings.pipeline}`
     const work = database.write(
       { tenant: { id: sample.tenantId }, deadline: new Deadline(5_000) },
-      async (unit) => {
-        await addRole(unit.db, name)
-        unit.sendWithCommit(unit.db.selectNoFrom(sql`1 / 0`.as('n')).compile())
+      async (transaction) => {
+        await addRole(transaction.db, name)
+        const failing = transaction.db.selectNoFrom(sql`1 / 0`.as('n'))
+        transaction.sendWithCommit(failing.compile())
       },
     )
     await expect(work).rejects.toMatchObject({ code: '22012' })

@@ -7,7 +7,7 @@ import { boundKysely, type Statement, statementOf } from './kysely.ts'
 import { addMissingReference } from './missing_reference.ts'
 import { traced } from './transaction_span.ts'
 
-/** Longer than any request may take to arrive and be handled; nobody holds locks for longer. */
+/** Longer than any request may take. No transaction holds locks for longer. */
 const MAX_TRANSACTION_MS = 30_000
 
 const TIMER_STEP_MS = 100
@@ -21,32 +21,31 @@ interface Opened {
 /** Where and how a transaction opens. */
 export interface TransactionSettings {
   pool: pg.Pool
-  /** Are statements prepared by name? */
+  /** Prepare statements by name? */
   named: boolean
   deadline: Deadline
-  /** What makes it a tenant's; without it shows what its role sees. */
+  /** Sets the tenant. Without it the transaction sees what its role sees without a tenant. */
   setup?: Statement
-  /** How long it may take in all, in milliseconds. */
+  /** The limit of the whole transaction, in milliseconds. */
   maxMs?: number
 }
 
-/** Something that has to be ended. */
+/** Work on a connection that must be finished. */
 export interface Finishable {
-  /** Takes no more statements, if none came so far. False where one did: then it has to be finished. */
+  /** Closes it if no statement was sent. False if one was: then `finish` must be called. */
   closeIfUnused(): boolean
-  /** `error` is what the work failed with. */
+  /** `error`: why the work failed. */
   finish(outcome: 'commit' | 'rollback', error?: unknown): Promise<void>
 }
 
-/** Work on the data that begins with its first query, and costs next to nothing before. */
+/** Access to the data that opens with its first query, and costs next to nothing before that. */
 export interface Transaction<Database> extends Finishable {
   readonly db: Kysely<Database>
 }
 
 /**
- * One transaction on one pooled connection, opened by its first statement and by nothing else: a
- * handler that asks no query costs none. BEGIN, the tenant and the first query leave in one flush
- * where the pool pipelines.
+ * One transaction on one pooled connection, opened by its first statement: a handler that sends no query
+ * takes no connection. On a pipelining pool BEGIN, the tenant and the first query leave in one write.
  */
 export class WriteTransaction<Database> implements Transaction<Database> {
   readonly #settings: TransactionSettings
@@ -73,7 +72,7 @@ export class WriteTransaction<Database> implements Transaction<Database> {
 
   async run(statement: Statement): Promise<pg.QueryResult> {
     if (this.#finished) {
-      throw new Error('a query came after its transaction had ended: await every query')
+      throw new Error('a query was sent after its transaction had ended: await every query')
     }
     this.#statements++
     if (this.#opening !== undefined) {
@@ -85,12 +84,12 @@ export class WriteTransaction<Database> implements Transaction<Database> {
     return (await this.#opening).first
   }
 
-  /** Takes a statement that is sent together with COMMIT: nobody needs its answer before. */
+  /** Queues a statement whose result is not needed, to be sent together with COMMIT. */
   sendWithCommit(query: CompiledQuery): void {
     this.#last = statementOf(query, this.#settings.named)
   }
 
-  /** Ends with COMMIT when `work` succeeded and ROLLBACK when it did not; nothing if never opened. */
+  /** Commits or rolls back. Does nothing if no statement opened the transaction. */
   async finish(outcome: 'commit' | 'rollback', error?: unknown): Promise<void> {
     this.#finished = true
     const opening = this.#opening
@@ -102,14 +101,14 @@ export class WriteTransaction<Database> implements Transaction<Database> {
     )
   }
 
-  // Each statement has its limit, and so has the time between two; this is the limit of them all.
+  // PostgreSQL limits each statement and the idle time between two; this limits their sum.
   #assertInTime(): void {
     const { maxMs = MAX_TRANSACTION_MS } = this.#settings
     if (performance.now() - this.#openedAt <= maxMs) return
     throw unavailable('database.transaction_too_long', 'The request took too long')
   }
 
-  // All of it is sent before this resolves: a second query queues behind, it cannot run before the
+  // Sends everything before it resolves: a second query is queued behind, and cannot run before the
   // tenant is set.
   async #open(statement: Statement): Promise<Opened> {
     const { pool, deadline, setup } = this.#settings
@@ -120,7 +119,7 @@ export class WriteTransaction<Database> implements Transaction<Database> {
   }
 }
 
-/** Runs one statement on its own: no transaction, no tenant. */
+/** Runs one statement without a transaction and without a tenant. */
 export async function runStatement(
   pool: pg.Pool,
   statement: Statement,
@@ -138,14 +137,12 @@ export async function runStatement(
 }
 
 /**
- * The limit of a statement that takes the server no time: it tells a slow one from a server that does
- * not answer at all, so its reply may take no longer than what is left of the wait for a connection.
+ * The timeout of a statement that takes the server no time, such as BEGIN. It tells a server that does not
+ * answer from a slow statement: the reply must arrive within the rest of the wait for a connection.
  */
-export function firstReplyTimeout({
-  remainingMs: leftMs,
-}: Deadline): Pick<Statement, 'query_timeout'> {
-  // In steps: node keeps a list for each length of a timer.
-  return { query_timeout: Math.ceil(leftMs / TIMER_STEP_MS) * TIMER_STEP_MS }
+export function firstReplyTimeout({ remainingMs }: Deadline): Pick<Statement, 'query_timeout'> {
+  // Rounded up: Node.js keeps a list of timers for each distinct duration.
+  return { query_timeout: Math.ceil(remainingMs / TIMER_STEP_MS) * TIMER_STEP_MS }
 }
 
 const END: Statement = { text: 'COMMIT' }
@@ -155,16 +152,18 @@ async function commit(opening: Promise<Opened>, last: Statement | undefined): Pr
   const statements = last === undefined ? [END] : [last, END]
   try {
     const { command } = await client.runBatch(statements, statements.indexOf(END), 0)
-    // COMMIT of a failed transaction "succeeds" and answers ROLLBACK: nothing was saved.
+    // COMMIT of an aborted transaction succeeds with the command tag ROLLBACK: nothing was saved.
     if (command === 'COMMIT') return
   } catch (error) {
-    // A deferred foreign key is checked by COMMIT.
+    // COMMIT checks deferred foreign keys.
     await addMissingReference(client, error).catch(() => {})
     throw error
   } finally {
     client.release()
   }
-  throw new Error('the transaction was rolled back: a failed query in it was ignored')
+  throw new Error(
+    'the transaction was rolled back, because one of its queries failed and the error was ignored',
+  )
 }
 
 async function rollback(opening: Promise<Opened>, error: unknown): Promise<void> {

@@ -1,7 +1,7 @@
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import type pg from 'pg'
 
-/** What is told of work on one connection. */
+/** What a span says about work on one connection. */
 export interface Work {
   pool: pg.Pool
   /** By performance.now(). */
@@ -10,13 +10,13 @@ export interface Work {
   outcome: 'commit' | 'rollback'
 }
 
-// Without an SDK this is nothing, and costs next to nothing: docs/decisions/0011-telemetry.md.
+// Does nothing without an SDK, at next to no cost: docs/decisions/0011-telemetry.md.
 const tracer = trace.getTracer('tenantry')
 
 /**
- * Tells the trace of work that `end` ends, as part of whatever runs now; the span is made when all is
- * over, so that a transaction which no query opened has none. Never a statement, a parameter or the
- * words of an error.
+ * Runs `end`, which ends the work, and then records a span for the work under the active span. A
+ * transaction that no query opened gets no span. A span never holds a statement, a parameter or the text
+ * of an error.
  */
 export async function traced<T>(work: Work, end: () => Promise<T>): Promise<T> {
   try {

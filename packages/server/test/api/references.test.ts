@@ -107,7 +107,9 @@ async function askEverything({ send, project }: Inhabited, other: Inhabited): Pr
     expectProblem(reply, 422)
     return reply.json.errors
   }
-  const fault = (pointer: string) => [{ pointer, message: 'refers to nothing that exists' }]
+  const fault = (pointer: string) => [
+    { pointer, message: 'refers to something that does not exist' },
+  ]
 
   // Another tenant's is as absent as what never was.
   for (const project_id of [randomUUID(), other.project]) {
