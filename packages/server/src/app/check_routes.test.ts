@@ -16,8 +16,8 @@ const write = post('/api/projects', {
   handle: () => undefined,
 })
 
-/** A route that the compiler was talked out of checking. */
-const smuggled = (route: Route, changes: object): Route => ({ ...route, ...changes })
+/** A route with properties that the compiler would reject. */
+const unchecked = (route: Route, changes: object): Route => ({ ...route, ...changes })
 
 function faultsOf(...routes: Route[]): string {
   try {
@@ -28,23 +28,27 @@ function faultsOf(...routes: Route[]): string {
   }
 }
 
-describe('a server refuses to start with (AUTHZ-1)', () => {
+describe('a server does not start with (AUTHZ-1)', () => {
   const name = z.string()
-  const open = 'lets unknown fields in'
-  const leaky = 'lets unlisted fields out'
+  const open = 'accepts unknown fields'
+  const leaky = 'may return unlisted fields'
 
   test.each<[string, object, string]>([
     ['no access', { access: undefined }, 'has no access'],
     ['empty access', { access: '' }, 'has no access'],
-    ['access that is no word', { access: ['public'] }, 'has no access'],
-    ['an unknown permission', { access: 'projects:delete' }, 'is no permission'],
-    ['a pattern for access', { access: 'projects:*' }, 'is no permission'],
-    ['"*" for access', { access: '*' }, 'is no permission'],
-    ['a word that is almost public', { access: 'Public' }, 'is no permission'],
+    ['access that is not a string', { access: ['public'] }, 'has no access'],
+    ['an unknown permission', { access: 'projects:delete' }, 'is not a permission'],
+    ['a pattern for access', { access: 'projects:*' }, 'is not a permission'],
+    ['"*" for access', { access: '*' }, 'is not a permission'],
+    ['access that differs from public only in case', { access: 'Public' }, 'is not a permission'],
     ['an unknown role', { access: 'role:janitor' }, 'the role "janitor"'],
-    ['no role at all', { access: 'role:' }, 'the role ""'],
-    ['a role that every object inherits', { access: 'role:constructor' }, 'the role "constructor"'],
-    ['rows on a route that is not public', { rows: 'why' }, 'which is for public routes'],
+    ['an empty role', { access: 'role:' }, 'the role ""'],
+    [
+      'a role named like a property of every object',
+      { access: 'role:constructor' },
+      'the role "constructor"',
+    ],
+    ['rows on a route that is not public', { rows: 'why' }, 'which is only for public routes'],
     ['rows without a reason', { access: 'public', rows: ' ' }, 'rows without a reason'],
     [
       'a public write of rows without an audit name',
@@ -59,14 +63,18 @@ describe('a server refuses to start with (AUTHZ-1)', () => {
       { body: z.strictObject({ a: z.array(z.object({ name })) }) },
       open,
     ],
-    ['one open choice', { body: z.union([z.strictObject({ name }), z.object({ name })]) }, open],
-    ['an open body that may be absent', { body: z.object({ name }).optional() }, open],
     [
-      'a text for a boolean',
-      { query: z.object({ a: z.coerce.boolean().optional() }) },
+      'an open object in a union',
+      { body: z.union([z.strictObject({ name }), z.object({ name })]) },
+      open,
+    ],
+    ['an open optional body', { body: z.object({ name }).optional() }, open],
+    ['a coerced boolean', { query: z.object({ a: z.coerce.boolean().optional() }) }, 'stringbool'],
+    [
+      'a coerced boolean in a form',
+      { media: 'form', body: z.object({ a: z.coerce.boolean() }) },
       'stringbool',
     ],
-    ['one in a form', { media: 'form', body: z.object({ a: z.coerce.boolean() }) }, 'stringbool'],
     ['a loose reply', { reply: z.looseObject({ name }) }, leaky],
     [
       'a loose object in the reply',
@@ -75,28 +83,28 @@ describe('a server refuses to start with (AUTHZ-1)', () => {
     ],
     ['a path parameter without a schema', { path: '/api/projects/:id' }, 'no params schema'],
   ])('%s', (_, changes, fault) => {
-    expect(faultsOf(smuggled(write, changes))).toContain(fault)
+    expect(faultsOf(unchecked(write, changes))).toContain(fault)
     expect(faultsOf(write)).toBe('')
   })
 
-  test('a write that nothing would audit', () => {
-    const silent = smuggled(write, { access: 'member', audit: undefined })
-    expect(faultsOf(silent)).toContain('without an audit name')
-    expect(faultsOf(smuggled(silent, { method: 'GET' }))).toBe('')
+  test('a write without an audit name', () => {
+    const unaudited = unchecked(write, { access: 'member', audit: undefined })
+    expect(faultsOf(unaudited)).toContain('without an audit name')
+    expect(faultsOf(unchecked(unaudited, { method: 'GET' }))).toBe('')
   })
 
-  test('two routes for one path, however its parameters are called', () => {
+  test('two routes for one path, even if the parameters have different names', () => {
     const params = z.object({})
     const [one, other] = [
-      smuggled(read, { path: '/api/a/:x', params }),
-      smuggled(read, { path: '/api/a/:y', params }),
+      unchecked(read, { path: '/api/a/:x', params }),
+      unchecked(read, { path: '/api/a/:y', params }),
     ]
     expect(faultsOf(one, other)).toContain('two routes have this path')
-    expect(faultsOf(one, smuggled(other, { method: 'DELETE', audit: 'a.delete' }))).toBe('')
+    expect(faultsOf(one, unchecked(other, { method: 'DELETE', audit: 'a.delete' }))).toBe('')
   })
 
-  test('and names every fault at once, each with its route', () => {
-    const faults = faultsOf(smuggled(write, { access: '', body: z.object({ name }) }), read, read)
+  test('several faults, and reports all of them with their routes', () => {
+    const faults = faultsOf(unchecked(write, { access: '', body: z.object({ name }) }), read, read)
     expect(faults.split('\n')).toEqual([
       'OperatorError: bad routes:',
       expect.stringMatching(/^ {2}POST \/api\/projects: has no access/),
@@ -106,19 +114,19 @@ describe('a server refuses to start with (AUTHZ-1)', () => {
   })
 })
 
-test('what a route may say is let through (AUTHZ-1)', () => {
+test('valid routes are accepted (AUTHZ-1)', () => {
   const body = z.strictObject({
     state: z.enum(['OPEN', 'CLOSED']),
     tags: z.array(z.string()).default([]),
     labels: z.record(z.string(), z.string()).optional(),
   })
   const reply = z.object({ meta: z.record(z.string(), z.unknown()) })
-  expect(faultsOf(smuggled(write, { body, reply }))).toBe('')
-  // The OAuth2 form ignores what it does not know (RFC 6749, 3.2).
-  expect(faultsOf(smuggled(write, { media: 'form', body: z.object({ name: z.string() }) }))).toBe(
+  expect(faultsOf(unchecked(write, { body, reply }))).toBe('')
+  // The OAuth2 form ignores unknown fields (RFC 6749, 3.2).
+  expect(faultsOf(unchecked(write, { media: 'form', body: z.object({ name: z.string() }) }))).toBe(
     '',
   )
   for (const access of ['public', 'member', 'role:boss']) {
-    expect(faultsOf(smuggled(write, { access }))).toBe('')
+    expect(faultsOf(unchecked(write, { access }))).toBe('')
   }
 })

@@ -5,10 +5,10 @@ import type { Policy } from './policy.ts'
 import { isPermission, type Route } from './route.ts'
 
 /**
- * Refuses to boot with a route that the compiler was talked out of checking: unknown access, a body
- * that lets unknown fields in, a reply that lets unlisted ones out, a write without an audit name,
- * path parameters without a schema, text taken for a boolean, two routes for one path.
- * Throws one error that lists every fault, each naming its fix.
+ * Rejects, at start, routes that JavaScript or a cast brought past the compiler: unknown access, a body
+ * that accepts unknown fields, a reply that may return unlisted fields, a write without an audit name,
+ * path parameters without a schema, text coerced to a boolean, two routes for one path. Throws one error
+ * that lists every fault with its fix.
  */
 export function checkRoutes(routes: readonly Route[], policy: Policy): void {
   const checks = [accessFault, rowsFault, bodyFault, replyFault, auditFault, paramsFault, textFault]
@@ -18,12 +18,12 @@ export function checkRoutes(routes: readonly Route[], policy: Policy): void {
       .filter((it) => it !== undefined)
       .map((fault) => `${route.method} ${route.path}: ${fault}`),
   )
-  faults.push(...doubles(routes))
+  faults.push(...duplicates(routes))
   if (faults.length > 0) throw new OperatorError(`bad routes:\n  ${faults.join('\n  ')}`)
 }
 
 function accessFault({ access }: Route, policy: Policy): string | undefined {
-  // The compiler requires it; JavaScript and casts do not.
+  // The type requires it, but an app may start without being compiled.
   if (typeof access !== 'string' || access === '') {
     return "has no access; say who may call it, such as access: 'projects:read'"
   }
@@ -31,7 +31,7 @@ function accessFault({ access }: Route, policy: Policy): string | undefined {
     return `access names the role "${access.slice(5)}", which policy.ts does not define`
   }
   if (isPermission(access) && !policy.permissions.includes(access)) {
-    return `access "${access}" is no permission of policy.ts; known: ${policy.permissions.join(', ')}`
+    return `access "${access}" is not a permission of policy.ts; known: ${policy.permissions.join(', ')}`
   }
   return undefined
 }
@@ -39,7 +39,7 @@ function accessFault({ access }: Route, policy: Policy): string | undefined {
 function rowsFault({ access, rows }: Route): string | undefined {
   if (rows === undefined) return undefined
   if (access !== 'public') {
-    return "has rows, which is for public routes; take it away: ctx.db reaches this tenant's rows"
+    return "has rows, which is only for public routes; remove it: ctx.db reaches this tenant's rows"
   }
   return rows.trim() === ''
     ? "has rows without a reason; say why a client that is not signed in may reach this tenant's rows"
@@ -49,13 +49,13 @@ function rowsFault({ access, rows }: Route): string | undefined {
 function bodyFault(route: Route): string | undefined {
   if (route.body === undefined || route.media === 'form') return undefined
   return holdsOpenObject(route.body, 'input')
-    ? 'its body lets unknown fields in; write z.strictObject instead of z.object'
+    ? 'its body accepts unknown fields; write z.strictObject instead of z.object'
     : undefined
 }
 
 function replyFault({ reply }: Route): string | undefined {
   return reply !== undefined && holdsOpenObject(reply, 'output')
-    ? 'its reply lets unlisted fields out; write z.object instead of z.looseObject'
+    ? 'its reply may return unlisted fields; write z.object instead of z.looseObject'
     : undefined
 }
 
@@ -80,16 +80,16 @@ function isOpenObject(value: unknown): boolean {
 }
 
 function auditFault(route: Route): string | undefined {
-  // Without access that alone is said: a permission brings an audit name with it.
+  // A route without access gets only that fault: a permission would bring an audit name with it.
   if (!route.access || (route.access === 'public' && route.rows === undefined)) return undefined
   if (route.method === 'GET' || route.audit !== undefined) return undefined
-  return "changes something without an audit name; add audit: '<noun>.<what happened>'"
+  return "writes without an audit name; add audit: '<noun>.<what happened>'"
 }
 
 function paramsFault(route: Route): string | undefined {
   const named = [...route.path.matchAll(/:(\w+)/g)].map((it) => it[1])
   return named.length > 0 && route.params === undefined
-    ? `has the path parameter ":${named[0]}" and no params schema`
+    ? `has the path parameter ":${named[0]}" but no params schema; add params: z.object({ … })`
     : undefined
 }
 
@@ -98,10 +98,10 @@ function textFault({ params, query, body, media }: Route): string | undefined {
   const [field] = texts.flatMap(coercedFields).find(([, type]) => type === 'boolean') ?? []
   return field === undefined
     ? undefined
-    : `"${field}" takes the text "false" for true; write z.stringbool() instead of z.coerce.boolean()`
+    : `"${field}" converts the text "false" to true; write z.stringbool() instead of z.coerce.boolean()`
 }
 
-function doubles(routes: readonly Route[]): string[] {
+function duplicates(routes: readonly Route[]): string[] {
   const keys = routes.map((route) => `${route.method} ${route.path.replaceAll(/:\w+/g, ':')}`)
   return keys
     .filter((key, at) => keys.indexOf(key) !== at)

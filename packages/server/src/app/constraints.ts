@@ -1,10 +1,10 @@
-/** The answer to a client for a violated constraint: code and detail of the problem. */
+/** What a client gets for a violated constraint: the code and detail of the problem. */
 export interface ConstraintMeaning {
   code: string
   detail: string
-  /** The field of the request that a 422 points at, where it is not called as the column. */
+  /** The field of the request that a 422 points at, if its name differs from the column's. */
   pointer?: string
 }
 
-/** What a violated constraint means to a client, by the constraint's name. */
+/** The meaning of violated constraints to a client, by constraint name. */
 export type ConstraintMeanings = Readonly<Record<string, ConstraintMeaning>>

@@ -1,20 +1,20 @@
 import type { Kysely } from 'kysely'
 import type { Deadline } from '../lib/deadline.ts'
 
-/** The tenant a request's host belongs to. */
+/** The tenant that the request's host belongs to. */
 export interface Tenant {
   id: string
   name: string
   subdomain: string
-  /** `https://acme.example.com`: how links to this tenant are written, never taken from a request. */
+  /** `https://acme.example.com`: the origin of links to this tenant, never taken from a request. */
   origin: string
-  /** The `iss` of its tokens: by subdomain, so that a new custom domain ends no session. */
+  /** The `iss` of its tokens. Made from the subdomain, so that a new custom domain ends no session. */
   issuer: string
-  /** Where this tenant's differ from everybody's (TENANT_RATE, TENANT_CONCURRENCY). */
+  /** Limits of this tenant alone; null where TENANT_RATE and TENANT_CONCURRENCY apply. */
   limits: { rate: number | null; concurrency: number | null }
 }
 
-/** Who is signed in, and what they may do in this tenant. */
+/** The signed-in user, and their permissions in this tenant. */
 export interface Actor {
   user: { id: string; email: string; full_name: string }
   sessionId: string
@@ -22,60 +22,60 @@ export interface Actor {
   permissions: ReadonlySet<string>
 }
 
-/** Where a request came from. */
+/** The origin of a request, as logged and audited. */
 export interface RequestInfo {
   id: string
   address: string
   userAgent: string
 }
 
-/** What a handler adds to the audit row that is written for it. */
+/** What a handler adds to the audit row of its request. */
 export interface AuditNote {
   entity_id?: string
   meta?: Record<string, unknown>
 }
 
-/** What the handler of a public route may touch: the tenant is known, the client is not. */
+/** The context of a public route: the tenant is known, the client is not authenticated. */
 export interface PublicContext {
   tenant: Tenant
   request: RequestInfo
-  /** How much longer this request may wait for the database; its own work does not count. */
+  /** How long this request may still wait for the database. Its own work does not count. */
   deadline: Deadline
 }
 
-/** What the handler of a public route that declares `rows` may touch. */
+/** The context of a public route that declares `rows`. */
 export interface PublicRowsContext<Database> extends PublicContext {
   /**
-   * Works on this tenant's rows. On GET each query is a read-only transaction of its own. Otherwise the
-   * work is one transaction, which also holds the audit row; it can be opened once in a request.
+   * Works on this tenant's rows. In a GET each query is a read-only transaction of its own. Otherwise the
+   * work is one transaction, which also holds the audit row; a request can open it only once.
    */
   inTenant<T>(work: (db: Kysely<Database>) => Promise<T>): Promise<T>
-  /** Adds to this request's audit row. To be called before the work ends. */
+  /** Adds to this request's audit row. Call it before the work ends. */
   audit(note: AuditNote): void
 }
 
-/** What the handler of a signed-in request may touch. */
+/** The context of a route for signed-in members. */
 export interface TenantContext<Database> extends PublicContext {
   actor: Actor
   /**
-   * This tenant's rows. Of a write: in one transaction that opens with the first query; where
-   * PostgreSQL takes it back for another's sake (a deadlock) the handler runs again, so what it does,
-   * it does in here. Of a GET: each query in a read-only transaction of its own.
+   * This tenant's rows. In a write, all queries share one transaction, which the first query opens. If
+   * PostgreSQL rolls it back because of a deadlock, the handler runs again from its start: it must have
+   * no effects outside of `db`. In a GET, each query is a read-only transaction of its own.
    */
   db: Kysely<Database>
   /** Adds to this request's audit row. */
   audit(note: AuditNote): void
   cursors: Cursors
   /**
-   * Compares If-Match, where it was sent, with the present state of what is about to change
-   * (RFC 9110, 13.1.1). Throws 412 when they differ.
+   * Compares If-Match, if the client sent it, with the current state of the resource that is about to
+   * change (RFC 9110, 13.1.1). Throws 412 if they differ.
    */
   requireMatch(current: unknown): void
 }
 
-/** Seals positions in a list, so that a client can neither forge one nor use another tenant's. */
+/** Seals positions in a list: a client cannot forge one or use one of another tenant. */
 export interface Cursors {
   seal(position: string): string
-  /** Throws 400 for a cursor that this tenant's list did not give. */
+  /** Throws 400 for a cursor that this list of this tenant did not issue. */
   open(cursor: string): string
 }

@@ -3,11 +3,11 @@ import type { Demo } from './demo.ts'
 import type { Policy } from './policy.ts'
 import type { Route } from './route.ts'
 
-/** An app on the kernel: everything it adds, on one screen. */
+/** An app: everything that it adds to the kernel. */
 export interface App {
   /** Shown in the banner, the API's description and mails. */
   name: string
-  /** The version of its API, in the description of it; 1.0.0 unless said. */
+  /** The version of its API, for the OpenAPI document. The default is 1.0.0. */
   version?: string
   policy: Policy
   routes: readonly Route[]
@@ -16,15 +16,15 @@ export interface App {
   /** What a violated constraint means to a client, by constraint name. */
   constraints?: ConstraintMeanings
   /**
-   * Tables that the server may touch although they have no forced row-level security, by name, each
-   * with its reason: it refuses to start on any other.
+   * Tables that the server may use without forced row-level security, by name, each with its reason. The
+   * server does not start while it can reach any other such table.
    */
   unprotectedTables?: Readonly<Record<string, string>>
-  /** What an empty development database is filled with. */
+  /** The data that fills an empty development database. */
   demo?: Demo
 }
 
-/** Declares the app. It only gives the definition back, typed: the CLI starts it. */
+/** Declares an app. It only returns its argument, with the type checked; the CLI starts the app. */
 export function defineApp(app: App): App {
   return app
 }

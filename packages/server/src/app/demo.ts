@@ -1,9 +1,9 @@
 import type { Kysely } from 'kysely'
 
-/** Demo data of an app: for development and tests, refused in production. */
+/** The demo data of an app, for development and tests. Production rejects it. */
 export interface Demo<Database = never> {
   tenants: readonly DemoTenant[]
-  /** Adds the app's own rows to one tenant, through that tenant's door. Must be idempotent. */
+  /** Adds the app's own rows to one tenant, in that tenant's scope. It must be idempotent. */
   fill?(db: Kysely<Database>, tenant: DemoTenant): Promise<void>
 }
 

@@ -13,14 +13,14 @@ const policy = definePolicy({
 })
 
 describe('a policy', () => {
-  test("knows every permission, the kernel's too, sorted", () => {
+  test("lists every permission, including the kernel's, sorted", () => {
     const kernel = Object.entries(kernelResources).flatMap(([name, actions]) =>
       actions.map((it) => `${name}:${it}`),
     )
     expect(policy.permissions).toEqual([...kernel, 'projects:read', 'projects:update'].sort())
   })
 
-  test('patterns add up to permissions of the catalogue and nothing else', () => {
+  test('patterns expand to permissions of the catalogue only', () => {
     const of = (role: keyof typeof policy.roles) => [
       ...policy.expand(policy.roles[role].permissions),
     ]
@@ -49,7 +49,7 @@ describe('a policy', () => {
     expect(covers(pattern, permission)).toBe(covered)
   })
 
-  test('more grants never take a permission away', () => {
+  test('more grants never remove a permission', () => {
     const grant = fc.constantFrom('*', '*:read', 'projects:*', 'x', ...policy.permissions)
     fc.assert(
       fc.property(fc.array(grant), fc.array(grant), (some, more) => {
@@ -59,25 +59,25 @@ describe('a policy', () => {
     )
   })
 
-  test('can is asked about a permission, exactly', () => {
+  test('can takes exactly one permission, and no pattern', () => {
     const ctx = { actor: { permissions: policy.expand(['projects:read']) } }
     expect(policy.can(ctx, 'projects:read')).toBe(true)
     expect(policy.can(ctx, 'members:read')).toBe(false)
     // @ts-expect-error a permission that does not exist
     expect(() => policy.can(ctx, 'projects:reed')).toThrow(/no permission "projects:reed"; known: /)
     for (const pattern of ['projects:*', '*']) {
-      // @ts-expect-error a pattern is no permission
+      // @ts-expect-error a pattern is not a permission
       expect(() => policy.can(ctx, pattern)).toThrow('no permission')
     }
   })
 
-  test('what every object inherits is no role', () => {
+  test('a property that every object inherits is not a role', () => {
     expect('constructor' in policy.roles).toBe(false)
     expect(Object.keys(policy.roles)).toEqual(['all', 'reader', 'keeper', 'editor'])
   })
 })
 
-describe('a policy is refused at start where (AUTHZ-1)', () => {
+describe('a policy is rejected at start if (AUTHZ-1)', () => {
   const define =
     (resources: Record<string, string[]>, roles: Record<string, string[]> = {}) =>
     () =>
@@ -92,14 +92,26 @@ describe('a policy is refused at start where (AUTHZ-1)', () => {
       })
 
   test.each<[string, ReturnType<typeof define>, string]>([
-    ["a resource is the kernel's", define({ members: ['read'] }), "kernel's own"],
-    ['a resource has an odd name', define({ 'my-things': ['read'] }), 'lower_snake_case'],
+    ["a resource has the name of a kernel's one", define({ members: ['read'] }), "kernel's own"],
+    [
+      'the name of a resource is not lower_snake_case',
+      define({ 'my-things': ['read'] }),
+      'lower_snake_case',
+    ],
     ['an action is a pattern', define({ things: ['*'] }), 'lower_snake_case'],
     ['an action has two parts', define({ things: ['read:own'] }), 'lower_snake_case'],
-    ['a role has an odd name', define({}, { 'Admin!': ['*'] }), 'lower_snake_case'],
-    ['a role has a long name', define({}, { ['r'.repeat(64)]: ['*'] }), 'at most 63'],
-    ['a role grants what is not', define({}, { boss: ['invoices:read'] }), 'no resource has'],
-    ['a role grants an empty word', define({}, { boss: [''] }), 'no resource has'],
+    [
+      'the name of a role is not lower_snake_case',
+      define({}, { 'Admin!': ['*'] }),
+      'lower_snake_case',
+    ],
+    ['the name of a role is too long', define({}, { ['r'.repeat(64)]: ['*'] }), 'at most 63'],
+    [
+      'a role grants an unknown permission',
+      define({}, { boss: ['invoices:read'] }),
+      'no resource has',
+    ],
+    ['a role grants an empty string', define({}, { boss: [''] }), 'no resource has'],
     ['a role grants part of a permission', define({}, { boss: ['members'] }), 'no resource has'],
   ])('%s', (_, definition, fault) => {
     expect(definition).toThrow(fault)

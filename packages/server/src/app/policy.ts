@@ -1,7 +1,7 @@
 import type { Routes } from './route.ts'
 import { createRoutes } from './route.ts'
 
-/** The kernel's own resources: present in every app, granted by its roles like the app's. */
+/** The kernel's own resources. Every app has them, and its roles grant them like the app's own. */
 export const kernelResources = {
   tenant: ['read'],
   members: ['read', 'update', 'delete'],
@@ -19,33 +19,33 @@ export type KernelPermission = PermissionOf<typeof kernelResources>
 
 export interface SystemRole {
   description: string
-  /** Permissions, or patterns: `*`, `*:read`, `projects:*`. */
+  /** Permissions, or patterns of them: `*`, `*:read`, `projects:*`. */
   permissions: readonly string[]
 }
 
-interface Held {
+interface WithActor {
   actor: { permissions: ReadonlySet<string> }
 }
 
-/** What may be done in an app, and which system roles may do it. */
+/** The permissions of an app, and the system roles that grant them. */
 export interface Policy<Permission extends string = string, Role extends string = string> {
-  /** Every permission there is, sorted: the catalogue. */
+  /** The catalogue: every permission, sorted. */
   readonly permissions: readonly string[]
   readonly roles: Readonly<Record<Role, SystemRole>>
-  /** The permissions a set of system roles and custom grants adds up to. */
+  /** The permissions of the catalogue that these grants cover. */
   expand(grants: Iterable<string>): Set<string>
   /**
-   * Does whoever `ctx` speaks for hold this permission, in this tenant? Throws where there is no such
-   * permission: a mistyped one would be a silent no.
+   * Does the actor of `ctx` hold this permission in this tenant? Throws if the permission is not in the
+   * catalogue: a misspelled one would otherwise be a silent false.
    */
-  can(ctx: Held, permission: Permission): boolean
-  /** Route builders whose `access` knows this policy's permissions and roles. */
+  can(ctx: WithActor, permission: Permission): boolean
+  /** Route builders whose `access` is typed by this policy's permissions and roles. */
   routes<Database>(): Routes<Permission, Role, Database>
 }
 
 /**
- * Defines the app's policy on one page: its resources with their actions, and its system roles.
- * Throws at start when a role grants something that does not exist.
+ * Defines the app's policy on one page: its resources with their actions, and its system roles. Throws
+ * at start if a role grants a permission that does not exist.
  */
 export function definePolicy<const R extends Resources, const Role extends string>(definition: {
   resources: R
@@ -58,7 +58,7 @@ export function definePolicy<const R extends Resources, const Role extends strin
   }
   return {
     permissions: catalogue,
-    // Without a prototype: `constructor` is a role only where one is defined.
+    // Without a prototype: `constructor` is a role only if the app defines one.
     roles: Object.freeze(Object.assign(Object.create(null), definition.roles)),
     expand: (grants) => expandGrants(grants, catalogue),
     can: (ctx, permission) => holds(ctx, permission, catalogue),
@@ -87,7 +87,7 @@ function expandGrants(grants: Iterable<string>, catalogue: readonly string[]): S
   return new Set(catalogue.filter((it) => patterns.some((pattern) => covers(pattern, it))))
 }
 
-function holds({ actor }: Held, permission: string, catalogue: readonly string[]): boolean {
+function holds({ actor }: WithActor, permission: string, catalogue: readonly string[]): boolean {
   if (actor.permissions.has(permission)) return true
   if (catalogue.includes(permission)) return false
   throw new Error(`policy.can: no permission "${permission}"; known: ${catalogue.join(', ')}`)

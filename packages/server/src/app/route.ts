@@ -3,7 +3,7 @@ import type { PublicContext, PublicRowsContext, TenantContext } from './context.
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
-/** A route as the kernel keeps it: a value from which everything about it is derived. */
+/** A route: the value from which the server, the API's description and the sweeps are derived. */
 export interface Route {
   readonly method: Method
   readonly path: string
@@ -14,32 +14,32 @@ export interface Route {
   readonly params?: z.ZodType | undefined
   readonly query?: z.ZodType | undefined
   readonly body?: z.ZodType | undefined
-  /** How the body arrives; JSON unless said. */
+  /** The media type of the body. The default is JSON. */
   readonly media: 'json' | 'form'
   readonly reply?: z.ZodType | undefined
-  /** In bytes; 256 kB unless said. */
+  /** In bytes. The default is 256 kB. */
   readonly bodyLimit?: number
-  /** 200 with a reply and 204 without, unless said. */
+  /** The default is 200 with a reply and 204 without one. */
   readonly status: number
-  /** Statuses beyond those every route of its kind may answer. */
+  /** Statuses in addition to those that every route of its kind may answer. */
   readonly errors: readonly number[]
-  /** What a write is called in the audit log, `projects.update`. Undefined for reads. */
+  /** The action of a write in the audit log, such as `projects.update`. Undefined for reads. */
   readonly audit?: string
-  /** Replaces the usual words of a 403. */
+  /** The detail of its 403. */
   readonly denial: string
   /** Revokes permissions: the reply waits until this process has received the invalidation. */
   readonly revokes: boolean
-  /** Why a public route may reach its tenant's rows; without it, it cannot. */
+  /** The reason why a public route may reach its tenant's rows. Without one it cannot. */
   readonly rows?: string | undefined
   readonly handle: (ctx: never, input: never) => unknown
 }
 
 type Schema = z.ZodType | undefined
 type OutputOf<S> = S extends z.ZodType ? z.output<S> : undefined
-// biome-ignore lint/suspicious/noConfusingVoidType: a handler without a reply gives back nothing.
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler without a reply returns nothing.
 type ReplyOf<S> = S extends z.ZodType ? z.output<S> : void
 
-/** The validated input of a handler; what the route does not declare is undefined. */
+/** The validated input of a handler. A part that the route does not declare is undefined. */
 export interface Input<P extends Schema, Q extends Schema, B extends Schema> {
   params: OutputOf<P>
   query: OutputOf<Q>
@@ -149,7 +149,7 @@ function defaultDenial(access: string): string {
   return isRole(access) ? 'Not enough permissions' : 'Permission denied'
 }
 
-/** Is this `access` a permission of the catalogue (and not a word the kernel gives a meaning)? */
+/** Does this `access` name a permission, and not a word with a meaning in the kernel? */
 export function isPermission(access: string): boolean {
   return isText(access) && !['public', 'member'].includes(access) && !isRole(access)
 }
@@ -158,7 +158,7 @@ function isRole(access: string): boolean {
   return isText(access) && access.startsWith('role:')
 }
 
-// An app is started without being compiled: what it forgot must get as far as checkRoutes.
+// An app may start without being compiled: a missing `access` must get as far as checkRoutes.
 function isText(access: unknown): boolean {
   return typeof access === 'string'
 }

@@ -17,7 +17,7 @@ import type { CacheEntry } from '../invalidation/revocable_cache.ts'
 import { Deadline } from '../lib/deadline.ts'
 import type { HostMatch } from '../lib/hostname.ts'
 import { after, type MaybePromise } from '../lib/maybe_promise.ts'
-import { type FoundTenant, openTenant } from '../tenancy/find_tenant.ts'
+import { activeTenant, type FoundTenant } from '../tenancy/find_tenant.ts'
 import type { TenantCache } from '../tenancy/tenant_cache.ts'
 import type { RequestLog } from './access_log.ts'
 import { awaitInvalidation } from './await_invalidation.ts'
@@ -165,7 +165,7 @@ function resolveTenant(
 
 function withTenant(request: Received, tenantEntry: CacheEntry<FoundTenant | undefined>): Resolved {
   const { info, host, deadline, log } = request
-  const tenant = openTenant(tenantEntry.value)
+  const tenant = activeTenant(tenantEntry.value)
   log.tenantId = tenant.id
   return { info, host, deadline, log, tenant, tenantEntry }
 }

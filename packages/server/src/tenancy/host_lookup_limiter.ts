@@ -5,11 +5,11 @@ import { unavailable } from '../lib/errors.ts'
 import { FairConcurrency, HUNG_MS } from '../limits/fair_concurrency.ts'
 import { createRateLimiter } from '../limits/rate_limiter.ts'
 
-/** Keeps a flood of hosts that nobody has from those of tenants. Counted at this node, in memory. */
+/** Limits look-ups of unknown hosts per client address. Counted in the memory of this server. */
 export interface HostLookupLimiter {
   /**
-   * Asks the database whose a host is, when the turn comes of the address that asks for it. Throws
-   * 429 for an address that asked for too many that are nobody's, and 503 where too many wait.
+   * Runs a look-up when its client's address gets a slot. Throws 429 for an address that asked for too
+   * many unknown hosts, and 503 if too many look-ups are queued.
    */
   lookUp<T>(address: string, lookUp: () => Promise<T | undefined>): Promise<T | undefined>
 }
@@ -19,8 +19,8 @@ const MAX_WAITING = 1_000
 export function createHostLookupLimiter(config: Config): HostLookupLimiter {
   if (config.RATE_LIMIT === 'off') return { lookUp: (_, lookUp) => lookUp() }
   const { DB_IDENTITY_POOL_MAX, REQUEST_WAIT_MS, PUBLIC_RATE } = config
-  const strange = createRateLimiter('unknown host')
-  // The other half is for those who sign in: who floods hosts must not keep them from their connections.
+  const unknownHosts = createRateLimiter('unknown host')
+  // The other half stays free for sign-ins: a flood of unknown hosts must not take all connections.
   const maxRunning = Math.ceil(DB_IDENTITY_POOL_MAX / 2)
   const queue = new FairConcurrency({
     maxRunning,
@@ -31,10 +31,10 @@ export function createHostLookupLimiter(config: Config): HostLookupLimiter {
   return {
     async lookUp(address, lookUp) {
       const key = clientKey(address)
-      strange.assertAvailable(key, PUBLIC_RATE)
-      const turn = { key, maxRunning, deadline: new Deadline(REQUEST_WAIT_MS) }
-      const found = await queue.run(turn, lookUp)
-      if (found === undefined) strange.charge(key, PUBLIC_RATE)
+      unknownHosts.assertAvailable(key, PUBLIC_RATE)
+      const request = { key, maxRunning, deadline: new Deadline(REQUEST_WAIT_MS) }
+      const found = await queue.run(request, lookUp)
+      if (found === undefined) unknownHosts.charge(key, PUBLIC_RATE)
       return found
     },
   }

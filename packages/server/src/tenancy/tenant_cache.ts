@@ -10,7 +10,7 @@ import type { HostMatch } from '../lib/hostname.ts'
 import { type FoundTenant, findTenant } from './find_tenant.ts'
 import { createHostLookupLimiter } from './host_lookup_limiter.ts'
 
-/** Tenants by host. A negative entry says: no tenant has this host. */
+/** Tenants by host. A negative entry means that no tenant has the host. */
 export type TenantCache = RevocableCache<
   FoundTenant | undefined,
   HostMatch,

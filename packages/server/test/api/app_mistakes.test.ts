@@ -23,7 +23,7 @@ const mistakes: [string, string, string, string][] = [
     'a route for a permission that does not exist',
     builders,
     "routes: [get('/api/notes', { access: 'notes:read', summary: '', handle: () => undefined })]",
-    'GET /api/notes: access "notes:read" is no permission of policy.ts; known: audit_logs:read, ',
+    'GET /api/notes: access "notes:read" is not a permission of policy.ts; known: audit_logs:read, ',
   ],
   [
     'a route for a role that does not exist',

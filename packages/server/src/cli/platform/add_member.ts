@@ -5,7 +5,7 @@ import { OperatorError } from '../../lib/operator_error.ts'
 import { addMember } from '../../modules/members/members.ts'
 import { createResetLink } from '../../modules/password_resets/reset_links.ts'
 import { ensureUser } from '../../modules/users/users.ts'
-import { findTenant, openTenant } from '../../tenancy/find_tenant.ts'
+import { activeTenant, findTenant } from '../../tenancy/find_tenant.ts'
 import { type Operation, operatorRequest, recordOperation } from './platform_command.ts'
 
 export interface Person {
@@ -74,7 +74,7 @@ export async function resetLink(
     throw new OperatorError('PUBLIC_ORIGIN is needed to write a link: set it as the server has it')
   }
   const found = await findTenant(database, { kind: 'subdomain', subdomain }, PUBLIC_ORIGIN)
-  const tenant = openTenant(found)
+  const tenant = activeTenant(found)
   const deps = { database, config: { ...config, PUBLIC_ORIGIN, BASE_DOMAINS } }
   return createResetLink(deps, tenant, userId, operatorRequest())
 }
