@@ -4,18 +4,18 @@ import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { send } from '../../src/testing/http_client.ts'
 
-/** A load balancer as small as one can be: it asks who is ready, and takes turns. */
+/** A minimal load balancer: it polls /health/ready and distributes requests round robin. */
 export interface Balancer {
   port: number
   close(): Promise<void>
 }
 
 export interface BalancerOptions {
-  /** Tries the other server once where the first gave no reply. */
+  /** Tries the other server once when the first gives no reply. */
   retries: boolean
 }
 
-const ASK_MS = 100
+const POLL_MS = 100
 
 export async function startBalancer(
   ports: readonly number[],
@@ -23,19 +23,19 @@ export async function startBalancer(
 ): Promise<Balancer> {
   const agent = new Agent({ keepAlive: true })
   const notReady = new Set<number>()
-  let turn = 0
+  let count = 0
 
-  async function ask(port: number): Promise<void> {
+  async function poll(port: number): Promise<void> {
     if (await isReady(port)) notReady.delete(port)
     else notReady.add(port)
   }
 
-  /** The next one that is ready; where none says so, the next one that was not tried yet. */
+  /** The next server that is ready; without one, the next server not tried yet. */
   function next(tried: readonly number[]): number | undefined {
     const left = ports.filter((it) => !tried.includes(it))
     const ready = left.filter((it) => !notReady.has(it))
     const among = ready.length > 0 ? ready : left
-    return among[turn++ % among.length]
+    return among[count++ % among.length]
   }
 
   const server = createServer(async (incoming, outgoing) => {
@@ -49,10 +49,10 @@ export async function startBalancer(
     }
     outgoing.writeHead(502).end()
   }).listen(0, '127.0.0.1')
-  // The load keeps its connections for as long as it lasts.
+  // The load generator keeps its connections open.
   server.keepAliveTimeout = 0
   await once(server, 'listening')
-  const timer = setInterval(() => ports.forEach(ask), ASK_MS)
+  const timer = setInterval(() => ports.forEach(poll), POLL_MS)
   return {
     port: (server.address() as AddressInfo).port,
     async close() {
@@ -72,7 +72,7 @@ function isReady(port: number): Promise<boolean> {
   )
 }
 
-/** Gives the request to a server; false where no reply began. */
+/** Passes the request to a server; false when no reply began. */
 function pass(
   agent: Agent,
   port: number,

@@ -8,14 +8,16 @@ import { send } from '../../src/testing/http_client.ts'
 import { expectHarmless, underLoad } from './fault.ts'
 import { type Node, openStage, type SignedIn, type Stage } from './stage.ts'
 
-// apt-get install libfaketime; or apt-get download it, dpkg -x it, and name the file here.
+// apt-get install libfaketime; or apt-get download and dpkg -x, and LIBFAKETIME names the file.
 const library = [
   process.env['LIBFAKETIME'] ?? '',
   '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1',
   '/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1',
 ].find((it) => existsSync(it))
 if (library === undefined) {
-  process.stdout.write('fault: clock skew: skipped, for libfaketime is not there (LIBFAKETIME)\n')
+  process.stdout.write(
+    'fault: clock skew: skipped, because there is no libfaketime (LIBFAKETIME)\n',
+  )
 }
 
 let stage: Stage
@@ -29,7 +31,7 @@ afterAll(async () => {
   if (library !== undefined) await stage.close()
 }, 60_000)
 
-// Timeouts go by the monotonic clock, which nobody sets.
+// Timeouts use the monotonic clock, which cannot be set.
 const faked = { LD_PRELOAD: library ?? '', DONT_FAKE_MONOTONIC: '1' }
 
 async function end({ command }: Node): Promise<void> {
@@ -54,7 +56,7 @@ describe.skipIf(library === undefined).each(['+10m', '-10m'])(
     }, 60_000)
     afterAll(() => end(wrong))
 
-    test('serves who signed in there', async () => {
+    test('serves users who signed in there', async () => {
       const name = `clock of the server off by ${offset}`
       const target = { port: () => wrong.port, ...signedIn }
       const outcome = await underLoad(name, stage.cluster, target, async () => {})
@@ -62,7 +64,7 @@ describe.skipIf(library === undefined).each(['+10m', '-10m'])(
       expect(outcome.load.failures()).toEqual([])
     })
 
-    test('prolongs sessions, and so does one whose clock is right, each those of the other', async () => {
+    test('refreshes sessions of a server whose clock is right, and the other way round', async () => {
       const there = await refresh(wrong, signedIn)
       const elsewhere = await refresh(right, there)
       const back = await refresh(wrong, elsewhere)

@@ -14,17 +14,17 @@ import {
 } from '../../src/db/provisioning/roles.ts'
 import { appMigrations } from '../fixtures/databases.ts'
 
-/** A PostgreSQL that nobody else uses, so that it may be killed. */
+/** A separate PostgreSQL, so that a test may kill it. */
 export interface Cluster {
-  /** DSNs of the roles; after a restart the port may be another one. */
+  /** DSNs of the roles; after a restart the port may differ. */
   urls: RoleUrls
   port(): number
-  /** Runs SQL past every door, in the migrated database. */
+  /** Runs SQL as the superuser, in the migrated database. */
   asAdmin<T>(work: (client: pg.Client) => Promise<T>): Promise<T>
-  /** Every process of it, the first one first. */
+  /** The pids of the server, the postmaster first. */
   processes(): Promise<number[]>
   dataFolder: string
-  /** After its first process was killed. */
+  /** Starts it again after the postmaster was killed. */
   restart(): Promise<void>
   stop(): Promise<void>
 }
@@ -44,7 +44,7 @@ export async function startCluster(): Promise<Cluster> {
   })
   if (!owner || !app || !identity || !platform) throw new Error('set-up gave no DSNs')
   await migrateUp(owner, histories(appMigrations))
-  // An ephemeral server acknowledges what it has not written yet; here nothing else is looked at.
+  // An ephemeral server acknowledges a COMMIT before it is on disk; these tests count acknowledged writes.
   await withClient(adminUrl, (client) =>
     client.query(`alter database ${DATABASE} set synchronous_commit = on`),
   )

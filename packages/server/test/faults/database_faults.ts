@@ -5,16 +5,16 @@ import type pg from 'pg'
 import type { Cluster } from './cluster.ts'
 import type { Stage } from './stage.ts'
 
-/** A way in which the database or the way to it breaks. */
+/** A failure of the database or of the network to it. */
 export interface Fault {
   name: string
-  /** Somebody is told 503 while it lasts, or it did not happen. */
-  hurts?: true
-  /** Breaks it; resolves when it is mended. */
+  /** Some requests must fail while it lasts; otherwise it did not happen. */
+  causesFailures?: true
+  /** Causes the failure; resolves when it is over. */
   happen(stage: Stage): Promise<void>
 }
 
-const OURS = "usename in ('tenantry_app', 'tenantry_identity')"
+const OF_SERVERS = "usename in ('tenantry_app', 'tenantry_identity')"
 
 /** The faults of the database and the network (requirements, section 5). */
 export const databaseFaults: Fault[] = [
@@ -24,11 +24,11 @@ export const databaseFaults: Fault[] = [
   },
   {
     name: 'connections cut at any moment, twenty times',
-    hurts: true,
-    happen: ({ network, feedNetwork }) =>
+    causesFailures: true,
+    happen: ({ network, listenerNetwork }) =>
       repeat(20, 100, async () => {
         network.cut()
-        feedNetwork.cut()
+        listenerNetwork.cut()
       }),
   },
   {
@@ -41,7 +41,7 @@ export const databaseFaults: Fault[] = [
   },
   {
     name: 'postmaster killed (kill -9), back after 2 s',
-    hurts: true,
+    causesFailures: true,
     async happen({ cluster }) {
       const [first = 0] = await cluster.processes()
       process.kill(first, 'SIGKILL')
@@ -51,7 +51,7 @@ export const databaseFaults: Fault[] = [
   },
   {
     name: 'database frozen (SIGSTOP) for 3 s',
-    hurts: true,
+    causesFailures: true,
     async happen({ cluster }) {
       const pids = await cluster.processes()
       for (const pid of pids) process.kill(pid, 'SIGSTOP')
@@ -61,29 +61,29 @@ export const databaseFaults: Fault[] = [
   },
   {
     name: 'network frozen for 3 s',
-    hurts: true,
-    happen: ({ network, feedNetwork }) => inMode([network, feedNetwork], 'freeze', 3_000),
+    causesFailures: true,
+    happen: ({ network, listenerNetwork }) => inMode([network, listenerNetwork], 'freeze', 3_000),
   },
   {
     name: 'network refuses for 2 s',
-    hurts: true,
-    happen: ({ network, feedNetwork }) => inMode([network, feedNetwork], 'refuse', 2_000),
+    causesFailures: true,
+    happen: ({ network, listenerNetwork }) => inMode([network, listenerNetwork], 'refuse', 2_000),
   },
   {
     name: 'database 200 ms away in each direction for 4 s',
     happen: (stage) => delay(stage, 4_000),
   },
   {
-    name: 'feed cut for 3 s',
-    happen: ({ feedNetwork }) => inMode([feedNetwork], 'refuse', 3_000),
+    name: 'listener cut for 3 s',
+    happen: ({ listenerNetwork }) => inMode([listenerNetwork], 'refuse', 3_000),
   },
   {
-    name: 'feed frozen for 3 s',
-    happen: ({ feedNetwork }) => inMode([feedNetwork], 'freeze', 3_000),
+    name: 'listener frozen for 3 s',
+    happen: ({ listenerNetwork }) => inMode([listenerNetwork], 'freeze', 3_000),
   },
   {
     name: 'pool exhausted: the table locked by a migration for 3 s',
-    hurts: true,
+    causesFailures: true,
     happen: ({ cluster }) =>
       cluster.asAdmin(async (client) => {
         await client.query('begin')
@@ -94,18 +94,20 @@ export const databaseFaults: Fault[] = [
   },
   {
     name: 'too many connections for the role (53300) for 2 s',
-    hurts: true,
+    causesFailures: true,
     happen: ({ cluster }) =>
       cluster.asAdmin(async (client) => {
         await client.query('alter role tenantry_app connection limit 0')
-        await client.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${OURS}`)
+        await client.query(
+          `select pg_terminate_backend(pid) from pg_stat_activity where ${OF_SERVERS}`,
+        )
         await sleep(2_000)
         await client.query('alter role tenantry_app connection limit -1')
       }),
   },
   {
     name: 'read-only (default_transaction_read_only) for 2 s',
-    hurts: true,
+    causesFailures: true,
     async happen({ cluster }) {
       await setReadOnly(cluster, true)
       await sleep(2_000)
@@ -114,10 +116,10 @@ export const databaseFaults: Fault[] = [
   },
 ]
 
-/** Needs root, for it mounts a disk of a few megabytes. */
+/** Needs root, because it mounts a disk of 16 MB. */
 export const diskFull: Fault = {
   name: 'disk full (a tablespace of 16 MB) for 2 s',
-  hurts: true,
+  causesFailures: true,
   async happen({ cluster }) {
     await cluster.asAdmin(async (client) => {
       await client.query('create table filler (line text) tablespace tiny')
@@ -129,14 +131,14 @@ export const diskFull: Fault = {
   },
 }
 
-/** Puts the database 200 ms away, in each direction, for a while. */
-export async function delay({ network, feedNetwork }: Stage, forMs: number): Promise<void> {
-  for (const way of [network, feedNetwork]) way.delayBy(200)
+/** Delays all traffic to and from the database by 200 ms for a while. */
+export async function delay({ network, listenerNetwork }: Stage, forMs: number): Promise<void> {
+  for (const it of [network, listenerNetwork]) it.delayBy(200)
   await sleep(forMs)
-  for (const way of [network, feedNetwork]) way.delayBy(0)
+  for (const it of [network, listenerNetwork]) it.delayBy(0)
 }
 
-/** Lets the load write to a disk that can be filled while `work` goes on. */
+/** Moves the table of the load to a small disk while `work` runs. */
 export async function onTinyDisk<T>(cluster: Cluster, work: () => Promise<T>): Promise<T> {
   const unmount = mountTinyDisk(cluster)
   const move = (where: string) =>
@@ -165,7 +167,7 @@ function mountTinyDisk(cluster: Cluster): () => void {
   const options = `size=16m,mode=0700,uid=${uid},gid=${gid}`
   mkdirSync(folder)
   execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder])
-  // Lazily: a server that failed may still be in it.
+  // Lazily: after a failed test the server may still use it.
   return () => execFileSync('umount', ['--lazy', folder])
 }
 
@@ -192,24 +194,24 @@ async function repeat(times: number, pauseMs: number, work: () => Promise<unknow
 }
 
 async function inMode(
-  ways: Stage['network'][],
+  networks: Stage['network'][],
   mode: 'freeze' | 'refuse',
   ms: number,
 ): Promise<void> {
-  for (const way of ways) way.set(mode)
+  for (const it of networks) it.set(mode)
   await sleep(ms)
-  for (const way of ways) way.set('pass')
+  for (const it of networks) it.set('pass')
 }
 
 function terminate(cluster: Cluster): Promise<unknown> {
   return cluster.asAdmin((client) =>
-    client.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${OURS}`),
+    client.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${OF_SERVERS}`),
   )
 }
 
 async function backends(cluster: Cluster): Promise<number[]> {
   const { rows } = await cluster.asAdmin((client) =>
-    client.query<{ pid: number }>(`select pid from pg_stat_activity where ${OURS}`),
+    client.query<{ pid: number }>(`select pid from pg_stat_activity where ${OF_SERVERS}`),
   )
   return rows.map((it) => it.pid)
 }
@@ -229,6 +231,6 @@ function signalIfThere(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
   } catch {
-    // It gave up while it stood still.
+    // It ended while it was stopped.
   }
 }

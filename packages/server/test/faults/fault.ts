@@ -3,20 +3,17 @@ import { expect } from 'vitest'
 import type { Cluster } from './cluster.ts'
 import { Load, type Status, type Target } from './load.ts'
 
-/** What a fault did to those who were asking meanwhile. */
+/** The effect of a fault on the requests sent meanwhile. */
 export interface Outcome {
   load: Load
-  /** Of the writes that were acknowledged, those that are not there. */
+  /** The number of acknowledged writes that are missing. */
   lost: number
   recoveredInMs: number
 }
 
 const BEFORE_MS = 1_000
 
-/**
- * Breaks something under load and looks at what came of it: `fault` resolves when it is mended, and
- * says when that began to be so. Prints one line.
- */
+/** Causes a fault under load and measures its effect; `fault` resolves when it is over. Prints one line. */
 export async function underLoad(
   name: string,
   cluster: Cluster,
@@ -28,7 +25,7 @@ export async function underLoad(
   try {
     await sleep(BEFORE_MS)
     await load.recovers(0)
-    load.asked.length = 0
+    load.sent.length = 0
     await fault()
     const recoveredInMs = await load.recovers(performance.now())
     await load.stop()
@@ -40,10 +37,10 @@ export async function underLoad(
   }
 }
 
-/** The promise of every fault; `besides` is what it may cause beside 503. */
-export function expectHarmless({ load, lost }: Outcome, besides: Status[] = []): void {
+/** The promise of every fault: no write lost, only 503 for failed requests and the `allowed` statuses. */
+export function expectHarmless({ load, lost }: Outcome, allowed: Status[] = []): void {
   const statuses = new Set(load.failures().map((it) => it.status))
-  expect([...statuses].filter((it) => it !== 503 && !besides.includes(it))).toEqual([])
+  expect([...statuses].filter((it) => it !== 503 && !allowed.includes(it))).toEqual([])
   expect(load.acknowledged.length).toBeGreaterThan(0)
   expect(lost).toBe(0)
 }
@@ -59,7 +56,7 @@ async function lostOf(cluster: Cluster, ids: readonly string[]): Promise<number>
 }
 
 function lineOf(name: string, { load, lost, recoveredInMs }: Outcome): string {
-  const slowest = Math.max(...load.asked.map((it) => it.ms))
+  const slowest = Math.max(...load.sent.map((it) => it.ms))
   const seconds = (ms: number) => (ms / 1_000).toFixed(1)
   return (
     `fault: ${name}: ${load.summary()}, ${lost} of ${load.acknowledged.length} acknowledged ` +

@@ -2,26 +2,26 @@ import { randomUUID } from 'node:crypto'
 import { Agent, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Whom to ask, and as whom. */
+/** The server to send to, and the credentials. */
 export interface Target {
   port(): number
   host: string
   token: string
-  /** 50 unless said. */
+  /** Requests per second; 50 by default. */
   perSecond?: number
 }
 
 /**
- * What came: a status; `refused` where nobody listened, `cut` where the connection ended before the
- * reply, `silent` where none came in half a minute.
+ * The outcome of a request: its status; `refused` when no server listened, `cut` when the connection
+ * ended before the reply, `silent` when no reply came within 30 s.
  */
 export type Status = number | 'refused' | 'cut' | 'silent'
 
-interface Asked {
+interface Sent {
   at: number
   ms: number
   status: Status
-  /** Of the problem it was told. */
+  /** The code of the problem, if any. */
   code: string
 }
 
@@ -32,41 +32,41 @@ interface Reply {
 
 const PER_SECOND = 50
 const GIVE_UP_MS = 30_000
-// So many in a row, of every kind, are no luck.
+// So many successes in a row, of every kind, count as recovery.
 const IN_A_ROW = 30
 
 /**
- * Steady traffic, one request after the other whatever became of the ones before: what is answered
- * from memory, what is read and what is written, in turn.
+ * Sends requests at a fixed rate, whether or not earlier ones were answered: in rotation one answered
+ * from the cache, a read and a write.
  */
 export class Load {
-  readonly asked: Asked[] = []
-  /** Ids of what was answered 201. */
+  readonly sent: Sent[] = []
+  /** The ids of writes that were answered 201. */
   readonly acknowledged: string[] = []
   readonly #target: Target
   readonly #agent = new Agent({ keepAlive: true })
   readonly #running = new Set<Promise<void>>()
   #timer: NodeJS.Timeout | undefined
-  #turn = 0
+  #count = 0
 
   constructor(target: Target) {
     this.#target = target
   }
 
   start(): void {
-    const turns = [this.#remembered, this.#read, this.#write]
+    const kinds = [this.#cached, this.#read, this.#write]
     this.#timer = setInterval(
       () => {
-        const ask = turns[this.#turn++ % turns.length]
-        if (ask === undefined) return
-        const running = ask.call(this).finally(() => this.#running.delete(running))
+        const sendOne = kinds[this.#count++ % kinds.length]
+        if (sendOne === undefined) return
+        const running = sendOne.call(this).finally(() => this.#running.delete(running))
         this.#running.add(running)
       },
       1_000 / (this.#target.perSecond ?? PER_SECOND),
     )
   }
 
-  /** Sends no more, and waits for what is on its way. */
+  /** Stops sending, and waits for the replies. */
   async stop(): Promise<void> {
     clearInterval(this.#timer)
     await Promise.all(this.#running)
@@ -74,12 +74,12 @@ export class Load {
   }
 
   /**
-   * How long after `since`, by performance.now(), the last failure was sent, in milliseconds; waits
-   * until everything is answered well again. Throws where that takes longer than a minute.
+   * Waits until requests succeed again. Returns how long after `since` (by performance.now()) the last
+   * failed request was sent, in milliseconds. Throws when that takes longer than a minute.
    */
   async recovers(since: number): Promise<number> {
     const deadline = performance.now() + 60_000
-    while (!this.#isWell(since)) {
+    while (!this.#hasRecovered(since)) {
       if (performance.now() > deadline) throw new Error(`no recovery: ${this.summary()}`)
       await sleep(50)
     }
@@ -87,8 +87,8 @@ export class Load {
     return lastFailure === undefined ? 0 : lastFailure.at - since
   }
 
-  failures(): Asked[] {
-    return this.asked.filter((it) => !isGood(it.status))
+  failures(): Sent[] {
+    return this.sent.filter((it) => !isGood(it.status))
   }
 
   /** `412 sent, 37 failed (503 database.busy: 36, cut: 1)` */
@@ -100,35 +100,35 @@ export class Load {
       counts.set(kind, (counts.get(kind) ?? 0) + 1)
     }
     const by = [...counts].map(([kind, count]) => `${kind}: ${count}`).join(', ')
-    return `${this.asked.length} sent, ${failures.length} failed${by === '' ? '' : ` (${by})`}`
+    return `${this.sent.length} sent, ${failures.length} failed${by === '' ? '' : ` (${by})`}`
   }
 
-  #isWell(since: number): boolean {
-    const later = this.asked.filter((it) => it.at > since).sort((a, b) => a.at - b.at)
+  #hasRecovered(since: number): boolean {
+    const later = this.sent.filter((it) => it.at > since).sort((a, b) => a.at - b.at)
     return later.length >= IN_A_ROW && later.slice(-IN_A_ROW).every((it) => isGood(it.status))
   }
 
-  async #remembered(): Promise<void> {
-    await this.#ask('GET', '/api/tenant/tenant-data')
+  async #cached(): Promise<void> {
+    await this.#request('GET', '/api/tenant/tenant-data')
   }
 
   async #read(): Promise<void> {
-    await this.#ask('GET', '/api/projects?limit=5')
+    await this.#request('GET', '/api/projects?limit=5')
   }
 
   async #write(): Promise<void> {
-    // Large enough that each needs room of its own.
+    // Large enough to fill a disk.
     const body = { name: `Project ${randomUUID()}`, description: 'x'.repeat(1_500) }
-    const { status, text } = await this.#ask('POST', '/api/projects', body)
+    const { status, text } = await this.#request('POST', '/api/projects', body)
     if (status === 201) this.acknowledged.push(JSON.parse(text).id)
   }
 
-  async #ask(method: string, path: string, body?: object): Promise<Reply> {
+  async #request(method: string, path: string, body?: object): Promise<Reply> {
     const at = performance.now()
     const reply = await this.#send(method, path, body).catch(noReply)
     const { status, text } = reply
     const code = isGood(status) || text === '' ? '' : JSON.parse(text).code
-    this.asked.push({ at, ms: performance.now() - at, status, code })
+    this.sent.push({ at, ms: performance.now() - at, status, code })
     return reply
   }
 

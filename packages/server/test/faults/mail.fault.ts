@@ -20,7 +20,7 @@ beforeAll(async () => {
 }, 180_000)
 afterAll(() => stage.close(), 60_000)
 
-/** What a client is told that asks for a reset mail. */
+/** Requests a reset mail, and returns the reply. */
 async function askForReset(): Promise<{ status: number; text: string }> {
   const { status, text } = await send(node.port, {
     method: 'POST',
@@ -31,17 +31,17 @@ async function askForReset(): Promise<{ status: number; text: string }> {
   return { status, text }
 }
 
-const told = { status: 200, text: '{"message":"Reset link sent"}' }
+const accepted = { status: 200, text: '{"message":"Reset link sent"}' }
 
 async function askUnderLoad(name: string): Promise<void> {
   const outcome = await underLoad(name, stage.cluster, target, async () => {
-    for (let time = 0; time < 3; time++) expect(await askForReset()).toEqual(told)
+    for (let time = 0; time < 3; time++) expect(await askForReset()).toEqual(accepted)
   })
   expectHarmless(outcome)
   expect(outcome.load.failures()).toEqual([])
 }
 
-/** A mail server that takes connections and says nothing. */
+/** A mail server that accepts connections and sends nothing. */
 async function startSilent(): Promise<Server> {
   const server = createServer(() => {}).listen(smtpPort, '127.0.0.1')
   await once(server, 'listening')
@@ -68,29 +68,29 @@ function startMailbox(refuses: boolean): Promise<{ received: string[]; close(): 
   )
 }
 
-test('nobody notices that the mail server is down, and the log says so', async () => {
+test('a mail server that is down fails no request, and is logged', async () => {
   await askUnderLoad('mail server down')
   await node.command.says(/background work failed/)
 })
 
-test('nobody notices that the mail server says nothing', async () => {
+test('a silent mail server fails no request', async () => {
   const silent = await startSilent()
   await askUnderLoad('mail server silent')
   silent.close()
 })
 
-test('nobody notices that the mail server refuses (451)', async () => {
+test('a mail server that rejects mails (451) fails no request', async () => {
   const mailbox = await startMailbox(true)
   await askUnderLoad('mail server refuses')
   await mailbox.close()
 })
 
-test('when it is back, whoever asks again has a mail', async () => {
+test('when the mail server is back, a new request gets its mail', async () => {
   const mailbox = await startMailbox(false)
   await expect
     .poll(
       async () => {
-        expect(await askForReset()).toEqual(told)
+        expect(await askForReset()).toEqual(accepted)
         return mailbox.received
       },
       { timeout: 60_000, interval: 1_000 },

@@ -2,22 +2,25 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** `pass`: everything. `freeze`: nothing moves, and nobody is told. `refuse`: nobody gets through. */
+/**
+ * `pass`: everything passes. `freeze`: no byte passes, and no connection is closed. `refuse`: connections
+ * are closed and refused.
+ */
 type Mode = 'pass' | 'freeze' | 'refuse'
 
-/** The way from a server to its database, which can be bad in the ways networks are. */
+/** The network between a server and its database, which can fail in typical ways. */
 export interface Network {
-  /** The same DSN by this way. */
+  /** The same DSN through this network. */
   through(url: string): string
   set(mode: Mode): void
-  /** How long everything takes in each direction, in milliseconds. */
+  /** Sets the delay in each direction, in milliseconds. */
   delayBy(ms: number): void
-  /** Breaks the connections there are. */
+  /** Breaks the open connections. */
   cut(): void
   close(): Promise<void>
 }
 
-/** A network that leads to whichever port `target` says when a connection begins. */
+/** Starts a network that connects to the port `target` returns when a connection begins. */
 export async function startNetwork(target: () => number): Promise<Network> {
   const sockets = new Set<Socket>()
   let mode: Mode = 'pass'
@@ -26,14 +29,14 @@ export async function startNetwork(target: () => number): Promise<Network> {
   function carry(from: Socket, to: Socket): void {
     let last: Promise<unknown> = Promise.resolve()
     from.on('data', (bytes) => {
-      // In order, each by the delay of its own time.
+      // In order, each with the delay that applied when it arrived.
       const due = delay > 0 ? sleep(delay) : undefined
       last = last.then(() => due).then(() => void (mode === 'freeze' || to.write(bytes)))
     })
     from.on('error', () => {})
     from.on('close', () => {
       sockets.delete(from)
-      // Whoever is frozen does not hear that the other side has gone.
+      // A frozen side must not see that the other has closed.
       if (mode !== 'freeze') to.destroy()
     })
     sockets.add(from)
@@ -60,7 +63,7 @@ export async function startNetwork(target: () => number): Promise<Network> {
     },
     set(next) {
       mode = next
-      // What was frozen has lost bytes: it can only end.
+      // A frozen connection has lost bytes, so it has to be closed.
       if (next !== 'freeze') cut()
     },
     delayBy(ms) {

@@ -3,21 +3,21 @@ import { type BalancerOptions, startBalancer } from './balancer.ts'
 import { type Outcome, underLoad } from './fault.ts'
 import type { Node, Stage } from './stage.ts'
 
-// A machine that many share may take long to make a connection.
-const patient = { REQUEST_WAIT_MS: '10000' }
-// Until whoever asks a server whether it is ready has noticed.
+// On a shared machine a new connection may take long.
+const longWait = { REQUEST_WAIT_MS: '10000' }
+// Until the balancer has noticed that the server is ready.
 const NOTICED_MS = 500
 
-/** Ends one server so many times, and starts it again at the same port, under load. */
+/** Ends one server `times` times, and starts it again at the same port, under load. */
 export async function restartAlone(
   stage: Stage,
   { name, signal, times }: { name: string; signal: NodeJS.Signals; times: number },
 ): Promise<Outcome> {
-  const node = await stage.startNode(patient)
+  const node = await stage.startNode(longWait)
   try {
     const target = { port: () => node.port, ...(await stage.signIn(node)) }
     return await underLoad(name, stage.cluster, target, async () => {
-      for (let time = 0; time < times; time++) await restart(stage, node, signal, patient)
+      for (let time = 0; time < times; time++) await restart(stage, node, signal, longWait)
     })
   } finally {
     await end(node, 'SIGTERM')
@@ -27,10 +27,10 @@ export async function restartAlone(
 export interface RollingRestart {
   name: string
   balancer: BalancerOptions
-  /** Of the servers. */
+  /** The settings of the servers. */
   settings?: Record<string, string>
   rounds: number
-  /** Of the load. */
+  /** The rate of the load. */
   perSecond?: number
 }
 
@@ -39,7 +39,7 @@ export async function restartInTurn(
   stage: Stage,
   { name, balancer: options, settings, rounds, perSecond = 50 }: RollingRestart,
 ): Promise<Outcome> {
-  const all = { ...patient, ...settings }
+  const all = { ...longWait, ...settings }
   const first = await stage.startNode(all)
   const nodes = [first, await stage.startNode(all)]
   const ports = nodes.map((it) => it.port)

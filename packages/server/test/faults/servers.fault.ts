@@ -9,8 +9,8 @@ beforeAll(async () => {
 }, 120_000)
 afterAll(() => stage.close(), 60_000)
 
-describe('a server alone', () => {
-  test('that is killed (kill -9) loses no acknowledged write, and is itself again', async () => {
+describe('a single server', () => {
+  test('that is killed (kill -9) loses no acknowledged write, and recovers', async () => {
     const name = 'server killed (kill -9), four times'
     expectHarmless(await restartAlone(stage, { name, signal: 'SIGKILL', times: 4 }), [
       'refused',
@@ -18,9 +18,9 @@ describe('a server alone', () => {
     ])
   })
 
-  // Whoever comes while nobody listens is refused; an idle connection closes as any may.
-  test('that is told to end (SIGTERM) answers what it has begun (OPS-1)', async () => {
-    const name = 'server told to end (SIGTERM), twice'
+  // While no server listens connections are refused, and an idle connection may be closed.
+  test('that receives SIGTERM answers the requests it has begun (OPS-1)', async () => {
+    const name = 'server ended (SIGTERM), twice'
     expectHarmless(await restartAlone(stage, { name, signal: 'SIGTERM', times: 2 }), [
       'refused',
       'cut',
@@ -36,9 +36,9 @@ describe('a rolling restart of two servers fails no request (OPS-1)', () => {
       rounds: 2,
     },
     {
-      name: 'rolling restart, once, behind one that does not, with SHUTDOWN_DELAY_SECONDS',
+      name: 'rolling restart, once, behind a balancer without retries, with SHUTDOWN_DELAY_SECONDS',
       balancer: { retries: false },
-      // Far above the tenth of a second in which the balancer asks, for machines that many share.
+      // Far above the balancer's interval of 100 ms, for shared machines.
       settings: { SHUTDOWN_DELAY_SECONDS: '4' },
       rounds: 1,
     },

@@ -5,12 +5,12 @@ import type { Target } from './load.ts'
 import { restartInTurn } from './server_faults.ts'
 import { openStage, type Stage } from './stage.ts'
 
-// The quick ones of `npm run test:faults`, in every run.
+// The quick faults of `npm run test:faults`, in every test run.
 const quick = databaseFaults.filter(({ name }) =>
   /^(backends terminated|postmaster killed|listener cut|read-only)/.test(name),
 )
 
-// Beside every other test: enough to hit each fault, and no more.
+// Other tests run concurrently: this rate is enough to notice each fault.
 const PER_SECOND = 20
 
 let stage: Stage
@@ -22,23 +22,24 @@ beforeAll(async () => {
 }, 180_000)
 afterAll(() => stage.close(), 60_000)
 
-test('the quick faults are four', () => expect(quick).toHaveLength(4))
+test('there are four quick faults', () => expect(quick).toHaveLength(4))
 
 test.each(quick)(
-  'under load, $name: no acknowledged write is lost, and it ends',
+  'under load, $name: no acknowledged write is lost, and requests succeed again',
   {
     timeout: 180_000,
   },
-  async ({ name, hurts, happen }) => {
+  async ({ name, causesFailures, happen }) => {
     const outcome = await underLoad(name, stage.cluster, target, () => happen(stage))
     expectHarmless(outcome)
-    if (hurts) expect(outcome.load.failures()).not.toEqual([])
+    if (causesFailures) expect(outcome.load.failures()).not.toEqual([])
   },
 )
 
-test('a write that is gone would be noticed', { timeout: 180_000 }, async () => {
-  const lose = () => stage.cluster.asAdmin((client) => client.query('delete from projects'))
-  const outcome = await underLoad('rows deleted behind our back', stage.cluster, target, lose)
+test('self-test: a lost write is noticed', { timeout: 180_000 }, async () => {
+  const deleteRows = () => stage.cluster.asAdmin((client) => client.query('delete from projects'))
+  const name = 'self-test, in which lost writes are expected: rows deleted by the test'
+  const outcome = await underLoad(name, stage.cluster, target, deleteRows)
   expect(outcome.lost).toBeGreaterThan(0)
   expect(() => expectHarmless(outcome)).toThrow()
 })

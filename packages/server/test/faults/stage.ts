@@ -22,16 +22,16 @@ export interface SignedIn extends Omit<Target, 'port'> {
   refreshToken: string
 }
 
-/** A database, the ways to it and somebody who may use the API on it. */
+/** A database, the networks to it, and a user of the API. */
 export interface Stage {
   cluster: Cluster
-  /** Of what requests ask of the database. */
+  /** The network of the servers' queries. */
   network: Network
-  /** Of the announcements. */
-  feedNetwork: Network
-  /** Starts a server as in production; on a port of its own unless told which. */
+  /** The network of their listeners. */
+  listenerNetwork: Network
+  /** Starts a server as in production, on a free port unless PORT is set. */
   startNode(settings?: Record<string, string>): Promise<Node>
-  /** Signs in at a node; what it gives works at all of them. */
+  /** Signs in at one server; the tokens are valid at all of them. */
   signIn(node: Node): Promise<SignedIn>
   email: string
   close(): Promise<void>
@@ -44,21 +44,21 @@ const LISTENING = /"url":"http:\/\/127\.0\.0\.1:(\d+)"/
 export async function openStage(): Promise<Stage> {
   const cluster = await startCluster()
   const network = await startNetwork(cluster.port)
-  const feedNetwork = await startNetwork(cluster.port)
+  const listenerNetwork = await startNetwork(cluster.port)
   const place = makeWorkplace()
   const email = await populate(cluster)
-  const settings = production(cluster, network, feedNetwork)
+  const settings = production(cluster, network, listenerNetwork)
   return {
     cluster,
     network,
-    feedNetwork,
+    listenerNetwork,
     email,
     startNode: (more = {}) => startNode(place, { ...settings, ...more }),
     signIn: ({ port }) => signIn(port, email),
     async close() {
       await place.remove()
       await network.close()
-      await feedNetwork.close()
+      await listenerNetwork.close()
       await cluster.stop()
     },
   }
@@ -103,12 +103,12 @@ async function startNode(place: Workplace, settings: Record<string, string>): Pr
   const command = place.launch('start', settings)
   const [, port] = await command.says(LISTENING)
   const node = { port: Number(port), command }
-  await isReady(node)
+  await untilReady(node)
   return node
 }
 
-/** Resolves when a node says that it can serve. */
-async function isReady({ port }: Node): Promise<void> {
+/** Resolves when the server is ready. */
+async function untilReady({ port }: Node): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {
     const { status } = await send(port, { path: '/health/ready' }).catch(() => ({ status: 0 }))
     if (status === 200) return

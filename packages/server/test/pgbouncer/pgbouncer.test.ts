@@ -5,8 +5,8 @@ import { sharedDatabase } from '../fixtures/databases.ts'
 import { createScene, runManually, type Scene } from '../revocation/scene.ts'
 import { type PgBouncer, startPgBouncer } from './start.ts'
 
-/** A server whose doors go through a PgBouncer of its own, and its feed too where that is asked for. */
-async function startBehind({ pooledFeed = false, settings = {} }: Behind = {}) {
+/** Starts a server whose queries, and with `pooledListener` its listener too, go through its own PgBouncer. */
+async function startBehind({ pooledListener = false, settings = {} }: Behind = {}) {
   const { app: url, identity, platform } = sharedDatabase()
   const pooler = await startPgBouncer({
     program: inject('pgbouncer'),
@@ -17,7 +17,7 @@ async function startBehind({ pooledFeed = false, settings = {} }: Behind = {}) {
     DB_URL: pooler.through(url),
     DB_IDENTITY_URL: pooler.through(identity),
     DB_PLATFORM_URL: pooler.through(platform),
-    DB_LISTEN_URL: pooledFeed ? pooler.through(url) : url,
+    DB_LISTEN_URL: pooledListener ? pooler.through(url) : url,
     ...settings,
   })
   onTestFinished(async () => {
@@ -28,15 +28,15 @@ async function startBehind({ pooledFeed = false, settings = {} }: Behind = {}) {
 }
 
 interface Behind {
-  pooledFeed?: boolean
+  pooledListener?: boolean
   settings?: Record<string, string>
 }
 
 const ask = ({ tenant, user }: Scene, path = '/api/tenant/tenant-data') =>
   tenant.send({ path, user })
 
-test('where LISTEN goes through it nothing is remembered, and a revoked right is refused at once', async () => {
-  const { api, scene } = await startBehind({ pooledFeed: true })
+test('with LISTEN through PgBouncer nothing is cached, and a revoked session is rejected immediately', async () => {
+  const { api, scene } = await startBehind({ pooledListener: true })
   for (let times = 0; times < 3; times++) expect((await ask(scene)).status).toBe(200)
   expect(api.listener.isFresh()).toBe(false)
   const { sessions, tenants } = api.running.caches
@@ -48,29 +48,29 @@ test('where LISTEN goes through it nothing is remembered, and a revoked right is
     scene.tenant.id,
   )
   expect((await ask(scene)).status).toBe(401)
-  expect(api.logLines.join()).toContain('DB_LISTEN_URL hears nothing')
+  expect(api.logLines.join()).toContain('DB_LISTEN_URL does not receive')
 })
 
-/** What asks the database, and what does not, while nobody answers. */
+/** While the pooler does not reply, requests that need the database fail and others do not. */
 async function expectUnavailable(api: TestApp, scene: Scene): Promise<void> {
-  const stranger = await api.send(`x-${scene.tenant.host}`, { path: '/' })
+  const unknownHost = await api.send(`x-${scene.tenant.host}`, { path: '/' })
   const { email, password } = scene.user
   const signIn = { method: 'POST', path: '/api/auth/login', body: { email, password } }
-  for (const reply of [stranger, await scene.tenant.send(signIn)]) {
+  for (const reply of [unknownHost, await scene.tenant.send(signIn)]) {
     expect([reply.status, reply.headers['retry-after']]).toEqual([503, '1'])
   }
-  // Announcements are heard on: what is remembered is as good as before.
+  // The listener has a direct connection: the cache stays valid.
   expect((await ask(scene)).status).toBe(200)
 }
 
 const outages: Record<string, [(pooler: PgBouncer) => unknown, (pooler: PgBouncer) => unknown]> = {
   'is killed and started again': [(it) => it.kill(), (it) => it.start()],
-  'is paused and goes on': [(it) => it.pause(), (it) => it.resume()],
+  'is paused and resumed': [(it) => it.pause(), (it) => it.resume()],
 }
 
 test.each(Object.entries(outages))(
-  'where it %s the database is a 503, and comes back by itself',
-  async (_, [fail, mend]) => {
+  'while PgBouncer %s requests are a 503, and they succeed again afterwards',
+  async (_, [fail, recover]) => {
     const { pooler, api, scene } = await startBehind({ settings: { REQUEST_WAIT_MS: '1000' } })
     const admin = await scene.tenant.makeUser({ roles: ['admin_tenant'] })
     const members = async () =>
@@ -79,7 +79,7 @@ test.each(Object.entries(outages))(
     await fail(pooler)
     await expect.poll(members, { timeout: 10_000 }).toBe(503)
     await expectUnavailable(api, scene)
-    await mend(pooler)
+    await recover(pooler)
     await expect.poll(members, { timeout: 20_000 }).toBe(200)
     await expect.poll(async () => (await ask(scene)).status, { timeout: 20_000 }).toBe(200)
   },

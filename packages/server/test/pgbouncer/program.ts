@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** A PgBouncer that can be run, and the libraries that it needs beside the system's. */
+/** A PgBouncer that can be run, and the libraries that it needs in addition to the system's. */
 export interface Program {
   path: string
   libraries: string
@@ -10,9 +10,8 @@ export interface Program {
 }
 
 /**
- * The PgBouncer that is installed, or else Debian's: its package and what of its libraries is missing
- * here are unpacked into `folder`, which needs no root and leaves nothing behind. Throws and says how
- * to get one where neither is to be had.
+ * Finds the installed PgBouncer, or else unpacks Debian's package and its missing libraries into
+ * `folder`, without root and without traces. Throws with instructions when there is neither.
  */
 export function findProgram(folder: string): Program {
   const installed = ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer', '/opt/homebrew/bin/pgbouncer']

@@ -8,7 +8,7 @@ import { startPgBouncer } from './start.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** Connections to the server for each role. */
+    /** PgBouncer's connections to PostgreSQL for each role. */
     poolSize: number
     /** The folder of the app's migrations. */
     appMigrations: string

@@ -8,31 +8,31 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '../fixtures/free_port.ts'
 import type { Program } from './program.ts'
 
-/** A PgBouncer that runs, in transaction mode, in front of one server. */
+/** A running PgBouncer in transaction mode, in front of one PostgreSQL. */
 export interface PgBouncer {
-  /** The same DSN by way of it. */
+  /** The same DSN through PgBouncer. */
   through(url: string): string
-  /** PAUSE and RESUME: what is at work ends, and whatever comes then waits. */
+  /** PAUSE and RESUME: running transactions finish, later ones wait. */
   pause(): void
   resume(): void
-  /** It dies at once, with every connection that it has. */
+  /** Kills it, and with it every connection. */
   kill(): Promise<void>
-  /** Begins again on the same port. */
+  /** Starts it again on the same port. */
   start(): Promise<void>
   stop(): Promise<void>
 }
 
 export interface PgBouncerSettings {
   program: Program
-  /** DSNs of those who may connect, all to the same server. */
+  /** DSNs of the users that may connect, all on the same server. */
   users: readonly string[]
-  /** Connections to the server for each of them. */
+  /** Connections to the server for each user. */
   poolSize: number
 }
 
 export async function startPgBouncer(settings: PgBouncerSettings): Promise<PgBouncer> {
   const folder = mkdtempSync(join(tmpdir(), 'tenantry-pgbouncer-'))
-  // As root it becomes nobody, who must be able to read this.
+  // Under root PgBouncer runs as the user `nobody`, which must be able to read this.
   chmodSync(folder, 0o755)
   const port = await freePort()
   writeConfig(folder, port, settings)
@@ -95,7 +95,7 @@ function launch(folder: string, { path, libraries }: Program): ChildProcess {
     env: { LD_LIBRARY_PATH: libraries },
     stdio: 'ignore',
   })
-  // A run that is interrupted leaves none behind.
+  // An interrupted test run must not leave it behind.
   const end = () => void running.kill('SIGKILL')
   process.once('exit', end)
   running.once('close', () => process.off('exit', end))
