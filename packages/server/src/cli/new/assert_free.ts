@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { kernelResources } from '../../app/policy.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
 import type { RunningApp } from '../../runtime/create_app.ts'
+import type { Field } from './fields.ts'
 import type { Names } from './names.ts'
 import type { Places } from './places.ts'
 
@@ -21,6 +22,18 @@ export function assertFree(names: Names, places: Places, described: Described): 
   const schemas = Object.keys(described.document.components['schemas'] ?? {})
   const schema = schemasOf(names).find((it) => schemas.includes(it))
   if (schema !== undefined) throw taken(`the API has a schema ${schema} already`)
+}
+
+/** Throws an OperatorError where a field refers to a table that no migration makes. */
+export function assertReferences(names: Names, fields: readonly Field[], places: Places): void {
+  for (const { name, references } of fields) {
+    if (references === undefined || migrationWith(references, places) !== undefined) continue
+    const why =
+      references === names.plural
+        ? 'the first row could refer to none: write it by hand, nullable'
+        : 'no migration makes it: create it first'
+    throw new OperatorError(`"${name}" refers to ${references}: ${why}`)
+  }
 }
 
 function migrationWith(table: string, { migrations }: Places): string | undefined {

@@ -7,6 +7,8 @@ export interface Field {
   /** What its schema is called in code: `amountCents`. */
   identifier: string
   type: FieldType
+  /** The table that it refers to. */
+  references?: string
 }
 
 interface FieldType {
@@ -49,8 +51,8 @@ const plainTypes: Record<string, FieldType> = {
   },
 }
 
-/** The types there are, an enum with its values. */
-export const fieldTypes = [...Object.keys(plainTypes), 'enum:open:closed']
+/** The types there are, those with arguments by an example. */
+export const fieldTypes = [...Object.keys(plainTypes), 'enum:open:closed', 'references:projects']
 
 /** Reads `number:text due_on:date`. Throws an OperatorError that names the field that is wrong. */
 export function parseFields(text: string): Field[] {
@@ -71,6 +73,9 @@ function parseField(text: string): Field {
   if (kept.has(name)) throw new OperatorError(`every resource has "${name}" already: leave it out`)
   const field = { name, identifier: camel(name) }
   if (typeName === 'enum') return { ...field, type: enumType(name, args) }
+  if (typeName === 'references') {
+    return { ...field, type: referenceType(name), references: tableIn(name, args) }
+  }
   const type = Object.hasOwn(plainTypes, typeName) ? plainTypes[typeName] : undefined
   if (type === undefined) {
     const known = fieldTypes.join(', ')
@@ -98,6 +103,18 @@ function enumType(name: string, values: string[]): FieldType {
 }
 
 const VALUE = /^[\w-]{1,60}$/
+
+// Its test has no id before it has created what the field refers to.
+function referenceType(name: string): FieldType {
+  return { sql: () => 'uuid not null', zod: 'z.uuid()', examples: ["''", `example.${name}`] }
+}
+
+function tableIn(name: string, [table, ...more]: string[]): string {
+  if (table !== undefined && more.length === 0 && name.endsWith('_id')) return table
+  throw new OperatorError(
+    `"${name}" refers to one row of one table: write its name with _id, such as project_id:references:projects`,
+  )
+}
 
 function notAField(text: string): OperatorError {
   return new OperatorError(`"${text}" is no field: write name:type, such as number:text`)

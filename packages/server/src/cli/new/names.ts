@@ -39,10 +39,15 @@ export function namesOf(plural: string, given?: string): Names {
     Many: pascal(plural),
     one,
     One,
-    path: `/api/${plural.replaceAll('_', '-')}`,
+    path: pathOf(plural),
     words: spaced(plural),
     aWord: `${/^([aeio]|u[^s])/.test(singular) ? 'an' : 'a'} ${spaced(singular)}`,
   }
+}
+
+/** `/api/purchase-orders` for `purchase_orders`. */
+export function pathOf(plural: string): string {
+  return `/api/${plural.replaceAll('_', '-')}`
 }
 
 /** Throws an OperatorError for what is no name of a column, or one that a language keeps for itself. */

@@ -3,16 +3,23 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { app } from '../../../test/fixtures/app/app.ts'
 import { asAdmin } from '../../../test/fixtures/databases.ts'
+import type { Route } from '../../app/route.ts'
+import { assertReferences } from './assert_free.ts'
 import { fieldTypes, parseFields } from './fields.ts'
 import { fillTemplate } from './fill_template.ts'
 import { formatWithBiome } from './format_with_biome.ts'
 import { namesOf } from './names.ts'
+import { parentsOf } from './parents.ts'
 import { placesOf } from './places.ts'
 import { resourceFiles } from './resource_files.ts'
 import { sqlWords } from './words.ts'
 import { writeResource } from './write_resource.ts'
 
+const [example] = app.routes
+if (example === undefined) throw new Error('the fixture app has no route')
 const root = join(import.meta.dirname, '../../../../..')
 const folders: string[] = []
 afterAll(() => {
@@ -24,7 +31,7 @@ describe('tenantry new resource', () => {
   test('writes what the formatter and the linter accept, however long the names', () => {
     const folder = newFolder()
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
-    const fields = fieldTypes.map((type) => `a_${type.split(':')[0]}_field:${type}`).join(' ')
+    const fields = fieldTypes.map((type) => `a_${type.split(':')[0]}_id:${type}`).join(' ')
     const written: string[] = []
     for (let length = 3; length <= 30; length++) {
       const plural = `${'long0winded0names0of0things0and0relatives'.slice(0, length - 2)}xs`
@@ -88,6 +95,46 @@ describe('tenantry new resource', () => {
     expect(readFileSync(policy, 'utf8')).toBe(hidden)
   })
 
+  test('of a reference its test creates what is referred to, and before that what that refers to', () => {
+    const route = (path: string, body: z.ZodObject): Route[] => [
+      { ...example, method: 'POST', path: `/api/${path}`, body, status: 201 },
+      { ...example, path: `/api/${path}/:${path.slice(0, -1).replace('-', '_')}_id` },
+    ]
+    const routes = [
+      ...route(
+        'tasks',
+        z.object({ title: z.string(), project_id: z.uuid(), note: z.string().optional() }),
+      ),
+      ...route('projects', z.object({ kind: z.enum(['large', 'small']) })),
+      ...route('circles', z.object({ circle_id: z.literal('none') })),
+    ]
+    const parents = (text: string) => parentsOf(parseFields(text), routes)
+    expect(parents('task_id:references:tasks other_id:references:tasks')).toEqual([
+      { path: '/api/projects', identifier: 'projectId', body: "{ kind: 'large' }" },
+      {
+        path: '/api/tasks',
+        identifier: 'taskId',
+        body: expect.stringMatching(/^\{ title: 'sample_\w+', project_id: projectId \}$/),
+      },
+    ])
+    expect(parents('circle_id:references:circles')).toHaveLength(1)
+    expect(parents('name:text')).toEqual([])
+    expect(() => parents('x_id:references:members')).toThrow(
+      'write the route POST /api/members first',
+    )
+  })
+
+  test.each([
+    ['x_id:references:others', '"x_id" refers to others: no migration makes it: create it first'],
+    ['task_id:references:tasks', 'refers to tasks: the first row could refer to none'],
+  ])('a reference needs a table: %s', (fields, why) => {
+    const folder = newFolder()
+    const places = placesOf(folder, join(folder, 'src/app.ts'))
+    expect(() => assertReferences(namesOf('tasks'), parseFields(fields), places)).toThrow(why)
+    const good = parseFields('project_id:references:projects')
+    expect(() => assertReferences(namesOf('tasks'), good, places)).not.toThrow()
+  })
+
   test.each([
     ['Invoices', 'lower_snake_case'],
     ['invoices;drop', 'lower_snake_case'],
@@ -113,6 +160,9 @@ describe('tenantry new resource', () => {
     ['state:enum', 'needs values of letters'],
     ['state:enum:open:open', 'each once'],
     ["state:enum:it's", 'needs values of letters'],
+    ['project_id:references', 'refers to one row of one table'],
+    ['project_id:references:projects:tasks', 'refers to one row of one table'],
+    ['project:references:projects', 'write its name with _id'],
   ])('the fields "%s" are refused', (fields, why) => {
     expect(() => parseFields(fields)).toThrow(why)
   })
@@ -141,15 +191,19 @@ describe('tenantry new resource', () => {
 })
 
 describe('a template', () => {
-  test('gets a line for each of several values, indented as the placeholder, and none for none', () => {
-    const template = '{\n  {{many}}\n  {{none}}\n}, {{one}}\n'
-    const values = { many: 'a,\n\nb,', none: '', one: 'x' }
-    expect(fillTemplate(template, values)).toBe('{\n  a,\n\n  b,\n}, x\n')
+  test('repeats a section for each item, with the names around it, and for none leaves it out', () => {
+    const template =
+      '{\n  {{#items}}\n  {{name}}: {{one}},\n  {{/items}}\n  {{#none}}\n  x\n  {{/none}}\n}\n'
+    const values = { items: [{ name: 'a' }, { name: 'b', one: '2' }], none: [], one: '1' }
+    expect(fillTemplate(template, values)).toBe('{\n  a: 1,\n  b: 2,\n}\n')
   })
 
-  test('must not name what it is not given', () => {
-    expect(() => fillTemplate('{{other}}', {})).toThrow('a template names {{other}}')
-  })
+  test.each(['{{other}}', '{{items}}', '{{#other}}\nx\n{{/other}}\n', '{{#one}}\nx\n{{/one}}\n'])(
+    'must not name what has no value: %j',
+    (template) => {
+      expect(() => fillTemplate(template, { items: [], one: '1' })).toThrow('a template')
+    },
+  )
 })
 
 function newFolder(): string {
@@ -163,14 +217,12 @@ function newFolder(): string {
   return folder
 }
 
-function write(folder: string, plural: string, fields: string) {
+function write(folder: string, plural: string, text: string) {
   const places = placesOf(folder, join(folder, 'src/app.ts'))
-  const names = namesOf(plural)
-  return writeResource(
-    names,
-    resourceFiles(names, parseFields(fields), places, 'admin_tenant'),
-    places,
-  )
+  const [names, fields] = [namesOf(plural), parseFields(text)]
+  const parents = parentsOf(fields, app.routes)
+  const resource = { names, fields, parents, role: 'admin_tenant' }
+  return writeResource(names, resourceFiles(resource, places), places)
 }
 
 function biome(folder: string): string {

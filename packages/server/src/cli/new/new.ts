@@ -2,10 +2,11 @@ import { Command } from 'commander'
 import { OperatorError } from '../../lib/operator_error.ts'
 import { describeApp } from '../../runtime/describe_app.ts'
 import { findApp, loadApp } from '../../runtime/load_app.ts'
-import { assertFree } from './assert_free.ts'
+import { assertFree, assertReferences } from './assert_free.ts'
 import { type Field, fieldTypes, parseFields } from './fields.ts'
 import { formatWithBiome } from './format_with_biome.ts'
 import { namesOf } from './names.ts'
+import { parentsOf } from './parents.ts'
 import { placesOf } from './places.ts'
 import { resourceFiles } from './resource_files.ts'
 import { writeResource } from './write_resource.ts'
@@ -40,8 +41,12 @@ async function newResource(plural: string, options: NewResourceOptions): Promise
   const fields: Field[] = parseFields(options.fields)
   const places = placesOf(folder, findApp(folder))
   const app = await loadApp(folder)
-  assertFree(names, places, await describeApp(app))
-  const files = resourceFiles(names, fields, places, almighty(app.policy.roles))
+  const described = await describeApp(app)
+  assertFree(names, places, described)
+  assertReferences(names, fields, places)
+  const parents = parentsOf(fields, described.routes)
+  const role = almighty(app.policy.roles)
+  const files = resourceFiles({ names, fields, parents, role }, places)
   const { written, byHand } = writeResource(names, files, places)
   const fault = formatWithBiome(folder, places.source, written)
   for (const path of written) console.log(`wrote ${path}`)
@@ -65,5 +70,5 @@ const nextSteps = `  npm run generate        # the types of its table, its opera
 const examples = `
 Examples:
   $ tenantry new resource invoices --fields "number:text amount_cents:integer due_on:date"
-  $ tenantry new resource tickets --fields "title:text state:enum:open:closed"
+  $ tenantry new resource tickets --fields "title:text state:enum:open:closed project_id:references:projects"
   $ tenantry new resource people --singular person --fields "name:text"`

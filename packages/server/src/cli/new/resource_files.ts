@@ -2,22 +2,31 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Field } from './fields.ts'
 import { fillTemplate, type TemplateValues } from './fill_template.ts'
-import type { Names } from './names.ts'
+import { type Names, pathOf } from './names.ts'
+import type { Parent } from './parents.ts'
 import type { Places } from './places.ts'
 
 const templates = join(import.meta.dirname, '../../../templates/resource')
 
-/** The new files of a resource: path and content. Its test signs in as `role`. */
+/** What a resource is made of. */
+export interface Resource {
+  names: Names
+  fields: readonly Field[]
+  /** What its test creates first. */
+  parents: readonly Parent[]
+  /** Whom its test signs in: a role that may do everything. */
+  role: string
+}
+
+/** The new files of a resource: path and content. */
 export function resourceFiles(
-  names: Names,
-  fields: Field[],
+  resource: Resource,
   { source, migrations }: Places,
-  role: string,
 ): Map<string, string> {
-  const { plural } = names
+  const { plural } = resource.names
   const migration = join(migrations, `${nextNumber(migrations)}_${plural}`)
   const module = join(source, plural, plural)
-  const values = { ...names, ...fieldValues(fields), role }
+  const values = valuesOf(resource)
   const filled = (template: string) =>
     fillTemplate(readFileSync(join(templates, `${template}.tmpl`), 'utf8'), values)
   return new Map([
@@ -30,24 +39,30 @@ export function resourceFiles(
   ])
 }
 
-function fieldValues(fields: Field[]): TemplateValues {
-  const lines = (lineOf: (field: Field) => string) => fields.map(lineOf).join('\n')
+function valuesOf({ names, fields, parents, role }: Resource): TemplateValues {
+  const columns = ['id', ...fields.map(({ name }) => name), 'created_at', 'updated_at']
+  const changed = fields.find(({ references }) => references === undefined) ?? fields[0]
   return {
-    sqlColumns: lines(({ name, type }) => `${name} ${type.sql(name)},`),
-    columns: fields.map(({ name }) => `'${name}'`).join(', '),
-    zodFields: lines(({ identifier, type }) => `const ${identifier} = ${type.zod}`),
-    members: lines(memberOf),
-    optionalMembers: lines(({ name, identifier }) => `${name}: ${identifier}.optional(),`),
-    exampleMembers: lines(({ name, type }) => `${name}: ${type.examples[0]},`),
-    exampleChange: fields
-      .slice(0, 1)
-      .map(({ name, type }) => `${name}: ${type.examples[1]}`)
-      .join(),
+    ...names,
+    role,
+    fields: fields.map(({ type, name, identifier }) => ({
+      name,
+      identifier,
+      sql: type.sql(name),
+      zod: type.zod,
+      example: type.examples[0],
+      member: name === identifier ? name : `${name}: ${identifier}`,
+    })),
+    columns: columns.map((it) => `'${it}'`).join(', '),
+    change: changed === undefined ? '' : `${changed.name}: ${changed.type.examples[1]}`,
+    references: fields.flatMap(({ name, references: table }) => {
+      const parent = parents.find(({ path }) => path === pathOf(table ?? ''))?.identifier
+      return table === undefined || parent === undefined ? [] : [{ name, table, parent }]
+    }),
+    parents: parents.map((it) => ({ ...it })),
+    // A section that is there once or not at all.
+    referring: parents.length > 0 ? [{}] : [],
   }
-}
-
-function memberOf({ name, identifier }: Field): string {
-  return name === identifier ? `${name},` : `${name}: ${identifier},`
 }
 
 function nextNumber(migrations: string): string {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { App } from '../../app/define_app.ts'
 import type { Route } from '../../app/route.ts'
+import { sampleOf } from '../../lib/sample.ts'
 import type { TestReply } from '../http_client.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../test_app.ts'
-import { sampleOf } from './sample.ts'
 
 export interface SweepOptions {
   /**

@@ -1,0 +1,79 @@
+import { inspect } from 'node:util'
+import { z } from 'zod'
+import type { Route } from '../../app/route.ts'
+import { OperatorError } from '../../lib/operator_error.ts'
+import { sampleOf } from '../../lib/sample.ts'
+import type { Field } from './fields.ts'
+import { camel, pathOf } from './names.ts'
+
+/** What the test of a resource creates first, because the resource refers to it. */
+export interface Parent {
+  /** The path of its collection. */
+  path: string
+  /** The constant that holds its id: `projectId`. */
+  identifier: string
+  /** A body that its route accepts, as TypeScript. */
+  body: string
+}
+
+/**
+ * What has to exist for the references among `fields`, each after what it refers to itself. Throws an
+ * OperatorError for one that no route creates.
+ */
+export function parentsOf(fields: readonly Field[], routes: readonly Route[]): Parent[] {
+  const parents = new Map<string, Parent>()
+  for (const { name, references } of fields) {
+    if (references === undefined) continue
+    const path = pathOf(references)
+    addParent(parents, routes, path)
+    if (parents.has(path)) continue
+    throw new OperatorError(
+      `"${name}" refers to ${references}, and the test has to create one: write the route ` +
+        `POST ${path} first, with a body and status 201`,
+    )
+  }
+  return [...parents.values()]
+}
+
+function addParent(
+  parents: Map<string, Parent>,
+  routes: readonly Route[],
+  path: string,
+  around: readonly string[] = [],
+): void {
+  const route = routes.find((it) => it.method === 'POST' && it.path === path && it.status === 201)
+  if (parents.has(path) || !(route?.body instanceof z.ZodObject)) return
+  const members = requiredFields(route.body).map(([name, schema]) => {
+    const collection = collectionOf(routes, name)
+    if (collection !== undefined && collection !== path && !around.includes(collection)) {
+      addParent(parents, routes, collection, [...around, path])
+    }
+    const parent = parents.get(collection ?? '')
+    return `${name}: ${parent?.identifier ?? literal(sampleOf(schema))}`
+  })
+  const identifier = camel(memberIdOf(routes, path))
+  parents.set(path, { path, identifier, body: `{ ${members.join(', ')} }` })
+}
+
+function requiredFields(body: z.ZodObject): [string, z.ZodType][] {
+  const fields = Object.entries<z.ZodType>(body.shape)
+  return fields.filter(([, schema]) => !schema.safeParse(undefined).success)
+}
+
+/** The collection whose members have this name in a path: `/api/projects` for `project_id`. */
+function collectionOf(routes: readonly Route[], name: string): string | undefined {
+  const ending = `/:${name}`
+  const route = routes.find(({ path }) => path.endsWith(ending))
+  return route?.path.slice(0, -ending.length)
+}
+
+/** The other way round: `project_id` for `/api/projects`. */
+function memberIdOf(routes: readonly Route[], collection: string): string {
+  const start = `${collection}/:`
+  const route = routes.find(({ path }) => path.startsWith(start))
+  return route?.path.slice(start.length).split('/')[0] ?? 'parent_id'
+}
+
+function literal(value: unknown): string {
+  return inspect(value, { depth: null, breakLength: Number.POSITIVE_INFINITY })
+}
