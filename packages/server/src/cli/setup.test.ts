@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Finished, makeWorkplace, type Workplace } from '../../test/fixtures/cli.ts'
+import { withDatabase } from '../db/dsn.ts'
 import { startEmbedded } from '../db/embedded/embedded.ts'
-import { withClient, withDatabase } from '../db/provisioning/roles.ts'
+import { withClient } from '../db/with_client.ts'
 import { send } from '../testing/http_client.ts'
 
 const production = {
@@ -16,9 +17,9 @@ const production = {
   PUBLIC_ORIGIN: 'https://{tenant}.example.com',
 }
 
-// A server for each: roles are a whole server's, and these give them other passwords.
-describe('a server of one’s own', { timeout: 90_000 }, () => {
-  test("the seed's .env works as it stands, its role setting everything up and never serving", async () => {
+// Each test has a server: roles belong to a whole server, and these tests change their passwords.
+describe('tenantry setup on an external server', { timeout: 90_000 }, () => {
+  test("the seed's .env works unchanged: its role sets everything up and never serves requests", async () => {
     const own = await startServer()
     const place = newPlace()
     place.write('.env', own.seedEnvironment)
@@ -27,7 +28,7 @@ describe('a server of one’s own', { timeout: 90_000 }, () => {
     const sessions = await own.sql(
       "select usename from pg_stat_activity where datname = 'saas_db' group by 1 order by 1",
     )
-    // Never as the administrator.
+    // No session of the administrator.
     expect(sessions).toEqual([{ usename: 'tenantry_app' }, { usename: 'tenantry_identity' }])
     const { stdout } = await signInAndStop(server, Number(port), 'localhost', 'admin@public.com')
     expect(stdout).toContain('WARN SECRET_KEY is shorter than 32 bytes')
@@ -36,7 +37,7 @@ describe('a server of one’s own', { timeout: 90_000 }, () => {
     expect(await own.databases('saas_db')).toBe(1)
   })
 
-  test('two folders on one server agree on the passwords', async () => {
+  test('two folders agree on the passwords of one server', async () => {
     const own = await startServer()
     const [first, second] = [newPlace(), newPlace()]
     for (const place of [first, second]) place.write('.env', own.seedEnvironment)
@@ -46,7 +47,7 @@ describe('a server of one’s own', { timeout: 90_000 }, () => {
     expect((await first.run('tenant list')).code).toBe(0)
   })
 
-  test('says what to do where the passwords of the roles are not known', async () => {
+  test('says what to do if the passwords of the roles are not known', async () => {
     const own = await startServer()
     await newPlace().setUp(own)
     const DB_URL = withDatabase(own.adminUrl, 'other_db')
@@ -58,32 +59,32 @@ describe('a server of one’s own', { timeout: 90_000 }, () => {
     expect(await own.databases('other_db')).toBe(0)
   })
 
-  test('setup changes no password unless it is told to', async () => {
+  test('setup keeps the passwords unless --reset-passwords is given', async () => {
     const own = await startServer()
     const place = newPlace()
     const before = await place.setUp(own)
     const lists = () => place.run('tenant list', { ...production, ...before })
     const DB_ADMIN_URL = withDatabase(own.adminUrl, 'live_db')
     const environment = { NODE_ENV: 'production', DB_ADMIN_URL }
-    const kept = await place.run('setup', environment)
-    expect(kept.stdout).toContain('# DB_URL: tenantry_app keeps its password')
+    const again = await place.run('setup', environment)
+    expect(again.stdout).toContain('# DB_URL: tenantry_app keeps its password')
     expect((await lists()).code).toBe(0)
 
     const reset = await place.run('setup --reset-passwords', environment)
     expect(reset.stderr).toBe('live_db is ready: 0 migrations applied\n')
     const after = parseEnv(reset.stdout)
     expect(Object.keys(after).sort()).toEqual(Object.keys(before).sort())
-    const refused = await lists()
-    expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/^tenantry: /)])
+    const rejected = await lists()
+    expect([rejected.code, rejected.stderr]).toEqual([1, expect.stringMatching(/^tenantry: /)])
     expect((await place.run('tenant list', { ...production, ...after })).code).toBe(0)
   })
 
-  test('setup gives the roles the passwords of the DSNs that are set, and prints none of them', async () => {
+  test('setup sets the passwords of the DSNs in the environment, and prints none of them', async () => {
     const own = await startServer()
     const place = newPlace()
     const DB_ADMIN_URL = withDatabase(own.adminUrl, 'live_db')
     const environment = { NODE_ENV: 'production', DB_ADMIN_URL, ...dsnsWith(DB_ADMIN_URL, 'first') }
-    // The same again: what a deployment runs each time.
+    // A deployment runs the same command each time.
     for (const migrations of [5, 0]) {
       const setUp = await place.run('setup', environment)
       expect(setUp.stderr).toBe(`live_db is ready: ${migrations} migrations applied\n`)
@@ -100,7 +101,7 @@ describe('a server of one’s own', { timeout: 90_000 }, () => {
     expectOneLine(await place.run('tenant list', environment), 'password authentication failed')
   })
 
-  test('production runs on what setup printed, from first tenant to first sign-in', async () => {
+  test('production runs with the DSNs that setup printed, from the first tenant to the first sign-in', async () => {
     const own = await startServer()
     const place = newPlace()
     const dsns = await place.setUp(own)
@@ -110,8 +111,8 @@ describe('a server of one’s own', { timeout: 90_000 }, () => {
       /"url":"http:\/\/127\.0\.0\.1:(\d+)","ms":\d+,"msg":"listening"/,
     )
 
-    const operator = { ...production, ...dsns }
-    const created = await place.run(`${createAcme} --json`, operator)
+    const platformAdmin = { ...production, ...dsns }
+    const created = await place.run(`${createAcme} --json`, platformAdmin)
     const { admin, code } = JSON.parse(created.stdout)
     expect([code, admin.roles]).toEqual(['ACME', ['admin_tenant']])
     const [origin, token] = admin.reset_link.split('/reset-password#token=')
@@ -125,19 +126,19 @@ describe('a server of one’s own', { timeout: 90_000 }, () => {
     const signedIn = await post('/api/auth/login', { email: 'ann@acme.com', password })
     expect(signedIn.json).toMatchObject({ tenant: 'acme', roles: ['admin_tenant'] })
 
-    expect((await place.run('tenant suspend acme', operator)).code).toBe(0)
+    expect((await place.run('tenant suspend acme', platformAdmin)).code).toBe(0)
     expect((await send(Number(port), { path: '/', headers: { host } })).status).toBe(403)
     server.process.kill('SIGTERM')
     expect((await server.finished).code).toBe(0)
   })
 
-  test('RLS-15 each use of the operators’ door is logged with its reason', async () => {
+  test('RLS-15 each use of the platform role is logged with its reason', async () => {
     const own = await startServer()
     const place = newPlace()
-    const operator = { ...production, ...(await place.setUp(own)) }
+    const platformAdmin = { ...production, ...(await place.setUp(own)) }
     const commands = [createAcme, 'tenant suspend acme']
     for (const command of [...commands, 'tenant resume acme --reason "invoice 4711 is paid"']) {
-      expect((await place.run(command, operator)).code).toBe(0)
+      expect((await place.run(command, platformAdmin)).code).toBe(0)
     }
     const logs = await own.sql('select reason from tenantry.platform_logs order by id', 'live_db')
     expect(logs).toEqual([
@@ -146,11 +147,11 @@ describe('a server of one’s own', { timeout: 90_000 }, () => {
     ])
   })
 
-  test('an empty database is taken over, one in use never', async () => {
+  test('takes over an empty database, but none that is in use', async () => {
     const own = await startServer()
     await own.sql('create database empty_db')
     await own.sql('create database used_db')
-    await own.sql('create table theirs (id int)', 'used_db')
+    await own.sql('create table existing (id int)', 'used_db')
     const setup = (database: string) => {
       const DB_ADMIN_URL = withDatabase(own.adminUrl, database)
       return newPlace().run('setup', { NODE_ENV: 'production', DB_ADMIN_URL })
@@ -178,7 +179,7 @@ function dsnsWith(adminUrl: string, password: string): Record<string, string> {
 }
 
 interface Place extends Workplace {
-  /** Sets `live_db` up for production, and gives the DSNs that were printed. */
+  /** Sets `live_db` up for production and returns the printed DSNs. */
   setUp(server: Server): Promise<Record<string, string>>
 }
 
@@ -204,14 +205,14 @@ function newPlace(): Place {
 
 interface Server {
   adminUrl: string
-  /** The seed's .env, its DSNs with a role that may make roles and databases. */
+  /** The seed's .env, with DSNs of a role that may create roles and databases. */
   seedEnvironment: string
   sql(text: string, database?: string): Promise<unknown[]>
-  /** How many databases have this name. */
+  /** The number of databases with this name. */
   databases(name: string): Promise<number>
 }
 
-/** Starts an empty server, until the test has finished. */
+/** Starts an empty server, which stops when the test has finished. */
 async function startServer(): Promise<Server> {
   const dataDir = mkdtempSync(join(tmpdir(), 'tenantry-setup-'))
   const { adminUrl, stop } = await startEmbedded({ dataDir, ephemeral: true })

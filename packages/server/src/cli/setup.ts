@@ -1,23 +1,20 @@
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { type CommandConfig, loadCommandConfig, readEnvironment } from '../config/config.ts'
+import { serverOf } from '../db/dsn.ts'
 import { histories, migrateUp } from '../db/migrations/migrate.ts'
 import { withPasswordLock } from '../db/provisioning/choose_database.ts'
-import {
-  type RolePasswords,
-  readPasswords,
-  writePasswords,
-} from '../db/provisioning/password_file.ts'
+import { readPasswords, writePasswords } from '../db/provisioning/password_file.ts'
+import type { RolePasswords } from '../db/provisioning/passwords.ts'
 import {
   applyPlan,
   type ProvisioningPlan,
   planProvisioning,
   type ServerSetup,
-  settingOf,
   withProvisioningLock,
 } from '../db/provisioning/plan.ts'
-import { serverOf } from '../db/provisioning/probe.ts'
-import { asOwner, type Role, roles, roleUrls } from '../db/provisioning/roles.ts'
+import { asOwner, roleUrls, settingsOf } from '../db/provisioning/role_urls.ts'
+import { allRoles, type Role, roles } from '../db/provisioning/roles.ts'
 import { OperatorError } from '../lib/operator_error.ts'
 import { loadApp } from '../runtime/load_app.ts'
 import { printJson } from './print.ts'
@@ -26,12 +23,12 @@ import { printJson } from './print.ts'
 export function setupCommand(): Command {
   return new Command('setup')
     .description(
-      'Make roles, database and schema with DB_ADMIN_URL, migrate, and print the DSNs. A role whose\n' +
-        'DSN is set gets the password in it, any other a random one. Running it again changes no\n' +
-        'password unless told to.',
+      'Create roles, database and schema with DB_ADMIN_URL, migrate, and print the DSNs. A role whose\n' +
+        'DSN is set gets the password in it, any other role a random one. Running the command again\n' +
+        'keeps the passwords, unless --reset-passwords is given.',
     )
-    .option('--reset-passwords', 'give the roles new passwords: whoever uses the old ones is out')
-    .option('--no-migrate', 'leave the database empty, for a backup to be restored into it')
+    .option('--reset-passwords', 'set new passwords; servers that use the old ones lose access')
+    .option('--no-migrate', 'leave the database empty, to restore a backup into it')
     .option('--json', 'print JSON')
     .addHelpText('after', examples)
     .action(setup)
@@ -49,8 +46,8 @@ async function setup({ resetPasswords = false, migrate, json }: SetupOptions): P
   const { adminUrl, setting } = administrator(config)
   const app = await loadApp(process.cwd())
   const given = givenPasswords(config)
-  const strangers = resetPasswords ? 'reset' : 'leave'
-  const wanted = { adminUrl, setting, given, strangers } as const
+  const unknownPasswords = resetPasswords ? 'reset' : 'keep'
+  const wanted = { adminUrl, setting, given, unknownPasswords } as const
   const plan = await withProvisioningLock(wanted, () =>
     production
       ? setUpForProduction(wanted)
@@ -63,22 +60,23 @@ async function setup({ resetPasswords = false, migrate, json }: SetupOptions): P
   else printDsns(plan, given, applied)
 }
 
-type Wanted = Pick<ServerSetup, 'adminUrl' | 'setting' | 'given' | 'strangers'>
+type Wanted = Pick<ServerSetup, 'adminUrl' | 'setting' | 'given' | 'unknownPasswords'>
 
-/** From the DSNs that are set: whoever keeps the secrets chose them. */
+/** The passwords in the DSNs that are set. */
 function givenPasswords(config: CommandConfig): Partial<RolePasswords> {
   const given: Partial<RolePasswords> = {}
-  for (const role of roleNames) {
-    const dsn = config[settingOf[role]]
+  for (const role of allRoles) {
+    const { name, setting } = roles[role]
+    const dsn = config[setting]
     if (dsn === undefined) continue
     const { username, password } = new URL(dsn)
-    // Outside production DB_URL may be an administrator's.
-    if (username === roles[role] && password !== '') given[role] = decodeURIComponent(password)
+    // Outside production DB_URL may name an administrator.
+    if (username === name && password !== '') given[role] = decodeURIComponent(password)
   }
   return given
 }
 
-// The passwords go to a secret store, not into a file of whoever ran this.
+// Stores no passwords: in production they belong in a secret store, not in a local file.
 async function setUpForProduction(wanted: Wanted): Promise<ProvisioningPlan> {
   const plan = await planProvisioning({ ...wanted, derive: false })
   await applyPlan(plan)
@@ -90,7 +88,7 @@ async function setUpForDevelopment(wanted: Wanted, dataDir: string): Promise<Pro
   const plan = await planProvisioning({
     ...wanted,
     derive: true,
-    kept: readPasswords(dataDir, server),
+    stored: readPasswords(dataDir, server),
   })
   if (isComplete(plan)) writePasswords(dataDir, server, plan.known)
   await applyPlan(plan)
@@ -101,38 +99,35 @@ function administrator({ DB_ADMIN_URL, DB_URL, production }: CommandConfig) {
   if (DB_ADMIN_URL !== undefined) return { adminUrl: DB_ADMIN_URL, setting: 'DB_ADMIN_URL' }
   if (!production && DB_URL !== undefined) return { adminUrl: DB_URL, setting: 'DB_URL' }
   throw new OperatorError(
-    'DB_ADMIN_URL is needed: the DSN of a role that may create roles and databases, ending with ' +
-      'the database to make, such as postgresql://postgres:secret@localhost:5432/saas_db',
+    'set DB_ADMIN_URL to the DSN of a role that may create roles and databases; it must end with ' +
+      'the database to create, such as postgresql://postgres:secret@localhost:5432/saas_db',
   )
 }
 
 function isComplete({ known }: ProvisioningPlan): boolean {
-  return Object.keys(known).length === Object.keys(roles).length
+  return allRoles.every((role) => known[role] !== undefined)
 }
 
-function dsnsOf({ adminUrl, database, known }: ProvisioningPlan): Record<string, string> {
-  const urls = roleUrls(adminUrl, database, known)
-  const named = Object.entries(urls).map(([role, url]) => [settingOf[role as Role], url])
-  return Object.fromEntries(named)
+function dsnsOf({ adminUrl, database, known }: ProvisioningPlan) {
+  return settingsOf(roleUrls(adminUrl, database, known))
 }
 
-// To stdout what goes into an environment file, to stderr what is said about it.
+// Prints the lines of an environment file to stdout and everything else to stderr.
 function printDsns(plan: ProvisioningPlan, given: Partial<RolePasswords>, applied: string[]): void {
   const urls = roleUrls(plan.adminUrl, plan.database, plan.known)
   const line = (role: Role) => {
-    // Known to whoever set it, and what is printed may be kept in a log.
-    if (given[role] !== undefined) return `# ${settingOf[role]}: as it is set`
+    const { name, setting } = roles[role]
+    // The person who set it knows it, and the output may end up in a log.
+    if (given[role] !== undefined) return `# ${setting}: unchanged`
     return urls[role] === undefined
-      ? `# ${settingOf[role]}: ${roles[role]} keeps its password (--reset-passwords gives a new one)`
-      : `${settingOf[role]}=${urls[role]}`
+      ? `# ${setting}: ${name} keeps its password (--reset-passwords sets a new one)`
+      : `${setting}=${urls[role]}`
   }
   console.error(`${plan.database} is ready: ${applied.length} migrations applied`)
-  console.log(`# the server's\n${line('app')}\n${line('identity')}`)
-  console.log(`# for migrations and operators only: keep them from the server`)
+  console.log(`# for the server\n${line('app')}\n${line('identity')}`)
+  console.log('# for migrations and platform admins only: do not give these to the server')
   console.log(`${line('owner')}\n${line('platform')}`)
 }
-
-const roleNames = ['app', 'identity', 'owner', 'platform'] as const
 
 const examples = `
 Examples:

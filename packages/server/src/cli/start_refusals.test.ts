@@ -10,7 +10,8 @@ import {
   onMigratedDatabase,
   sharedDatabase,
 } from '../../test/fixtures/databases.ts'
-import { withClient, withDatabase } from '../db/provisioning/roles.ts'
+import { withDatabase } from '../db/dsn.ts'
+import { withClient } from '../db/with_client.ts'
 
 const place = makeWorkplace()
 afterAll(() => place.remove())
@@ -77,8 +78,12 @@ describe('tenantry start refuses', { timeout: 90_000 }, () => {
 
   test.each([
     ['where nothing listens', { port: '1' }, 'nothing listens at'],
-    ['whose host is not known', { hostname: 'nowhere.invalid' }, 'is not known: correct it'],
-    ['whose password is wrong', { password: 'wrong' }, 'does not let "postgres" in'],
+    [
+      'whose host does not resolve',
+      { hostname: 'nowhere.invalid' },
+      'does not resolve: correct it',
+    ],
+    ['whose password is wrong', { password: 'wrong' }, 'rejects "postgres"'],
   ])('a DB_URL %s', async (_what, change, words) => {
     const url = new URL(withDatabase(inject('tenantryDatabase').admin, 'saas_db'))
     const { href: DB_URL } = Object.assign(url, change)
@@ -87,9 +92,12 @@ describe('tenantry start refuses', { timeout: 90_000 }, () => {
     expect(rejection.stderr).not.toContain(url.password)
   })
 
-  test('a DB_URL that names no database of its own', async () => {
+  test('a DB_URL without a database for Tenantry', async () => {
     const DB_URL = withDatabase(inject('tenantryDatabase').admin, 'postgres')
-    expectOneLine(await place.run('start', { DB_URL }), 'DB_URL must name a database of its own')
+    expectOneLine(
+      await place.run('start', { DB_URL }),
+      'DB_URL must end with the name of a database for Tenantry',
+    )
   })
 
   test('a DB_URL whose role may not make roles, where the other DSNs are missing', async () => {
@@ -104,7 +112,7 @@ describe('tenantry start refuses', { timeout: 90_000 }, () => {
     const { admin, identity } = sharedDatabase()
     expectOneLine(
       await place.run('start', { ...production, DB_URL: admin, DB_IDENTITY_URL: identity }),
-      'DB_URL: "postgres" is above row-level security (superuser)',
+      'DB_URL: "postgres" can bypass row-level security (superuser)',
     )
   })
 
@@ -191,7 +199,7 @@ describe('production refuses', { timeout: 90_000 }, () => {
     ['migrate down', 'production goes forward only'],
     ['migrate up', 'DB_OWNER_URL is needed to migrate'],
     ['dev', 'dev is for development'],
-    ['setup', 'DB_ADMIN_URL is needed'],
+    ['setup', 'set DB_ADMIN_URL to the DSN of a role'],
   ])('tenantry %s', async (command, words) => {
     const { app: DB_URL, identity: DB_IDENTITY_URL, owner } = sharedDatabase()
     const environment = { ...production, DB_URL, DB_IDENTITY_URL }

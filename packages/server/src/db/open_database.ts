@@ -1,8 +1,7 @@
 import type pg from 'pg'
 import type { CommandConfig } from '../config/config.ts'
 import { createPool } from './pool.ts'
-import { limits } from './provisioning/role_settings.ts'
-import type { Role } from './provisioning/roles.ts'
+import { roles, type ServingRole } from './provisioning/roles.ts'
 import { createDatabase, type PlatformDatabase } from './tenancy.ts'
 
 /** The connections of one pool, for metrics. */
@@ -25,12 +24,12 @@ export interface OpenDatabase {
 
 /** Opens the pools of the settings and the scopes over them. acrossTenants needs DB_PLATFORM_URL. */
 export function openDatabase(config: CommandConfig, onError: (error: Error) => void): OpenDatabase {
-  const pool = (url: string, max: number, role: Exclude<Role, 'owner'>) =>
+  const pool = (url: string, max: number, role: ServingRole) =>
     createPool({
       url,
       max,
       name: `tenantry ${role}`,
-      limits: limits[role],
+      limits: roles[role].limits,
       waitMs: config.REQUEST_WAIT_MS,
       queryTimeoutMs: config.DB_QUERY_TIMEOUT_MS,
       pipeline: config.DB_PIPELINE === 'on',

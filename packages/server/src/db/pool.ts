@@ -1,5 +1,6 @@
 import pg from 'pg'
-import { limitSession, type Settings } from './provisioning/role_settings.ts'
+import { limitSession } from './provisioning/role_settings.ts'
+import type { Settings } from './provisioning/roles.ts'
 import { clientFor } from './rotating_password.ts'
 
 export interface PoolSettings {

@@ -5,6 +5,7 @@ import { histories, migrateUp, migrationFault, migrationStatus } from '../db/mig
 import { type OpenDatabase, openDatabase } from '../db/open_database.ts'
 import { type ChosenDatabase, chooseDatabase } from '../db/provisioning/choose_database.ts'
 import { probeServer } from '../db/provisioning/probe.ts'
+import { settingsOf } from '../db/provisioning/role_urls.ts'
 import { OperatorError } from '../lib/operator_error.ts'
 
 /**
@@ -44,15 +45,7 @@ export async function withPlatformDatabase<T>(
   if (urls.platform === undefined) {
     throw new OperatorError('DB_PLATFORM_URL is needed for this: `tenantry setup` prints it')
   }
-  const opened = openDatabase(
-    {
-      ...config,
-      DB_URL: urls.app,
-      DB_IDENTITY_URL: urls.identity,
-      DB_PLATFORM_URL: urls.platform,
-    },
-    () => {},
-  )
+  const opened = openDatabase({ ...config, ...settingsOf(urls) }, () => {})
   try {
     return await work(opened.database)
   } finally {

@@ -1,14 +1,9 @@
 import type { Logger } from 'pino'
 import type { App } from '../app/define_app.ts'
 import type { Config } from '../config/config.ts'
-import {
-  assertServingRoles,
-  assertTablesProtected,
-  type RoleToCheck,
-} from '../db/lint/boot_check.ts'
+import { assertServingRoles, assertTablesProtected, rolesToCheck } from '../db/lint/boot_check.ts'
 import { findingText, lint } from '../db/lint/lint.ts'
 import { serverFloor } from '../db/lint/rules.ts'
-import type { OpenDatabase } from '../db/open_database.ts'
 import type { ChosenDatabase } from '../db/provisioning/choose_database.ts'
 import { roleSettings } from '../db/provisioning/role_settings.ts'
 import { withTimeout } from '../lib/with_timeout.ts'
@@ -44,7 +39,7 @@ export async function serve(life: Lifecycle, serving: Serving): Promise<void> {
     await withTimeout(parts.opened.close(), CLOSE_TIMEOUT_MS)
   })
   // Roles before the schema: a wrong role may see no schema, and its owner would be sent to migrate.
-  const roles = rolesToCheck(chosen, parts.opened)
+  const roles = rolesToCheck(chosen.urls, parts.opened.pools)
   await assertServingRoles(roles)
   await bringUpToDate(chosen, app, config.production)
   await assertTablesProtected(roles, app.unprotectedTables)
@@ -74,13 +69,6 @@ function startListener(life: Lifecycle, { listener }: OpenParts): void {
     await withTimeout(listener.stop(), CLOSE_TIMEOUT_MS)
   })
   listener.start()
-}
-
-function rolesToCheck({ urls }: ChosenDatabase, { pools }: OpenDatabase): RoleToCheck[] {
-  return [
-    { role: 'app', setting: 'DB_URL', url: urls.app, pool: pools.app },
-    { role: 'identity', setting: 'DB_IDENTITY_URL', url: urls.identity, pool: pools.identity },
-  ]
 }
 
 async function listen({ server }: RunningApp, { PORT, HOST }: Config): Promise<void> {

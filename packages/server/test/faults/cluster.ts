@@ -2,16 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type pg from 'pg'
+import { withDatabase } from '../../src/db/dsn.ts'
 import { startEmbedded } from '../../src/db/embedded/embedded.ts'
 import { findServer } from '../../src/db/embedded/process.ts'
 import { histories, migrateUp } from '../../src/db/migrations/migrate.ts'
-import {
-  derivedPasswords,
-  provisionDatabase,
-  type RoleUrls,
-  withClient,
-  withDatabase,
-} from '../../src/db/provisioning/roles.ts'
+import { derivedPasswords } from '../../src/db/provisioning/passwords.ts'
+import { provisionDatabase } from '../../src/db/provisioning/provision.ts'
+import type { RoleUrls } from '../../src/db/provisioning/roles.ts'
+import { withClient } from '../../src/db/with_client.ts'
 import { appMigrations } from '../fixtures/databases.ts'
 
 /** A separate PostgreSQL, so that a test may kill it. */
@@ -37,13 +35,8 @@ export async function startCluster(): Promise<Cluster> {
   let postgres = await start()
   const { adminUrl, dataFolder } = postgres
   const passwords = derivedPasswords(adminUrl)
-  const { owner, app, identity, platform } = await provisionDatabase({
-    adminUrl,
-    database: DATABASE,
-    passwords,
-  })
-  if (!owner || !app || !identity || !platform) throw new Error('set-up gave no DSNs')
-  await migrateUp(owner, histories(appMigrations))
+  const urls = await provisionDatabase({ adminUrl, database: DATABASE, passwords })
+  await migrateUp(urls.owner, histories(appMigrations))
   // An ephemeral server acknowledges a COMMIT before it is on disk; these tests count acknowledged writes.
   await withClient(adminUrl, (client) =>
     client.query(`alter database ${DATABASE} set synchronous_commit = on`),
@@ -51,7 +44,7 @@ export async function startCluster(): Promise<Cluster> {
   const asAdmin: Cluster['asAdmin'] = (work) =>
     withClient(withDatabase(postgres.adminUrl, DATABASE), work)
   return {
-    urls: { owner, app, identity, platform },
+    urls,
     port: () => postgres.port,
     asAdmin,
     async processes() {

@@ -4,7 +4,7 @@ import type { CommandConfig } from '../../config/config.ts'
 import {
   assertServingRoles,
   assertTablesProtected,
-  type RoleToCheck,
+  rolesToCheck,
 } from '../../db/lint/boot_check.ts'
 import { findingText, lint } from '../../db/lint/lint.ts'
 import { lintRules, serverFloor } from '../../db/lint/rules.ts'
@@ -15,6 +15,7 @@ import { type ChosenDatabase, findDatabase } from '../../db/provisioning/choose_
 import { largeObjects } from '../../db/provisioning/large_objects.ts'
 import { MINIMUM_VERSION, probeServer, versionText } from '../../db/provisioning/probe.ts'
 import { roleSettings } from '../../db/provisioning/role_settings.ts'
+import { settingsOf } from '../../db/provisioning/role_urls.ts'
 import { runningServer } from '../../runtime/data_dir_lock.ts'
 import { loadApp } from '../../runtime/load_app.ts'
 import { formatError } from '../format_error.ts'
@@ -59,7 +60,7 @@ async function inspect(
   app: App | undefined,
 ): Promise<void> {
   checks.push({ name: 'database', state: 'ok', detail: database.place })
-  const opened = openDatabaseDoors(config, database)
+  const opened = openDatabase({ ...config, ...settingsOf(database.urls) }, () => {})
   try {
     await attempt(checks, 'roles', () => checkRoles(checks, database, opened, app))
     await attempt(checks, 'row-level security', () => checkRls(checks, opened, app))
@@ -72,29 +73,17 @@ async function inspect(
   }
 }
 
-function openDatabaseDoors(config: CommandConfig, { urls }: ChosenDatabase): OpenDatabase {
-  const { app: DB_URL, identity: DB_IDENTITY_URL, platform: DB_PLATFORM_URL } = urls
-  return openDatabase({ ...config, DB_URL, DB_IDENTITY_URL, DB_PLATFORM_URL }, () => {})
-}
-
 async function checkRoles(
   checks: Check[],
   { urls }: ChosenDatabase,
   { pools }: OpenDatabase,
   app: App | undefined,
 ): Promise<void> {
-  const database: RoleToCheck[] = [
-    { role: 'app', setting: 'DB_URL', url: urls.app, pool: pools.app },
-    { role: 'identity', setting: 'DB_IDENTITY_URL', url: urls.identity, pool: pools.identity },
-  ]
-  if (urls.platform !== undefined && pools.platform !== undefined) {
-    const { platform: url } = urls
-    database.push({ role: 'platform', setting: 'DB_PLATFORM_URL', url, pool: pools.platform })
-  }
-  await assertServingRoles(database)
-  await assertTablesProtected(database, app?.unprotectedTables)
-  const names = database.map(({ role }) => role).join(', ')
-  checks.push({ name: 'roles', state: 'ok', detail: `${names}: none is above row-level security` })
+  const checked = rolesToCheck(urls, pools)
+  await assertServingRoles(checked)
+  await assertTablesProtected(checked, app?.unprotectedTables)
+  const names = checked.map(({ role }) => role).join(', ')
+  checks.push({ name: 'roles', state: 'ok', detail: `${names}: none bypasses row-level security` })
 }
 
 async function checkRls(

@@ -2,18 +2,19 @@ import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, describe, expect, test } from 'vitest'
 import { asAdmin, sharedDatabase } from '../../../test/fixtures/databases.ts'
+import type { ServingRole } from '../provisioning/roles.ts'
 import { assertServingRoles, assertTablesProtected, type RoleToCheck } from './boot_check.ts'
 
-const made: string[] = []
+const created: string[] = []
 afterAll(async () => {
   await asAdmin(async (admin) => {
-    for (const role of made) await admin.query(`drop owned by ${role}; drop role ${role}`)
+    for (const role of created) await admin.query(`drop owned by ${role}; drop role ${role}`)
   })
 })
 
-// One after another: two GRANTs on one database at once are an error to one of them.
-describe('the doors', () => {
-  test('RLS-3 of the set-up are safe', async () => {
+// Sequential: of two concurrent GRANTs on one database one fails.
+describe('the serving roles', () => {
+  test('RLS-3 are safe as the set-up creates them', async () => {
     const { app, identity, platform } = sharedDatabase()
     expect(
       await check([
@@ -24,7 +25,7 @@ describe('the doors', () => {
     ).toBe('safe')
   })
 
-  test('OPS-7 may have login roles of their own, for rotating passwords', async () => {
+  test('OPS-7 may have separate login roles, for rotating passwords', async () => {
     expect(await check([['app', await loginRole('in role tenantry_app')]])).toBe('safe')
   })
 
@@ -34,22 +35,28 @@ describe('the doors', () => {
     ['CREATEROLE', 'in role tenantry_app createrole', 'createrole'],
     ['CREATEDB', 'in role tenantry_app createdb', 'createdb'],
     ['the owner', 'in role tenantry_app, tenantry_owner', 'member of tenantry_owner'],
-    ['another door', 'in role tenantry_app, tenantry_platform', 'member of tenantry_platform'],
+    [
+      'another serving role',
+      'in role tenantry_app, tenantry_platform',
+      'member of tenantry_platform',
+    ],
     ['writing files', 'in role tenantry_app, pg_write_server_files', 'pg_write_server_files'],
   ])('RLS-3 must not have the powers of %s', async (_what, attributes, power) => {
     const url = await loginRole(attributes)
     expect(await check([['app', url]])).toMatch(
-      new RegExp(`^DB_APP: "\\w+" is above row-level security \\(.*${power}.*\\), and the server`),
+      new RegExp(
+        `^DB_URL: "\\w+" can bypass row-level security \\(.*${power}.*\\), and the server`,
+      ),
     )
   })
 
-  test('RLS-3 must have the right role', async () => {
+  test('RLS-3 must be the role that the setting names', async () => {
     expect(await check([['app', await loginRole('')]])).toMatch(
-      /^DB_APP: "\w+" is not tenantry_app: give the DSN/,
+      /^DB_URL: "\w+" is not tenantry_app: set the DSN/,
     )
   })
 
-  test('must lead to one database', async () => {
+  test('must use one database', async () => {
     const { app, admin } = sharedDatabase()
     const elsewhere = await loginRole('in role tenantry_identity', admin, 'postgres')
     expect(
@@ -58,34 +65,33 @@ describe('the doors', () => {
         ['identity', elsewhere],
       ]),
     ).toMatch(
-      /^DB_APP and DB_IDENTITY lead to different databases \(tenantry_test_\w+, postgres\)$/,
+      /^DB_URL and DB_IDENTITY_URL name different databases \(tenantry_test_\w+, postgres\)/,
     )
   })
 })
 
-/** What the check says of these doors, in its own words. */
-async function check(given: ['app' | 'identity' | 'platform', string][]): Promise<string> {
-  const database: RoleToCheck[] = given.map(([role, url]) => ({
+/** The message of the check, or `safe`. */
+async function check(given: [ServingRole, string][]): Promise<string> {
+  const checked: RoleToCheck[] = given.map(([role, url]) => ({
     role,
     url,
-    setting: `DB_${role.toUpperCase()}`,
     pool: new pg.Pool({ connectionString: url, max: 1 }),
   }))
   try {
-    await assertServingRoles(database)
-    await assertTablesProtected(database)
+    await assertServingRoles(checked)
+    await assertTablesProtected(checked)
     return 'safe'
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   } finally {
-    await Promise.all(database.map(({ pool }) => pool.end()))
+    await Promise.all(checked.map(({ pool }) => pool.end()))
   }
 }
 
 async function loginRole(attributes: string, on = sharedDatabase().app, database?: string) {
   const role = `boot_check_${randomBytes(4).toString('hex')}`
   await asAdmin((admin) => admin.query(`create role ${role} login password 'x' ${attributes}`))
-  made.push(role)
+  created.push(role)
   const url = new URL(on)
   url.username = role
   url.password = 'x'

@@ -1,16 +1,16 @@
 import type pg from 'pg'
 import { describe, expect, test } from 'vitest'
 import { sharedDatabase } from '../../../test/fixtures/databases.ts'
-import { withClient } from '../provisioning/roles.ts'
+import { withClient } from '../with_client.ts'
 import { findingText, lint } from './lint.ts'
 import { belowFloor, lintRules, serverFloor } from './rules.ts'
 
-/** What breaks a rule, and the subject it must then name. */
+/** SQL that violates a rule, and the subject that the rule must report. */
 interface Mutation {
   rule: string
   breaks: string
   subject: string
-  /** Who has to do it; the owner unless said. */
+  /** The role that runs the SQL. The default is the owner. */
   as?: 'admin'
 }
 
@@ -122,45 +122,52 @@ const mutations: Mutation[] = [
   },
   {
     rule: 'L14',
-    breaks: `${tenantTable} create policy everybody on lint_notes for select using (name > '')`,
-    subject: 'lint_notes (everybody)',
+    breaks: `${tenantTable} create policy open on lint_notes for select using (name > '')`,
+    subject: 'lint_notes (open)',
   },
-  { rule: 'L17', breaks: 'create table lint_lost (name text)', subject: 'public.lint_lost' },
+  {
+    rule: 'L17',
+    breaks: 'create table lint_unreachable (name text)',
+    subject: 'public.lint_unreachable',
+  },
 ]
 
-test('RLS-1 the catalog breaks no rule', async () => {
+test('RLS-1 the catalog violates no rule', async () => {
   await withClient(sharedDatabase().owner, async (owner) => {
     expect((await lint(owner, lintRules)).map(findingText)).toEqual([])
   })
 })
 
-test('every rule has a mutation that must break it', () => {
-  const broken = new Set(mutations.map(({ rule }) => rule))
-  expect(lintRules.map(({ id }) => id).filter((id) => !broken.has(id))).toEqual([])
+test('every rule has a mutation that must violate it', () => {
+  const violated = new Set(mutations.map(({ rule }) => rule))
+  expect(lintRules.map(({ id }) => id).filter((id) => !violated.has(id))).toEqual([])
 })
 
-describe('RLS-1 the lint fires', () => {
+describe('RLS-1 the lint reports', () => {
   test.each(mutations)('$rule: $subject', async ({ rule, breaks, subject, as }) => {
     await withClient(sharedDatabase()[as ?? 'owner'], async (client) => {
-      const findings = await broken(client, breaks)
+      const findings = await findingsAfter(client, breaks)
       expect(findings).toContain(`${rule} ${subject}`)
     })
   })
 })
 
-test('a table on the list of an app is left alone, whether it names the schema or not', async () => {
+test("a table on an app's list is accepted, with or without the schema in its name", async () => {
   await withClient(sharedDatabase().owner, async (owner) => {
-    const lost = 'create table lint_open (name text);'
-    for (const breaks of [lost, `${lost} grant select on lint_open to tenantry_app`]) {
+    const unreachable = 'create table lint_open (name text);'
+    for (const breaks of [
+      unreachable,
+      `${unreachable} grant select on lint_open to tenantry_app`,
+    ]) {
       for (const name of ['lint_open', 'public.lint_open']) {
-        expect(await broken(owner, breaks, { [name]: 'a test' })).toEqual([])
+        expect(await findingsAfter(owner, breaks, { [name]: 'a test' })).toEqual([])
       }
-      expect(await broken(owner, breaks, { other: 'a test' })).toHaveLength(1)
+      expect(await findingsAfter(owner, breaks, { other: 'a test' })).toHaveLength(1)
     }
   })
 })
 
-test('RLS-12 the floor is 15.20, 16.16, 17.12 and 18.7', async () => {
+test('RLS-12 the minimum releases are 15.20, 16.16, 17.12 and 18.7', async () => {
   const below = [150019, 160015, 170011, 180006, 140099]
   const above = [150020, 160016, 170012, 180007, 190000]
   await withClient(sharedDatabase().owner, async (owner) => {
@@ -173,8 +180,8 @@ test('RLS-12 the floor is 15.20, 16.16, 17.12 and 18.7', async () => {
   })
 })
 
-/** What the lint says inside a transaction that is rolled back. */
-async function broken(
+/** The findings after `breaks`, in a transaction that is rolled back. */
+async function findingsAfter(
   client: pg.Client,
   breaks: string,
   allowed: Record<string, string> = {},

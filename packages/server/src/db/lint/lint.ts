@@ -1,5 +1,6 @@
 import type pg from 'pg'
-import { forcedRls, type LintRule, servingRoles, unreachable } from './rules.ts'
+import { literalsOf, servingRoles } from '../provisioning/roles.ts'
+import { forcedRls, type LintRule, unreachable } from './rules.ts'
 
 export interface LintFinding {
   rule: LintRule
@@ -7,41 +8,43 @@ export interface LintFinding {
 }
 
 export interface LintOptions {
-  /** An app's unprotected tables, with their reasons. */
+  /** The app's unprotected tables, each with its reason. */
   allowed?: Readonly<Record<string, string>> | undefined
-  /** The roles to look at, as SQL; the doors' own unless said. */
-  database?: string
+  /** The roles to examine, as an SQL list. The default is the serving roles. */
+  roles?: string
 }
 
-/** Runs rules against the catalog; any role may. */
+/** Runs rules against the catalog. Any role may do so. */
 export async function lint(
   client: pg.Pool | pg.ClientBase,
   rules: readonly LintRule[],
-  { allowed = {}, database = servingRoles }: LintOptions = {},
+  { allowed = {}, roles = literalsOf(servingRoles) }: LintOptions = {},
 ): Promise<LintFinding[]> {
   const findings: LintFinding[] = []
   for (const rule of rules) {
-    const { rows } = await client.query<{ subject: string }>(rule.sql(database))
-    const known = listed.includes(rule) ? { ...rule.allowed, ...inPublic(allowed) } : rule.allowed
-    const offences = rows.filter(({ subject }) => !(subject in (known ?? {})))
-    findings.push(...offences.map(({ subject }) => ({ rule, subject })))
+    const { rows } = await client.query<{ subject: string }>(rule.sql(roles))
+    const exceptions = listable.includes(rule)
+      ? { ...rule.allowed, ...inPublic(allowed) }
+      : rule.allowed
+    const violations = rows.filter(({ subject }) => !(subject in (exceptions ?? {})))
+    findings.push(...violations.map(({ subject }) => ({ rule, subject })))
   }
   return findings
 }
 
-/** A finding in one line that says what to do. */
+/** A finding and its fix, in one line. */
 export function findingText({ rule, subject }: LintFinding): string {
   return `${rule.id} ${subject}: ${rule.name}; ${rule.fix}`
 }
 
-/** The rules which an app's list of unprotected tables speaks to. */
-const listed: readonly LintRule[] = [forcedRls, unreachable]
+/** The rules that an app's list of unprotected tables applies to. */
+const listable: readonly LintRule[] = [forcedRls, unreachable]
 
-// An app's own tables are in public; it need not say so.
+// An app's tables are in schema public, which the list may omit.
 function inPublic(allowed: Readonly<Record<string, string>>): Record<string, string> {
-  const named = Object.entries(allowed).map(([name, reason]) => [
+  const qualified = Object.entries(allowed).map(([name, reason]) => [
     name.includes('.') ? name : `public.${name}`,
     reason,
   ])
-  return Object.fromEntries(named)
+  return Object.fromEntries(qualified)
 }

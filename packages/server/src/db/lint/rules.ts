@@ -1,28 +1,27 @@
-/** Something the catalog must never show. Its query gives one row, named `subject`, per offence. */
+import { allRoles, literalsOf, roles } from '../provisioning/roles.ts'
+
+/** A rule for the catalog. Its query returns a row for each violation, with the column `subject`. */
 export interface LintRule {
   id: string
-  /** What is wrong where it fires. */
+  /** What a violation is. */
   name: string
   why: string
   fix: string
-  /** `doors` is a list of roles: `('tenantry_app', ...)`. */
-  sql(database: string): string
-  /** Subjects that are right as they are, each with its reason. */
+  /** `serving` is an SQL list of the serving roles: `('tenantry_app', ...)`. */
+  sql(serving: string): string
+  /** Exceptions, each with its reason. */
   allowed?: Readonly<Record<string, string>>
 }
 
-/** Tables without forced row-level security, each with its reason. An app adds its own. */
+/** Tables without forced row-level security, each with its reason. An app can list more. */
 const unprotectedTables: Readonly<Record<string, string>> = {
-  'tenantry.attempt_counters': "no tenant's data; the identity door only",
-  'tenantry.platform_logs': "no tenant's data; the operators' door only",
-  'tenantry.kernel_migrations': 'names of migrations; read at start',
-  'tenantry.app_migrations': 'names of migrations; read at start',
+  'tenantry.attempt_counters': "no tenant's data; only the identity role has access",
+  'tenantry.platform_logs': "no tenant's data; only the platform role has access",
+  'tenantry.kernel_migrations': 'names of migrations; read at the start',
+  'tenantry.app_migrations': 'names of migrations; read at the start',
 }
 
-/** The roles behind the doors. The owner serves nobody. */
-export const servingRoles = "('tenantry_app', 'tenantry_identity', 'tenantry_platform')"
-
-// The tables, views and schemas that are ours: not the system's, not an extension's.
+// Tables, views and schemas that belong neither to the system nor to an extension.
 const own = (catalog: 'pg_class' | 'pg_namespace', object: string) => `(
   n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and not exists (
     select from pg_depend d where d.deptype = 'e'
@@ -37,96 +36,95 @@ const hasTenantKey = (table: string, columns: string) => `exists (
   join pg_attribute a on a.attrelid = ${table} and a.attnum = k
   where a.attname = 'tenant_id')`
 
-// Column grants count: one readable column is enough to leak.
-const canTouch = (door: string, table: string) => `(
-  has_table_privilege(${door}, ${table}, 'select, insert, update, delete')
-  or has_any_column_privilege(${door}, ${table}, 'select, insert, update'))`
+// Includes column privileges: one readable column is enough for a leak.
+const canAccess = (role: string, table: string) => `(
+  has_table_privilege(${role}, ${table}, 'select, insert, update, delete')
+  or has_any_column_privilege(${role}, ${table}, 'select, insert, update'))`
 
-/** No table a door can touch is without forced row-level security. */
+/** Every table that a serving role can access has forced row-level security. */
 export const forcedRls: LintRule = {
   id: 'L13',
-  name: 'a table the doors can touch has no forced row-level security',
-  why: 'whoever opens the door sees the rows of every tenant in it',
-  fix: "call make_tenant_table in its migration, or list it with its reason in the app's unprotectedTables",
-  sql: (database) => `
+  name: 'a table that serving roles can access has no forced row-level security',
+  why: 'the role sees the rows of all tenants in it',
+  fix: "call make_tenant_table in its migration, or list it with a reason in the app's unprotectedTables",
+  sql: (serving) => `
     select distinct n.nspname || '.' || c.relname as subject
     from pg_class c
     join pg_namespace n on n.oid = c.relnamespace
-    join pg_roles door on door.rolname in ${database}
+    join pg_roles role on role.rolname in ${serving}
     where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
       and not (c.relrowsecurity and c.relforcerowsecurity)
-      and ${canTouch('door.oid', 'c.oid')}`,
+      and ${canAccess('role.oid', 'c.oid')}`,
   allowed: unprotectedTables,
 }
 
-/** No door's role may do what would lift it above row-level security. */
+/** No serving role has an attribute or a membership that bypasses row-level security. */
 export const dangerousRoles: LintRule = {
   id: 'L10a',
-  name: "a door's role may do what no door may",
-  why: 'superusers, BYPASSRLS and owners are not bound by row-level security; others could make such roles',
+  name: 'a serving role has an attribute or a membership that it must not have',
+  why: 'row-level security does not apply to superusers, BYPASSRLS and owners, and the other attributes can create such roles',
   fix: 'alter role ... nosuperuser nobypassrls nocreaterole nocreatedb noreplication, and revoke its memberships',
-  sql: (database) => `
-    select door.rolname || ' (' || what || ')' as subject
-    from pg_roles door
-    join pg_roles held on held.oid = door.oid or pg_has_role(door.oid, held.oid, 'member')
+  sql: (serving) => `
+    select role.rolname || ' (' || what || ')' as subject
+    from pg_roles role
+    join pg_roles held on held.oid = role.oid or pg_has_role(role.oid, held.oid, 'member')
     cross join lateral (values
       (held.rolsuper, 'superuser'), (held.rolbypassrls, 'bypassrls'),
       (held.rolcreaterole, 'createrole'), (held.rolcreatedb, 'createdb'),
       (held.rolreplication, 'replication'),
       (held.rolname in ('pg_execute_server_program', 'pg_read_server_files',
         'pg_write_server_files', 'pg_write_all_data', 'pg_read_all_data'), held.rolname),
-      (held.rolname in ('tenantry_owner', 'tenantry_app', 'tenantry_identity', 'tenantry_platform')
-        and held.oid <> door.oid, 'member of ' || held.rolname)
-    ) as attribute (given, what)
-    where door.rolname in ${database} and given`,
+      (held.rolname in ${literalsOf(allRoles)} and held.oid <> role.oid, 'member of ' || held.rolname)
+    ) as attribute (has, what)
+    where role.rolname in ${serving} and has`,
 }
 
-/** No door's role may change a table's rules or empty it. */
+/** No serving role can change the rules of a table or empty it. */
 export const dangerousGrants: LintRule = {
   id: 'L10b',
-  name: "a door's role owns a table, or may TRUNCATE, REFERENCE or put a trigger on it",
-  why: 'TRUNCATE and REFERENCES ignore row-level security; an owner or a trigger can switch it off',
-  fix: 'revoke truncate, references, trigger on ... from ...; let tenantry_owner own every table',
-  sql: (database) => `
-    select distinct c.oid::regclass::text || ' (' || door.rolname || ')' as subject
+  name: 'a serving role owns a table, or may TRUNCATE it, reference it or create a trigger on it',
+  why: 'TRUNCATE and REFERENCES ignore row-level security, and an owner or a trigger can disable it',
+  fix: `revoke truncate, references, trigger on ... from ...; make ${roles.owner.name} the owner of every table`,
+  sql: (serving) => `
+    select distinct c.oid::regclass::text || ' (' || role.rolname || ')' as subject
     from pg_class c
     join pg_namespace n on n.oid = c.relnamespace
-    join pg_roles door on door.rolname in ${database}
+    join pg_roles role on role.rolname in ${serving}
     where ${own('pg_class', 'c.oid')} and c.relkind in ('r', 'p') and (
-      has_table_privilege(door.oid, c.oid, 'truncate, references, trigger')
-      or has_any_column_privilege(door.oid, c.oid, 'references')
-      or pg_has_role(door.oid, c.relowner, 'member'))
+      has_table_privilege(role.oid, c.oid, 'truncate, references, trigger')
+      or has_any_column_privilege(role.oid, c.oid, 'references')
+      or pg_has_role(role.oid, c.relowner, 'member'))
     union all
-    select 'schema ' || n.nspname || ' (' || door.rolname || ')'
+    select 'schema ' || n.nspname || ' (' || role.rolname || ')'
     from pg_namespace n
-    join pg_roles door on door.rolname in ${database}
-    where ${own('pg_namespace', 'n.oid')} and has_schema_privilege(door.oid, n.oid, 'create')`,
+    join pg_roles role on role.rolname in ${serving}
+    where ${own('pg_namespace', 'n.oid')} and has_schema_privilege(role.oid, n.oid, 'create')`,
 }
 
-/** No table of an app is left where no door reaches it. */
+/** Every table of an app is accessible to a serving role. */
 export const unreachable: LintRule = {
   id: 'L17',
-  name: 'a table of the app that no door may touch',
-  why: "every query of it fails with 'permission denied', and the client is told 500",
-  fix: "call make_tenant_table in its migration, or list it with its reason in the app's unprotectedTables",
-  sql: (database) => `
+  name: 'no serving role can access this table of the app',
+  why: "every query on it fails with 'permission denied', and the client gets 500",
+  fix: "call make_tenant_table in its migration, or list it with a reason in the app's unprotectedTables",
+  sql: (serving) => `
     select 'public.' || c.relname as subject
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where ${own('pg_class', 'c.oid')} and n.nspname = 'public' and c.relkind in ('r', 'p')
       and not c.relispartition and not ${hasTenantColumn('c.oid')}
       and not exists (
-        select from pg_roles door where door.rolname in ${database} and ${canTouch('door.oid', 'c.oid')})`,
+        select from pg_roles role where role.rolname in ${serving} and ${canAccess('role.oid', 'c.oid')})`,
 }
 
-/** Which releases lack the fix, for a version such as 180004. */
+/** An SQL condition: a release, such as 180004, lacks the fix. */
 export const belowFloor = (version: string) => `(
   ${version} < 150020 or ${version} between 160000 and 160015
   or ${version} between 170000 and 170011 or ${version} between 180000 and 180006)`
 
-/** Not a gate: development may go on, and the newest embedded build is below it. */
+/** Not a gate: development must go on, because the newest embedded build lacks the fix too. */
 export const serverFloor: LintRule = {
   id: 'L12',
-  name: 'PostgreSQL lacks the fix of CVE-2026-120154',
+  name: 'PostgreSQL lacks the fix for CVE-2026-120154',
   why: 'INSERT ... ON CONFLICT DO UPDATE ... WHERE can read past row-level security',
   fix: 'production needs 15.20, 16.16, 17.12, 18.7 or later',
   sql: () => `
@@ -134,12 +132,12 @@ export const serverFloor: LintRule = {
     where ${belowFloor("current_setting('server_version_num')::int")}`,
 }
 
-/** Every rule: the gate of the tests and of `tenantry doctor`. */
+/** All rules: the tests and `tenantry doctor` require that none is violated. */
 export const lintRules: readonly LintRule[] = [
   {
     id: 'L1',
     name: 'a table with tenant_id is not protected',
-    why: 'row-level security must be enabled, forced and have a policy to show one tenant only',
+    why: 'row-level security must be enabled and forced, with a policy that shows one tenant only',
     fix: 'call make_tenant_table in its migration',
     sql: () => `
       select c.oid::regclass::text as subject
@@ -150,9 +148,9 @@ export const lintRules: readonly LintRule[] = [
   },
   {
     id: 'L2',
-    name: 'two permissive policies speak for one role and command',
-    why: 'permissive policies are OR-ed: the wider one opens what the narrower one closes',
-    fix: 'make them one policy, or the second one restrictive',
+    name: 'two permissive policies apply to one role and command',
+    why: 'permissive policies are combined with OR: the wider one defeats the narrower one',
+    fix: 'merge them into one policy, or make the second one restrictive',
     sql: () => `
       select distinct p.polrelid::regclass::text || ' (' || p.polname || ', ' || q.polname || ')'
         as subject
@@ -165,8 +163,8 @@ export const lintRules: readonly LintRule[] = [
   },
   {
     id: 'L3',
-    name: 'a policy shows everything, or does not check what is written',
-    why: 'USING (true) is for the operators only; without WITH CHECK a row can be moved to another tenant',
+    name: 'a policy shows all rows, or does not check written rows',
+    why: 'only the platform role may have USING (true); without WITH CHECK a row can be moved to another tenant',
     fix: 'compare tenant_id in USING and in WITH CHECK, as make_tenant_table does',
     sql: () => `
       select polrelid::regclass::text || ' (' || polname || ')' as subject
@@ -174,12 +172,12 @@ export const lintRules: readonly LintRule[] = [
       join pg_class c on c.oid = polrelid join pg_namespace n on n.oid = c.relnamespace
       where ${own('pg_class', 'c.oid')} and ((polcmd in ('a', 'w', '*') and polwithcheck is null)
         or ('true' in (pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))
-          and polroles <> array(select oid from pg_roles where rolname = 'tenantry_platform')))`,
+          and polroles <> array(select oid from pg_roles where rolname = '${roles.platform.name}')))`,
   },
   {
     id: 'L4',
-    name: "a view runs with its owner's rights",
-    why: "it shows what its owner may see, and no tenant's limits",
+    name: "a view runs with its owner's privileges",
+    why: 'it shows the rows that its owner may see, of all tenants',
     fix: 'create it with (security_invoker = true)',
     sql: () => `
       select c.oid::regclass::text as subject
@@ -189,30 +187,30 @@ export const lintRules: readonly LintRule[] = [
   },
   {
     id: 'L5',
-    name: 'a door can read a materialized view or a foreign table',
-    why: 'neither of them knows row-level security',
-    fix: 'revoke all on ... from the door roles',
-    sql: (database) => `
+    name: 'a serving role can read a materialized view or a foreign table',
+    why: 'neither supports row-level security',
+    fix: 'revoke all on ... from the serving roles',
+    sql: (serving) => `
       select distinct c.oid::regclass::text as subject
-      from pg_class c join pg_roles door on door.rolname in ${database}
-      where c.relkind in ('m', 'f') and ${canTouch('door.oid', 'c.oid')}`,
+      from pg_class c join pg_roles role on role.rolname in ${serving}
+      where c.relkind in ('m', 'f') and ${canAccess('role.oid', 'c.oid')}`,
   },
   {
     id: 'L6',
-    name: 'a SECURITY DEFINER function of the doors has no pinned search_path',
-    why: "its caller's temporary tables would take the place of the ones it means",
-    fix: 'create it with: set search_path = pg_catalog, and qualify every name in it',
-    sql: (database) => `
+    name: 'a SECURITY DEFINER function that serving roles can execute has no fixed search_path',
+    why: "the caller's temporary tables would shadow the tables it uses",
+    fix: 'create it with: set search_path = pg_catalog, and qualify all names in it',
+    sql: (serving) => `
       select distinct p.oid::regprocedure::text as subject
-      from pg_proc p join pg_roles door on door.rolname in ${database}
-      where p.prosecdef and has_function_privilege(door.oid, p.oid, 'execute')
+      from pg_proc p join pg_roles role on role.rolname in ${serving}
+      where p.prosecdef and has_function_privilege(role.oid, p.oid, 'execute')
         and not exists (select from unnest(p.proconfig) s where s like 'search\\_path=%')
         and p.pronamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)`,
   },
   {
     id: 'L7',
-    name: 'a foreign key between tenant tables does not carry tenant_id',
-    why: "a row could point at another tenant's, and the error would tell which ids exist",
+    name: 'a foreign key between tenant tables lacks tenant_id',
+    why: "a row could reference another tenant's row, and the error would reveal which ids exist",
     fix: 'foreign key (tenant_id, x_id) references x (tenant_id, id)',
     sql: () => `
       select conrelid::regclass::text || ' (' || conname || ')' as subject
@@ -224,36 +222,37 @@ export const lintRules: readonly LintRule[] = [
   {
     id: 'L8',
     name: 'a unique index of a tenant table spans tenants',
-    why: 'a conflict tells one tenant what another one has',
-    fix: 'let tenant_id lead it; where it must be global, list it with its reason',
+    why: 'a conflict reveals to one tenant what another tenant has',
+    fix: 'start it with tenant_id; if it must be global, list it with a reason',
     sql: () => `
       select i.indexrelid::regclass::text as subject
       from pg_index i
       where i.indisunique and ${hasTenantColumn('i.indrelid')}
         and not ${hasTenantKey('i.indrelid', 'i.indkey::int2[]')}`,
     allowed: {
-      'tenantry.domains_pkey': 'a host name belongs to one tenant of all; only operators add one',
+      'tenantry.domains_pkey':
+        'a host name belongs to one tenant only, and only platform admins add one',
     },
   },
   {
     id: 'L9',
-    name: 'a door can reach a partition that has no row-level security of its own',
-    why: "addressed directly, a partition does not know its parent's policies",
-    fix: 'enable and force row-level security on it, or revoke all on it from the door roles',
-    sql: (database) => `
+    name: 'a serving role can access a partition that has no row-level security of its own',
+    why: "the parent's policies do not apply to a query that names the partition",
+    fix: 'enable and force row-level security on it, or revoke all on it from the serving roles',
+    sql: (serving) => `
       select distinct c.oid::regclass::text as subject
-      from pg_class c join pg_roles door on door.rolname in ${database}
+      from pg_class c join pg_roles role on role.rolname in ${serving}
       where c.relispartition and c.relkind in ('r', 'p')
         and not (c.relrowsecurity and c.relforcerowsecurity)
-        and ${canTouch('door.oid', 'c.oid')}`,
+        and ${canAccess('role.oid', 'c.oid')}`,
   },
   dangerousRoles,
   dangerousGrants,
   {
     id: 'L11',
-    name: 'an index behind row-level security cannot be used',
-    why: 'an operator that is not leakproof (enum, numeric, jsonb, arrays, citext) waits for the policy, over all rows',
-    fix: 'use text, integer, uuid or timestamptz in the index',
+    name: 'row-level security prevents the use of an index',
+    why: 'an operator that is not leakproof (enum, numeric, jsonb, arrays, citext) runs after the policy, which scans all rows',
+    fix: 'index a column of type text, integer, uuid or timestamptz instead',
     sql: () => `
       select distinct i.indexrelid::regclass::text || ' (' || t.typname || ')' as subject
       from pg_index i
@@ -270,8 +269,8 @@ export const lintRules: readonly LintRule[] = [
   forcedRls,
   {
     id: 'L14',
-    name: 'a policy speaks for everybody, or for several roles',
-    why: 'one policy is for one door: a wider one opens doors its author did not think of',
+    name: 'a policy applies to PUBLIC or to several roles',
+    why: 'a policy is written for one role: a wider one grants access that its author did not intend',
     fix: 'create policy ... to one role',
     sql: () => `
       select p.polrelid::regclass::text || ' (' || p.polname || ')' as subject

@@ -1,4 +1,4 @@
-import { withClient } from '../provisioning/roles.ts'
+import { withClient } from '../with_client.ts'
 
 interface ColumnRow {
   schema: string

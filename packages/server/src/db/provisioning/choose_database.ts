@@ -3,32 +3,37 @@ import { join } from 'node:path'
 import type { CommandConfig } from '../../config/config.ts'
 import { errorCode, explainFileErrors } from '../../lib/file_errors.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
+import { databaseOf, serverOf } from '../dsn.ts'
 import { controlFolder, findDataFolder } from '../embedded/data_folder.ts'
 import { startEmbedded } from '../embedded/embedded.ts'
 import { acquireLock } from '../embedded/process.ts'
+import { withClient } from '../with_client.ts'
 import { readPasswords, writePasswords } from './password_file.ts'
+import { randomPasswords } from './passwords.ts'
 import { applyPlan, planProvisioning } from './plan.ts'
-import { connectionFault, databaseOf, serverOf } from './probe.ts'
-import { provisionDatabase, type RoleUrls, randomPasswords, roleUrls, withClient } from './roles.ts'
+import { connectionFault } from './probe.ts'
+import { provisionDatabase } from './provision.ts'
+import { roleUrls, urlsIn } from './role_urls.ts'
+import type { RoleUrls } from './roles.ts'
 
-/** A database whose roles and schema exist, and the DSNs to it that this process knows. */
+/** A database whose roles and schema exist, with the DSNs that this process knows. */
 export interface ChosenDatabase {
   urls: Pick<RoleUrls, 'app' | 'identity'> & Partial<RoleUrls>
-  /** Is it ours to migrate and to fill, or was it handed to us ready? */
+  /** A given database is ready to use; the others are migrated and filled at the start. */
   origin: 'embedded' | 'set up' | 'given'
-  /** For people: where the data is. */
+  /** Where the data is, for display. */
   place: string
-  /** Stops the embedded server where this process started it. */
+  /** Stops the embedded server if this process started it. */
   stop(): Promise<void>
 }
 
 const EMBEDDED_DATABASE = 'tenantry'
-const LOCK_PATIENCE = 150_000
+const LOCK_TIMEOUT_MS = 150_000
 
 /**
- * Decides which database to use and makes it usable: the embedded one without DB_URL; a server that
- * is set up once with an administrator's DB_URL; otherwise the DSNs as they are. Production takes
- * only the last. Throws an OperatorError that says what to do.
+ * Chooses the database and makes it usable: the embedded one if DB_URL is unset, a server that an
+ * administrator's DB_URL sets up once, or else the given DSNs. Production uses given DSNs only. Throws an
+ * OperatorError if that fails.
  */
 export async function chooseDatabase(config: CommandConfig): Promise<ChosenDatabase> {
   const { DB_URL, DB_IDENTITY_URL, production } = config
@@ -37,23 +42,23 @@ export async function chooseDatabase(config: CommandConfig): Promise<ChosenDatab
   return prepareServer(DB_URL, config.DATA_DIR)
 }
 
-/** The database as it stands, for commands that only look: undefined where nothing is set up yet. */
+/** The database for commands that change nothing. Undefined if it is not set up yet. */
 export async function findDatabase(config: CommandConfig): Promise<ChosenDatabase | undefined> {
   const { DB_URL, DB_IDENTITY_URL, DATA_DIR, production } = config
   if (production || (DB_URL !== undefined && DB_IDENTITY_URL !== undefined)) return given(config)
   if (DB_URL === undefined) {
-    const kept = readPasswords(DATA_DIR, 'embedded')
-    return kept && findDataFolder(controlFolder(DATA_DIR)) ? prepareEmbedded(DATA_DIR) : undefined
+    const stored = readPasswords(DATA_DIR, 'embedded')
+    return stored && findDataFolder(controlFolder(DATA_DIR)) ? prepareEmbedded(DATA_DIR) : undefined
   }
   const urls = await readyRoles(DB_URL, DATA_DIR)
   return urls && ofServer(DB_URL, urls)
 }
 
-/** One at a time per DATA_DIR: two first starts must agree on the passwords. */
+/** Holds a lock on DATA_DIR: two concurrent first starts must agree on the passwords. */
 export function withPasswordLock<T>(dataDir: string, work: () => Promise<T>): Promise<T> {
   return explainFileErrors(dataDir, async () => {
     mkdirSync(dataDir, { recursive: true })
-    const release = await acquireLock(join(dataDir, 'roles.lock'), LOCK_PATIENCE)
+    const release = await acquireLock(join(dataDir, 'roles.lock'), LOCK_TIMEOUT_MS)
     if (release === undefined) {
       throw new OperatorError(`another command has been setting up ${dataDir} for minutes: end it`)
     }
@@ -66,19 +71,14 @@ export function withPasswordLock<T>(dataDir: string, work: () => Promise<T>): Pr
 }
 
 function given(config: CommandConfig): ChosenDatabase {
-  const { DB_URL, DB_IDENTITY_URL, DB_OWNER_URL, DB_PLATFORM_URL } = config
-  if (DB_URL === undefined || DB_IDENTITY_URL === undefined) {
-    throw new OperatorError('DB_URL and DB_IDENTITY_URL are needed: `tenantry setup` prints them')
+  const { app, identity, ...others } = urlsIn(config)
+  if (app === undefined || identity === undefined) {
+    throw new OperatorError('set DB_URL and DB_IDENTITY_URL: `tenantry setup` prints them')
   }
   return {
-    urls: {
-      app: DB_URL,
-      identity: DB_IDENTITY_URL,
-      ...(DB_OWNER_URL === undefined ? {} : { owner: DB_OWNER_URL }),
-      ...(DB_PLATFORM_URL === undefined ? {} : { platform: DB_PLATFORM_URL }),
-    },
+    urls: { app, identity, ...others },
     origin: 'given',
-    place: `${serverOf(DB_URL)}, database ${databaseOf(DB_URL)}`,
+    place: `${serverOf(app)}, database ${databaseOf(app)}`,
     stop: async () => {},
   }
 }
@@ -96,13 +96,12 @@ async function prepareEmbedded(dataDir: string): Promise<ChosenDatabase> {
 }
 
 async function embeddedRoles(adminUrl: string, dataDir: string): Promise<RoleUrls> {
-  const kept = readPasswords(dataDir, 'embedded')
-  const known = kept && roleUrls(adminUrl, EMBEDDED_DATABASE, kept)
+  const stored = readPasswords(dataDir, 'embedded')
+  const known = stored && roleUrls(adminUrl, EMBEDDED_DATABASE, stored)
   if (known !== undefined && (await isReady(known))) return known
-  const passwords = kept ?? randomPasswords()
+  const passwords = stored ?? randomPasswords()
   writePasswords(dataDir, 'embedded', passwords)
-  await provisionDatabase({ adminUrl, database: EMBEDDED_DATABASE, passwords })
-  return roleUrls(adminUrl, EMBEDDED_DATABASE, passwords)
+  return provisionDatabase({ adminUrl, database: EMBEDDED_DATABASE, passwords })
 }
 
 async function prepareServer(url: string, dataDir: string): Promise<ChosenDatabase> {
@@ -115,8 +114,8 @@ function ofServer(url: string, urls: RoleUrls): ChosenDatabase {
 }
 
 async function readyRoles(url: string, dataDir: string): Promise<RoleUrls | undefined> {
-  const kept = readPasswords(dataDir, serverOf(url))
-  const known = kept && roleUrls(url, databaseOf(url), kept)
+  const stored = readPasswords(dataDir, serverOf(url))
+  const known = stored && roleUrls(url, databaseOf(url), stored)
   return known !== undefined && (await isReady(known)) ? known : undefined
 }
 
@@ -124,21 +123,21 @@ async function serverRoles(url: string, dataDir: string): Promise<RoleUrls> {
   const ready = await readyRoles(url, dataDir)
   if (ready !== undefined) return ready
   const server = serverOf(url)
-  const kept = readPasswords(dataDir, server)
+  const stored = readPasswords(dataDir, server)
   const plan = await planProvisioning({
     adminUrl: url,
     setting: 'DB_URL',
-    kept,
+    stored,
     derive: true,
-    strangers: 'refuse',
+    unknownPasswords: 'reject',
   })
-  // Kept before they are set: a role whose password is lost would have to be reset by hand.
+  // Store the passwords before setting them: a role whose password is lost must be reset by hand.
   const passwords = writePasswords(dataDir, server, plan.known)
   await applyPlan(plan)
   return roleUrls(url, databaseOf(url), passwords)
 }
 
-// The owner sees the schema as soon as it is there; the other doors only after the migrations.
+// The owner sees the schema as soon as it exists; the other roles see it after the migrations only.
 async function isReady(urls: RoleUrls): Promise<boolean> {
   try {
     await withClient(urls.app, async () => {})

@@ -1,27 +1,27 @@
 import type pg from 'pg'
 import type { LintRule } from '../lint/rules.ts'
 
-/** Large objects know no tenant, and by default anybody may make them, without an end. */
+/** Large objects belong to no tenant. By default every role may create them, without a limit. */
 const functions = `
   select p.oid::regprocedure::text as subject
   from pg_proc p
   where p.pronamespace = 'pg_catalog'::regnamespace and p.proname ~ '^lo(_|read$|write$)'`
 
-/** Not a gate: only a superuser can take these rights away. */
+/** Not a gate: only a superuser can revoke these privileges. */
 export const largeObjects: LintRule = {
   id: 'L16',
-  name: 'a door can write large objects',
-  why: 'they belong to no tenant and have no limit: one query fills the disk',
-  fix: 'run tenantry setup as a superuser; where there is none, watch pg_largeobject',
-  sql: (database) => `
-    select string_agg(distinct door.rolname, ', ' order by door.rolname) as subject
-    from pg_roles door
-    where door.rolname in ${database} and exists (
-      ${functions} and has_function_privilege(door.oid, p.oid, 'execute'))
+  name: 'a serving role can write large objects',
+  why: 'they belong to no tenant and have no size limit: one query can fill the disk',
+  fix: 'run tenantry setup as a superuser, or monitor pg_largeobject if there is none',
+  sql: (serving) => `
+    select string_agg(distinct r.rolname, ', ' order by r.rolname) as subject
+    from pg_roles r
+    where r.rolname in ${serving} and exists (
+      ${functions} and has_function_privilege(r.oid, p.oid, 'execute'))
     having count(*) > 0`,
 }
 
-/** Takes the functions of large objects from everybody in this database, where the client may. */
+/** Revokes the functions for large objects from PUBLIC in this database, if the client may. */
 export async function revokeLargeObjects(client: pg.ClientBase): Promise<void> {
   const { rows } = await client.query<{ subject: string }>(`${functions}
     and (select rolsuper from pg_roles where rolname = current_user)

@@ -3,60 +3,54 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { OperatorError } from '../../lib/operator_error.ts'
 import { readIfThere } from '../embedded/process.ts'
-import type { Role } from './roles.ts'
+import type { RolePasswords } from './passwords.ts'
+import { allRoles } from './roles.ts'
 
-export type RolePasswords = Record<Role, string>
+const Passwords = z.record(z.enum(allRoles), z.string())
+const Stored = z.record(z.string(), Passwords)
 
-const RolePasswords = z.object({
-  owner: z.string(),
-  app: z.string(),
-  identity: z.string(),
-  platform: z.string(),
-})
-const Kept = z.record(z.string(), RolePasswords)
-
-/** The passwords of the roles on `server`, where an earlier start of this DATA_DIR made them. */
+/** The passwords of the roles on `server`, if an earlier start stored them in this DATA_DIR. */
 export function readPasswords(dataDir: string, server: string): RolePasswords | undefined {
-  return readKept(dataDir)[server]
+  return readStored(dataDir)[server]
 }
 
-/** Keeps the passwords of the roles on `server`. Roles are the server's, not one database's. */
+/** Stores the passwords of the roles on `server`. Roles belong to a server, not to a database. */
 export function writePasswords(
   dataDir: string,
   server: string,
   passwords: Partial<RolePasswords>,
 ): RolePasswords {
-  const kept = readKept(dataDir)
-  const merged = RolePasswords.parse({ ...kept[server], ...passwords })
-  write(dataDir, { ...kept, [server]: merged })
+  const stored = readStored(dataDir)
+  const merged = Passwords.parse({ ...stored[server], ...passwords })
+  write(dataDir, { ...stored, [server]: merged })
   return merged
 }
 
-/** Forgets them, where the server is gone. */
+/** Deletes the passwords for a server that no longer exists. */
 export function deletePasswords(dataDir: string, server: string): void {
-  const { [server]: gone, ...others } = readKept(dataDir)
-  if (gone !== undefined) write(dataDir, others)
+  const { [server]: deleted, ...others } = readStored(dataDir)
+  if (deleted !== undefined) write(dataDir, others)
 }
 
-function readKept(dataDir: string): Record<string, RolePasswords> {
+function readStored(dataDir: string): Record<string, RolePasswords> {
   const text = readIfThere(fileIn(dataDir))
   if (text === undefined) return {}
   try {
-    return Kept.parse(JSON.parse(text))
+    return Stored.parse(JSON.parse(text))
   } catch (cause) {
     throw new OperatorError(
-      `${fileIn(dataDir)} is damaged: delete it, and the next start makes new passwords`,
+      `${fileIn(dataDir)} is damaged: delete it, and the next start sets new passwords`,
       { cause },
     )
   }
 }
 
-// Whole or not at all: a torn file would lock everyone out of the roles.
-function write(dataDir: string, kept: Record<string, RolePasswords>): void {
+// Atomic: after a partial write the passwords of all roles would be lost.
+function write(dataDir: string, stored: Record<string, RolePasswords>): void {
   mkdirSync(dataDir, { recursive: true })
-  const unfinished = `${fileIn(dataDir)}.${process.pid}`
-  writeFileSync(unfinished, `${JSON.stringify(kept, null, 2)}\n`, { mode: 0o600 })
-  renameSync(unfinished, fileIn(dataDir))
+  const draft = `${fileIn(dataDir)}.${process.pid}`
+  writeFileSync(draft, `${JSON.stringify(stored, null, 2)}\n`, { mode: 0o600 })
+  renameSync(draft, fileIn(dataDir))
 }
 
 function fileIn(dataDir: string): string {

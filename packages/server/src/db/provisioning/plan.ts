@@ -1,40 +1,33 @@
 import { OperatorError } from '../../lib/operator_error.ts'
+import { databaseOf, serverOf } from '../dsn.ts'
 import { isDatabaseError } from '../errors.ts'
-import type { RolePasswords } from './password_file.ts'
+import { withClient } from '../with_client.ts'
+import { derivedPasswords, type RolePasswords, randomPasswords } from './passwords.ts'
 import {
-  databaseOf,
+  acceptsPassword,
   MINIMUM_VERSION,
   maintenanceUrl,
   probeServer,
   type ServerFacts,
-  serverOf,
-  takesPassword,
   versionText,
 } from './probe.ts'
-import {
-  derivedPasswords,
-  existingRoles,
-  provisionDatabase,
-  type Role,
-  randomPasswords,
-  roles,
-  roleUrls,
-  withClient,
-} from './roles.ts'
+import { provisionDatabase } from './provision.ts'
+import { roleUrls } from './role_urls.ts'
+import { allRoles, namesOf, type Role, roles } from './roles.ts'
 
 export interface ServerSetup {
-  /** DSN of a role that may create roles and databases; its path names the database to make. */
+  /** DSN of a role that may create roles and databases. Its path names the database to create. */
   adminUrl: string
-  /** The setting it came from, for what is said about it. */
+  /** The setting that holds the DSN, for error texts. */
   setting: string
-  /** Passwords of an earlier set-up. */
-  kept?: RolePasswords | undefined
-  /** Passwords that the roles' DSNs in the environment name, and so are to work afterwards. */
+  /** Passwords that an earlier set-up stored. */
+  stored?: RolePasswords | undefined
+  /** Passwords in the roles' DSNs in the environment. They must work afterwards. */
   given?: Partial<RolePasswords>
-  /** Let the passwords follow from the administrator's own: for development servers. */
+  /** Derive the passwords from the administrator's own: for development servers. */
   derive: boolean
-  /** What to do about roles that exist under a password nobody here knows. */
-  strangers: 'refuse' | 'leave' | 'reset'
+  /** What to do with an existing role whose password is not known here. */
+  unknownPasswords: 'reject' | 'keep' | 'reset'
 }
 
 /** What a set-up is going to do. */
@@ -44,21 +37,14 @@ export interface ProvisioningPlan {
   database: string
   /** The passwords that will work afterwards. */
   known: Partial<RolePasswords>
-  /** Those of them that have to be set. */
-  fresh: Partial<RolePasswords>
+  /** The passwords among them that the set-up must set. */
+  toSet: Partial<RolePasswords>
 }
 
-/** The setting that holds the DSN of a role. */
-export const settingOf = {
-  app: 'DB_URL',
-  identity: 'DB_IDENTITY_URL',
-  owner: 'DB_OWNER_URL',
-  platform: 'DB_PLATFORM_URL',
-} as const satisfies Record<Role, string>
-
 /**
- * Does all of a set-up while no other does: of two that find no roles, each would give them passwords
- * of its own, and one would tell DSNs that do not work. Throws an OperatorError where it cannot connect.
+ * Runs a whole set-up under a lock on the server. Of two concurrent set-ups that find no roles each would
+ * set passwords, and one of them would print DSNs that do not work. Throws an OperatorError if it cannot
+ * connect.
  */
 export async function withProvisioningLock<T>(
   { adminUrl, setting }: Pick<ServerSetup, 'adminUrl' | 'setting'>,
@@ -72,15 +58,15 @@ export async function withProvisioningLock<T>(
 }
 
 /**
- * Looks at a server and decides how to set it up; changes nothing. Throws an OperatorError where
- * the server cannot be used.
+ * Inspects a server and decides how to set it up. Changes nothing. Throws an OperatorError if the server
+ * cannot be used.
  */
 export async function planProvisioning(setup: ServerSetup): Promise<ProvisioningPlan> {
   const { adminUrl: url, setting } = setup
   const database = databaseOf(url)
   if (['', 'postgres', 'template0', 'template1'].includes(database)) {
     throw new OperatorError(
-      `${setting} must name a database of its own: end it with one, such as /saas_db`,
+      `${setting} must end with the name of a database for Tenantry, such as /saas_db`,
     )
   }
   const adminUrl = await maintenanceUrl(url, setting)
@@ -94,30 +80,41 @@ export async function planProvisioning(setup: ServerSetup): Promise<Provisioning
   }
 }
 
-/** Makes roles, database and schema by the plan. Throws an OperatorError where it may not. */
+/** Carries out a plan. Throws an OperatorError if the administrator lacks a privilege. */
 export async function applyPlan({
   adminUrl,
   setting,
   database,
-  fresh,
+  toSet,
 }: ProvisioningPlan): Promise<void> {
   try {
-    await provisionDatabase({ adminUrl, database, passwords: fresh })
+    await provisionDatabase({ adminUrl, database, passwords: toSet })
   } catch (error) {
     if (!isDatabaseError(error)) throw error
     throw new OperatorError(
       `${setting}: the set-up at ${serverOf(adminUrl)} failed (${error.message}): ` +
-        'give a superuser, or the role that made the tenantry roles',
+        'use the DSN of a superuser, or of the role that created the tenantry roles',
       { cause: error },
     )
   }
+}
+
+/** The roles that exist on a server. */
+export async function existingRoles(adminUrl: string): Promise<Role[]> {
+  return withClient(adminUrl, async (admin) => {
+    const { rows } = await admin.query<{ rolname: string }>(
+      'select rolname from pg_roles where rolname = any($1)',
+      [allRoles.map((role) => roles[role].name)],
+    )
+    return allRoles.filter((role) => rows.some((row) => row.rolname === roles[role].name))
+  })
 }
 
 function assertUsable(facts: ServerFacts, { adminUrl, setting }: ServerSetup): void {
   const server = serverOf(adminUrl)
   if (facts.pooled) {
     throw new OperatorError(
-      `${setting}: at ${server} a pooler such as PgBouncer answers: give a direct DSN for the set-up`,
+      `${setting}: ${server} is a connection pooler such as PgBouncer: set a direct DSN`,
     )
   }
   if (facts.version < MINIMUM_VERSION * 10_000) {
@@ -128,34 +125,35 @@ function assertUsable(facts: ServerFacts, { adminUrl, setting }: ServerSetup): v
   }
   if (!facts.administrator) {
     throw new OperatorError(
-      `${setting}: "${facts.role}" may not create roles and databases: give a role that may ` +
-        '(CREATEROLE and CREATEDB), or the DSNs that `tenantry setup` printed ' +
-        '(DB_URL, DB_IDENTITY_URL, DB_OWNER_URL, DB_PLATFORM_URL)',
+      `${setting}: "${facts.role}" may not create roles and databases: use a role that may ` +
+        `(CREATEROLE and CREATEDB), or the DSNs that \`tenantry setup\` printed (${dsnSettings})`,
     )
   }
 }
 
-type Chosen = Pick<ProvisioningPlan, 'known' | 'fresh'>
+type Chosen = Pick<ProvisioningPlan, 'known' | 'toSet'>
 
 async function choosePasswords(setup: ServerSetup, existing: Role[]): Promise<Chosen> {
   const derived = derivesPasswords(setup) ? derivedPasswords(setup.adminUrl) : undefined
-  const made = { ...(derived ?? setup.kept ?? randomPasswords()), ...setup.given }
-  const chosen: Chosen = { known: {}, fresh: {} }
-  const strangers: string[] = []
-  for (const role of roleNames) {
-    if (setup.strangers === 'reset' || !existing.includes(role)) {
-      chosen.fresh[role] = chosen.known[role] = made[role]
+  const defaults = { ...(derived ?? setup.stored ?? randomPasswords()), ...setup.given }
+  const chosen: Chosen = { known: {}, toSet: {} }
+  const unknown: Role[] = []
+  for (const role of allRoles) {
+    if (setup.unknownPasswords === 'reset' || !existing.includes(role)) {
+      chosen.toSet[role] = chosen.known[role] = defaults[role]
       continue
     }
-    const candidates = [setup.given?.[role], setup.kept?.[role], derived?.[role]]
-    const password = await firstThatWorks(setup.adminUrl, role, candidates)
+    const candidates = [setup.given?.[role], setup.stored?.[role], derived?.[role]]
+    const password = await firstAccepted(setup.adminUrl, role, candidates)
     if (setup.given?.[role] !== undefined && setup.given[role] !== password) {
       throw otherPassword(setup, role)
     }
     if (password !== undefined) chosen.known[role] = password
-    else strangers.push(roles[role])
+    else unknown.push(role)
   }
-  if (strangers.length > 0 && setup.strangers === 'refuse') throw unknownPasswords(setup, strangers)
+  if (unknown.length > 0 && setup.unknownPasswords === 'reject') {
+    throw passwordsUnknown(setup, unknown)
+  }
   return chosen
 }
 
@@ -163,7 +161,7 @@ function derivesPasswords({ derive, adminUrl }: ServerSetup): boolean {
   return derive && new URL(adminUrl).password !== ''
 }
 
-async function firstThatWorks(
+async function firstAccepted(
   adminUrl: string,
   role: Role,
   candidates: (string | undefined)[],
@@ -171,25 +169,25 @@ async function firstThatWorks(
   for (const password of candidates) {
     if (password === undefined) continue
     const { [role]: url } = roleUrls(adminUrl, databaseOf(adminUrl), { [role]: password })
-    if (url !== undefined && (await takesPassword(url))) return password
+    if (url !== undefined && (await acceptsPassword(url))) return password
   }
   return undefined
 }
 
-// A stale environment must not take its password from whoever serves with the new one.
+// Setting the password of a stale environment would lock out the servers that use the current one.
 function otherPassword({ adminUrl }: ServerSetup, role: Role): OperatorError {
+  const { name, setting } = roles[role]
   return new OperatorError(
-    `${settingOf[role]}: ${roles[role]} has another password at ${serverOf(adminUrl)}: correct it, ` +
-      'or give the role this one with: tenantry setup --reset-passwords',
+    `${setting}: ${name} has another password at ${serverOf(adminUrl)}: correct the DSN, ` +
+      'or set its password with: tenantry setup --reset-passwords',
   )
 }
 
-function unknownPasswords({ adminUrl, setting }: ServerSetup, strangers: string[]): OperatorError {
+function passwordsUnknown({ adminUrl, setting }: ServerSetup, unknown: Role[]): OperatorError {
   return new OperatorError(
-    `${setting}: ${strangers.join(', ')} exist at ${serverOf(adminUrl)} with passwords that are ` +
-      'not known here: give their DSNs (DB_URL, DB_IDENTITY_URL, DB_OWNER_URL, DB_PLATFORM_URL), ' +
-      'or run: tenantry setup --reset-passwords',
+    `${setting}: ${namesOf(unknown)} exist at ${serverOf(adminUrl)}, and their passwords are not known here: ` +
+      `set their DSNs (${dsnSettings}), or run: tenantry setup --reset-passwords`,
   )
 }
 
-const roleNames = ['owner', 'app', 'identity', 'platform'] as const
+const dsnSettings = allRoles.map((role) => roles[role].setting).join(', ')

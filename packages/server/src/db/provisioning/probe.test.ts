@@ -2,11 +2,11 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { expect, test } from 'vitest'
 import { sharedDatabase } from '../../../test/fixtures/databases.ts'
+import { withDatabase } from '../dsn.ts'
 import { planProvisioning } from './plan.ts'
-import { probeServer, takesPassword } from './probe.ts'
-import { withDatabase } from './roles.ts'
+import { acceptsPassword, probeServer } from './probe.ts'
 
-test('a pooler is told apart from PostgreSQL, and no set-up goes through it', async () => {
+test('a pooler is recognised, and the set-up rejects it', async () => {
   const { admin } = sharedDatabase()
   const pooler = await startPooler(admin)
   expect((await probeServer(admin, 'DB_URL')).pooled).toBe(false)
@@ -15,22 +15,22 @@ test('a pooler is told apart from PostgreSQL, and no set-up goes through it', as
     adminUrl: pooler.url,
     setting: 'DB_URL',
     derive: true,
-    strangers: 'refuse',
+    unknownPasswords: 'reject',
   })
-  await expect(plan).rejects.toThrow(/^DB_URL: at .* a pooler such as PgBouncer answers/)
+  await expect(plan).rejects.toThrow(/^DB_URL: .* is a connection pooler such as PgBouncer/)
   pooler.close()
 })
 
-test('a password is right even where its role may not connect', async () => {
+test('a password counts as accepted even if its role may not connect', async () => {
   const { app } = sharedDatabase()
-  expect(await takesPassword(app)).toBe(true)
-  expect(await takesPassword(withDatabase(app, 'nowhere'))).toBe(true)
+  expect(await acceptsPassword(app)).toBe(true)
+  expect(await acceptsPassword(withDatabase(app, 'nowhere'))).toBe(true)
   const wrong = new URL(app)
   wrong.password = 'wrong'
-  expect(await takesPassword(wrong.href)).toBe(false)
+  expect(await acceptsPassword(wrong.href)).toBe(false)
 })
 
-/** Passes everything on but the server's process id, which it makes up, as poolers do. */
+/** Forwards everything, but replaces the server's process id, as poolers do. */
 async function startPooler(url: string) {
   const { hostname, port } = new URL(url)
   const server = createServer((client) => {

@@ -1,23 +1,24 @@
 import type { Client } from 'pg'
 import { errorCode } from '../../lib/file_errors.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
+import { databaseOf, serverOf, withDatabase } from '../dsn.ts'
 import { isDatabaseError } from '../errors.ts'
-import { withClient, withDatabase } from './roles.ts'
+import { withClient } from '../with_client.ts'
 
-/** What is worth knowing of a server, and of the role that looks at it. */
+/** Facts about a server and about the role that inspects it. */
 export interface ServerFacts {
   /** `180004` for 18.4. */
   version: number
   role: string
-  /** May it make the roles and the database? */
+  /** Whether it may create the roles and the database. */
   administrator: boolean
-  /** Is there a pooler such as PgBouncer in between? */
+  /** Whether a connection pooler such as PgBouncer is in between. */
   pooled: boolean
 }
 
 export const MINIMUM_VERSION = 15
 
-/** Looks at a server through the DSN of `setting`. Throws an OperatorError where it cannot. */
+/** Inspects a server through the DSN of `setting`. Throws an OperatorError if it cannot connect. */
 export async function probeServer(url: string, setting: string): Promise<ServerFacts> {
   try {
     return await withClient(url, factsOf)
@@ -27,8 +28,8 @@ export async function probeServer(url: string, setting: string): Promise<ServerF
 }
 
 /**
- * A DSN for the same server that can be connected to whether or not its database exists yet.
- * Throws an OperatorError where the server cannot be used at all.
+ * A DSN of the same server that works even if the database of `url` does not exist yet. Throws an
+ * OperatorError if it cannot connect to the server.
  */
 export async function maintenanceUrl(url: string, setting: string): Promise<string> {
   for (const candidate of [url, withDatabase(url, 'postgres'), withDatabase(url, 'template1')]) {
@@ -42,28 +43,17 @@ export async function maintenanceUrl(url: string, setting: string): Promise<stri
   throw new OperatorError(`${setting}: the server at ${serverOf(url)} has no database postgres`)
 }
 
-/** Does this DSN's server take its password, whatever else stands in the way? */
-export async function takesPassword(url: string): Promise<boolean> {
+/** Whether the server accepts the password of this DSN, even if it then rejects the connection. */
+export async function acceptsPassword(url: string): Promise<boolean> {
   try {
     await withClient(url, async () => {})
     return true
   } catch (error) {
-    // The password is checked before the database and the right to connect to it are.
+    // PostgreSQL checks the password before the database and the privilege to connect to it.
     if (['3D000', '42501'].includes(errorCode(error))) return true
     if (/^28/.test(errorCode(error))) return false
     throw error
   }
-}
-
-/** `localhost:5432`: where a DSN points, without anything secret. */
-export function serverOf(url: string): string {
-  const { hostname, port, searchParams } = new URL(url)
-  return `${hostname || (searchParams.get('host') ?? 'localhost')}:${port || '5432'}`
-}
-
-/** The database a DSN names. */
-export function databaseOf(url: string): string {
-  return decodeURIComponent(new URL(url).pathname.slice(1))
 }
 
 /** `18.4` for 180004. */
@@ -71,29 +61,29 @@ export function versionText(version: number): string {
   return `${Math.floor(version / 10_000)}.${version % 10_000}`
 }
 
-/** In plain words, why a connection by the DSN of `setting` failed. */
+/** The reason why a connection to the DSN of `setting` failed, and what to do. */
 export function connectionFault(error: unknown, url: string, setting: string): OperatorError {
   const message = error instanceof Error ? error.message : String(error)
-  const [, words] = connectionFaults.find(([code]) => code.test(errorCode(error))) ?? []
+  const [, known] = connectionFaults.find(([code]) => code.test(errorCode(error))) ?? []
   const { username } = new URL(url)
-  const plain = (words ?? (isDatabaseError(error) ? 'PostgreSQL at SERVER says: MESSAGE' : unknown))
+  const text = (known ?? (isDatabaseError(error) ? 'PostgreSQL at SERVER reports: MESSAGE' : other))
     .replaceAll('SERVER', serverOf(url))
     .replaceAll('DATABASE', databaseOf(url))
     .replaceAll('ROLE', decodeURIComponent(username))
     .replaceAll('MESSAGE', message)
-  return new OperatorError(`${setting}: ${plain}`, { cause: error })
+  return new OperatorError(`${setting}: ${text}`, { cause: error })
 }
 
-const unknown = 'cannot connect to PostgreSQL at SERVER (MESSAGE): check host, port and TLS'
+const other = 'cannot connect to PostgreSQL at SERVER (MESSAGE): check host, port and TLS'
 
 const connectionFaults: [RegExp, string][] = [
   [/^ECONNREFUSED$/, 'nothing listens at SERVER: start PostgreSQL there, or correct host and port'],
-  [/^(ENOTFOUND|EAI_AGAIN)$/, 'the host of SERVER is not known: correct it'],
+  [/^(ENOTFOUND|EAI_AGAIN)$/, 'the host of SERVER does not resolve: correct it'],
   [/^(ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/, 'SERVER cannot be reached: correct host and port'],
-  [/^28/, 'PostgreSQL at SERVER does not let "ROLE" in (MESSAGE): correct user and password'],
+  [/^28/, 'PostgreSQL at SERVER rejects "ROLE" (MESSAGE): correct user and password'],
   [/^3D000$/, 'there is no database "DATABASE" at SERVER: correct it, or run: tenantry setup'],
   [/^42501$/, '"ROLE" may not connect to "DATABASE" at SERVER: run: tenantry setup'],
-  [/^53300$/, 'PostgreSQL at SERVER has no connection left: end some, or raise max_connections'],
+  [/^53300$/, 'PostgreSQL at SERVER has no free connection: close some, or raise max_connections'],
   [/^57P03$/, 'PostgreSQL at SERVER is starting or stopping: try again in a moment'],
 ]
 
@@ -105,11 +95,11 @@ async function factsOf(client: Client): Promise<ServerFacts> {
   const [row] = rows
   if (row === undefined) throw new Error('the role has no entry in pg_roles')
   const { pid, ...facts } = row
-  // A pooler hands out process ids of its own, because behind it the server process changes.
-  return { ...facts, pooled: pid !== keyOf(client) }
+  // A pooler sends its own process ids, because it changes the server process behind a connection.
+  return { ...facts, pooled: pid !== announcedPid(client) }
 }
 
-// Not in the driver's types: the process id that the server announced at the start.
-function keyOf(client: Client): unknown {
+// The process id that the server sent at the start (BackendKeyData). The driver's types lack it.
+function announcedPid(client: Client): unknown {
   return 'processID' in client ? client.processID : undefined
 }

@@ -1,13 +1,15 @@
 import { describe, expect, inject, test } from 'vitest'
 import { asRole, onEmptyDatabase, sharedDatabase } from '../../../test/fixtures/databases.ts'
 import { openTestDatabase } from '../../../test/fixtures/test_database.ts'
+import { databaseOf } from '../dsn.ts'
 import { findingText, lint } from '../lint/lint.ts'
+import { withClient } from '../with_client.ts'
 import { largeObjects } from './large_objects.ts'
-import { databaseOf } from './probe.ts'
+import { provisionDatabase } from './provision.ts'
 import { roleSettings } from './role_settings.ts'
-import { provisionDatabase, withClient } from './roles.ts'
 
-const say = (url: string, sql: string) => withClient(url, async (it) => (await it.query(sql)).rows)
+const query = (url: string, sql: string) =>
+  withClient(url, async (it) => (await it.query(sql)).rows)
 const findings = (url: string) =>
   withClient(url, async (it) => (await lint(it, [roleSettings])).map(({ subject }) => subject))
 
@@ -17,23 +19,20 @@ describe('a role that changes its own settings', () => {
     ['search_path = public', 'tenantry_app (search_path = public)'],
     ['row_security = off', 'tenantry_app (row_security = off)'],
     ['default_transaction_read_only = on', 'tenantry_app (default_transaction_read_only = on)'],
-  ])(
-    'is noticed, and set right by the next set-up: %s (RLS-3, POOL-4)',
-    async (setting, finding) => {
-      await onEmptyDatabase(async ({ admin, app, owner }) => {
-        const database = databaseOf(app)
-        expect(await findings(app)).toEqual([])
-        // Here only: the roles are the whole server's, and other tests speak as them.
-        await say(app, `alter role current_user in database ${database} set ${setting}`)
-        expect(await findings(app)).toEqual([finding])
-        expect(await findings(owner)).toEqual([finding])
-        await provisionDatabase({ adminUrl: admin, database, passwords: {} })
-        expect(await findings(app)).toEqual([])
-      })
-    },
-  )
+  ])('is detected, and the next set-up resets it: %s (RLS-3, POOL-4)', async (setting, finding) => {
+    await onEmptyDatabase(async ({ admin, app, owner }) => {
+      const database = databaseOf(app)
+      expect(await findings(app)).toEqual([])
+      // In this database only: other tests use the same roles.
+      await query(app, `alter role current_user in database ${database} set ${setting}`)
+      expect(await findings(app)).toEqual([finding])
+      expect(await findings(owner)).toEqual([finding])
+      await provisionDatabase({ adminUrl: admin, database, passwords: {} })
+      expect(await findings(app)).toEqual([])
+    })
+  })
 
-  test('is noticed for all databases, and so is a limit that is gone', async () => {
+  test('is detected for all databases, as is a missing limit', async () => {
     await withClient(inject('tenantryDatabase').admin, async (admin) => {
       await admin.query('begin')
       await admin.query('alter role tenantry_identity reset lock_timeout')
@@ -53,14 +52,14 @@ describe('a role that changes its own settings', () => {
     })
   })
 
-  test('lifts no limit of the doors that are opened later (POOL-4)', async () => {
+  test('lifts no limit of later connections in a pool (POOL-4)', async () => {
     await onEmptyDatabase(async (urls) => {
       const lifts = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']
       for (const name of lifts) {
         const place = `in database ${databaseOf(urls.app)}`
-        await say(urls.app, `alter role current_user ${place} set ${name} = 0`)
+        await query(urls.app, `alter role current_user ${place} set ${name} = 0`)
       }
-      expect(await say(urls.app, 'show statement_timeout')).toEqual([{ statement_timeout: '0' }])
+      expect(await query(urls.app, 'show statement_timeout')).toEqual([{ statement_timeout: '0' }])
       const { pools, close } = openTestDatabase({ urls })
       const { rows } = await pools.app.query(
         'select name, setting from pg_settings where name = any ($1) order by name',
@@ -77,20 +76,22 @@ describe('a role that changes its own settings', () => {
 })
 
 describe('large objects', () => {
-  test.each(['app', 'identity', 'platform'] as const)('are not for the %s door (RLS-3)', (door) =>
-    asRole(door, async (client) => {
-      for (const call of [
-        'lo_create(0)',
-        "lo_from_bytea(0, 'x')",
-        'lo_creat(-1)',
-        'lo_unlink(1)',
-      ]) {
-        await expect(client.query(`select ${call}`)).rejects.toMatchObject({ code: '42501' })
-      }
-    }),
+  test.each(['app', 'identity', 'platform'] as const)(
+    'are not accessible to the %s role (RLS-3)',
+    (role) =>
+      asRole(role, async (client) => {
+        for (const call of [
+          'lo_create(0)',
+          "lo_from_bytea(0, 'x')",
+          'lo_creat(-1)',
+          'lo_unlink(1)',
+        ]) {
+          await expect(client.query(`select ${call}`)).rejects.toMatchObject({ code: '42501' })
+        }
+      }),
   )
 
-  test('are spoken of where they are left to everybody', async () => {
+  test('are reported if PUBLIC may create them', async () => {
     await withClient(sharedDatabase().admin, async (admin) => {
       expect(await lint(admin, [largeObjects])).toEqual([])
       await admin.query('begin')

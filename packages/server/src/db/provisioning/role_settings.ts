@@ -1,26 +1,8 @@
 import pg from 'pg'
 import type { LintRule } from '../lint/rules.ts'
+import { allRoles, literalsOf, roles, type Settings } from './roles.ts'
 
-/** Settings of PostgreSQL, by name. */
-export type Settings = Readonly<Record<string, string>>
-
-/** Limits the server keeps by itself, whatever a client does; by door, and of the owner. */
-export const limits: Readonly<Record<'owner' | 'app' | 'identity' | 'platform', Settings>> = {
-  owner: { lock_timeout: '3s', idle_in_transaction_session_timeout: '60s' },
-  app: serving('10s'),
-  identity: serving('5s'),
-  platform: serving('60s'),
-}
-
-function serving(statement: string): Settings {
-  return {
-    statement_timeout: statement,
-    lock_timeout: '5s',
-    idle_in_transaction_session_timeout: '15s',
-  }
-}
-
-/** Gives a connection its door's limits, whatever its role's own settings have become. */
+/** Applies the limits of a role to one connection, even if the role has changed its own settings. */
 export async function limitSession(
   client: pg.ClientBase,
   settings: Settings,
@@ -29,71 +11,71 @@ export async function limitSession(
   const sets = Object.entries(settings).map(
     ([name, value]) => `set ${name} = ${pg.escapeLiteral(value)};`,
   )
-  // One statement, as a pipelining client sends them.
+  // A single statement: the extended protocol, which a pipelining client uses, allows no more.
   const text = `do $$ begin ${sets.join(' ')} end $$`
   await client.query({ text, query_timeout: timeoutMs } as pg.QueryConfig)
 }
 
 /**
- * Not a gate of the catalog's: a role may always change its own settings, and no right takes that
- * away. What it changed is for every later connection, so it has to be noticed.
+ * Not a gate of the catalog: a role may always change its own settings, and no privilege prevents it.
+ * The change applies to every later connection, so it must be detected.
  */
 export const roleSettings: LintRule = {
   id: 'L15',
-  name: 'a role of ours has other settings than the set-up gives it',
-  why: 'a limit that is lifted, or a search_path or tenant that every connection begins with',
-  fix: 'run: tenantry setup (whoever changed it spoke to the database as that role)',
+  name: 'the role does not have the settings that the set-up gives it',
+  why: 'a limit was lifted, or every connection begins with another search_path or with a tenant',
+  fix: 'run: tenantry setup (a client connected as that role has changed them)',
   sql: () => `
     select role || ' (' || setting || coalesce(' = ' || value, '') || ')' as subject
     from (${strays} union all ${missing}) found order by 1`,
 }
 
-/** Takes back what the roles have beside the set-up's, in this database and for all of them. */
+/** Resets the settings of the roles that the set-up did not make, in this database and in general. */
 export async function resetStraySettings(client: pg.ClientBase): Promise<void> {
   const { rows } = await client.query<Stray>(strays)
   for (const { role, database, setting } of rows) {
-    const place = database === null ? '' : `in database ${pg.escapeIdentifier(database)}`
-    await client.query(`alter role ${role} ${place} reset ${pg.escapeIdentifier(setting)}`)
+    const scope = database === null ? '' : `in database ${pg.escapeIdentifier(database)}`
+    await client.query(`alter role ${role} ${scope} reset ${pg.escapeIdentifier(setting)}`)
   }
 }
 
 interface Stray {
   role: string
-  /** Null where it holds in all databases. */
+  /** Null if the setting applies to all databases. */
   database: string | null
   setting: string
 }
 
-const written = `(values ${Object.entries(limits)
-  .flatMap(([role, settings]) =>
-    Object.entries(settings).map(([name, value]) => `('tenantry_${role}', '${name}', '${value}')`),
+const expected = `(values ${Object.values(roles)
+  .flatMap(({ name, limits }) =>
+    Object.entries(limits).map(([setting, value]) => `('${name}', '${setting}', '${value}')`),
   )
-  .join(', ')}) written (role, setting, value)`
+  .join(', ')}) expected (role, setting, value)`
 
-// A server's operator may tune what changes no meaning, such as work_mem.
-const WEIGHTY =
+// A database administrator may tune a setting that does not affect meaning, such as work_mem.
+const GUARDED =
   '^(statement_timeout|lock_timeout|idle_in_transaction_session_timeout|transaction_timeout|' +
   'search_path|row_security|role|session_replication_role|default_transaction_.*|app\\..*)$'
 
-const held = `(
+const actual = `(
   select r.rolname::text as role, b.datname::text as database,
     split_part(s, '=', 1) as setting, substr(s, strpos(s, '=') + 1) as value
   from pg_db_role_setting d
   join pg_roles r on r.oid = d.setrole
   left join pg_database b on b.oid = d.setdatabase
   cross join unnest(d.setconfig) s
-  where d.setdatabase = 0 or b.datname = current_database()) held`
+  where d.setdatabase = 0 or b.datname = current_database()) actual`
 
 const strays = `
-  select role, database, setting, value from ${held}
-  where role in ('tenantry_owner', 'tenantry_app', 'tenantry_identity', 'tenantry_platform')
-    and setting ~ '${WEIGHTY}'
+  select role, database, setting, value from ${actual}
+  where role in ${literalsOf(allRoles)}
+    and setting ~ '${GUARDED}'
     and not (database is null and exists (
-      select from ${written} where written.role = held.role
-      and written.setting = held.setting and written.value = held.value))`
+      select from ${expected} where expected.role = actual.role
+      and expected.setting = actual.setting and expected.value = actual.value))`
 
 const missing = `
-  select role, null, setting, null from ${written}
+  select role, null, setting, null from ${expected}
   where exists (select from pg_roles where rolname = role) and not exists (
-    select from ${held} where held.role = written.role and held.database is null
-    and held.setting = written.setting)`
+    select from ${actual} where actual.role = expected.role and actual.database is null
+    and actual.setting = expected.setting)`

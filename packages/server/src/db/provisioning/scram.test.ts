@@ -4,7 +4,10 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { type EmbeddedPostgres, startEmbedded } from '../embedded/embedded.ts'
-import { provisionDatabase, type RoleUrls, randomPasswords, withClient } from './roles.ts'
+import { withClient } from '../with_client.ts'
+import { randomPasswords } from './passwords.ts'
+import { provisionDatabase } from './provision.ts'
+import { allRoles, roles } from './roles.ts'
 import { scramVerifier } from './scram.ts'
 
 let postgres: EmbeddedPostgres
@@ -18,7 +21,7 @@ afterAll(async () => {
   await rm(dataDir, { recursive: true, force: true })
 })
 
-test('a verifier is the one that RFC 7677 gives for its example', async () => {
+test('the verifier equals the example in RFC 7677', async () => {
   // Section 3: user "user", password "pencil".
   const salt = Buffer.from('W22ZaJ0SNY7soEsUEjb6gQ==', 'base64')
   expect(await scramVerifier('pencil', salt)).toBe(
@@ -27,13 +30,13 @@ test('a verifier is the one that RFC 7677 gives for its example', async () => {
   )
 })
 
-test('a password that clients would normalize is refused', async () => {
+test('a password that clients would normalize is rejected', async () => {
   for (const password of ['', 'naïve', 'two words', 'line\nbreak']) {
     await expect(scramVerifier(password)).rejects.toThrow('must be printable ASCII')
   }
 })
 
-test('the server never gets a password of a role as text, and takes it at sign-in (OPS-7)', async () => {
+test('no statement contains the password of a role, and the role can connect with it (OPS-7)', async () => {
   const sent: string[] = []
   const { query } = pg.Client.prototype
   onTestFinished(() => {
@@ -45,13 +48,14 @@ test('the server never gets a password of a role as text, and takes it at sign-i
   } as typeof query
   const passwords = randomPasswords()
   const adminUrl = postgres.adminUrl
-  const urls = (await provisionDatabase({ adminUrl, database: 'saas', passwords })) as RoleUrls
+  const urls = await provisionDatabase({ adminUrl, database: 'saas', passwords })
   expect(sent.filter((it) => it.includes('SCRAM-SHA-256'))).toHaveLength(4)
-  for (const [role, password] of Object.entries(passwords)) {
+  for (const role of allRoles) {
+    const { [role]: password } = passwords
     expect(sent.join('\n')).not.toContain(password)
-    const url = urls[role as keyof RoleUrls]
+    const { [role]: url } = urls
     const { rows } = await withClient(url, (client) => client.query('select current_user as role'))
-    expect(rows).toEqual([{ role: `tenantry_${role}` }])
+    expect(rows).toEqual([{ role: roles[role].name }])
     const wrong = url.replace(password, password.toUpperCase())
     await expect(withClient(wrong, async () => {})).rejects.toMatchObject({ code: '28P01' })
   }

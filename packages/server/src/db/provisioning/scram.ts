@@ -1,16 +1,16 @@
 import { createHash, createHmac, pbkdf2, randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 
-// PostgreSQL's own number (scram_iterations). More would slow down every new connection, and what
-// these passwords are made of cannot be guessed at any speed.
+// PostgreSQL's default (scram_iterations). More iterations would slow down every new connection, and
+// random passwords cannot be guessed anyway.
 const ITERATIONS = 4096
 
 /**
- * What PostgreSQL stores of a password (RFC 5803, RFC 7677). Sent in its place, so that no statement
- * holds the password itself: statements end up in logs. Throws for what is not printable ASCII.
+ * The verifier that PostgreSQL stores for a password (RFC 5803, RFC 7677). It is sent instead of the
+ * password, because statements are logged. Throws if the password is not printable ASCII.
  */
 export async function scramVerifier(password: string, salt = randomBytes(16)): Promise<string> {
-  // Anything else would have to be normalized by SASLprep first, as every client does.
+  // Other characters would have to be normalized with SASLprep first, as every client does.
   if (!/^[\x21-\x7e]+$/.test(password)) {
     throw new Error('a password of a database role must be printable ASCII without spaces')
   }

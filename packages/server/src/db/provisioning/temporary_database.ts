@@ -4,17 +4,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startEmbedded } from '../embedded/embedded.ts'
 import { histories, migrateUp } from '../migrations/migrate.ts'
-import { derivedPasswords, provisionDatabase, type RoleUrls, withClient } from './roles.ts'
+import { withClient } from '../with_client.ts'
+import { derivedPasswords } from './passwords.ts'
+import { provisionDatabase } from './provision.ts'
+import type { RoleUrls } from './roles.ts'
 
-/** A migrated database that lives until `stop`. */
+/** A migrated database that exists until `stop`. */
 export interface TemporaryDatabase {
   urls: RoleUrls & { admin: string }
   stop(): Promise<void>
 }
 
 /**
- * Makes a database with the kernel's schema and the app's: on the server of `adminUrl`, or without
- * one on an embedded PostgreSQL in a temporary folder.
+ * Creates a database with the schema of the kernel and of the app: on the server of `adminUrl`, or else
+ * on an embedded PostgreSQL in a temporary folder.
  */
 export async function openTemporaryDatabase(
   appMigrations: string,
@@ -37,14 +40,9 @@ async function migratedDatabase(
   appMigrations: string,
 ): Promise<RoleUrls> {
   const passwords = derivedPasswords(adminUrl)
-  const { owner, app, identity, platform } = await provisionDatabase({
-    adminUrl,
-    database,
-    passwords,
-  })
-  if (!owner || !app || !identity || !platform) throw new Error('set-up gave no DSNs')
-  await migrateUp(owner, histories(appMigrations))
-  return { owner, app, identity, platform }
+  const urls = await provisionDatabase({ adminUrl, database, passwords })
+  await migrateUp(urls.owner, histories(appMigrations))
+  return urls
 }
 
 interface Server {

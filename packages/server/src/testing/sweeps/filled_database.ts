@@ -3,13 +3,11 @@ import { fileURLToPath } from 'node:url'
 import type pg from 'pg'
 import { inject } from 'vitest'
 import type { App } from '../../app/define_app.ts'
+import { withDatabase } from '../../db/dsn.ts'
 import { histories, migrateUp } from '../../db/migrations/migrate.ts'
-import {
-  provisionDatabase,
-  type RoleUrls,
-  withClient,
-  withDatabase,
-} from '../../db/provisioning/roles.ts'
+import { provisionDatabase } from '../../db/provisioning/provision.ts'
+import { forEachRole, type RoleUrls } from '../../db/provisioning/roles.ts'
+import { withClient } from '../../db/with_client.ts'
 import { createWorld, type SweepOptions, type World } from './world.ts'
 
 /** How many tenants, and how many rows each has in every table that the API fills. */
@@ -45,22 +43,19 @@ export async function inFilledWorld<T>(
 }
 
 async function onOwnDatabase<T>(app: App, work: (urls: RoleUrls) => Promise<T>): Promise<T> {
-  const { admin, owner, ...roles } = inject('tenantryDatabase')
+  const shared = inject('tenantryDatabase')
   const database = `tenantry_test_${randomBytes(6).toString('hex')}`
   const on = (url: string) => withDatabase(url, database)
   // The roles have their passwords already.
-  await provisionDatabase({ adminUrl: admin, database, passwords: {} })
-  const urls = {
-    owner: on(owner),
-    app: on(roles.app),
-    identity: on(roles.identity),
-    platform: on(roles.platform),
-  }
+  await provisionDatabase({ adminUrl: shared.admin, database, passwords: {} })
+  const urls = forEachRole((role) => on(shared[role]))
   try {
     await migrateUp(urls.owner, histories(fileURLToPath(app.migrations)))
     return await work(urls)
   } finally {
-    await withClient(admin, (client) => client.query(`drop database ${database} with (force)`))
+    await withClient(shared.admin, (client) =>
+      client.query(`drop database ${database} with (force)`),
+    )
   }
 }
 

@@ -3,7 +3,8 @@ import { inject } from 'vitest'
 import type { App } from '../../app/define_app.ts'
 import { findingText, lint } from '../../db/lint/lint.ts'
 import { lintRules } from '../../db/lint/rules.ts'
-import { type RoleUrls, withClient } from '../../db/provisioning/roles.ts'
+import { literalsOf, type RoleUrls, servingRoles } from '../../db/provisioning/roles.ts'
+import { withClient } from '../../db/with_client.ts'
 
 type DoorUrls = Pick<RoleUrls, 'app' | 'identity'>
 
@@ -120,6 +121,6 @@ const recordSql: Record<string, string> = {
       case when p.prosecdef then ' (security definer)' else '' end) as line
     from pg_proc p join pg_namespace n on n.oid = p.pronamespace
     cross join pg_roles r
-    where ${ours} and r.rolname in ('tenantry_app', 'tenantry_identity', 'tenantry_platform')
+    where ${ours} and r.rolname in ${literalsOf(servingRoles)}
       and has_function_privilege(r.oid, p.oid, 'execute') order by 1`,
 }
