@@ -1,9 +1,9 @@
 import { join } from 'node:path'
+import { withClient } from '../../packages/server/src/db/connect/with_client.ts'
 import {
   openTemporaryDatabase,
   type TemporaryDatabase,
 } from '../../packages/server/src/db/provisioning/temporary_database.ts'
-import { withClient } from '../../packages/server/src/db/with_client.ts'
 
 const migrations = join(import.meta.dirname, '../../starter/migrations')
 

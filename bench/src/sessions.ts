@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createTokens } from '../../packages/server/src/access/tokens.ts'
+import { withClient } from '../../packages/server/src/db/connect/with_client.ts'
 import type { TemporaryDatabase } from '../../packages/server/src/db/provisioning/temporary_database.ts'
-import { withClient } from '../../packages/server/src/db/with_client.ts'
 import { keyRing } from '../../packages/server/src/lib/keys.ts'
 import { superuserUrl } from './database.ts'
 

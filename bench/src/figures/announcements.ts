@@ -1,5 +1,5 @@
+import { withClient } from '../../../packages/server/src/db/connect/with_client.ts'
 import type { TemporaryDatabase } from '../../../packages/server/src/db/provisioning/temporary_database.ts'
-import { withClient } from '../../../packages/server/src/db/with_client.ts'
 import { asSuperuser, superuserUrl } from '../database.ts'
 import type { Figure } from '../figure.ts'
 import { median } from '../statistics.ts'

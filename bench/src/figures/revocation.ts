@@ -1,4 +1,4 @@
-import { withClient } from '../../../packages/server/src/db/with_client.ts'
+import { withClient } from '../../../packages/server/src/db/connect/with_client.ts'
 import type { Bench } from '../bench.ts'
 import type { Child } from '../child.ts'
 import { superuserUrl } from '../database.ts'

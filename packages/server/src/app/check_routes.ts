@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { OperatorError } from '../lib/operator_error.ts'
-import { coercedFields } from '../lib/zod_coercion.ts'
 import type { Policy } from './policy.ts'
 import { isPermission, type Route } from './route.ts'
+import { coercedFields } from './zod_coercion.ts'
 
 /**
  * Rejects, at start, routes that JavaScript or a cast brought past the compiler: unknown access, a body

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { appWith, makeWorkplace } from '../../test/fixtures/cli.ts'
 import { appMigrations, type DatabaseUrls, onEmptyDatabase } from '../../test/fixtures/databases.ts'
-import { withClient } from '../db/with_client.ts'
+import { withClient } from '../db/connect/with_client.ts'
 
 const place = makeWorkplace('./app.ts')
 const migrations = join(place.folder, 'migrations')

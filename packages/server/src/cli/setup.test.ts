@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Finished, makeWorkplace, type Workplace } from '../../test/fixtures/cli.ts'
-import { withDatabase } from '../db/dsn.ts'
+import { withDatabase } from '../db/connect/dsn.ts'
+import { withClient } from '../db/connect/with_client.ts'
 import { startEmbedded } from '../db/embedded/embedded.ts'
-import { withClient } from '../db/with_client.ts'
 import { send } from '../testing/http_client.ts'
 
 const production = {

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { type CommandConfig, loadCommandConfig, readEnvironment } from '../config/config.ts'
-import { serverOf } from '../db/dsn.ts'
+import { serverOf } from '../db/connect/dsn.ts'
 import { histories, migrateUp } from '../db/migrations/migrate.ts'
 import { withPasswordLock } from '../db/provisioning/choose_database.ts'
 import { readPasswords, writePasswords } from '../db/provisioning/password_file.ts'

@@ -10,8 +10,8 @@ import {
   onMigratedDatabase,
   sharedDatabase,
 } from '../../test/fixtures/databases.ts'
-import { withDatabase } from '../db/dsn.ts'
-import { withClient } from '../db/with_client.ts'
+import { withDatabase } from '../db/connect/dsn.ts'
+import { withClient } from '../db/connect/with_client.ts'
 
 const place = makeWorkplace()
 afterAll(() => place.remove())

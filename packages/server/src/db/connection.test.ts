@@ -5,9 +5,9 @@ import { insertSample, type Sample } from '../../test/database/sample_rows.ts'
 import { asRole, isPooled, onMigratedDatabase, scopeUrls } from '../../test/fixtures/databases.ts'
 import { openTestDatabase, type TestDatabase } from '../../test/fixtures/test_database.ts'
 import { startWireProxy } from '../../test/fixtures/wire_proxy.ts'
+import { withClient } from './connect/with_client.ts'
 import type { KernelTables } from './tables.ts'
 import { backgroundScope } from './tenancy.ts'
-import { withClient } from './with_client.ts'
 
 // What can happen to a connection while it is in use. After each case the next caller must get a working
 // connection, outside of a transaction and without a tenant.

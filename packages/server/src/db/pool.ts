@@ -1,7 +1,7 @@
 import pg from 'pg'
+import { clientFor } from './connect/rotating_password.ts'
 import { limitSession } from './provisioning/role_settings.ts'
 import type { Settings } from './provisioning/roles.ts'
-import { clientFor } from './rotating_password.ts'
 
 export interface PoolSettings {
   url: string

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type pg from 'pg'
-import { clientFor } from '../db/rotating_password.ts'
+import { clientFor } from '../db/connect/rotating_password.ts'
 import type { Database } from '../db/tenancy.ts'
 import { CHANNEL, elapsedMs, Heartbeat, type Moment, ReusableMoment } from './heartbeat.ts'
 import { EVERYTHING, InvalidationLog } from './log.ts'

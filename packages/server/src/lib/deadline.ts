@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { unavailable } from './errors.ts'
 
 /**
@@ -39,4 +40,10 @@ export async function rejectAfter<T>(ms: number, work: Promise<T>): Promise<T> {
     }, ms)
   })
   return Promise.race([work, late]).finally(() => clearTimeout(timer))
+}
+
+/** Waits for `work`, for `ms` at most. Resolves to true if the time ran out. */
+export async function withTimeout(work: Promise<void>, ms: number): Promise<boolean> {
+  const late = sleep(ms, true, { ref: false })
+  return Promise.race([work.then(() => false), late])
 }

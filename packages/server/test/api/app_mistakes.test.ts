@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { withClient } from '../../src/db/with_client.ts'
+import { withClient } from '../../src/db/connect/with_client.ts'
 import { get } from '../fixtures/app/policy.ts'
 import { appWith, makeWorkplace } from '../fixtures/cli.ts'
 import { type DatabaseUrls, onMigratedDatabase, sharedDatabase } from '../fixtures/databases.ts'

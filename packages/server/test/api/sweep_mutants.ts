@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import pg from 'pg'
 import { z } from 'zod'
-import { withClient } from '../../src/db/with_client.ts'
+import { withClient } from '../../src/db/connect/with_client.ts'
 import { AppError } from '../../src/lib/errors.ts'
 import { newId } from '../../src/lib/ids.ts'
 import { del, get, patch, post } from '../fixtures/app/policy.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Route } from '../../src/app/route.ts'
-import { withClient } from '../../src/db/with_client.ts'
+import { withClient } from '../../src/db/connect/with_client.ts'
 import { accessFaults, observeAccess } from '../../src/testing/sweeps/access.ts'
 import { auditFaults } from '../../src/testing/sweeps/audit.ts'
 import { unexcepted } from '../../src/testing/sweeps/exceptions.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { withClient } from '../../src/db/with_client.ts'
+import { withClient } from '../../src/db/connect/with_client.ts'
 import { inFilledWorld } from '../../src/testing/sweeps/filled_database.ts'
 import { planFaults } from '../../src/testing/sweeps/plans.ts'
 import { app } from '../fixtures/app/app.ts'

@@ -4,10 +4,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { withDatabase } from '../../src/db/dsn.ts'
+import { withDatabase } from '../../src/db/connect/dsn.ts'
+import { withClient } from '../../src/db/connect/with_client.ts'
 import { findingText, lint } from '../../src/db/lint/lint.ts'
 import { lintRules } from '../../src/db/lint/rules.ts'
-import { withClient } from '../../src/db/with_client.ts'
 import {
   type DebianPostgres,
   findDebianPostgres,

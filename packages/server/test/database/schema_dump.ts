@@ -1,4 +1,4 @@
-import { withClient } from '../../src/db/with_client.ts'
+import { withClient } from '../../src/db/connect/with_client.ts'
 
 /** Every object of the schemas `tenantry` and `public` in the catalog, one line each, sorted. */
 export function schemaOf(url: string): Promise<string[]> {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { withClient } from '../../src/db/with_client.ts'
+import { withClient } from '../../src/db/connect/with_client.ts'
 import { attempt } from '../fixtures/attempt.ts'
 import { asRole, scopeUrls, sharedDatabase } from '../fixtures/databases.ts'
 import { insertSample, type Sample } from './sample_rows.ts'

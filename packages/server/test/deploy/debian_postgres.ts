@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { withClient } from '../../src/db/with_client.ts'
+import { withClient } from '../../src/db/connect/with_client.ts'
 import { freePort } from '../fixtures/free_port.ts'
 
 const run = promisify(execFile)

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { databaseOf, withDatabase } from '../../src/db/dsn.ts'
+import { databaseOf, withDatabase } from '../../src/db/connect/dsn.ts'
+import { withClient } from '../../src/db/connect/with_client.ts'
 import { startEmbedded } from '../../src/db/embedded/embedded.ts'
 import {
   openTemporaryDatabase,
   type TemporaryDatabase,
 } from '../../src/db/provisioning/temporary_database.ts'
-import { withClient } from '../../src/db/with_client.ts'
 import { startTestApp, type TestApp } from '../../src/testing.ts'
 import { app } from '../fixtures/app/app.ts'
 import { appMigrations } from '../fixtures/databases.ts'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type pg from 'pg'
 import { describe, expect, test } from 'vitest'
-import { withClient } from '../../src/db/with_client.ts'
+import { withClient } from '../../src/db/connect/with_client.ts'
 import { CHANNEL } from '../../src/invalidation/heartbeat.ts'
 import { onMigratedDatabase } from '../fixtures/databases.ts'
 

@@ -290,7 +290,7 @@ test('TRUNCATE invalidates the cached sessions', async () => {
     try {
       const { tenant, user } = await createScene(await api.makeTenant())
       expect((await ask(api, tenant.host, user)).status).toBe(200)
-      const { withClient } = await import('../../src/db/with_client.ts')
+      const { withClient } = await import('../../src/db/connect/with_client.ts')
       await withClient(admin, (client) => client.query('truncate tenantry.sessions cascade'))
       const committedAt = performance.now()
       const rejection = await untilRejected(() => ask(api, tenant.host, user), committedAt)

@@ -8,7 +8,7 @@ import {
   onMigratedDatabase,
   sharedDatabase,
 } from '../../../test/fixtures/databases.ts'
-import { withClient } from '../../db/with_client.ts'
+import { withClient } from '../../db/connect/with_client.ts'
 import { kernelVersion } from '../../lib/kernel_version.ts'
 
 const place = makeWorkplace()

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeWorkplace, type Workplace } from '../../../test/fixtures/cli.ts'
 import { onMigratedDatabase } from '../../../test/fixtures/databases.ts'
-import { withClient } from '../../db/with_client.ts'
+import { withClient } from '../../db/connect/with_client.ts'
 
 let place: Workplace
 beforeAll(() => {

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { describe, expect, test } from 'vitest'
 import { sharedDatabase } from '../../../test/fixtures/databases.ts'
-import { withClient } from '../with_client.ts'
+import { withClient } from '../connect/with_client.ts'
 import { findingText, lint } from './lint.ts'
 import { belowFloor, lintRules, serverFloor } from './rules.ts'
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { onEmptyDatabase, sharedDatabase } from '../../../test/fixtures/databases.ts'
-import { withClient } from '../with_client.ts'
+import { withClient } from '../connect/with_client.ts'
 import { generateTables } from './generate_tables.ts'
 
 /** What is generated for a database with this one table. */

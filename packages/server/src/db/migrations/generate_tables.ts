@@ -1,4 +1,4 @@
-import { withClient } from '../with_client.ts'
+import { withClient } from '../connect/with_client.ts'
 
 interface ColumnRow {
   schema: string

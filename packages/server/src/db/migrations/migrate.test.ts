@@ -9,7 +9,7 @@ import {
   onMigratedDatabase,
 } from '../../../test/fixtures/databases.ts'
 import { historiesWith } from '../../../test/fixtures/histories_with.ts'
-import { withClient } from '../with_client.ts'
+import { withClient } from '../connect/with_client.ts'
 import { histories, migrateDown, migrateUp, migrationFault, migrationStatus } from './migrate.ts'
 
 const KERNEL = ['0001_tenancy', '0002_control_plane', '0003_sessions', '0004_audit']

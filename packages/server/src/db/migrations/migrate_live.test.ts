@@ -10,7 +10,7 @@ import {
 } from '../../../test/fixtures/databases.ts'
 import { historiesWith } from '../../../test/fixtures/histories_with.ts'
 import { send } from '../../testing/http_client.ts'
-import { withClient } from '../with_client.ts'
+import { withClient } from '../connect/with_client.ts'
 import { invalidIndexes } from './concurrent_indexes.ts'
 import { type History, migrateUp } from './migrate.ts'
 

@@ -1,7 +1,7 @@
 import { OperatorError } from '../../lib/operator_error.ts'
-import { databaseOf, serverOf } from '../dsn.ts'
+import { databaseOf, serverOf } from '../connect/dsn.ts'
+import { withClient } from '../connect/with_client.ts'
 import { isDatabaseError } from '../errors.ts'
-import { withClient } from '../with_client.ts'
 import { derivedPasswords, type RolePasswords, randomPasswords } from './passwords.ts'
 import {
   acceptsPassword,

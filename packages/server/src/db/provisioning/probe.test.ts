@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { expect, test } from 'vitest'
 import { sharedDatabase } from '../../../test/fixtures/databases.ts'
-import { withDatabase } from '../dsn.ts'
+import { withDatabase } from '../connect/dsn.ts'
 import { planProvisioning } from './plan.ts'
 import { acceptsPassword, probeServer } from './probe.ts'
 

@@ -1,9 +1,9 @@
 import type { Client } from 'pg'
 import { errorCode } from '../../lib/file_errors.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
-import { databaseOf, serverOf, withDatabase } from '../dsn.ts'
+import { databaseOf, serverOf, withDatabase } from '../connect/dsn.ts'
+import { withClient } from '../connect/with_client.ts'
 import { isDatabaseError } from '../errors.ts'
-import { withClient } from '../with_client.ts'
 
 /** Facts about a server and about the role that inspects it. */
 export interface ServerFacts {

@@ -1,4 +1,4 @@
-import { withDatabase } from '../dsn.ts'
+import { withDatabase } from '../connect/dsn.ts'
 import { allRoles, type Role, type RoleUrls, roles } from './roles.ts'
 
 /** The DSNs of the roles whose passwords are given. */

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { z } from 'zod'
 import type { Route } from '../../app/route.ts'
+import { coercedFields, isPlainNumber } from '../../app/zod_coercion.ts'
 import { AppError, type Fault, unprocessable } from '../../lib/errors.ts'
-import { coercedFields, isPlainNumber } from '../../lib/zod_coercion.ts'
 import { assertStorable } from './json_body.ts'
 
 /** The raw parts of a request, as the framework read them. */

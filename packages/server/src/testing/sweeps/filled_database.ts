@@ -3,11 +3,11 @@ import { fileURLToPath } from 'node:url'
 import type pg from 'pg'
 import { inject } from 'vitest'
 import type { App } from '../../app/define_app.ts'
-import { withDatabase } from '../../db/dsn.ts'
+import { withDatabase } from '../../db/connect/dsn.ts'
+import { withClient } from '../../db/connect/with_client.ts'
 import { histories, migrateUp } from '../../db/migrations/migrate.ts'
 import { provisionDatabase } from '../../db/provisioning/provision.ts'
 import { forEachRole, type RoleUrls } from '../../db/provisioning/roles.ts'
-import { withClient } from '../../db/with_client.ts'
 import { createWorld, type SweepOptions, type World } from './world.ts'
 
 /** How many tenants, and how many rows each has in every table that the API fills. */

@@ -1,7 +1,7 @@
 import { CompiledQuery, type Kysely } from 'kysely'
+import { withClient } from '../../db/connect/with_client.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { backgroundScope } from '../../db/tenancy.ts'
-import { withClient } from '../../db/with_client.ts'
 import type { SentStatement } from '../record_statements.ts'
 import type { FilledWorld } from './filled_database.ts'
 import { inSafeOrder } from './statements.ts'

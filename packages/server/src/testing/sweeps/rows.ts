@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { inject } from 'vitest'
-import { withClient } from '../../db/with_client.ts'
+import { withClient } from '../../db/connect/with_client.ts'
 
 // Shorter ones, such as a status or a role's name, are anybody's.
 const TELLING = 8

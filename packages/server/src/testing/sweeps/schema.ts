@@ -1,10 +1,10 @@
 import type pg from 'pg'
 import { inject } from 'vitest'
 import type { App } from '../../app/define_app.ts'
+import { withClient } from '../../db/connect/with_client.ts'
 import { findingText, lint } from '../../db/lint/lint.ts'
 import { lintRules } from '../../db/lint/rules.ts'
 import { literalsOf, type RoleUrls, servingRoles } from '../../db/provisioning/roles.ts'
-import { withClient } from '../../db/with_client.ts'
 
 type DoorUrls = Pick<RoleUrls, 'app' | 'identity'>
 

@@ -1,6 +1,6 @@
 import { inject } from 'vitest'
 import type { Route } from '../../app/route.ts'
-import { withClient } from '../../db/with_client.ts'
+import { withClient } from '../../db/connect/with_client.ts'
 import type { TestReply, TestRequest } from '../http_client.ts'
 import type { TestUser } from '../test_app.ts'
 import { inSafeOrder } from './statements.ts'

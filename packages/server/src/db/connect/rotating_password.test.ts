@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect, onTestFinished, test } from 'vitest'
-import { asAdmin, sharedDatabase } from '../../test/fixtures/databases.ts'
-import { createPool } from './pool.ts'
+import { asAdmin, sharedDatabase } from '../../../test/fixtures/databases.ts'
+import { createPool } from '../pool.ts'
 import { withClient } from './with_client.ts'
 
 /** Creates a role, and returns a function that builds its DSN from one or two passwords. */
