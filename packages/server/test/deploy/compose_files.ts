@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 
-/** The folder of the starter that says how to deploy it. */
+/** The starter's folder of deployment files. */
 export const deployFolder = join(import.meta.dirname, '../../../../starter/deploy')
 
-/** What these tests need of a service of the Compose specification. */
+/** The fields of a service of the Compose specification that these tests read. */
 export interface Service {
   image: string
   build?: { context: string; dockerfile: string }
@@ -26,8 +26,8 @@ export interface ComposeFile {
 }
 
 /**
- * Reads files as `docker compose` does, each one over those before it, with these variables. Throws
- * where a required one is missing, with what the file says of it.
+ * Reads files as `docker compose` does, each merged over the ones before, with these variables. Throws
+ * the file's own message when a required variable is missing.
  */
 export function readCompose(
   files: readonly string[],
@@ -40,7 +40,7 @@ export function readCompose(
   return read.reduce(merged) as ComposeFile
 }
 
-/** The services that run our image. */
+/** The services that run the app's image. */
 export function ownServices({ services }: ComposeFile): [name: string, service: Service][] {
   return Object.entries(services).filter(([, { build }]) => build !== undefined)
 }

@@ -9,7 +9,7 @@ import { type ReverseProxy, startReverseProxy } from './reverse_proxy.ts'
 
 const starter = join(deployFolder, '..')
 const packages = join(starter, '../node_modules')
-const NOBODY = 65_534
+const UID_OF_NOBODY = 65_534
 const LISTENING = /"url":"http:\/\/0\.0\.0\.0:(\d+)"/
 
 /** A server of the service `app`. */
@@ -18,10 +18,10 @@ export interface ServingNode {
   command: RunningCommand
 }
 
-/** What `docker compose up` makes of the files, as processes of this machine. */
+/** The services of the Compose files, run as processes of this machine. */
 interface Containers {
   database: EmbeddedPostgres
-  /** Runs a service to its end, with another command where one is given. */
+  /** Runs a service to its end, with another command if one is given. */
   run(service: string, more?: Container): Promise<Finished>
   startNode(more?: Container): Promise<ServingNode>
   stop(): Promise<void>
@@ -39,8 +39,8 @@ async function startContainers(variables: Record<string, string>): Promise<Conta
   await chmod(folder, 0o755)
   const database = await startEmbedded({ dataDir: join(folder, 'database'), ephemeral: true })
   const image = process.env['TENANTRY_IMAGE'] ?? (await makeImage(folder))
-  // The image's own user; files that are linked from a checkout may be hidden from it.
-  const user = process.env['TENANTRY_IMAGE'] && process.getuid?.() === 0 ? NOBODY : undefined
+  // The image's own user; it may not be able to read files that are linked from a checkout.
+  const user = process.env['TENANTRY_IMAGE'] && process.getuid?.() === 0 ? UID_OF_NOBODY : undefined
   const running = new Set<RunningCommand>()
   const launch = (name: string, { mode = 'production', command, ...more }: Container) => {
     const files = ['compose.yaml', `compose.${mode}.yaml`]
@@ -75,12 +75,12 @@ export interface Deployment {
   containers: Containers
   proxy: ReverseProxy
   nodes: [ServingNode, ServingNode]
-  /** Puts new servers in the place of both, one after the other. */
+  /** Replaces both servers with new ones, one after the other. */
   roll(variables: Record<string, string>): Promise<void>
   stop(): Promise<void>
 }
 
-/** Everything of compose.yaml, in its order, and the demo data. */
+/** Runs every service of compose.yaml in its order, and writes the demo data. */
 export async function deploy(variables: Record<string, string>): Promise<Deployment> {
   const containers = await startContainers(variables)
   for (const service of ['setup', 'migrate']) assertDone(await containers.run(service))
@@ -107,7 +107,7 @@ export async function deploy(variables: Record<string, string>): Promise<Deploym
   }
 }
 
-/** The image's ENV and what the service sets, on this machine's addresses. */
+/** The image's ENV and the service's environment, with this machine's addresses. */
 function environmentOf(
   { environment }: Service,
   { adminUrl }: EmbeddedPostgres,
@@ -126,7 +126,7 @@ function environmentOf(
     PORT: '0',
     DATA_DIR: join(folder, 'data'),
     TRUST_PROXY: '127.0.0.1',
-    // A busy machine is no reason for a 503 here.
+    // A busy machine must not cause a 503 in a test.
     REQUEST_WAIT_MS: '20000',
   }
 }
@@ -139,7 +139,7 @@ function imageEnvironment(): Record<string, string> {
   )
 }
 
-/** The starter as it is in this checkout, where the image has copies. */
+/** A folder with links to the starter in this checkout, where the image has copies. */
 async function makeImage(folder: string): Promise<string> {
   await copyFile(join(starter, 'package.json'), join(folder, 'package.json'))
   symlinkSync(packages, join(folder, 'node_modules'))
@@ -148,5 +148,5 @@ async function makeImage(folder: string): Promise<string> {
 }
 
 function assertDone({ code, stderr }: Finished): void {
-  if (code !== 0) throw new Error(`a service that must end well did not:\n${stderr}`)
+  if (code !== 0) throw new Error(`a service failed:\n${stderr}`)
 }

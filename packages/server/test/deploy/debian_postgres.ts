@@ -19,16 +19,16 @@ import { freePort } from '../fixtures/free_port.ts'
 const run = promisify(execFile)
 const INSTALLED = '/usr/lib/postgresql'
 
-/** A server with the client programs of its version, which the embedded one comes without. */
+/** A server with the client programs of its version, which the embedded server lacks. */
 export interface DebianPostgres {
   /** The DSN of its superuser, to the database `postgres`. */
   adminUrl: string
-  /** Where pg_dump and pg_restore are. */
+  /** The folder of pg_dump and pg_restore. */
   bin: string
   stop(): Promise<void>
 }
 
-/** The programs of the newest PostgreSQL that Debian's packages have put here; undefined for none. */
+/** The programs of the newest PostgreSQL installed by Debian's packages; undefined without one. */
 export function findDebianPostgres(): string | undefined {
   if (!existsSync(INSTALLED)) return undefined
   const versions = readdirSync(INSTALLED).sort((a, b) => Number(b) - Number(a))
@@ -38,7 +38,7 @@ export function findDebianPostgres(): string | undefined {
   )
 }
 
-/** Starts an empty server, which writes nothing to disk for good. */
+/** Starts an empty server without fsync. */
 export async function startDebianPostgres(bin: string): Promise<DebianPostgres> {
   const folder = mkdtempSync(join(tmpdir(), 'tenantry-debian-'))
   const password = randomBytes(16).toString('hex')
@@ -70,7 +70,7 @@ export async function startDebianPostgres(bin: string): Promise<DebianPostgres> 
   }
 }
 
-/** PostgreSQL does not run as root: then it runs as the user that Debian made for it. */
+/** PostgreSQL refuses to run as root: under root it runs as Debian's user `postgres`. */
 async function unprivileged(folder: string): Promise<{ uid?: number; gid?: number }> {
   if (process.getuid?.() !== 0) return {}
   const id = async (flag: string) => Number((await run('id', [flag, 'postgres'])).stdout)

@@ -32,7 +32,7 @@ const withDashboard = readCompose([...filesOf('production'), 'compose.dashboard.
 })
 const dockerfile = readFileSync(join(deployFolder, 'Dockerfile'), 'utf8')
 
-test('.env is made from .env.example by the line that it says, strong secrets in it', () => {
+test('the command in .env.example makes a .env with strong secrets', () => {
   expect(example['COMPOSE_FILE']).toBe(filesOf('development').join(':'))
   const secrets = Object.keys(example).filter((it) => /KEY|PASSWORD/.test(it))
   expect(secrets).toHaveLength(6)
@@ -44,13 +44,13 @@ test.each([
   ...Object.keys(example).filter((it) => /KEY|PASSWORD|DOMAIN/.test(it)),
   'ACME_EMAIL',
   'ACME_DNS_PROVIDER',
-])('compose says so where %s is missing', (name) => {
+])('compose names %s when it is missing', (name) => {
   expect(() => readCompose(filesOf('production'), { ...production, [name]: '' })).toThrow(
     `required variable ${name} is missing: `,
   )
 })
 
-test('no secret stands in a file: each comes from a variable', () => {
+test('no file contains a secret: each comes from a variable', () => {
   const other = Object.fromEntries(Object.keys(production).map((name) => [name, `other-${name}`]))
   const files = readCompose(filesOf('production'), other)
   for (const [name, { environment }] of ownServices(live)) {
@@ -62,7 +62,7 @@ test('no secret stands in a file: each comes from a variable', () => {
   }
 })
 
-test('the settings of our services are settings, and those of the image too', () => {
+test('every variable of the services and of the image is a setting', () => {
   const image = [...dockerfile.matchAll(/^ENV (.*)$/gm)].flatMap(([, line = '']) =>
     [...line.matchAll(/(\w+)=/g)].map(([, name]) => name),
   )
@@ -72,7 +72,7 @@ test('the settings of our services are settings, and those of the image too', ()
   expect([...image, ...names].filter((name) => !(`${name}` in settings))).toEqual([])
 })
 
-test('the serving containers hold no DSN of the owner, the operators or the administrator', () => {
+test('the serving containers have no DSN of the owner, the platform role or the superuser', () => {
   for (const { services } of [development, live]) {
     const held = Object.keys(services['app']?.environment ?? {}).filter((it) => /^DB_/.test(it))
     expect(held).toEqual(['DB_URL', 'DB_IDENTITY_URL'])
@@ -80,7 +80,7 @@ test('the serving containers hold no DSN of the owner, the operators or the admi
 })
 
 test.each(ownServices(development))(
-  'the command of %s is one that there is',
+  'the command of %s exists',
   {
     timeout: 60_000,
   },
@@ -90,7 +90,7 @@ test.each(ownServices(development))(
   },
 )
 
-test('the image starts the CLI, as nobody in particular, and says whether it lives', () => {
+test('the image starts the CLI as an unprivileged user, and has a health check', () => {
   const lines = dockerfile.replaceAll(/\\\n\s*/g, '')
   const [, health = '[]'] = /^HEALTHCHECK .*?CMD (\[.*\])$/m.exec(lines) ?? []
   expect(lines).toMatch(/^FROM node:24-slim$/m)
@@ -100,7 +100,7 @@ test('the image starts the CLI, as nobody in particular, and says whether it liv
   expect(JSON.parse(health)).toEqual(['node', '-e', expect.stringContaining('/health/live')])
 })
 
-test('what follows waits for what it needs', () => {
+test('each service waits for the ones it depends on', () => {
   const needs = (name: string) =>
     Object.entries(live.services[name]?.depends_on ?? {}).map(([it, { condition }]) => [
       it,
@@ -112,12 +112,12 @@ test('what follows waits for what it needs', () => {
   expect(live.services['app']?.deploy?.replicas).toBe(2)
 })
 
-test('a server may finish what it does before it is killed (OPS-1)', () => {
+test('the grace period lets a server finish its requests before it is killed (OPS-1)', () => {
   const grace = Number.parseInt(live.services['app']?.stop_grace_period ?? '', 10)
   expect(grace).toBeGreaterThan(Number(settings.SHUTDOWN_SECONDS.fallback) + 4)
 })
 
-test('TEN-4 the proxy is trusted, and its address is nobody else’s', () => {
+test('TEN-4 the proxy is trusted, and no other container can get its address', () => {
   const { app, proxy } = live.services
   const address = fixedAddress(proxy?.networks)
   expect(app?.environment['TRUST_PROXY']).toBe(address)
@@ -132,13 +132,13 @@ test('the proxy drops an idle connection before the server does', () => {
   expect(seconds * 1000).toBeLessThan(limits.keepAliveMs)
 })
 
-test('the proxy alone is published, and in development to this machine only', () => {
+test('only the proxy publishes ports, and in development to this machine only', () => {
   expect(portsOf(live)).toEqual(['proxy 80:80', 'proxy 443:443'])
   const ports = portsOf(development, example['COMPOSE_PROFILES'])
   expect(ports).toEqual(['mail 127.0.0.1:8025:8025', 'proxy 127.0.0.1:80:80'])
 })
 
-test('Traefik shows its dashboard only where it is asked for, and then behind a password', () => {
+test("Traefik's dashboard is off by default, and behind a password when enabled", () => {
   const api = ({ services }: ComposeFile) =>
     Object.keys(services['proxy']?.environment ?? {}).filter((it) => it.startsWith('TRAEFIK_API'))
   expect([api(development), api(live)]).toEqual([[], []])
@@ -149,11 +149,11 @@ test('Traefik shows its dashboard only where it is asked for, and then behind a 
   expect(portsOf(withDashboard)).toContain('proxy 127.0.0.1:8080:8080')
 })
 
-describe('Traefik sends the app', () => {
+describe('Traefik routes to the app', () => {
   const seed = routerOf(development)
   const own = routerOf(live)
 
-  test.each(['public', 'client1', 'client2'])('the seed’s %s.local.com', (label) => {
+  test.each(['public', 'client1', 'client2'])("the demo's host %s.local.com", (label) => {
     expect(seed(`${label}.local.com`)).toBe(true)
   })
 
@@ -164,9 +164,9 @@ describe('Traefik sends the app', () => {
     'a.example.com',
     `${'a'.repeat(63)}.example.com`,
     'xn--mnchen-3ya.example.com',
-  ])('TEN-2 %s', (host) => {
+  ])('TEN-2 the host %s', (host) => {
     expect(own(host)).toBe(true)
-    expect(claim(host)).toMatchObject({ kind: 'subdomain' })
+    expect(matchOf(host)).toMatchObject({ kind: 'subdomain' })
   })
 
   test.each([
@@ -183,12 +183,12 @@ describe('Traefik sends the app', () => {
     `${'a'.repeat(64)}.example.com`,
     '127.0.0.1',
     'localhost',
-  ])('TEN-2 nothing for %s', (host) => {
+  ])('TEN-2 not the host %s', (host) => {
     expect(own(host)).toBe(false)
-    expect(claim(host)?.kind).not.toBe('subdomain')
+    expect(matchOf(host)?.kind).not.toBe('subdomain')
   })
 
-  test('TEN-2 exactly the hosts that the app takes for a tenant’s, whatever they are', () => {
+  test("TEN-2 exactly the hosts that the app accepts as a tenant's", () => {
     const label = fc.oneof(
       fc.stringMatching(/^[a-zA-Z0-9-]{1,64}$/),
       fc.stringMatching(/^[a-zA-Z0-9_.-]{0,66}$/),
@@ -197,28 +197,28 @@ describe('Traefik sends the app', () => {
     fc.assert(
       fc.property(label, base, (before, after) => {
         const host = `${before}${after}`
-        // Labels with "--" in the third place are kept for punycode: the app itself refuses those.
+        // Labels with "--" in the third place are reserved for punycode: the app itself rejects those.
         if (/^..--/.test(before)) return
-        expect([host, own(host)]).toEqual([host, claim(host)?.kind === 'subdomain'])
+        expect([host, own(host)]).toEqual([host, matchOf(host)?.kind === 'subdomain'])
       }),
     )
   })
 
-  test('only by the entry point that is meant for it', () => {
+  test('through the intended entry point only', () => {
     const entry = 'traefik.http.routers.app.entrypoints'
     expect(development.services['app']?.labels[entry]).toBe('web')
     expect(live.services['app']?.labels[entry]).toBe('websecure')
   })
 })
 
-test('no log of the proxy holds a query string: a sign-in of the seed’s has its password there', () => {
+test("the proxy logs no query strings: the seed's sign-in may have its password there", () => {
   for (const { services } of [development, live, withDashboard]) {
     const names = Object.keys(services['proxy']?.environment ?? {})
     expect(names.filter((it) => it.startsWith('TRAEFIK_ACCESSLOG'))).toEqual([])
   }
 })
 
-test('TLS is for the base domain and one label under it', () => {
+test('TLS covers the base domain and one label under it', () => {
   const { labels } = live.services['app'] ?? {}
   expect(labels).toMatchObject({
     'traefik.http.routers.app.tls.certresolver': 'acme',
@@ -231,7 +231,7 @@ function filesOf(mode: 'development' | 'production'): string[] {
   return ['compose.yaml', `compose.${mode}.yaml`]
 }
 
-/** What the shell's line in .env.example makes of it. */
+/** The variables of the .env that the shell command in .env.example makes. */
 function environmentFromExample(): Record<string, string | undefined> {
   const folder = mkdtempSync(join(tmpdir(), 'tenantry-env-'))
   try {
@@ -261,7 +261,7 @@ function portsOf({ services }: ComposeFile, profile = 'none'): string[] {
     .flatMap(([name, { ports = [] }]) => ports.map((it) => `${name} ${it}`))
 }
 
-/** Traefik's HostRegexp: a Go expression, matched with the Host in lower case and without its port. */
+/** Traefik's HostRegexp: a Go expression that is matched with the Host in lower case without its port. */
 function routerOf({ services }: ComposeFile): (host: string) => boolean {
   const rule = services['app']?.labels['traefik.http.routers.app.rule'] ?? ''
   const [, pattern = '(?!)'] = /^HostRegexp\(`([^`]+)`\)$/.exec(rule) ?? []
@@ -273,7 +273,7 @@ function routerOf({ services }: ComposeFile): (host: string) => boolean {
   return (host) => expression.test(host.toLowerCase().replace(/:\d+$/, ''))
 }
 
-function claim(host: string) {
+function matchOf(host: string) {
   const canonical = canonicalHost(host)
   if (canonical === undefined) return undefined
   return matchHost(canonical, { BASE_DOMAINS: ['example.com'], DEFAULT_DEV_TENANT: undefined })

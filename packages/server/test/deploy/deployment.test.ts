@@ -24,11 +24,11 @@ const variables = {
   ACME_DNS_PROVIDER: 'none',
 }
 const HOST = 'client1.local.com'
-// A connection that is kept could be the one that a proxy drops as it takes a new configuration.
+// A kept-alive connection might be dropped by the proxy when it loads a new configuration.
 const HEADERS = { host: HOST, connection: 'close' }
 const credentials = { email: 'admin@client1.com', password: 'admin123' }
 
-// One after the other on one deployment, as its operator would.
+// The tests run in order on one deployment, as its administrator would.
 let it: Deployment
 beforeAll(async () => {
   it = await deploy(variables)
@@ -48,18 +48,21 @@ function signIn(headers = {}, port = it.proxy.port): Promise<TestReply> {
   })
 }
 
-describe('what the Compose files run, with a proxy before two servers,', {
+describe('the deployment of the Compose files, with a proxy in front of two servers,', {
   timeout: 120_000,
 }, () => {
-  test.each(['public', 'client1', 'client2'])('serves the seed’s %s.local.com', async (label) => {
-    const host = `${label}.local.com`
-    for (let times = 0; times < 4; times++) {
-      const reply = await call('/', { host })
-      expect([reply.status, reply.json.status]).toEqual([200, 'ok'])
-    }
-  })
+  test.each(['public', 'client1', 'client2'])(
+    "serves the demo's host %s.local.com",
+    async (label) => {
+      const host = `${label}.local.com`
+      for (let times = 0; times < 4; times++) {
+        const reply = await call('/', { host })
+        expect([reply.status, reply.json.status]).toEqual([200, 'ok'])
+      }
+    },
+  )
 
-  test('takes at one server the token of the other', async () => {
+  test('accepts the token of one server at the other', async () => {
     const authorization = `Bearer ${(await signIn({}, it.nodes[0].port)).json.access_token}`
     const reply = await send(it.nodes[1].port, {
       path: '/api/auth/me',
@@ -68,7 +71,7 @@ describe('what the Compose files run, with a proxy before two servers,', {
     expect(reply.json.tenant_name).toBe('Client 1')
   })
 
-  test('can be set up and migrated again by each deployment', async () => {
+  test('can be set up and migrated again', async () => {
     const setUp = await it.containers.run('setup')
     const migrated = await it.containers.run('migrate')
     expect([setUp.code, setUp.stderr]).toEqual([0, 'app is ready: 0 migrations applied\n'])
@@ -76,44 +79,44 @@ describe('what the Compose files run, with a proxy before two servers,', {
     for (const it of Object.values(variables)) expect(setUp.stdout).not.toContain(it)
   })
 
-  test('is operated by the command line, and found well by doctor', async () => {
-    const operate = (command: string[]) => it.containers.run('admin', { command })
-    const created = await operate(['tenant', 'create', '--name', 'Acme', '--subdomain', 'acme'])
+  test('is administered by the command line, and passes the doctor', async () => {
+    const runCli = (command: string[]) => it.containers.run('admin', { command })
+    const created = await runCli(['tenant', 'create', '--name', 'Acme', '--subdomain', 'acme'])
     expect(created.code).toBe(0)
     expect((await call('/', { host: 'acme.local.com' })).status).toBe(200)
-    const { stdout } = await operate(['doctor', '--json'])
+    const { stdout } = await runCli(['doctor', '--json'])
     const { checks } = JSON.parse(stdout)
     const faults = checks.filter(({ state }: { state: string }) => state === 'fail')
-    // The embedded server may be older than what production should run on.
+    // The embedded server may be older than the version that production needs.
     expect(faults.filter(({ name }: { name: string }) => name !== 'server version')).toEqual([])
   })
 
-  test('TEN-7 writes its tokens for https origins', async () => {
+  test('TEN-7 issues tokens with https issuers', async () => {
     const { iss } = decodeJwt((await signIn()).json.access_token)
     expect(iss).toBe(`https://${HOST}`)
     expect((await call('/')).headers['strict-transport-security']).toMatch(/^max-age=/)
   })
 
-  test('TEN-4 logs the address that the proxy saw, whatever the client says of itself', async () => {
+  test('TEN-4 logs the address that the proxy saw, not the one that the client claims', async () => {
     const from = '127.0.0.9'
     const spoofed = { 'x-forwarded-for': '203.0.113.7', 'x-real-ip': '203.0.113.7' }
     const reply = await signInFrom(from, it.proxy.port, spoofed)
     expect(await addressOf(reply)).toBe(from)
   })
 
-  test('TEN-4 believes no header that does not come by way of the proxy', async () => {
+  test('TEN-4 ignores forwarding headers that do not come from the proxy', async () => {
     const from = '127.0.0.10'
     const spoofed = { 'x-forwarded-for': '203.0.113.7', 'x-forwarded-host': 'client2.local.com' }
     const reply = await signInFrom(from, it.nodes[0].port, spoofed)
     expect(await addressOf(reply)).toBe(from)
   })
 
-  test('TEN-4 refuses a Forwarded that names another host than the proxy does', async () => {
+  test('TEN-4 rejects a Forwarded header that contradicts the proxy', async () => {
     const reply = await call('/', { forwarded: 'for=203.0.113.7;host=client2.local.com' })
     expect([reply.status, reply.json.detail]).toEqual([400, 'Invalid host format'])
   })
 
-  test('OPS-5 is found alive by the image’s own check, and dead where nobody listens', async () => {
+  test("OPS-5 passes the image's health check, which fails where no server listens", async () => {
     const text = readFileSync(join(deployFolder, 'Dockerfile'), 'utf8').replaceAll(/\\\n\s*/g, '')
     const [, json = '[]'] = /^HEALTHCHECK .*?CMD (\[.*\])$/m.exec(text) ?? []
     const [, ...args]: string[] = JSON.parse(json)
@@ -125,11 +128,11 @@ describe('what the Compose files run, with a proxy before two servers,', {
 })
 
 describe('without a failed request under load,', { timeout: 240_000 }, () => {
-  test('OPS-7 JWT-4 the SECRET_KEY is rotated, and nobody is signed out', async () => {
+  test('OPS-7 JWT-4 the SECRET_KEY is rotated, and every session survives', async () => {
     const [old, next] = [variables.SECRET_KEY, secret()]
     const before = (await signIn()).json
     const load = startLoad()
-    // First every server learns to verify by the new key, then every one signs with it.
+    // First every server verifies with the new key, then every server signs with it.
     await it.roll({ SECRET_KEY: old, SECRET_KEY_PREVIOUS: next })
     await it.roll({ SECRET_KEY: next, SECRET_KEY_PREVIOUS: old })
     variables.SECRET_KEY = next
@@ -141,13 +144,13 @@ describe('without a failed request under load,', { timeout: 240_000 }, () => {
     expect((await call('/api/auth/me', { authorization })).status).toBe(200)
     const refreshed = await refresh(before.refresh_token)
     expect(refreshed.status).toBe(200)
-    // When the old one has outlived all that it signed, it goes.
+    // The old key is removed once every token it signed has expired.
     await it.roll({ SECRET_KEY: next })
     expect((await call('/api/auth/me', { authorization })).status).toBe(401)
     expect((await signIn()).status).toBe(200)
   })
 
-  test('OPS-7 the passwords of the database’s roles are changed', async () => {
+  test("OPS-7 the passwords of the database's roles are rotated", async () => {
     const changed = ['APP', 'IDENTITY', 'OWNER', 'PLATFORM'].map((it) => [
       `DB_${it}_PASSWORD`,
       secret(),
@@ -155,7 +158,7 @@ describe('without a failed request under load,', { timeout: 240_000 }, () => {
     const next = { ...variables, ...Object.fromEntries(changed) }
     const { DB_APP_PASSWORD, DB_IDENTITY_PASSWORD } = next
     const load = startLoad()
-    // First every server learns of the password that is to come.
+    // First every server is given the next password.
     await it.roll({
       ...variables,
       DB_APP_PASSWORD_NEXT: DB_APP_PASSWORD,
@@ -165,13 +168,13 @@ describe('without a failed request under load,', { timeout: 240_000 }, () => {
     expect((await it.containers.run('setup', { command, variables: next })).code).toBe(0)
     expect((await load.stop()).failed).toEqual([])
 
-    // Whatever connection was left from before: new ones begin with the new password.
+    // Ends all connections: new ones use the new password.
     await withClient(it.containers.database.adminUrl, (admin) =>
       admin.query(
         `select pg_terminate_backend(pid) from pg_stat_activity where usename ~ '^tenantry_'`,
       ),
     )
-    // Until a pool has heard of a connection's end, somebody may be given it, and is told 503.
+    // Until a pool notices that a connection has ended, a request may get it and be a 503.
     const several = async () => {
       const statuses = new Set<number>()
       for (let times = 0; times < 4; times++) statuses.add((await signIn()).status)
@@ -198,7 +201,7 @@ function refresh(refreshToken: string): Promise<TestReply> {
   })
 }
 
-/** A client that signs in, asks who it is and refreshes, again and again, until it is stopped. */
+/** A client that signs in, reads its profile and refreshes, repeatedly, until it is stopped. */
 function startLoad() {
   const failed: string[] = []
   let sent = 0
@@ -230,7 +233,7 @@ function startLoad() {
   }
 }
 
-/** Signs in from another address of this machine; gives the request's id. */
+/** Signs in from another address of this machine. Returns the request's id. */
 function signInFrom(
   localAddress: string,
   port: number,

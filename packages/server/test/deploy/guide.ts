@@ -1,10 +1,10 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
-/** One thing that a guide asks for, in the order of the page. */
+/** One step of a guide, in the order of the page. */
 export type Step =
   | { kind: 'file'; path: string; content: string }
-  /** Lines for a file that exists, and the words that say where: `among the routes`. */
+  /** Lines for an existing file, and the words that name the place: `among the routes`. */
   | { kind: 'lines'; path: string; content: string; where: string }
   | { kind: 'command'; line: string }
 
@@ -21,7 +21,7 @@ export function stepsOf(markdown: string): Step[] {
   })
 }
 
-/** Does what a step with a file says, and nothing more clever. */
+/** Carries out a step with a file, literally. */
 export function carryOut(folder: string, step: Exclude<Step, { kind: 'command' }>): void {
   if (step.kind === 'file') {
     const path = join(folder, step.path)
@@ -46,7 +46,7 @@ function withLines(text: string, { where, content }: { where: string; content: s
   return text.replace(/^ *routes: .*\n/m, content).replace(/^import /m, `${line}$&`)
 }
 
-// A server that stays and a difference to read are for people.
+// A server that keeps running and a diff to read are for people.
 function commandsIn(block: string): string[] {
   return block
     .split('\n')

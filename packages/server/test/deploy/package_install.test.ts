@@ -15,9 +15,9 @@ afterAll(() => app.remove())
 
 const read = (path: string) => readFileSync(join(app.folder, path), 'utf8')
 
-// One after the other on one app, as its user would: each leaves it for the next.
+// The tests run in order on one app, as its user would: each continues where the one before ended.
 describe('an app made by npm create tenantry', { timeout: 300_000 }, () => {
-  test('has the name of its folder, our version of tenantry and a secret of its own', () => {
+  test("has its folder's name, this version of tenantry and its own secret", () => {
     const kernel = readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')
     const installed = read('node_modules/tenantry/package.json')
     expect(JSON.parse(installed).version).toBe(JSON.parse(kernel).version)
@@ -28,17 +28,17 @@ describe('an app made by npm create tenantry', { timeout: 300_000 }, () => {
     expect(read('.gitignore')).toMatch(/^\.env$/m)
   })
 
-  test('has nothing of this repository in it', () => {
+  test('contains nothing of this repository', () => {
     const files = readdirSync(app.folder, { recursive: true, encoding: 'utf8' })
     const own = files.filter((it) => !it.startsWith('node_modules') && /\.\w+$/.test(it))
     const texts = own
       .filter((it) => statSync(join(app.folder, it)).isFile())
       .map((it) => [it, read(it)])
-    const strange = texts.filter(([, text]) => /starter|packages\/server/i.test(text ?? ''))
-    expect(strange.map(([path]) => path)).toEqual([])
+    const foreign = texts.filter(([, text]) => /starter|packages\/server/i.test(text ?? ''))
+    expect(foreign.map(([path]) => path)).toEqual([])
   })
 
-  test('brings containers of its own name, and secrets for them', () => {
+  test('has Compose files with its name, and secrets for them', () => {
     expect(read('deploy/compose.yaml')).toMatch(/^name: my-app$/m)
     expect(read('deploy/compose.yaml')).toContain(
       'context: ..\n    dockerfile: deploy/Dockerfile\n',
@@ -48,13 +48,13 @@ describe('an app made by npm create tenantry', { timeout: 300_000 }, () => {
   })
 
   test('can import the public entries of tenantry, and nothing else', async () => {
-    const tried = async (path: string) =>
+    const tryImport = async (path: string) =>
       app.run(
         `node -e "import('${path}').then(() => console.log('yes'), (e) => console.log(e.code))"`,
       )
-    expect(await tried('tenantry')).toBe('yes\n')
+    expect(await tryImport('tenantry')).toBe('yes\n')
     for (const path of ['tenantry/dist/app.js', 'tenantry/src/app.ts', 'tenantry/db/tenancy']) {
-      expect(await tried(path)).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED\n')
+      expect(await tryImport(path)).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED\n')
     }
   })
 
@@ -63,7 +63,7 @@ describe('an app made by npm create tenantry', { timeout: 300_000 }, () => {
     expect(await app.run('npm run generate -- --check')).not.toContain('not current')
   })
 
-  test('starts with a database of its own and signs somebody in', async () => {
+  test('starts with its own database and signs a user in', async () => {
     const server = spawn('node_modules/.bin/tenantry', ['start'], {
       cwd: app.folder,
       env: { ...app.environment, PORT: '0' },
@@ -81,7 +81,7 @@ describe('an app made by npm create tenantry', { timeout: 300_000 }, () => {
     expect([reply.status, reply.json.tenant, code]).toEqual([200, 'client1', 0])
   })
 
-  test('takes the resource of the guide, followed to the letter', async () => {
+  test('accepts the resource of the guide, followed literally', async () => {
     const steps = stepsOf(read('docs/adding-a-resource.md'))
     expect(steps.filter(({ kind }) => kind === 'file')).toHaveLength(5)
     expect(steps.filter(({ kind }) => kind === 'lines')).toHaveLength(3)
@@ -94,7 +94,7 @@ describe('an app made by npm create tenantry', { timeout: 300_000 }, () => {
     await app.run('npm run check')
   })
 
-  test('takes a resource of the generator, of every type, as it is written', async () => {
+  test('accepts a generated resource with every type of field unchanged', async () => {
     const types = ['text', 'integer', 'bigint', 'boolean', 'date', 'timestamp', 'uuid']
     const fields = types.map((type) => `a_${type}:${type}`).join(' ')
     const said = await app.run(`npx tenantry new resource purchase_orders --fields "${fields}"`)
@@ -108,7 +108,7 @@ describe('an app made by npm create tenantry', { timeout: 300_000 }, () => {
     )
   })
 
-  test('refuses a resource whose name is taken, and writes nothing', async () => {
+  test('rejects a resource whose name is taken, and writes nothing', async () => {
     const attempt = (name: string) => app.run(`npx tenantry new resource ${name} --fields "a:text"`)
     await expect(attempt('invoices')).rejects.toThrow('there is a route GET /api/invoices')
     await expect(attempt('members')).rejects.toThrow("it is one of the kernel's own")

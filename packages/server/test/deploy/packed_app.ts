@@ -8,19 +8,19 @@ import { promisify } from 'node:util'
 const root = join(import.meta.dirname, '../../../..')
 const runFile = promisify(execFile)
 
-/** An app as a user has it: scaffolded, and with `tenantry` installed from its own package. */
+/** An app as a user has it: scaffolded, with `tenantry` installed from its package. */
 export interface PackedApp {
   folder: string
-  /** Runs a shell's line in its folder; rejects with what it said when it fails. */
+  /** Runs a shell command in its folder; rejects with the output when it fails. */
   run(line: string): Promise<string>
   environment: Record<string, string>
   remove(): void
 }
 
-/** Packs both packages and makes an app of them, outside this checkout. */
+/** Packs both packages and makes an app with them, outside this checkout. */
 export async function makePackedApp(name: string): Promise<PackedApp> {
   const place = mkdtempSync(join(tmpdir(), 'tenantry-packed-'))
-  // As root, PostgreSQL's own user must get through to the cluster.
+  // Under root PostgreSQL runs as another user, which must reach the cluster in this folder.
   await chmod(place, 0o755)
   const folder = join(place, name)
   try {
@@ -57,9 +57,8 @@ async function runIn(cwd: string, line: string): Promise<string> {
   }
 }
 
-// Of our own environment what a program and npm need: neither a developer's DB_URL nor what the npm
-// that runs these tests has set for its own children.
-// And no colours: what is said is read here.
+// Only the variables that a program and npm need: neither a developer's DB_URL nor the variables that
+// the npm running these tests sets for its children. No colours, because the tests read the output.
 const environment: Record<string, string> = {
   NO_COLOR: '1',
   ...Object.fromEntries(

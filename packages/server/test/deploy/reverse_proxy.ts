@@ -10,15 +10,15 @@ import { createProxyServer } from 'httpxy'
 import { send } from '../../src/testing/http_client.ts'
 import { freePort } from '../fixtures/free_port.ts'
 
-/** What stands before the servers in production: it shares requests out and says whose they were. */
+/** The proxy in front of the servers: it distributes requests and adds the clients' addresses. */
 export interface ReverseProxy {
   port: number
-  /** From now on new requests go to servers at these ports. */
+  /** Sends new requests to the servers at these ports. */
   serve(ports: readonly number[]): Promise<void>
   stop(): Promise<void>
 }
 
-/** HAProxy where the environment names one (`npm run test:deploy`), otherwise one of npm's. */
+/** Starts HAProxy if the environment names one (`npm run test:deploy`), otherwise httpxy. */
 export function startReverseProxy(ports: readonly number[]): Promise<ReverseProxy> {
   const haproxy = process.env['TENANTRY_HAPROXY']
   return haproxy === undefined ? startHttpxy(ports) : startHaproxy(haproxy, ports)
@@ -31,7 +31,7 @@ async function startHttpxy(ports: readonly number[]): Promise<ReverseProxy> {
     const target = targets.shift()
     if (target === undefined) throw new Error('a proxy needs servers')
     targets.push(target)
-    vouchFor(request)
+    addForwardedHeaders(request)
     const passing = proxy.web(request, reply, { target: `http://127.0.0.1:${target}` })
     passing.catch(() => answerBadGateway(reply))
   })
@@ -49,11 +49,11 @@ async function startHttpxy(ports: readonly number[]): Promise<ReverseProxy> {
   }
 }
 
-// As proxies do: what the client said of its address stays, and the one that was seen comes last.
-function vouchFor({ headers, socket }: IncomingMessage): void {
-  const said = headers['x-forwarded-for']
-  const seen = socket.remoteAddress ?? ''
-  headers['x-forwarded-for'] = said === undefined ? seen : `${said}, ${seen}`
+// As proxies do: the client's own header stays, and the address of its connection is appended.
+function addForwardedHeaders({ headers, socket }: IncomingMessage): void {
+  const claimed = headers['x-forwarded-for']
+  const actual = socket.remoteAddress ?? ''
+  headers['x-forwarded-for'] = claimed === undefined ? actual : `${claimed}, ${actual}`
   headers['x-forwarded-host'] = headers.host ?? ''
   headers['x-forwarded-proto'] = 'https'
 }
@@ -68,7 +68,7 @@ async function startHaproxy(program: string, ports: readonly number[]): Promise<
   const file = join(folder, 'haproxy.cfg')
   const port = await freePort()
   writeFileSync(file, configuration(port, ports))
-  // A master, which takes a new configuration without losing a connection.
+  // A master process, which loads a new configuration without losing a connection.
   const child = spawn(program, ['-W', '-f', file], { stdio: ['ignore', 'inherit', 'inherit'] })
   await untilAnswers(port, child)
   return {
@@ -76,7 +76,7 @@ async function startHaproxy(program: string, ports: readonly number[]): Promise<
     async serve(next) {
       writeFileSync(file, configuration(port, next))
       child.kill('SIGUSR2')
-      // The old worker goes on for a moment; to ask it costs nothing, as its servers still run.
+      // The old worker may still take requests for a moment; its servers are still running.
       await sleep(1_000)
     },
     async stop() {

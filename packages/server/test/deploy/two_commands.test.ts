@@ -10,7 +10,7 @@ import { startEmbedded } from '../../src/db/embedded/embedded.ts'
 import { type Finished, makeWorkplace, type Workplace } from '../fixtures/cli.ts'
 import { type DatabaseUrls, onEmptyDatabase, sharedDatabase } from '../fixtures/databases.ts'
 
-// What operators may do in two places at the same moment, each a process of its own.
+// Commands that two administrators may run at the same moment, each a process of its own.
 let place: Workplace
 beforeAll(() => {
   place = makeWorkplace()
@@ -25,10 +25,14 @@ const environmentOf = (urls: DatabaseUrls) => ({
 })
 
 /**
- * Runs the commands up to where each of them would write to `table`, and then lets them. Nobody waits
- * longer than 3 s for the others: a lock is given up after five.
+ * Runs the commands until each of them waits to write to `table`, and then lets them go on. It waits at
+ * most 3 s for all of them, because a command gives up its lock after five.
  */
-function meetingAt(urls: DatabaseUrls, table: string, ...commands: string[]): Promise<Finished[]> {
+function runTogetherAt(
+  urls: DatabaseUrls,
+  table: string,
+  ...commands: string[]
+): Promise<Finished[]> {
   return withClient(urls.admin, async (client) => {
     await client.query(`begin; lock table ${table} in share row exclusive mode`)
     const done = commands.map((it) => place.run(it, environmentOf(urls)))
@@ -51,8 +55,8 @@ async function count(url: string, from: string, values: unknown[] = []): Promise
   return rows[0].count
 }
 
-describe('two commands at once', { timeout: 120_000 }, () => {
-  test('tenantry setup: both end, and every DSN that was printed works', async () => {
+describe('two concurrent commands', { timeout: 120_000 }, () => {
+  test('tenantry setup: both succeed, and every printed DSN works', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'tenantry-two-setups-'))
     const { adminUrl, stop } = await startEmbedded({ dataDir, ephemeral: true })
     onTestFinished(async () => {
@@ -64,7 +68,7 @@ describe('two commands at once', { timeout: 120_000 }, () => {
     const done = await Promise.all([run(), run()])
     expect(codesOf(done)).toEqual([0, 0])
     const urls = done.flatMap((it) => Object.values<string>(JSON.parse(it.stdout).dsns))
-    // The one made the roles; for the other they keep their passwords.
+    // One creates the roles; the other keeps their passwords and prints none.
     expect(urls).toHaveLength(4)
     for (const url of urls) await withClient(url, (client) => client.query('select 1'))
   })
@@ -83,10 +87,10 @@ describe('two commands at once', { timeout: 120_000 }, () => {
     })
   })
 
-  test('tenantry tenant create: one makes it, the other is told that it is taken', async () => {
+  test('tenantry tenant create: one creates the tenant, the other fails because it is taken', async () => {
     const subdomain = `t-${randomUUID().slice(0, 8)}`
     const create = `tenant create --name Acme --subdomain ${subdomain}`
-    const done = await meetingAt(sharedDatabase(), 'tenantry.tenants', create, create)
+    const done = await runTogetherAt(sharedDatabase(), 'tenantry.tenants', create, create)
     expect(codesOf(done)).toEqual([0, 1])
     const { stderr = '' } = done.find((it) => it.code === 1) ?? {}
     expect(stderr).toMatch(/^tenantry: subdomain .* is taken: choose another\n$/)
@@ -94,13 +98,13 @@ describe('two commands at once', { timeout: 120_000 }, () => {
     expect(await count(platform, 'tenantry.tenants where subdomain = $1', [subdomain])).toBe(1)
   })
 
-  test('with one new person in both: two tenants and one user', async () => {
+  test('tenantry tenant create with one new admin for both: two tenants and one user', async () => {
     const [first, second] = [randomUUID().slice(0, 8), randomUUID().slice(0, 8)]
     const email = `${randomUUID()}@example.com`
     const create = (it: string) =>
       `tenant create --name Acme --subdomain t-${it} --admin-email ${email} --json`
     const commands = [create(first), create(second)]
-    const done = await meetingAt(sharedDatabase(), 'tenantry.users', ...commands)
+    const done = await runTogetherAt(sharedDatabase(), 'tenantry.users', ...commands)
     expect(done.map((it) => [it.code, it.stderr])).toEqual([
       [0, ''],
       [0, ''],
@@ -111,7 +115,7 @@ describe('two commands at once', { timeout: 120_000 }, () => {
     expect(await count(platform, `${members} where u.email_key = $1`, [email])).toBe(2)
   })
 
-  test('tenantry seed: the demo data is there once', async () => {
+  test('tenantry seed: the demo data exists once', async () => {
     await onEmptyDatabase(async (urls) => {
       expect((await place.run('migrate up', environmentOf(urls))).code).toBe(0)
       const seed = () => place.run('seed', environmentOf(urls))
