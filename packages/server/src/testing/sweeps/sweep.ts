@@ -16,23 +16,25 @@ import { secretFaults } from './secrets.ts'
 import { countStatements, statementTable } from './statements.ts'
 import { createWorld, type SweepOptions, type World } from './world.ts'
 
-const PLANS_PATIENCE_MS = 600_000
+// A sweep grows with the app, and a busy machine takes its time.
+const SWEEP_MS = 60_000
+const PLANS_MS = 600_000
+
+type Options = SweepOptions & { records: URL }
 
 /**
  * Registers the promises about the whole API as tests: every route and table of `app`, the kernel's
  * and its own, enters by itself. `records` is a folder for the tables that are committed: who may
  * call what, what a request costs, what the database enforces; `vitest run -u` writes them anew.
  */
-export function sweep(app: App, options: SweepOptions & { records: URL }): void {
-  const record = (name: string) => fileURLToPath(new URL(name, options.records))
+export function sweep(app: App, options: Options): void {
   const inWorld = async <T>(work: (world: World) => Promise<T>): Promise<T> => {
     const settings = { LOG_LEVEL: 'debug', METRICS_PORT: '0', ...options.settings }
     const world = await createWorld(app, { ...options, settings })
     return work(world).finally(world.close)
   }
-  const rest = (check: Check, faults: string[]) => unexcepted(check, faults, options.exceptions)
-  // A sweep grows with the app, and a busy machine takes its time.
-  describe('every route and table', { timeout: 60_000 }, () => {
+  const { record, rest } = expectations(options)
+  describe('every route', { timeout: SWEEP_MS }, () => {
     test('lets in whom the policy lets in, and nobody else (AUTHZ-1)', () =>
       inWorld(async (world) => {
         const matrix = await observeAccess(world)
@@ -66,24 +68,36 @@ export function sweep(app: App, options: SweepOptions & { records: URL }): void 
     test('asks the database through the doors alone (POOL-1)', async () => {
       expect(rest('connections', await inWorld(ownConnectionFaults))).toEqual([])
     })
-    const scale = { tenants: 200, rows: options.planRows ?? 500 }
-    const at = `${scale.tenants} tenants x ${scale.rows} rows`
-    test(
-      `reaches its rows by an index that leads with the tenant, at ${at} (RLS-13)`,
-      async () => {
-        const faults = await inFilledWorld(app, options, scale, planFaults)
-        expect(rest('plans', faults)).toEqual([])
-      },
-      PLANS_PATIENCE_MS,
-    )
-    test('passes the row-level security lint (RLS-1)', async () => {
-      expect(rest('lint', await lintFaults(app))).toEqual([])
-    })
-    test('shows and takes nothing without a tenant (RLS-2)', async () => {
-      expect(rest('tenantless', await tenantlessFaults(app))).toEqual([])
-    })
-    test('has the keys, policies and grants it is known to have (RLS-5, RLS-6, RLS-9)', async () => {
-      await expect(await schemaRecord()).toMatchFileSnapshot(record('schema.md'))
-    })
   })
+  describe('every table', { timeout: SWEEP_MS }, () => sweepTables(app, options))
+}
+
+function sweepTables(app: App, options: Options): void {
+  const { record, rest } = expectations(options)
+  const scale = { tenants: 200, rows: options.planRows ?? 500 }
+  const at = `${scale.tenants} tenants x ${scale.rows} rows`
+  test(
+    `reaches its rows by an index that leads with the tenant, at ${at} (RLS-13)`,
+    async () => {
+      const faults = await inFilledWorld(app, options, scale, planFaults)
+      expect(rest('plans', faults)).toEqual([])
+    },
+    PLANS_MS,
+  )
+  test('passes the row-level security lint (RLS-1)', async () => {
+    expect(rest('lint', await lintFaults(app))).toEqual([])
+  })
+  test('shows and takes nothing without a tenant (RLS-2)', async () => {
+    expect(rest('tenantless', await tenantlessFaults(app))).toEqual([])
+  })
+  test('has the keys, policies and grants it is known to have (RLS-5, RLS-6, RLS-9)', async () => {
+    await expect(await schemaRecord()).toMatchFileSnapshot(record('schema.md'))
+  })
+}
+
+function expectations({ records, exceptions }: Options) {
+  return {
+    record: (name: string) => fileURLToPath(new URL(name, records)),
+    rest: (check: Check, faults: string[]) => unexcepted(check, faults, exceptions),
+  }
 }
