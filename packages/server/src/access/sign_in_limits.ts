@@ -1,6 +1,6 @@
 import type { PublicContext } from '../app/context.ts'
 import type { Config } from '../config/config.ts'
-import { clientKey } from '../lib/client_key.ts'
+import { clientKey } from '../lib/net/client_key.ts'
 import type { AttemptLimit, Marker, Override } from '../limits/attempt_limiter.ts'
 
 /** The largest body of a sign-in or reset: fits the longest password and token, fully escaped. */

@@ -1,7 +1,7 @@
 import type { RequestInfo } from '../app/context.ts'
 import { backgroundScope, type Database } from '../db/tenancy.ts'
-import { clientKey } from '../lib/client_key.ts'
 import { counter, type Metric, type Sample } from '../lib/metric.ts'
+import { clientKey } from '../lib/net/client_key.ts'
 import { type AuditEntry, recordAudit } from './audit_log.ts'
 
 const WINDOW_MS = 60_000

@@ -1,7 +1,7 @@
 /** The parsers of settings. A parser throws an OperatorError that continues the setting's name. */
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
-import { canonicalName } from '../lib/hostname.ts'
+import { canonicalName } from '../lib/net/hostname.ts'
 import { OperatorError } from '../lib/operator_error.ts'
 
 export interface Setting<T> {

@@ -1,11 +1,11 @@
 import type { RequestInfo, Tenant } from '../app/context.ts'
 import type { Route } from '../app/route.ts'
 import type { Config } from '../config/config.ts'
-import { clientKey } from '../lib/client_key.ts'
 import type { Deadline } from '../lib/deadline.ts'
 import { unavailable } from '../lib/errors.ts'
 import type { MaybePromise } from '../lib/maybe_promise.ts'
 import { counter, gauge, type Metric, type Sample } from '../lib/metric.ts'
+import { clientKey } from '../lib/net/client_key.ts'
 import {
   type Client,
   type ConcurrencyStats,

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { Tenant } from '../app/context.ts'
 import type { Database } from '../db/tenancy.ts'
 import { AppError } from '../lib/errors.ts'
-import type { HostMatch } from '../lib/hostname.ts'
+import type { HostMatch } from '../lib/net/hostname.ts'
 
 /** A tenant found by its host. */
 export interface FoundTenant {

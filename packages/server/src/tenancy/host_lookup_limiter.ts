@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts'
-import { clientKey } from '../lib/client_key.ts'
 import { Deadline } from '../lib/deadline.ts'
 import { unavailable } from '../lib/errors.ts'
+import { clientKey } from '../lib/net/client_key.ts'
 import { FairConcurrency, HUNG_MS } from '../limits/fair_concurrency.ts'
 import { createRateLimiter } from '../limits/rate_limiter.ts'
 

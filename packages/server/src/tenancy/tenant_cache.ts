@@ -6,7 +6,7 @@ import {
   type LoadResult,
   RevocableCache,
 } from '../invalidation/revocable_cache.ts'
-import type { HostMatch } from '../lib/hostname.ts'
+import type { HostMatch } from '../lib/net/hostname.ts'
 import { type FoundTenant, findTenant } from './find_tenant.ts'
 import { createHostLookupLimiter } from './host_lookup_limiter.ts'
 

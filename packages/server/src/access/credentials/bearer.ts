@@ -1,4 +1,4 @@
-import { rawValues } from '../../lib/raw_headers.ts'
+import { rawValues } from '../../lib/net/raw_headers.ts'
 
 const SCHEME = 'bearer '
 

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { violationOf } from '../../db/errors.ts'
-import { canonicalName } from '../../lib/hostname.ts'
+import { canonicalName } from '../../lib/net/hostname.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
 import {
   createTenant,

@@ -3,7 +3,7 @@ import { isIP, isIPv4 } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import type { Network } from '../../config/parsers.ts'
 import { AppError } from '../../lib/errors.ts'
-import { rawValues } from '../../lib/raw_headers.ts'
+import { rawValues } from '../../lib/net/raw_headers.ts'
 
 /** Where a request came from and which host it names, forwarded headers weighed. */
 export interface Origin {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { loadConfig } from '../config/config.ts'
+import { loadConfig } from '../../config/config.ts'
 import { canonicalHost, canonicalName, createHostParser, matchHost } from './hostname.ts'
 
 const config = { BASE_DOMAINS: ['app.test'], DEFAULT_DEV_TENANT: 'public' }

@@ -1,5 +1,5 @@
 import { domainToASCII, domainToUnicode } from 'node:url'
-import { ClockCache, type ClockEntry } from './clock_cache.ts'
+import { ClockCache, type ClockEntry } from '../clock_cache.ts'
 
 /** The tenant that a Host names. Whether that tenant exists is not known yet. */
 export type HostMatch =
