@@ -41,7 +41,7 @@ async function pooled(): Promise<{ name: string }[]> {
 const reads = { access: 'projects:read', summary: 'A mutant' } as const
 const writes = { access: 'projects:update', summary: 'A mutant' } as const
 
-let remembered: { items: { name: string }[] } | undefined
+let cached: { items: { name: string }[] } | undefined
 
 /** Faulty routes, each with one hole that a sweep has to find. */
 export const mutants = {
@@ -84,12 +84,12 @@ export const mutants = {
     reply: Rows,
     handle: async () => ({ items: await pooled() }),
   }),
-  remembering: get('/api/cached', {
+  caching: get('/api/cached', {
     ...reads,
     reply: Rows,
     async handle({ db }) {
-      remembered ??= { items: await db.selectFrom('projects').select('name').execute() }
-      return remembered
+      cached ??= { items: await db.selectFrom('projects').select('name').execute() }
+      return cached
     },
   }),
   quiet: patch('/api/projects/:id/quietly', {

@@ -50,7 +50,7 @@ async function startBehindProxy(settings: Record<string, string> = {}) {
 const unavailable = { status: 503, headers: { 'retry-after': '1' } }
 
 test.each(['refuse', 'freeze'] as const)(
-  'when connections to the database %s, every route is soon a 503, and recovers by itself',
+  'with a network in mode %s every route is soon a 503, and recovers by itself',
   async (fault) => {
     const { set, api, me, askAll } = await startBehindProxy()
     // Every pool has open idle connections when the network fails.

@@ -168,14 +168,14 @@ describe('limits (DOS-1)', () => {
     )
     const chunk = `10000\r\n${'x'.repeat(65_536)}\r\n`
     expectProblem((await sendRaw(api.port, chunked + chunk.repeat(5)))[0], 413)
-    const announced = rawRequest(
+    const oversized = rawRequest(
       'POST /api/projects HTTP/1.1',
       host,
       json,
       authorization,
       'Content-Length: 9999999999',
     )
-    expectProblem((await sendRaw(api.port, announced))[0], 413)
+    expectProblem((await sendRaw(api.port, oversized))[0], 413)
   })
 
   test('a body of 32 kB on public routes', async () => {
@@ -183,8 +183,8 @@ describe('limits (DOS-1)', () => {
     for (const action of actions) {
       const path = `/api/auth/${action}`
       const type = action === 'token' ? 'Content-Type: application/x-www-form-urlencoded' : json
-      const announced = rawRequest(`POST ${path} HTTP/1.1`, host, type, 'Content-Length: 32769')
-      expectProblem((await sendRaw(api.port, announced))[0], 413)
+      const oversized = rawRequest(`POST ${path} HTTP/1.1`, host, type, 'Content-Length: 32769')
+      expectProblem((await sendRaw(api.port, oversized))[0], 413)
     }
     const escaped = (length: number) => '\\u0061'.repeat(length)
     const longest = `{"token":"${escaped(512)}","new_password":"${escaped(4_096)}"}`
@@ -193,13 +193,13 @@ describe('limits (DOS-1)', () => {
   })
 
   test('a body is not read before the request is authenticated', async () => {
-    const announced = rawRequest(
+    const oversized = rawRequest(
       'POST /api/projects HTTP/1.1',
       host,
       json,
       'Content-Length: 9999999999',
     )
-    expectProblem((await sendRaw(api.port, announced))[0], 401)
+    expectProblem((await sendRaw(api.port, oversized))[0], 401)
     expectProblem((await sendRaw(api.port, post('/api/projects', '{{{{')))[0], 401)
   })
 

@@ -217,7 +217,7 @@ async function revokeWithFailedListener(
 }
 
 test.each(['freeze', 'hold', 'refuse'] as const)(
-  'with a listener whose connection would %s the server fails closed, reports it and recovers (SESS-7)',
+  'with its listener behind a network in mode %s the server fails closed, reports it and recovers (SESS-7)',
   async (fault) => {
     const { proxy, node } = await startListeningThroughProxy()
     const scene = await createScene(await node.makeTenant())
