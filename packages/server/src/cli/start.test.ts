@@ -74,7 +74,7 @@ describe('tenantry start on the embedded database', { timeout: 90_000 }, () => {
     const slow = await halfARequest(port)
     const asked = performance.now()
     server.process.kill('SIGTERM')
-    await server.says(/stopping/)
+    await server.says(/shutting down/)
     slow.finish()
     expect(await slow.answer).toMatch(/^HTTP\/1\.1 401 /)
     const { code, stderr } = await server.finished
@@ -89,7 +89,7 @@ describe('tenantry start on the embedded database', { timeout: 90_000 }, () => {
     server.process.kill('SIGINT')
     // A terminal's own and the one npm passes on arrive together: one press.
     server.process.kill('SIGINT')
-    await server.says(/stopping/)
+    await server.says(/shutting down/)
     await sleep(700)
     expect(server.process.exitCode).toBeNull()
     server.process.kill('SIGINT')

@@ -4,7 +4,7 @@ import type { App } from '../app/define_app.ts'
 import { type Config, loadConfig, readEnvironment } from '../config/config.ts'
 import { misspelledSettings } from '../config/misspelled_settings.ts'
 import { chooseDatabase } from '../db/provisioning/choose_database.ts'
-import { announce, lockDataDir } from '../runtime/data_dir_lock.ts'
+import { lockDataDir, writeRunningUrl } from '../runtime/data_dir_lock.ts'
 import { endWithShell, type Lifecycle, runLifecycle } from '../runtime/lifecycle.ts'
 import { assertPortFree, withFreePort } from '../runtime/listen_port.ts'
 import { loadApp } from '../runtime/load_app.ts'
@@ -55,7 +55,7 @@ async function boot(life: Lifecycle, { config, log, startedAt, tell }: Boot): Pr
   life.atEnd(database.stop)
   const { serve, app } = await loading
   life.assertOngoing()
-  await serve(life, { app, config, database, log, startedAt, tell })
+  await serve(life, { app, config, database, log, startedAt, onListening: tell })
 }
 
 // The app last: where Node reads no TypeScript by itself, its loader is then asked for the app's few
@@ -72,7 +72,7 @@ async function claim(
   managed: boolean,
 ): Promise<(url: string) => void> {
   if (config.production || config.DB_URL !== undefined) return () => {}
-  if (managed) return (url) => announce(config.DATA_DIR, url)
+  if (managed) return (url) => writeRunningUrl(config.DATA_DIR, url)
   const claim = await lockDataDir(config.DATA_DIR)
   life.atEnd(claim.release)
   return claim.writeUrl

@@ -12,11 +12,11 @@ import type { SignInDeps } from '../modules/sessions/sign_in_deps.ts'
 import { tenantRoutes } from '../modules/tenants/tenants.routes.ts'
 
 /**
- * The kernel's routes in order, then the app's own: also the order of the API's description. Throws an
- * OperatorError where a route of the app is not one that the kernel can serve.
+ * The kernel's routes, then the app's own, in the order of the OpenAPI document. Throws an OperatorError
+ * if the kernel cannot serve a route of the app.
  */
 export function allRoutes({ policy, routes }: App, deps: ResetDeps & SignInDeps): Route[] {
-  // Checked before they are used: an app is started without being compiled.
+  // Checked before the routes are used: an app may start without being compiled.
   checkRoutes(routes, policy)
   const guarded = new Set(routes.map((it) => it.access).filter((it) => it.startsWith('role:')))
   const rules = { policy, guarded }

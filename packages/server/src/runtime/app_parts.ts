@@ -6,17 +6,17 @@ import type { Database } from '../db/tenancy.ts'
 import { createInvalidationListener, type InvalidationListener } from '../invalidation/listener.ts'
 import { createMail, type Mail } from '../mail/mail.ts'
 
-/** What an app reaches outside of its process: its owner opens and closes it. */
+/** What an app reaches outside of its process. Its owner opens and closes these parts. */
 export interface AppParts {
   database: Database
   poolStats(): PoolStats[]
-  /** Starts when its owner starts it; until then every look-up asks the database. */
+  /** Its owner starts it; until then every look-up asks the database. */
   listener: InvalidationListener
   passwords: Passwords
   mail: Mail
 }
 
-/** The parts that the settings ask for, with the pools behind them. */
+/** The parts that the settings describe, with the pools behind them. */
 export interface OpenParts extends AppParts {
   opened: OpenDatabase
 }
@@ -25,13 +25,13 @@ export interface OpenParts extends AppParts {
 export function createAppParts(config: Config, log: Logger, listenUrl: string): OpenParts {
   let isClosing = false
   const opened = openDatabase(config, (err) => {
-    if (!isClosing) log.warn({ err }, 'an idle connection to the database was lost')
+    if (!isClosing) log.warn({ err }, 'lost an idle connection to the database')
   })
   const { database } = opened
   const listener = createInvalidationListener({
     url: listenUrl,
     database,
-    onError: (err) => log.warn({ err }, 'invalidations are not received; trying again'),
+    onError: (err) => log.warn({ err }, 'no invalidations are received; trying again'),
   })
   const { SMTP_URL: smtpUrl, MAIL_FROM: from, DATA_DIR: dataDir, production } = config
   return {

@@ -9,7 +9,7 @@ export interface BannerFacts {
   ms: number
 }
 
-/** What a developer sees once the server is ready: where to click, who to be, where the data is. */
+/** What a developer sees when the server is ready: links, demo accounts, and where the data is. */
 export function banner({ app, config, url, place, ms }: BannerFacts): string {
   const demo = app.demo?.tenants ?? []
   const shown = demo.at(1) ?? demo.at(0)
@@ -19,16 +19,19 @@ export function banner({ app, config, url, place, ms }: BannerFacts): string {
   for (const tenant of demo) {
     const [first] = tenant.members
     const home = config.PUBLIC_ORIGIN.replaceAll('{tenant}', tenant.subdomain)
-    if (first !== undefined) lines.push(['Log in', `${first.email} / ${first.password} at ${home}`])
+    if (first !== undefined)
+      lines.push(['Sign in', `${first.email} / ${first.password} at ${home}`])
   }
-  lines.push(...otherLogins(shown?.members.slice(1) ?? []))
+  lines.push(...otherAccounts(shown?.members.slice(1) ?? []))
   lines.push(['Data', place])
   if (config.DB_URL === undefined) lines.push(['Reset', 'npx tenantry reset'])
   const body = lines.map(([label, text]) => `  ${label.padEnd(9)} ${text}\n`).join('')
   return `\n${app.name} is ready at ${url} (${(ms / 1000).toFixed(1)} s)\n\n${body}\n`
 }
 
-function otherLogins(members: readonly { email: string; password: string }[]): [string, string][] {
-  const logins = members.map(({ email, password }) => `${email} / ${password}`)
-  return logins.length === 0 ? [] : [['or', logins.join(', ')]]
+function otherAccounts(
+  members: readonly { email: string; password: string }[],
+): [string, string][] {
+  const accounts = members.map(({ email, password }) => `${email} / ${password}`)
+  return accounts.length === 0 ? [] : [['or', accounts.join(', ')]]
 }

@@ -40,16 +40,16 @@ export interface AppDeps {
 export interface RunningApp {
   server: HttpServer
   routes: readonly Route[]
-  /** The description of the routes, which /openapi.json serves. */
+  /** The OpenAPI document of the routes, which /openapi.json serves. */
   document: OpenApiDocument
   caches: { tenants: TenantCache; sessions: CacheStats; tokens: CacheStats }
-  /** What Prometheus reads; undefined where METRICS_PORT is not set: then nothing is counted. */
+  /** What Prometheus reads. Undefined without METRICS_PORT: then nothing is counted. */
   metrics: Metrics | undefined
-  /** Makes /health/ready answer 503, and nothing else: the first step of shutting down. */
+  /** Only makes /health/ready answer 503: the first step of shutting down. */
   drain(): void
-  /** Resolves when the work that replies did not wait for has ended: mails, audit rows of rejections. */
+  /** Resolves when the work that replies do not wait for has ended: mails, audit rows of rejections. */
   settle(): Promise<void>
-  /** Finishes the requests in flight and settles. The parts stay open: they are their owner's. */
+  /** Finishes the requests in flight and settles. The parts stay open: their owner closes them. */
   close(): Promise<void>
 }
 
@@ -103,7 +103,7 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
   }
 }
 
-// What the pipeline and the modules work with, besides the parts that reach outside of the process.
+// What the pipeline and the modules use in addition to the parts that reach outside of the process.
 function createMechanisms({ app, config, secret, log, parts: { database, listener } }: AppDeps) {
   const keys = keyRing(secret, config.SECRET_KEY_PREVIOUS)
   const tokens = createTokens(keys, {
@@ -111,7 +111,7 @@ function createMechanisms({ app, config, secret, log, parts: { database, listene
     accessMinutes: config.ACCESS_TOKEN_EXPIRE_MINUTES,
   })
   const rejections = new Rejections(database, (err) =>
-    log.error({ err }, 'the audit row of a rejection could not be written'),
+    log.error({ err }, 'could not write the audit row of a rejection'),
   )
   const uncachedLookups = createUncachedLookups(config.UNCACHED_LOOKUPS_MAX)
   const sources = { listener, uncachedLookups, loadMs: config.REQUEST_WAIT_MS }
@@ -146,7 +146,7 @@ function createAppMetrics(
   return createMetrics({ tenants: config.METRICS_TENANTS, metrics })
 }
 
-// In this order: the log line names the trace.
+// In this order: the log line needs the id of the span's trace.
 function observers(log: Logger, metrics: Metrics | undefined, spans: RequestSpans | undefined) {
   return (request: FinishedRequest) => {
     logFinished(log, request, spans?.traceIdOf(request))

@@ -5,9 +5,9 @@ import { acquireLock, parseLiving, readIfThere } from '../db/embedded/process.ts
 import { explainFileErrors } from '../lib/file_errors.ts'
 import { OperatorError } from '../lib/operator_error.ts'
 
-/** A DATA_DIR that one server has for itself. */
+/** The lock of one server on its DATA_DIR. */
 export interface DataDirLock {
-  /** Leaves word of where this server is, for whoever tries to start a second one. */
+  /** Writes where this server listens, for the error of a second server. */
   writeUrl(url: string): void
   release(): void
 }
@@ -18,47 +18,47 @@ export interface RunningServer {
   url?: string | undefined
 }
 
-const Announcement = z.object({ pid: z.number(), url: z.string() })
+const RunningFile = z.object({ pid: z.number(), url: z.string() })
 
-/** Claims a DATA_DIR. Throws an OperatorError that names the server which has it. */
+/** Locks a DATA_DIR. Throws an OperatorError that names the server which holds the lock. */
 export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
   return explainFileErrors(dataDir, async () => {
     mkdirSync(dataDir, { recursive: true })
     const release = await acquireLock(lockIn(dataDir), 0)
     if (release === undefined) throw alreadyRunning(dataDir)
-    rmSync(announcementIn(dataDir), { force: true })
+    rmSync(runningFileIn(dataDir), { force: true })
     return {
-      writeUrl: (url) => announce(dataDir, url),
+      writeUrl: (url) => writeRunningUrl(dataDir, url),
       release() {
-        rmSync(announcementIn(dataDir), { force: true })
+        rmSync(runningFileIn(dataDir), { force: true })
         release()
       },
     }
   })
 }
 
-/** Says where this server is; also for a child of the process that holds the claim. */
-export function announce(dataDir: string, url: string): void {
-  writeFileSync(announcementIn(dataDir), JSON.stringify({ pid: process.pid, url }))
+/** Writes where this server listens. A child of the process that holds the lock may call it. */
+export function writeRunningUrl(dataDir: string, url: string): void {
+  writeFileSync(runningFileIn(dataDir), JSON.stringify({ pid: process.pid, url }))
 }
 
-/** The server that has this DATA_DIR, if one runs. */
+/** The running server that holds the lock on this DATA_DIR, if there is one. */
 export function runningServer(dataDir: string): RunningServer | undefined {
   const holder = parseLiving(readIfThere(lockIn(dataDir)))
   if (holder === undefined) return undefined
-  return { pid: holder.pid, url: readAnnouncement(dataDir)?.url }
+  return { pid: holder.pid, url: readRunningFile(dataDir)?.url }
 }
 
 function alreadyRunning(dataDir: string): OperatorError {
   const { pid, url } = runningServer(dataDir) ?? { pid: 'unknown' }
   const where = url === undefined ? '' : ` at ${url}`
   return new OperatorError(
-    `already running${where} (process ${pid}) on ${dataDir}: stop that one, or set DATA_DIR and PORT`,
+    `already running${where} (process ${pid}) on ${dataDir}: stop that server, or set DATA_DIR and PORT`,
   )
 }
 
-function readAnnouncement(dataDir: string): RunningServer | undefined {
-  const { data } = Announcement.safeParse(parsed(readIfThere(announcementIn(dataDir))))
+function readRunningFile(dataDir: string): RunningServer | undefined {
+  const { data } = RunningFile.safeParse(parsed(readIfThere(runningFileIn(dataDir))))
   return data
 }
 
@@ -74,6 +74,6 @@ function lockIn(dataDir: string): string {
   return join(dataDir, 'start.lock')
 }
 
-function announcementIn(dataDir: string): string {
+function runningFileIn(dataDir: string): string {
   return join(dataDir, 'running.json')
 }

@@ -4,10 +4,10 @@ import { loadConfig } from '../config/config.ts'
 import { createAppParts } from './app_parts.ts'
 import { createApp, type RunningApp } from './create_app.ts'
 
-// Never connected to: pools connect when they are first used.
+// Never connected to: a pool connects at its first use.
 const UNUSED_DSN = 'postgresql://unused@localhost:1/unused'
 
-/** The routes and the description of an app, the kernel's included, without a database. */
+/** The routes and the OpenAPI document of an app, including the kernel's, without a database. */
 export async function describeApp(app: App): Promise<Pick<RunningApp, 'routes' | 'document'>> {
   const config = loadConfig({ DB_URL: UNUSED_DSN, DB_IDENTITY_URL: UNUSED_DSN })
   const log = pino({ level: 'silent' })

@@ -1,33 +1,34 @@
-/** Thrown by a start that was told to stop before it was done. */
+/** Thrown by a start that was asked to end before it was complete. */
 class Stopped extends Error {}
 
 export type Release = () => Promise<void> | void
 
-/** The life of a long-running command: what ends it, and what has to be let go of at its end. */
+/** The lifecycle of a long-running command: what ends it, and what must be released at its end. */
 export interface Lifecycle {
-  /** The exit code, once a signal or a fault asks for the end. */
+  /** The exit code. Resolves when a signal or a fault asks for the end. */
   readonly ended: Promise<number>
-  /** Resolves when somebody will not wait any longer for what is in flight. */
+  /** Resolves when the end must not wait for what is in flight: after a second Ctrl-C. */
   readonly forced: Promise<void>
   /** Asks for the end. */
   end(code: number): void
-  /** Throws Stopped where the end was asked for: to be called between the steps of a start. */
+  /** Throws Stopped if the end was asked for. Call it between the steps of a start. */
   assertOngoing(): void
-  /** What to do at the end; the last one added comes first. */
+  /** Adds a release for the end. Releases run in reverse order. */
   atEnd(release: Release): void
 }
 
 export interface LifecycleOptions {
-  /** Told of what nobody caught: the process goes on only to finish what is in flight. */
+  /** Called for an uncaught error. The process then only finishes what is in flight. */
   onFault(error: unknown): void
 }
 
-// npm passes a terminal's Ctrl-C on to a process that has it already: one press, two signals.
+// The terminal sends Ctrl-C to the process, and npm forwards it: one press, two signals.
 const SAME_PRESS_MS = 500
 
 /**
- * Runs a command until it is asked to end, lets go of everything it took, and gives the exit code.
- * Ctrl-C and SIGTERM ask; a second Ctrl-C waits for nobody, a third one drops everything.
+ * Runs a command until it is asked to end, releases everything it acquired, and returns the exit code.
+ * Ctrl-C and SIGTERM ask for the end. A second Ctrl-C does not wait for requests in flight, and a third one
+ * exits immediately.
  */
 export async function runLifecycle(
   options: LifecycleOptions,
@@ -35,10 +36,10 @@ export async function runLifecycle(
 ) {
   const releases: Release[] = []
   const life = newLife(releases)
-  // Whoever read our output may be gone before us.
+  // The reader of stdout may exit first: writing to a closed pipe must not end the process.
   process.stdout.on('error', () => {})
   watchFaults(options, life.end)
-  watchSignals(life.end, life.hurry)
+  watchSignals(life.end, life.force)
   try {
     await start(life)
     return await life.ended
@@ -50,7 +51,7 @@ export async function runLifecycle(
   }
 }
 
-// One that fails must not keep the others: a database left running is worse than an error.
+// A failing release must not prevent the others: a database left running is worse than an error.
 async function releaseAll(releases: Release[]): Promise<void> {
   const errors: unknown[] = []
   for (const release of releases) {
@@ -63,14 +64,14 @@ async function releaseAll(releases: Release[]): Promise<void> {
   if (errors.length > 0) throw errors[0]
 }
 
-function newLife(releases: Release[]): Lifecycle & { hurry(): void } {
+function newLife(releases: Release[]): Lifecycle & { force(): void } {
   let asked: number | undefined
   const [ended, resolveEnd] = promise<number>()
-  const [hurried, hurry] = promise<void>()
+  const [forced, force] = promise<void>()
   return {
     ended,
-    forced: hurried,
-    hurry,
+    forced,
+    force,
     end(code) {
       asked ??= code
       resolveEnd(code)
@@ -87,7 +88,7 @@ function promise<T>(): [Promise<T>, (value: T) => void] {
   return [new Promise<T>((settle) => (resolve = settle)), (value) => resolve(value)]
 }
 
-function watchSignals(end: (code: number) => void, hurry: () => void): void {
+function watchSignals(end: (code: number) => void, force: () => void): void {
   let presses = 0
   let last = Number.NEGATIVE_INFINITY
   process.on('SIGINT', () => {
@@ -96,7 +97,7 @@ function watchSignals(end: (code: number) => void, hurry: () => void): void {
     last = now
     presses++
     if (presses > 2) process.exit(130)
-    if (presses > 1) hurry()
+    if (presses > 1) force()
     end(0)
   })
   process.on('SIGTERM', () => end(0))
@@ -108,7 +109,7 @@ function watchFaults({ onFault }: LifecycleOptions, end: (code: number) => void)
   const onError = (error: unknown) => {
     onFault(error)
     seen++
-    // Even letting go fails: nothing is gained by trying longer.
+    // The releases themselves fail: trying longer would not help.
     if (seen > 10) process.exit(1)
     end(1)
   }
@@ -119,8 +120,8 @@ function watchFaults({ onFault }: LifecycleOptions, end: (code: number) => void)
 const PARENT_INTERVAL_MS = 250
 
 /**
- * Ends with the shell that npm runs a script in: npm passes a signal to that shell only, and it dies
- * without passing it on.
+ * Ends the command with the shell in which npm runs a script: npm signals only that shell, which exits
+ * without forwarding the signal.
  */
 export function endWithShell(life: Lifecycle, environment: NodeJS.ProcessEnv): void {
   if (environment['npm_command'] === undefined) return

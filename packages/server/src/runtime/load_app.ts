@@ -7,7 +7,7 @@ import { OperatorError } from '../lib/operator_error.ts'
 
 const Manifest = z.object({ tenantry: z.object({ app: z.string() }).optional() })
 
-/** The file that defines the app of this folder. Throws an OperatorError where there is none. */
+/** The file that defines the app of this folder. Throws an OperatorError if there is none. */
 export function findApp(folder: string): string {
   const named = namedApp(folder)
   const candidates = named === undefined ? ['src/app.ts', 'dist/app.js'] : [named]
@@ -19,10 +19,10 @@ export function findApp(folder: string): string {
   )
 }
 
-/** Loads the app of this folder. Throws an OperatorError where it cannot be loaded. */
+/** Loads the app of this folder. Throws an OperatorError if it cannot be loaded. */
 export async function loadApp(folder: string): Promise<App> {
   const file = findApp(folder)
-  await makeReadable(file)
+  await enableTypeScript(file)
   let loaded: { app?: App }
   try {
     loaded = await import(pathToFileURL(file).href)
@@ -35,8 +35,8 @@ export async function loadApp(folder: string): Promise<App> {
   )
 }
 
-// Node reads TypeScript by itself from 22.18 on; and in a checkout the bin already sees to it.
-async function makeReadable(file: string): Promise<void> {
+// Node.js runs TypeScript itself since 22.18. In a checkout the bin has registered tsx already.
+async function enableTypeScript(file: string): Promise<void> {
   if (!file.endsWith('.ts') || import.meta.url.endsWith('.ts')) return
   if ('typescript' in process.features && process.features.typescript) return
   const { register } = await import('tsx/esm/api')
@@ -50,13 +50,13 @@ function namedApp(folder: string): string | undefined {
     return Manifest.parse(JSON.parse(readFileSync(file, 'utf8'))).tenantry?.app
   } catch (cause) {
     throw new OperatorError(
-      `${file} is not what it should be ("tenantry": { "app": "src/app.ts" }): correct it`,
+      `${file} is not valid JSON, or its "tenantry" is not of the form { "app": "src/app.ts" }: correct it`,
       { cause },
     )
   }
 }
 
-// One line, and the place in the app's own files: a syntax error brings it in its message.
+// One line with the position in the app's own files. The message of a syntax error contains it already.
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const message = error.message.split('\n').slice(0, 2).join(' ')

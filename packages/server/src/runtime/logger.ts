@@ -4,18 +4,18 @@ import { createTimestamp } from '../lib/timestamp.ts'
 
 const ERROR = 50
 
-// A write for each line costs a request more than all that memory answers for it.
+// One write for each line would cost more than the rest of a request that is answered from memory.
 const BUFFER_BYTES = 8_192
 const FLUSH_MS = 100
 
-/** The log of a server: JSON lines in production, lines for people outside it. */
+/** The log of a server: JSON lines in production, readable lines elsewhere. */
 export function createLog({ LOG_LEVEL, production }: CommandConfig): Logger {
   const options = { level: LOG_LEVEL, timestamp: createTimestamp() }
   if (production) return pino(options, buffered())
   return pino(options, { write: (line) => process.stdout.write(`${readable(JSON.parse(line))}\n`) })
 }
 
-// Lines leave together, a tenth of a second late at most; a fatal one at once, and all at the end.
+// Lines are written together, at most 0.1 s late. A fatal line and the end of the process flush them.
 function buffered() {
   const stdout = destination({
     fd: 1,

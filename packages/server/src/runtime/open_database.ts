@@ -9,8 +9,8 @@ import { settingsOf } from '../db/provisioning/role_urls.ts'
 import { OperatorError } from '../lib/operator_error.ts'
 
 /**
- * Brings the schema to what the code needs; production only compares. Throws an OperatorError where
- * they do not fit.
+ * Migrates the schema to the version that the code needs; production only compares. Throws an
+ * OperatorError if they do not match.
  */
 export async function bringUpToDate(
   { urls }: ChosenDatabase,
@@ -31,19 +31,21 @@ export async function bringUpToDate(
   await migrateUp(owner, all)
 }
 
-/** Migrations lock and set things for a session, which a pooler takes apart. */
+/** Migrations need one session for their locks and settings, which a pooler does not provide. */
 export function pooledOwner(): OperatorError {
-  return new OperatorError('DB_OWNER_URL leads to a pooler such as PgBouncer: give a direct DSN')
+  return new OperatorError(
+    'DB_OWNER_URL leads to a pooler such as PgBouncer: set a DSN that leads to PostgreSQL itself',
+  )
 }
 
-/** The doors of an operator, the one across tenants included. Closed when `work` is done. */
+/** Opens the scopes of a platform admin, including `acrossTenants`, and closes them after `work`. */
 export async function withPlatformDatabase<T>(
   config: CommandConfig,
   { urls }: ChosenDatabase,
   work: (database: OpenDatabase['database']) => Promise<T>,
 ): Promise<T> {
   if (urls.platform === undefined) {
-    throw new OperatorError('DB_PLATFORM_URL is needed for this: `tenantry setup` prints it')
+    throw new OperatorError('this command needs DB_PLATFORM_URL, which `tenantry setup` prints')
   }
   const opened = openDatabase({ ...config, ...settingsOf(urls) }, () => {})
   try {
@@ -53,7 +55,7 @@ export async function withPlatformDatabase<T>(
   }
 }
 
-/** Prepares the database for a command and lets go of it afterwards. */
+/** Prepares the database for a command and stops it afterwards. */
 export async function withDatabase<T>(
   config: CommandConfig,
   work: (database: ChosenDatabase) => Promise<T>,

@@ -8,36 +8,36 @@ import { randomSecret, weakSecret } from '../lib/keys.ts'
 import { OperatorError } from '../lib/operator_error.ts'
 
 /**
- * The SECRET_KEY: as it is set; outside production, one that is made once and kept under DATA_DIR.
- * Warns of a weak one, which production has refused before.
+ * The SECRET_KEY of the settings. Outside production, if none is set, one is generated once and stored
+ * under DATA_DIR. Warns of a weak one; in production the settings have rejected it before.
  */
 export async function secretKey(config: CommandConfig, log: Pick<Logger, 'warn'>): Promise<string> {
   const { SECRET_KEY, DATA_DIR, production } = config
   if (SECRET_KEY === undefined) {
     if (production) throw new OperatorError('SECRET_KEY is required in production')
-    return explainFileErrors(DATA_DIR, async () => keptSecret(DATA_DIR))
+    return explainFileErrors(DATA_DIR, async () => storedSecret(DATA_DIR))
   }
   const weakness = weakSecret(SECRET_KEY)
   if (weakness !== undefined) {
-    log.warn(`SECRET_KEY ${weakness}: good enough to develop with; production refuses it`)
+    log.warn(`SECRET_KEY ${weakness}: this is accepted for development and rejected in production`)
   }
   return SECRET_KEY
 }
 
-function keptSecret(dataDir: string): string {
+function storedSecret(dataDir: string): string {
   const file = join(dataDir, 'secret_key')
-  const kept = readIfThere(file)?.trim()
-  if (kept) return kept
+  const stored = readIfThere(file)?.trim()
+  if (stored) return stored
   mkdirSync(dataDir, { recursive: true })
   const draft = `${file}.${process.pid}`
   writeFileSync(draft, `${randomSecret()}\n`, { mode: 0o600 })
   try {
-    // Of two first starts one makes the file and both read it.
+    // Atomic: of two concurrent first starts one creates the file, and both read it.
     linkSync(draft, file)
   } catch (error) {
     if (readIfThere(file) === undefined) throw error
   } finally {
     rmSync(draft, { force: true })
   }
-  return readIfThere(file)?.trim() ?? keptSecret(dataDir)
+  return readIfThere(file)?.trim() ?? storedSecret(dataDir)
 }

@@ -6,7 +6,7 @@ import { addMember } from '../modules/members/members.ts'
 import { createTenant, findTenantId } from '../modules/tenants/tenants.ts'
 import { ensureUser } from '../modules/users/users.ts'
 
-/** Writes the demo data; what is there already stays as it is. */
+/** Writes the demo data. Existing rows are not changed. */
 export async function seedDemo(
   database: PlatformDatabase,
   passwords: Passwords,
@@ -20,7 +20,7 @@ export async function seedDemo(
   }
 }
 
-// Demo passwords are written directly: the rules for passwords are for people who choose one.
+// Demo passwords are hashed and stored directly: the password rules are for passwords that users choose.
 async function seedTenant(
   database: PlatformDatabase,
   passwords: Passwords,
@@ -28,7 +28,7 @@ async function seedTenant(
 ): Promise<string> {
   const hashes = await Promise.all(tenant.members.map((it) => passwords.hash(it.password)))
   return database.acrossTenants('demo data', async (db) => {
-    // One at a time: servers that start together on an empty database all write it.
+    // One at a time: servers that start concurrently on an empty database all write the demo data.
     await sql`select pg_advisory_xact_lock(hashtext('tenantry demo data'))`.execute(db)
     const { name, subdomain, code } = tenant
     const found = await findTenantId(db, subdomain)

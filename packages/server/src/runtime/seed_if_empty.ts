@@ -6,8 +6,8 @@ import { withPlatformDatabase } from './open_database.ts'
 import { seedDemo } from './seed_demo.ts'
 
 /**
- * Writes the demo data where nobody but it lives: a database with tenants of its own is left alone,
- * so that a start never brings well-known passwords into it.
+ * Writes the demo data into a database that holds nothing else. A database with other tenants is left
+ * unchanged: a start must never add accounts with well-known passwords to it.
  */
 export async function seedIfEmpty(
   config: CommandConfig,

@@ -23,14 +23,14 @@ export interface Serving {
   database: ChosenDatabase
   log: Logger
   startedAt: number
-  /** Told where the server listens. */
-  tell(url: string): void
+  /** Called with the server's URL when it listens. */
+  onListening(url: string): void
 }
 
 const CLOSE_TIMEOUT_MS = 2_000
-const SWEEP_INTERVAL_MS = 50
+const CLOSE_IDLE_INTERVAL_MS = 50
 
-/** Serves the app until its life ends. */
+/** Starts the server, and registers its shutdown with `life`. */
 export async function serve(life: Lifecycle, serving: Serving): Promise<void> {
   const { app, config, database: chosen, log } = serving
   const secret = await secretKey(config, log)
@@ -38,7 +38,7 @@ export async function serve(life: Lifecycle, serving: Serving): Promise<void> {
   life.atEnd(async () => {
     await withTimeout(parts.opened.close(), CLOSE_TIMEOUT_MS)
   })
-  // Roles before the schema: a wrong role may see no schema, and its owner would be sent to migrate.
+  // Roles before the schema: a wrong role may not see the schema, and the error would ask for a migration.
   const roles = rolesToCheck(chosen.urls, parts.opened.pools)
   await assertServingRoles(roles)
   await bringUpToDate(chosen, app, config.production)
@@ -56,14 +56,14 @@ export async function serve(life: Lifecycle, serving: Serving): Promise<void> {
   announce(serving)
 }
 
-// Without the platform role's DSN: no request can reach a pool that a server does not have.
+// Without the platform role's DSN: no request can reach a pool that the server does not have.
 function createServerParts({ config, database, log }: Serving): OpenParts {
   const { app: DB_URL, identity: DB_IDENTITY_URL } = database.urls
   const served = { ...config, DB_URL, DB_IDENTITY_URL, DB_PLATFORM_URL: undefined }
   return createAppParts(served, log, config.DB_LISTEN_URL ?? DB_URL)
 }
 
-// Serving does not wait for it: while the listener is stale, every look-up asks the database.
+// The server does not wait for the listener: while it is stale, every look-up asks the database.
 function startListener(life: Lifecycle, { listener }: OpenParts): void {
   life.atEnd(async () => {
     await withTimeout(listener.stop(), CLOSE_TIMEOUT_MS)
@@ -77,10 +77,10 @@ async function listen({ server }: RunningApp, { PORT, HOST }: Config): Promise<v
   })
 }
 
-function announce({ app, config, database, log, startedAt, tell }: Serving): void {
+function announce({ app, config, database, log, startedAt, onListening }: Serving): void {
   const { HOST, PORT } = config
   const url = `http://${HOST.includes(':') ? `[${HOST}]` : HOST}:${PORT}`
-  tell(url)
+  onListening(url)
   const ms = Math.round(performance.now() - startedAt)
   if (config.production) log.info({ url, ms }, 'listening')
   else process.stdout.write(banner({ app, config, url, place: database.place, ms }))
@@ -88,21 +88,21 @@ function announce({ app, config, database, log, startedAt, tell }: Serving): voi
 
 async function finish(
   running: RunningApp,
-  hurried: Promise<void>,
+  forced: Promise<void>,
   { config, log }: Serving,
 ): Promise<void> {
-  log.info('stopping: finishing what is in flight')
+  log.info('shutting down: finishing requests in flight')
   running.drain()
-  await withTimeout(hurried, config.SHUTDOWN_DELAY_SECONDS * 1000)
+  await withTimeout(forced, config.SHUTDOWN_DELAY_SECONDS * 1000)
   const http = running.server.server
   const closed = running.close()
-  // A connection whose request was on its way falls idle only now, and would be kept alive.
-  const sweeper = setInterval(() => http.closeIdleConnections(), SWEEP_INTERVAL_MS)
+  // A connection with a request in flight becomes idle only later, and would be kept alive.
+  const closing = setInterval(() => http.closeIdleConnections(), CLOSE_IDLE_INTERVAL_MS)
   const seconds = config.SHUTDOWN_SECONDS
-  if (await withTimeout(Promise.race([closed, hurried]), seconds * 1000)) {
+  if (await withTimeout(Promise.race([closed, forced]), seconds * 1000)) {
     log.warn(`requests were still in flight after ${seconds} s (SHUTDOWN_SECONDS)`)
   }
-  clearInterval(sweeper)
+  clearInterval(closing)
   http.closeAllConnections()
   await withTimeout(closed, CLOSE_TIMEOUT_MS)
 }

@@ -29,7 +29,7 @@ function launch(more: Record<string, string>) {
   })
 }
 
-/** A collector of traces: what it was sent, as text. */
+/** A collector of traces, and what it received as text. */
 async function startCollector() {
   const received: string[] = []
   const server = createServer(async (request, response) => {
@@ -45,13 +45,13 @@ async function startCollector() {
   return { received, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` }
 }
 
-test('a server shows its metrics at a port of their own and sends its traces before it ends', async () => {
+test('a server serves its metrics on a separate port, and sends its traces before it ends', async () => {
   const collector = await startCollector()
   const server = launch({
     METRICS_PORT: '0',
     METRICS_TOKEN: TOKEN,
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
-    // The end of the server sends them, and nothing else does.
+    // Only the end of the server sends them.
     OTEL_BSP_SCHEDULE_DELAY: '3600000',
   })
   const [, at] = await server.says(/"port":(\d+).*metrics are served/)
@@ -74,11 +74,11 @@ test('a server shows its metrics at a port of their own and sends its traces bef
   expect(collector.received[0]).toContain('"name":"GET (none)"')
 })
 
-test('a collector that is out of reach costs nothing but a line in the log', async () => {
+test('an unreachable collector only causes a line in the log', async () => {
   const server = launch({
     OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1',
     OTEL_BSP_SCHEDULE_DELAY: '50',
-    // How often it tries again is the SDK's own business.
+    // Ends the retries of the SDK.
     OTEL_EXPORTER_OTLP_TIMEOUT: '500',
   })
   const [, port] = await server.says(/"url":"http:\/\/127\.0\.0\.1:(\d+)"/)
@@ -89,7 +89,7 @@ test('a collector that is out of reach costs nothing but a line in the log', asy
   expect((await server.finished).code).toBe(0)
 })
 
-test('a port of the metrics that is taken is one line that says which setting to change', async () => {
+test('a metrics port in use gives one line that names the setting to change', async () => {
   const squatter = createServer().listen(0, '127.0.0.1')
   await once(squatter, 'listening')
   onTestFinished(() => void squatter.close())

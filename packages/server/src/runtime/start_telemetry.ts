@@ -7,35 +7,37 @@ import type { RunningApp } from './create_app.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import { listenFault } from './listen_port.ts'
 
-// A collector that is out of reach must not hold up the end of a server.
-const FLUSH_PATIENCE_MS = 2_000
+// An unreachable collector must not delay the end of the server.
+const FLUSH_TIMEOUT_MS = 2_000
 
-/** Of which app, and by which settings. */
-interface Observed {
+interface TelemetryDeps {
   app: App
   config: Config
   log: Logger
 }
 
-/** Traces what this server does from here on, where OTEL_EXPORTER_OTLP_ENDPOINT asks for it. */
-export async function startTraces(life: Lifecycle, { app, config, log }: Observed): Promise<void> {
+/** Starts tracing if OTEL_EXPORTER_OTLP_ENDPOINT is set. */
+export async function startTraces(
+  life: Lifecycle,
+  { app, config, log }: TelemetryDeps,
+): Promise<void> {
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } = config
   if (endpoint === undefined) return
   const { startTracing } = await import('../telemetry/start_tracing.ts')
   const version = app.version ?? kernelVersion()
   const stop = await startTracing({ endpoint, service: app.name, version, log })
   life.atEnd(async () => {
-    await withTimeout(stop(), FLUSH_PATIENCE_MS).catch((err: unknown) =>
-      log.warn({ err }, 'traces lost'),
+    await withTimeout(stop(), FLUSH_TIMEOUT_MS).catch((err: unknown) =>
+      log.warn({ err }, 'some traces could not be sent'),
     )
   })
 }
 
-/** Lets Prometheus read, where METRICS_PORT asks for it, until all requests are finished. */
+/** Serves the metrics if METRICS_PORT is set, until all requests are finished. */
 export async function startMetrics(
   life: Lifecycle,
   { metrics }: RunningApp,
-  { config, log }: Pick<Observed, 'config' | 'log'>,
+  { config, log }: Pick<TelemetryDeps, 'config' | 'log'>,
 ): Promise<void> {
   const { METRICS_PORT: port, METRICS_HOST: host, METRICS_TOKEN: token } = config
   if (metrics === undefined || port === undefined) return
