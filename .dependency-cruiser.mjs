@@ -1,5 +1,5 @@
-// Who may import whom. `npm run check -- imports` reads it; scripts/imports.test.ts breaks each rule
-// once and fails when nobody notices.
+// Which files may import which. `npm run check -- imports` reads these rules; scripts/imports.test.ts
+// breaks each of them once and fails when the break is not found.
 
 const kernel = '^packages/server/src/'
 // An app for the kernel's tests, and bound as an app is.
@@ -15,18 +15,28 @@ const rule = (name, comment, from, to) => ({ name, comment, severity: 'error', f
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
   forbidden: [
-    rule('no-cycles', 'Files in a circle can only be read all at once.', {}, { circular: true }),
-    rule('resolvable', 'What cannot be found cannot be judged.', {}, { couldNotResolve: true }),
+    rule(
+      'no-cycles',
+      'Files that import each other in a circle cannot be understood one by one.',
+      {},
+      { circular: true },
+    ),
+    rule(
+      'resolvable',
+      'An import that cannot be found cannot be checked.',
+      {},
+      { couldNotResolve: true },
+    ),
 
     rule(
       'app-uses-public-entry',
-      'An app is upgraded with npm: what `tenantry` does not export may change under it.',
+      'An app is upgraded with npm: files that `tenantry` does not export may change.',
       { path: `^starter/|${fixtureApp}` },
       { path: '^packages/', pathNot: `${kernel}(index|testing)\\.ts$|${fixtureApp}` },
     ),
     rule(
       'testing-in-tests-only',
-      "`tenantry/testing` brings vitest and the operators' door.",
+      '`tenantry/testing` brings vitest and the scope across all tenants.',
       { path: '^starter/', pathNot: '\\.test\\.ts$|^starter/vitest\\.' },
       { path: `${kernel}testing(\\.ts$|/)` },
     ),
@@ -38,14 +48,14 @@ export default {
     ),
     rule(
       'sources-need-no-scripts',
-      'Scripts work on the sources, never for them.',
+      'Scripts check and generate the sources; the sources run without them.',
       { path: '^(packages|starter)/' },
       { path: '^scripts/' },
     ),
 
     rule(
       'scaffolder-stands-alone',
-      '`npm create tenantry` installs it and nothing else, on any Node that is new enough.',
+      '`npm create tenantry` installs this package without dependencies.',
       { path: '^packages/create-tenantry/', pathNot: tests },
       { pathNot: '^packages/create-tenantry/', dependencyTypesNot: ['core'] },
     ),
@@ -62,31 +72,31 @@ export default {
       { path: `${kernel}modules/([^/]+)/`, pathNot: tests },
       {
         path: `${kernel}modules/`,
-        // A module's routes are for runtime/, its queries for everybody.
+        // A module's routes are for runtime/, its queries for every module.
         pathNot: `${kernel}modules/($1/|([^/]+)/\\2\\.ts$)`,
       },
     ),
     rule(
       'modules-import-no-http',
-      'The pipeline calls a module and runtime/ wires it; a module runs in a job just as well.',
+      'The pipeline calls a module and runtime/ wires it; a job can run a module too.',
       { path: `${kernel}modules/`, pathNot: tests },
       { path: `${kernel}(http|cli|runtime|testing)/|${kernel}testing\\.ts$` },
     ),
     rule(
       'wiring-is-the-top',
-      'What is wired does not import what wires it.',
+      'Wired parts do not import their wiring.',
       { path: kernel, pathNot: `${kernel}(runtime|cli|testing)/|${kernel}testing\\.ts$|${tests}` },
       { path: `${kernel}(runtime|cli)/` },
     ),
     rule(
       'public-entry-is-for-apps',
-      'Inside the kernel a thing is imported from the file that is named for it.',
+      'Inside the kernel each name is imported from its own file.',
       { path: kernel, pathNot: tests },
       { path: `${kernel}(index|testing)\\.ts$` },
     ),
     rule(
       'testing-is-for-tests',
-      'Nothing that serves may need vitest.',
+      'A server must not need vitest.',
       { path: kernel, pathNot: `${kernel}testing\\.ts$|${tests}` },
       { path: `${kernel}testing/` },
     ),
@@ -109,7 +119,7 @@ export default {
     ),
     rule(
       'served-by-dependencies',
-      'A user installs no devDependencies of ours.',
+      "An app's installation leaves out this repository's devDependencies.",
       { path: `${kernel}|^starter/src/`, pathNot: tests },
       {
         dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],

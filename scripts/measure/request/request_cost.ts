@@ -102,7 +102,7 @@ async function takeCounts(server: ChildProcess): Promise<Counts> {
 }
 
 export function judge({ before, after }: Counts): Report {
-  const files = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort()
+  const files = [...new Set([...Object.keys(before), ...Object.keys(after)])]
   const [first, all] = [Object.keys(before).length, files.length]
   const [calls, overall] = [callsIn(before), callsIn(before) + callsIn(after)]
   return {
@@ -111,7 +111,9 @@ export function judge({ before, after }: Counts): Report {
       ...(first > MAX_FILES ? [`${first} files before the handler; at most ${MAX_FILES}`] : []),
       ...(calls > MAX_CALLS ? [`${calls} calls before the handler; at most ${MAX_CALLS}`] : []),
     ],
-    details: files.map((it) => `${it}: ${before[it] ?? 0} calls before, ${after[it] ?? 0} after`),
+    details: files
+      .toSorted((a, b) => (before[b] ?? 0) - (before[a] ?? 0))
+      .map((it) => `${it}: ${before[it] ?? 0} calls before, ${after[it] ?? 0} after`),
   }
 }
 
