@@ -6,7 +6,7 @@ import type { MaybePromise } from '../lib/maybe_promise.ts'
 import { bearerToken } from './credentials/bearer.ts'
 import type { SessionCache } from './session_cache.ts'
 import type { TokenCache } from './token_cache.ts'
-import type { AccessClaims, Tokens } from './tokens.ts'
+import type { AccessClaims } from './tokens.ts'
 import { unauthenticated } from './unauthenticated.ts'
 
 /** An authenticated request: its actor, the verified claims that name it, and the cached session. */
@@ -18,7 +18,6 @@ export interface Identity {
 
 /** What authentication needs. */
 export interface Authentication {
-  tokens: Pick<Tokens, 'belongTo'>
   tokenCache: TokenCache
   sessions: SessionCache
   rejections: Pick<Rejections, 'record'>
@@ -58,25 +57,37 @@ export function loadIdentity(
   { tenant, deadline }: { tenant: Tenant; deadline: Deadline },
   previous?: CacheEntry<Actor | undefined>,
 ): MaybePromise<Identity> {
-  const session = sessions.get(claims, tenant, deadline, previous)
+  const session = sessions.get(claims.sessionId, claims, tenant, deadline, previous)
   return session instanceof Promise
-    ? session.then((it) => identityOf(claims, it))
-    : identityOf(claims, session)
+    ? session.then((it) => identityOf(claims, tenant, it))
+    : identityOf(claims, tenant, session)
+}
+
+/** Whether a token was issued for this tenant. */
+export function belongsTo({ tenantId, audience, issuer }: AccessClaims, tenant: Tenant): boolean {
+  return tenantId === tenant.id && audience === tenant.id && issuer === tenant.issuer
 }
 
 function claimsOfTenant(
-  { tokens, rejections }: Authentication,
+  { rejections }: Authentication,
   verified: AccessClaims | 'expired' | undefined,
   { tenant, info }: CredentialsSource,
 ): AccessClaims | undefined {
   if (verified === undefined || verified === 'expired') return undefined
-  if (tokens.belongTo(verified, tenant)) return verified
+  if (belongsTo(verified, tenant)) return verified
   rejections.record(tenant.id, info, { action: 'token.foreign' })
   return undefined
 }
 
-function identityOf(claims: AccessClaims, session: CacheEntry<Actor | undefined>): Identity {
-  const actor = session.value
-  if (actor === undefined) throw unauthenticated()
+// The entry is found by the session id alone: it must be this user's session at this tenant.
+function identityOf(
+  claims: AccessClaims,
+  tenant: Tenant,
+  session: CacheEntry<Actor | undefined>,
+): Identity {
+  const { value: actor, dependsOn } = session
+  if (actor === undefined || dependsOn[1] !== claims.userId || dependsOn[2] !== tenant.id) {
+    throw unauthenticated()
+  }
   return { actor, claims, session }
 }

@@ -24,8 +24,6 @@ export function createSessionCache(
   return new RevocableCache({
     ...sources,
     max: MAX_SESSIONS,
-    keyOf: ({ sessionId }) => sessionId,
-    matches: ({ dependsOn }, { userId }, { id }) => dependsOn[1] === userId && dependsOn[2] === id,
     load: (claims, tenant) => loadSession(database, policy, tenant, claims),
   })
 }
@@ -40,7 +38,7 @@ async function loadSession(
   const found = await database.inTenant({ tenant, deadline: 'background' }, (db) =>
     loadSnapshot(db, policy, claims),
   )
-  // `matches` relies on this order.
+  // authenticate.ts compares user and tenant with the claims, in this order.
   const ids = [claims.sessionId, claims.userId, tenant.id]
   // Not cached: no trigger announces a new session or member.
   if (found === undefined) return { value: undefined, dependsOn: ids, cacheable: false }

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Tenant } from '../app/context.ts'
 import { ClockCache, type ClockEntry } from '../lib/clock_cache.ts'
-import { type AccessClaims, hasExpired, type Tokens } from './tokens.ts'
+import { type AccessClaims, LEEWAY_SECONDS, type Tokens } from './tokens.ts'
 
 /** The claims of recently verified tokens, so that a signature is verified once per token. */
 export interface TokenCache {
@@ -64,7 +64,9 @@ export function createTokenCache(tokens: Tokens, max: number): TokenCache {
       const claims = find(token)
       if (claims === undefined) return verifyNew(token)
       counts.hits++
-      return hasExpired(claims) ? 'expired' : claims
+      // By the rule of Tokens.verifyAccess: a token expires while its claims are cached.
+      const isExpired = claims.expiresAt <= Math.floor(Date.now() / 1000) - LEEWAY_SECONDS
+      return isExpired ? 'expired' : claims
     },
   }
 }

@@ -3,6 +3,7 @@ import { type JWTPayload, SignJWT } from 'jose'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Tenant } from '../app/context.ts'
 import { keyRing } from '../lib/keys.ts'
+import { belongsTo } from './authenticate.ts'
 import { createTokens } from './tokens.ts'
 
 const secret = 'w0uNJ6aeDgXnXSn1H1pMIDbWQwqPZ2mN'
@@ -47,13 +48,13 @@ function sign(payload: JWTPayload, changes: object = {}, key = ring.current.key(
 async function verdict(token: string, on: Tenant, by = tokens) {
   const claims = await by.verifyAccess(token)
   if (claims === undefined || claims === 'expired') return claims
-  return by.belongTo(claims, on) ? claims : 'foreign'
+  return belongsTo(claims, on) ? claims : 'foreign'
 }
 
 async function refreshVerdict(token: string, on: Tenant) {
   const claims = await tokens.verifyRefresh(token)
   if (claims === undefined || claims === 'expired') return claims
-  return tokens.belongTo(claims, on) ? claims : 'foreign'
+  return belongsTo(claims, on) ? claims : 'foreign'
 }
 
 const accepted = { tenantId: tenant.id, sessionId: claims.sid, userId: claims.sub }

@@ -24,11 +24,9 @@ export interface RefreshClaims extends AccessClaims {
 export interface Tokens {
   issueAccess(tenant: Tenant, subject: AccessSubject): string
   issueRefresh(tenant: Tenant, token: RefreshSubject): string
-  /** Undefined for an invalid access token. It does not check the tenant: see belongTo. */
+  /** Undefined for an invalid access token. It does not check the tenant: see belongsTo in authenticate.ts. */
   verifyAccess(token: string): Promise<AccessClaims | 'expired' | undefined>
   verifyRefresh(token: string): Promise<RefreshClaims | 'expired' | undefined>
-  /** Were these claims issued for this tenant? */
-  belongTo(claims: AccessClaims, tenant: Tenant): boolean
   /** The jti of the next refresh token: the same on every server and at every retry. */
   successorOf(claims: Pick<RefreshClaims, 'jti' | 'keys'>): string
   accessSeconds: number
@@ -50,12 +48,8 @@ export interface RefreshSubject {
   expiresAt: string
 }
 
-/** Has the token expired since it was verified? Allows the same leeway as verification does. */
-export function hasExpired({ expiresAt }: AccessClaims): boolean {
-  return expiresAt <= nowSeconds() - LEEWAY_SECONDS
-}
-
-const LEEWAY_SECONDS = 5
+/** How far clocks may differ, in seconds. */
+export const LEEWAY_SECONDS = 5
 const types = { access: 'at+jwt', refresh: 'rt+jwt' } as const
 
 const CommonClaims = z.object({
@@ -92,8 +86,6 @@ export function createTokens(ring: KeyRing, { algorithm, accessMinutes }: TokenS
     },
     verifyAccess: (token) => verify(verifier, 'access', token),
     verifyRefresh: (token) => verify(verifier, 'refresh', token),
-    belongTo: ({ tenantId, audience, issuer }, tenant) =>
-      tenantId === tenant.id && audience === tenant.id && issuer === tenant.issuer,
     successorOf: ({ jti, keys }) =>
       createHmac('sha256', keys.key('successor')).update(jti).digest('base64url'),
   }

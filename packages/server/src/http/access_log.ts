@@ -3,7 +3,6 @@ import type { Logger } from 'pino'
 import type { RequestInfo } from '../app/context.ts'
 import type { Route } from '../app/route.ts'
 import type { Endpoint } from './endpoints/endpoint.ts'
-import { newRequestId } from './request/request_id.ts'
 
 /** What the log line of one request will say: the steps of the pipeline write it as they learn it. */
 export interface RequestLog {
@@ -14,12 +13,6 @@ export interface RequestLog {
   userId: string | undefined
   /** The code of the problem that was the reply. */
   code: string | undefined
-}
-
-export function newRequestLog(userAgent = ''): RequestLog {
-  const info = { id: newRequestId(), address: '', userAgent: userAgent.slice(0, 512) }
-  const startedAt = performance.now()
-  return { startedAt, info, tenantId: undefined, userId: undefined, code: undefined }
 }
 
 /** A request whose reply was sent, for log, metrics and traces: no body, no query, no name. */

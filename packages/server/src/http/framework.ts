@@ -1,10 +1,14 @@
-import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import formbody from '@fastify/formbody'
 import underPressure from '@fastify/under-pressure'
-import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import Fastify, {
+  type FastifyInstance,
+  type FastifyRequest,
+  type preParsingHookHandler,
+} from 'fastify'
 import { AppError, unavailable } from '../lib/errors.ts'
 import type { Endpoint } from './endpoints/endpoint.ts'
+import { routedPath } from './request/forwarded.ts'
 import { parseJson } from './request/json_body.ts'
 import { newRequestId } from './request/request_id.ts'
 import { type Limits, limits as usualLimits } from './request/size_limits.ts'
@@ -34,7 +38,7 @@ export async function createFramework(limits: Limits = usualLimits): Promise<Fas
       requireHostHeader: false,
     },
     // An absolute-form target is routed by its path; originOf compares its authority with Host.
-    rewriteUrl: (request) => pathOf(request.url ?? '/'),
+    rewriteUrl: routedPath,
     frameworkErrors(error, _request, reply) {
       const { status, headers, text } = earlyProblem(publicError(error))
       reply.raw.writeHead(status, headers)
@@ -46,10 +50,6 @@ export async function createFramework(limits: Limits = usualLimits): Promise<Fas
   app.server.on('checkExpectation', (request, response) =>
     app.server.emit('request', request, response),
   )
-  app.addHook('preParsing', (request, _reply, body, done) => {
-    assertPlain(request.raw)
-    done(null, body)
-  })
   addParsers(app)
   await app.register(formbody, { bodyLimit: limits.bodyBytes })
   return app
@@ -74,6 +74,7 @@ export function addEndpoint(app: FastifyInstance, endpoint: Endpoint): void {
     method: endpoint.method ?? 'GET',
     url: endpoint.path,
     config: { endpoint },
+    preParsing: rejectEncodedBody,
     async handler({ headers, url }, reply) {
       const query = new URLSearchParams(url.split('?', 2)[1])
       const answer = await endpoint.respond({ headers, query })
@@ -85,10 +86,16 @@ export function addEndpoint(app: FastifyInstance, endpoint: Endpoint): void {
   })
 }
 
-// RFC 9110, 8.4 and 15.5.16: no body is decoded here, and none is taken for what it is not.
-function assertPlain({ headers }: IncomingMessage): void {
-  const codings = headers['content-encoding']?.toLowerCase().split(',')
-  if (codings === undefined || codings.every((it) => it.trim() === 'identity')) return
+/**
+ * The hook of routes that take a body: no body is decoded here, and none is taken for what it is not
+ * (RFC 9110, 8.4 and 15.5.16).
+ */
+export const rejectEncodedBody: preParsingHookHandler = ({ raw }, _reply, body, done) => {
+  const codings = raw.headers['content-encoding']?.toLowerCase().split(',')
+  if (codings === undefined || codings.every((it) => it.trim() === 'identity')) {
+    done(null, body)
+    return
+  }
   throw new AppError('unsupported', 'request.encoding', 'Send the body as it is, uncompressed', {
     headers: { 'accept-encoding': 'identity' },
   })
@@ -103,11 +110,6 @@ function addParsers(app: FastifyInstance): void {
       done(error instanceof Error ? error : new Error(String(error)))
     }
   })
-}
-
-function pathOf(target: string): string {
-  const path = target.replace(/^https?:\/\/[^/?#]*/i, '')
-  return target === path || path.startsWith('/') ? path : `/${path}`
 }
 
 const clientErrors: Record<string, AppError> = {

@@ -6,6 +6,7 @@ import { Deadline } from '../lib/deadline.ts'
 import { newId } from '../lib/ids.ts'
 import { keyRing } from '../lib/keys.ts'
 import { handleRoute } from './handle.ts'
+import { inputReader } from './request/validate.ts'
 
 const { get, post } = createRoutes<never, never, never>()
 const policy = definePolicy({ resources: {}, roles: {} })
@@ -16,7 +17,12 @@ function handleUnauthenticated(route: Route) {
   return handleRoute(
     { database: openTestDatabase(), keys, policy },
     {
-      served: { route, serialize: undefined, serializeForEtag: undefined },
+      served: {
+        route,
+        readInput: inputReader(route),
+        serialize: undefined,
+        serializeForEtag: undefined,
+      },
       tenant: { ...tenant, limits: { rate: null, concurrency: null } },
       identity: undefined,
       info: { id: '', address: '', userAgent: '' },

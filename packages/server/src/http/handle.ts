@@ -3,17 +3,27 @@ import type { Identity } from '../access/authenticate.ts'
 import { authorize } from '../access/authorize.ts'
 import { loadActor } from '../access/load_actor.ts'
 import { unauthenticated } from '../access/unauthenticated.ts'
-import type { Actor, PublicContext } from '../app/context.ts'
+import type {
+  Actor,
+  AuditNote,
+  Cursors,
+  PublicContext,
+  RequestInfo,
+  Tenant,
+  TenantContext,
+} from '../app/context.ts'
 import type { Policy } from '../app/policy.ts'
 import type { Route } from '../app/route.ts'
 import type { KernelTables } from '../db/tables.ts'
 import type { Database, RequestTransaction } from '../db/tenancy.ts'
+import type { Deadline } from '../lib/deadline.ts'
 import type { KeyRing } from '../lib/keys.ts'
 import { after, type MaybePromise } from '../lib/maybe_promise.ts'
 import { auditStatement } from './audit_statement.ts'
-import { HandlerContext } from './handler_context.ts'
 import { PublicRows } from './public_rows.ts'
 import type { ReadyRequest } from './ready_request.ts'
+import { cursorsFor } from './request/cursor.ts'
+import { IfMatch } from './request/if_match.ts'
 
 /** A handler's result, and the bytes of the reply where it has a body. */
 export interface Handled {
@@ -93,4 +103,69 @@ function serialized({ served }: ReadyRequest, result: unknown): Handled {
 // The builders tied context and input to this handler's types, which a stored route has lost.
 function call(route: Route, ctx: PublicContext, input: unknown): unknown {
   return route.handle(ctx as never, input as never)
+}
+
+/**
+ * The context of a handler behind authentication. Most handlers use little of it, so each part is
+ * created when it is first read.
+ */
+class HandlerContext implements TenantContext<KernelTables> {
+  readonly tenant: Tenant
+  readonly request: RequestInfo
+  readonly deadline: Deadline
+  readonly actor: Actor
+  readonly #keys: KeyRing
+  readonly #ready: ReadyRequest
+  readonly #transaction: Pick<RequestTransaction, 'db'>
+  #note: AuditNote | undefined
+  #ifMatch: IfMatch | undefined
+
+  constructor(
+    { keys }: { keys: KeyRing },
+    ready: ReadyRequest,
+    transaction: Pick<RequestTransaction, 'db'>,
+    actor: Actor,
+  ) {
+    this.tenant = ready.tenant
+    this.request = ready.info
+    this.deadline = ready.deadline
+    this.actor = actor
+    this.#keys = keys
+    this.#ready = ready
+    this.#transaction = transaction
+  }
+
+  get db(): Kysely<KernelTables> {
+    return this.#transaction.db
+  }
+
+  get cursors(): Cursors {
+    return cursorsFor(this.#keys, this.tenant.id, this.#ready.served.route.path)
+  }
+
+  // Functions and not methods: a handler may destructure them.
+  get audit(): (note: AuditNote) => void {
+    return (added) => {
+      this.#note = { ...this.#note, ...added }
+    }
+  }
+
+  get requireMatch(): (current: unknown) => void {
+    return (current) => this.#condition().compare(current)
+  }
+
+  /** What the handler said for its audit row. */
+  get note(): AuditNote {
+    return this.#note ?? {}
+  }
+
+  /** Throws 400 where an If-Match was sent that the handler did not look at. */
+  assertCompared(): void {
+    if (this.#ready.ifMatch !== undefined) this.#condition().assertCompared()
+  }
+
+  #condition(): IfMatch {
+    this.#ifMatch ??= new IfMatch(this.#ready.ifMatch, this.#ready.served.serializeForEtag)
+    return this.#ifMatch
+  }
 }

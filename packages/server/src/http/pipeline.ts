@@ -15,9 +15,9 @@ import type { Config } from '../config/config.ts'
 import type { InvalidationListener } from '../invalidation/listener.ts'
 import type { CacheEntry } from '../invalidation/revocable_cache.ts'
 import { Deadline } from '../lib/deadline.ts'
-import { after, type MaybePromise } from '../lib/maybe_promise.ts'
+import type { MaybePromise } from '../lib/maybe_promise.ts'
 import type { HostMatch } from '../lib/net/hostname.ts'
-import { activeTenant, type FoundTenant } from '../tenancy/find_tenant.ts'
+import { closedTenant, type FoundTenant } from '../tenancy/find_tenant.ts'
 import type { TenantCache } from '../tenancy/tenant_cache.ts'
 import type { RequestLog } from './access_log.ts'
 import { awaitInvalidation } from './await_invalidation.ts'
@@ -25,7 +25,7 @@ import { type HandleDeps, type Handled, handleRoute } from './handle.ts'
 import type { ServedRoute } from './ready_request.ts'
 import { invalidHost, originOf } from './request/forwarded.ts'
 import { acceptableRequestId } from './request/request_id.ts'
-import { type RawRequest, readInput } from './request/validate.ts'
+import type { RawRequest } from './request/validate.ts'
 import { type RouteIndex, routeNotFound } from './response/allowed_methods.ts'
 import { isPreflight } from './response/cors.ts'
 import type { TenantLimits } from './tenant_limits.ts'
@@ -46,7 +46,7 @@ export interface PipelineDeps extends HandleDeps {
   authentication: Authentication
   limits: TenantLimits
   rejections: Rejections
-  listener: Pick<InvalidationListener, 'sync'>
+  listener: Pick<InvalidationListener, 'sync' | 'now' | 'isCurrent'>
   index: RouteIndex
 }
 
@@ -90,7 +90,7 @@ export async function admit(deps: PipelineDeps, arrival: Arrival): Promise<Admit
   const received = receive(deps, arrival)
   const resolving = resolveTenant(deps, received)
   const resolved: Resolved = resolving instanceof Promise ? await resolving : resolving
-  if (isPreflight(deps.config, raw)) return undefined
+  if (raw.method === 'OPTIONS' && isPreflight(deps.config, raw)) return undefined
   if (route === undefined || route.access === 'public') {
     deps.limits.consumeAnonymous(resolved.tenant, resolved.info)
     if (route === undefined) throw routeNotFound(deps.index, raw.url ?? '/')
@@ -123,13 +123,13 @@ export async function run(
   const { route } = admitted
   const reauthorizing = reauthorize(deps, admitted)
   const request: Admitted = reauthorizing instanceof Promise ? await reauthorizing : reauthorizing
-  const input = readInput(route, raw)
+  const input = served.readInput(raw)
   const ifMatch = raw.headers['if-match']
-  const handling = deps.limits.withSlot(request, client, () =>
-    after(reauthorize(deps, request), (current) =>
-      handleRoute(deps, { ...current, served, ifMatch, input }),
-    ),
-  )
+  const handle = (current: Admitted) => handleRoute(deps, { ...current, served, ifMatch, input })
+  const handling = deps.limits.withSlot(request, client, () => {
+    const again = reauthorize(deps, request)
+    return again instanceof Promise ? again.then(handle) : handle(again)
+  })
   const settled = awaitInvalidation(deps.listener, route, handling)
   const handled: Handled = settled instanceof Promise ? await settled : settled
   if (route.method === 'GET') {
@@ -157,7 +157,8 @@ function resolveTenant(
   request: Received,
   previous?: CacheEntry<FoundTenant | undefined>,
 ): MaybePromise<Resolved> {
-  const found = tenants.get(request.host, request.info, request.deadline, previous)
+  const { host, info, deadline } = request
+  const found = tenants.get(host.key, host, info, deadline, previous)
   return found instanceof Promise
     ? found.then((it) => withTenant(request, it))
     : withTenant(request, found)
@@ -165,7 +166,9 @@ function resolveTenant(
 
 function withTenant(request: Received, tenantEntry: CacheEntry<FoundTenant | undefined>): Resolved {
   const { info, host, deadline, log } = request
-  const tenant = activeTenant(tenantEntry.value)
+  const found = tenantEntry.value
+  if (found === undefined || found.suspended) throw closedTenant(found)
+  const { tenant } = found
   log.tenantId = tenant.id
   return { info, host, deadline, log, tenant, tenantEntry }
 }
@@ -187,10 +190,12 @@ function permit<Request extends Admitted>({ rejections }: PipelineDeps, request:
 
 /** The same request with what is true now. Throws what it would be answered if it arrived now. */
 function reauthorize(deps: PipelineDeps, request: Admitted): MaybePromise<Admitted> {
+  const { listener } = deps
   const { tenantEntry, identity } = request
+  const now = listener.now()
   const isUnchanged =
-    deps.tenants.isValid(tenantEntry) &&
-    (identity === undefined || deps.authentication.sessions.isValid(identity.session))
+    listener.isCurrent(tenantEntry, now) &&
+    (identity === undefined || listener.isCurrent(identity.session, now))
   return isUnchanged ? request : reload(deps, request)
 }
 

@@ -1,22 +1,20 @@
+import type { IncomingMessage } from 'node:http'
 import cors from '@fastify/cors'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { checkRoutes } from '../app/check_routes.ts'
 import type { ConstraintMeanings } from '../app/constraints.ts'
 import type { Route } from '../app/route.ts'
-import {
-  type FinishedRequest,
-  newRequestLog,
-  type RequestLog,
-  type RequestSpans,
-} from './access_log.ts'
+import { AppError } from '../lib/errors.ts'
+import type { FinishedRequest, RequestLog, RequestSpans } from './access_log.ts'
 import type { Endpoint } from './endpoints/endpoint.ts'
-import { addEndpoint, createFramework, watchEventLoop } from './framework.ts'
+import { addEndpoint, createFramework, rejectEncodedBody, watchEventLoop } from './framework.ts'
 import type { Handled } from './handle.ts'
 import { type Admitted, admit, type PipelineDeps, run } from './pipeline.ts'
 import type { ServedRoute } from './ready_request.ts'
-import { assertWithinLimits } from './request/size_limits.ts'
-import type { RawRequest } from './request/validate.ts'
+import { newRequestId } from './request/request_id.ts'
+import { limits } from './request/size_limits.ts'
+import { inputReader, type RawRequest } from './request/validate.ts'
 import { createRouteIndex, routeNotFound } from './response/allowed_methods.ts'
 import { corsOptions } from './response/cors.ts'
 import { problemHeaders, problemOf, publicError } from './response/problem.ts'
@@ -84,9 +82,9 @@ function beginRequests(app: FastifyInstance, constantHeaders: [string, string][]
 
 function admitRequests(app: FastifyInstance, deps: PipelineDeps): void {
   app.addHook('onRequest', (request, reply, done) => {
-    const { endpoint, route } = servedBy(request)
+    const { endpoint, route } = request.routeOptions.config as Served
     if (endpoint !== undefined) return done()
-    const log = logOf(request)
+    const log = request.getDecorator<RequestLog>(LOG)
     const { id } = log.info
     const arrival = { raw: request.raw, target: request.originalUrl, route, log }
     admit(deps, arrival).then((admitted) => {
@@ -103,6 +101,7 @@ function addRoute(app: FastifyInstance, deps: ServerDeps & PipelineDeps, route: 
   const read = deps.routes.find((it) => it.method === 'GET' && it.path === route.path)
   const served: ServedRoute = {
     route,
+    readInput: inputReader(route),
     serialize: serializerOf(route),
     serializeForEtag: read === undefined ? undefined : serializerOf(read),
   }
@@ -110,6 +109,8 @@ function addRoute(app: FastifyInstance, deps: ServerDeps & PipelineDeps, route: 
     method: route.method,
     url: route.path,
     config: { route },
+    // Fastify reads no body for a GET.
+    ...(route.method === 'GET' ? {} : { preParsing: rejectEncodedBody }),
     ...(route.bodyLimit === undefined ? {} : { bodyLimit: route.bodyLimit }),
     async handler(request, reply) {
       const admitted = request.getDecorator<Admitted>(ADMITTED)
@@ -139,9 +140,26 @@ function logOf(request: FastifyRequest): RequestLog {
   return request.getDecorator<RequestLog | undefined>(LOG) ?? newRequestLog()
 }
 
-function servedBy(request: FastifyRequest): { endpoint?: Endpoint; route?: Route } {
-  // Set by addRoute and addEndpoint; Fastify's type for it is open.
-  return request.routeOptions.config as { endpoint?: Endpoint; route?: Route }
+// Set by addRoute and addEndpoint; Fastify's type for a route's config is open.
+interface Served {
+  endpoint?: Endpoint
+  route?: Route
+}
+
+function newRequestLog(userAgent = ''): RequestLog {
+  const info = { id: newRequestId(), address: '', userAgent: userAgent.slice(0, 512) }
+  const startedAt = performance.now()
+  return { startedAt, info, tenantId: undefined, userId: undefined, code: undefined }
+}
+
+/** Throws 414 or 431 for what Node lets through and we do not. */
+function assertWithinLimits(request: IncomingMessage): void {
+  if ((request.url?.length ?? 0) > limits.urlBytes) {
+    throw new AppError('uri_too_long', 'request.url_too_long', 'The URL is too long')
+  }
+  if (request.rawHeaders.length / 2 > limits.headerCount) {
+    throw new AppError('headers_too_large', 'request.headers', 'There are too many header fields')
+  }
 }
 
 function sendProblem(deps: ServerDeps, thrown: unknown, reply: FastifyReply, log: RequestLog) {
@@ -160,7 +178,7 @@ function sendProblem(deps: ServerDeps, thrown: unknown, reply: FastifyReply, log
 
 function finished(request: FastifyRequest, reply: FastifyReply): FinishedRequest {
   const log = logOf(request)
-  const { endpoint, route } = servedBy(request)
+  const { endpoint, route } = request.routeOptions.config as Served
   const { raw, method } = request
   const ms = performance.now() - log.startedAt
   return { ...log, raw, method, served: route ?? endpoint, status: reply.statusCode, ms }

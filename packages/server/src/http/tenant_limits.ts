@@ -43,15 +43,14 @@ export function createTenantLimits(config: Config): TenantLimits {
   // not queue behind it.
   const slots = { public: slotsOf(config), signedIn: slotsOf(config) }
   const usual = config.TENANT_CONCURRENCY ?? Math.ceil(config.DB_POOL_MAX / 2)
-  const rateOf = ({ limits }: Tenant) => limits.rate ?? config.TENANT_RATE
   return {
     consume(tenant) {
-      quotas.members.consume(tenant.id, rateOf(tenant))
+      quotas.members.consume(tenant.id, tenant.limits.rate ?? config.TENANT_RATE)
     },
     consumeAnonymous(tenant, info) {
       // The address first: what it is denied is not charged to the tenant.
       perAddress.consume(clientKey(info.address), config.PUBLIC_RATE)
-      quotas.anonymous.consume(tenant.id, rateOf(tenant))
+      quotas.anonymous.consume(tenant.id, tenant.limits.rate ?? config.TENANT_RATE)
     },
     withSlot({ tenant, route, deadline }, client, work) {
       const pool = route.access === 'public' ? slots.public : slots.signedIn

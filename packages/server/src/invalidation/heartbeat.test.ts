@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { elapsedMs, Heartbeat, momentNow, ReusableMoment } from './heartbeat.ts'
+import { Heartbeat } from './heartbeat.ts'
+import { createInvalidationListener } from './listener.ts'
+import { elapsedMs, momentNow } from './moment.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
@@ -18,24 +20,34 @@ test('a heartbeat waits until the previous one is sent, so a slow connection bui
 })
 
 test('elapsed time is the larger of both clocks: after a suspended machine, after a clock set back (SESS-6)', () => {
-  const clocks = new ReusableMoment()
+  const { now, isCurrent } = unstartedListener()
   const then = momentNow()
+  const expiring = { ...then, dependsOn: [], validMs: 30_000, position: 0 }
   // Fake timers advance both clocks equally.
   vi.advanceTimersByTime(400)
   const resumed = Date.now() + 60_000
   vi.setSystemTime(resumed)
-  expect(elapsedMs(then, clocks.read())).toBeGreaterThanOrEqual(60_400)
+  expect(elapsedMs(then, now())).toBeGreaterThanOrEqual(60_400)
+  expect(isCurrent(expiring, now())).toBe(false)
   vi.setSystemTime(resumed - 3_600_000)
-  expect(elapsedMs(then, clocks.read())).toBeGreaterThanOrEqual(400)
+  expect(elapsedMs(then, now())).toBeGreaterThanOrEqual(400)
 })
 
 test('a stored moment never looks younger than it is', () => {
-  const clocks = new ReusableMoment()
+  const { now } = unstartedListener()
   for (const ms of [0.25, 0.5, 0.9]) {
     vi.advanceTimersByTime(ms)
     const exact = performance.now()
     const stored = momentNow()
     expect(stored.monotonic).toBeLessThanOrEqual(exact)
-    expect(elapsedMs(stored, clocks.read())).toBeGreaterThanOrEqual(0)
+    expect(elapsedMs(stored, now())).toBeGreaterThanOrEqual(0)
   }
 })
+
+function unstartedListener() {
+  return createInvalidationListener({
+    url: 'postgresql://unused@localhost:1/unused',
+    database: { asIdentity: () => Promise.reject(new Error('never asked')) },
+    onError: () => {},
+  })
+}

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { type Moment, momentNow } from './moment.ts'
 
 /** The NOTIFY channel of invalidations and heartbeats. PostgreSQL scopes a channel to its database. */
 export const CHANNEL = 'tenantry'
@@ -8,40 +9,6 @@ const INTERVAL_MS = 250
 const RETURN_TIMEOUT_MS = 3_000
 // Bounds the memory of heartbeats that a stalled database has not returned.
 const MAX_IN_FLIGHT = 200
-
-/**
- * A moment on two clocks. The monotonic clock stops while the machine is suspended; the wall clock
- * can be set back. Comparing both covers either fault.
- */
-export interface Moment {
-  monotonic: number
-  wall: number
-}
-
-// Wall time counts from process start: V8 stores a small integer in place, without a heap object.
-const START = Date.now()
-
-/** The current moment, to be stored. Rounded down, so that a stored moment never looks younger. */
-export function momentNow(): Moment {
-  return { monotonic: Math.floor(performance.now()), wall: Date.now() - START }
-}
-
-/** The current moment, to compare with. `read` reuses one object, so the hot path allocates nothing. */
-export class ReusableMoment implements Moment {
-  monotonic = 0
-  wall = 0
-
-  read(): Moment {
-    this.monotonic = performance.now()
-    this.wall = Date.now() - START
-    return this
-  }
-}
-
-/** Milliseconds from `then` to `now`, by whichever clock shows more. */
-export function elapsedMs(then: Moment, now: Moment): number {
-  return Math.max(now.monotonic - then.monotonic, now.wall - then.wall)
-}
 
 /** Sends a payload on CHANNEL; resolves when it is committed. */
 type Notify = (payload: string) => Promise<unknown>

@@ -3,8 +3,9 @@ import { sql } from 'kysely'
 import type pg from 'pg'
 import { clientFor } from '../db/connect/rotating_password.ts'
 import type { Database } from '../db/tenancy.ts'
-import { CHANNEL, elapsedMs, Heartbeat, type Moment, ReusableMoment } from './heartbeat.ts'
+import { CHANNEL, Heartbeat } from './heartbeat.ts'
 import { EVERYTHING, InvalidationLog } from './log.ts'
+import { elapsedMs, type Moment, WALL_START } from './moment.ts'
 
 export interface ListenerSettings {
   /** A direct DSN. Behind a pooler in transaction mode the proof fails, and nothing is cached. */
@@ -25,6 +26,13 @@ export interface InvalidationListener {
    * it at the moment they use a cached value: no timer sets a flag that a blocked event loop would miss.
    */
   isFresh(now?: Moment): boolean
+  /** The current moment, in an object that the next call overwrites. */
+  now(): Moment
+  /**
+   * Whether a cached value may be used: it has not expired, the log has no invalidation of it since its
+   * load began, and it is younger than MAX_AGE_MS or the listener is fresh. Moves the entry's position on.
+   */
+  isCurrent(entry: Stamped, now: Moment): boolean
   /** How often the connection was lost or could not be opened. */
   failures(): number
   /** Milliseconds since the newest returned heartbeat was sent; Infinity before the first one. */
@@ -34,6 +42,15 @@ export interface InvalidationListener {
    * everything instead, so that this process never serves a value older than its own write.
    */
   sync(): Promise<void>
+}
+
+/** A cached value's stamp: the moment its load began, and what it depends on. */
+export interface Stamped extends Moment {
+  readonly dependsOn: readonly string[]
+  /** Counted from that moment; undefined for a value that does not expire by itself. */
+  readonly validMs: number | undefined
+  /** None of `dependsOn` was invalidated between the start of the load and this log position. */
+  position: number
 }
 
 /** The freshness bound in milliseconds: how old the state that a cached value reflects may be. */
@@ -51,10 +68,32 @@ export function createInvalidationListener(settings: ListenerSettings): Invalida
   let running: Promise<void> | undefined
   let heartbeat: Heartbeat | undefined
   let lastSentAt: Moment | undefined
-  const clocks = new ReusableMoment()
+  const clock: Moment = { monotonic: 0, wall: 0 }
   const failures = countFailures(settings.onError)
-  const age = (now = clocks.read()) =>
-    lastSentAt === undefined ? Number.POSITIVE_INFINITY : elapsedMs(lastSentAt, now)
+  const now = (): Moment => {
+    clock.monotonic = performance.now()
+    clock.wall = Date.now() - WALL_START
+    return clock
+  }
+  const age = (at = now()) =>
+    lastSentAt === undefined ? Number.POSITIVE_INFINITY : elapsedMs(lastSentAt, at)
+
+  // This and isCurrent compute elapsed time in place: each request calls them several times.
+  function isFresh(at = now()): boolean {
+    if (lastSentAt === undefined) return false
+    const { monotonic, wall } = lastSentAt
+    return Math.max(at.monotonic - monotonic, at.wall - wall) <= MAX_AGE_MS
+  }
+
+  function isCurrent(entry: Stamped, now: Moment): boolean {
+    const ageMs = Math.max(now.monotonic - entry.monotonic, now.wall - entry.wall)
+    if (entry.validMs !== undefined && ageMs >= entry.validMs) return false
+    if (entry.position !== invalidations.position) {
+      if (invalidations.changedSince(entry.position, entry.dependsOn)) return false
+      entry.position = invalidations.position
+    }
+    return ageMs <= MAX_AGE_MS || isFresh(now)
+  }
 
   async function serve(client: pg.Client, current: Heartbeat): Promise<never> {
     await client.connect()
@@ -89,7 +128,9 @@ export function createInvalidationListener(settings: ListenerSettings): Invalida
     log: invalidations,
     age,
     failures: failures.count,
-    isFresh: (now) => age(now) <= MAX_AGE_MS,
+    isFresh,
+    now,
+    isCurrent,
     start() {
       running ??= keepListening(listen, failures.record, stopped.signal)
     },

@@ -13,26 +13,23 @@ export class InvalidationLog {
   readonly #max: number
   /** Invalidations up to this position were dropped: every value loaded before it counts as stale. */
   #droppedUpTo = 0
-  #position = 0
+  /** Counts the invalidations. Written here only; a field, because each request reads it. */
+  position = 0
 
   constructor(max = MAX_IDS) {
     this.#max = max
   }
 
-  get position(): number {
-    return this.#position
-  }
-
   /** Adds a payload: `kind:id`, `hosts` or EVERYTHING. */
   add(payload: string): void {
-    this.#position++
+    this.position++
     if (payload === EVERYTHING) this.#dropAll()
     else this.#record(idOf(payload))
   }
 
   /** Whether any of these ids was invalidated after `position`. */
   changedSince(position: number, ids: readonly string[]): boolean {
-    if (position === this.#position) return false
+    if (position === this.position) return false
     if (position < this.#droppedUpTo) return true
     for (const id of ids) if ((this.#last.get(id) ?? 0) > position) return true
     return false
@@ -40,12 +37,12 @@ export class InvalidationLog {
 
   #dropAll(): void {
     this.#last.clear()
-    this.#droppedUpTo = this.#position
+    this.#droppedUpTo = this.position
   }
 
   #record(id: string): void {
     this.#last.delete(id)
-    this.#last.set(id, this.#position)
+    this.#last.set(id, this.position)
     if (this.#last.size <= this.#max) return
     for (const [oldest, position] of this.#last) {
       this.#last.delete(oldest)

@@ -1,8 +1,8 @@
 import { ClockCache, type ClockEntry } from '../lib/clock_cache.ts'
 import { type Deadline, rejectAfter } from '../lib/deadline.ts'
 import { unavailable } from '../lib/errors.ts'
-import { elapsedMs, type Moment, momentNow, ReusableMoment } from './heartbeat.ts'
-import { type InvalidationListener, MAX_AGE_MS } from './listener.ts'
+import type { InvalidationListener, Stamped } from './listener.ts'
+import { type Moment, momentNow } from './moment.ts'
 import type { UncachedLookups } from './uncached_lookups.ts'
 
 /** What a load returns. */
@@ -17,15 +17,10 @@ export interface LoadResult<V> {
 }
 
 /** A cached value, stamped with the moment its load began. */
-export interface CacheEntry<V> extends Moment, ClockEntry {
+export interface CacheEntry<V> extends Stamped, ClockEntry {
   readonly value: V
-  readonly dependsOn: readonly string[]
-  /** Counted from that moment; undefined for a value that does not expire by itself. */
-  readonly validMs: number | undefined
   /** The key it was loaded for. The entry must not be used for any other key. */
   readonly key: string
-  /** None of `dependsOn` was invalidated between the start of the load and this log position. */
-  position: number
 }
 
 /** What every cache of a process shares. */
@@ -38,9 +33,6 @@ export interface CacheSources {
 
 /** How values are found: `ask` is the question, `by` what else a load needs. */
 export interface RevocableCacheSettings<V, Ask, By> extends CacheSources {
-  keyOf(ask: Ask, by: By): string
-  /** Whether the entry found under the key is the answer to this question. */
-  matches(entry: CacheEntry<V>, ask: Ask, by: By): boolean
   /** Loads a value. A load that has to queue calls `begin` when its database query starts. */
   load(ask: Ask, by: By, begin: () => void): Promise<LoadResult<V>>
   max: number
@@ -62,7 +54,6 @@ export class RevocableCache<V, Ask, By> {
   readonly #negative: ClockCache<CacheEntry<V>>
   readonly #loading = new Map<string, Promise<CacheEntry<V>>>()
   readonly #settings: RevocableCacheSettings<V, Ask, By>
-  readonly #now = new ReusableMoment()
   readonly counts = { hits: 0, misses: 0 }
 
   constructor(settings: RevocableCacheSettings<V, Ask, By>) {
@@ -82,48 +73,29 @@ export class RevocableCache<V, Ask, By> {
   }
 
   /**
-   * The entry for a question. `previous` is returned as it is while it is valid and answers this
-   * question; concurrent callers share one load. A hit is returned synchronously, not as a promise.
-   * Throws 503, also when the load takes longer than the deadline.
+   * The entry under a key, loaded with `ask` and `by` where there is none. `previous` is returned as it
+   * is while it is current; concurrent callers share one load. A hit is returned synchronously, not as
+   * a promise. Throws 503, also when the load takes longer than the deadline.
    */
   get(
+    key: string,
     ask: Ask,
     by: By,
     deadline: Deadline,
     previous?: CacheEntry<V> | undefined,
   ): CacheEntry<V> | Promise<CacheEntry<V>> {
-    const key = this.#settings.keyOf(ask, by)
-    const now = this.#now.read()
-    if (previous?.key === key && this.#isUsable(previous, ask, by, now)) return previous
-    const entry = this.#settings.listener.isFresh(now) ? this.#find(key) : undefined
-    if (entry !== undefined && this.#isUsable(entry, ask, by, now)) {
+    const { listener } = this.#settings
+    const now = listener.now()
+    if (previous?.key === key && listener.isCurrent(previous, now)) return previous
+    const entry = listener.isFresh(now)
+      ? (this.#positive.get(key) ?? this.#negative.get(key))
+      : undefined
+    if (entry !== undefined && listener.isCurrent(entry, now)) {
       this.counts.hits++
       return entry
     }
     this.counts.misses++
     return this.#lookUpInTime(key, ask, by, deadline)
-  }
-
-  /** Whether an entry may still be used. With a stale listener: for MAX_AGE_MS from its load. */
-  isValid(entry: CacheEntry<V>): boolean {
-    return this.#isValidAt(entry, this.#now.read())
-  }
-
-  #find(key: string): CacheEntry<V> | undefined {
-    return this.#positive.get(key) ?? this.#negative.get(key)
-  }
-
-  #isUsable(entry: CacheEntry<V>, ask: Ask, by: By, now: Moment): boolean {
-    return this.#settings.matches(entry, ask, by) && this.#isValidAt(entry, now)
-  }
-
-  #isValidAt(entry: CacheEntry<V>, now: Moment): boolean {
-    const { listener } = this.#settings
-    const age = elapsedMs(entry, now)
-    if (entry.validMs !== undefined && age >= entry.validMs) return false
-    if (listener.log.changedSince(entry.position, entry.dependsOn)) return false
-    entry.position = listener.log.position
-    return age <= MAX_AGE_MS || listener.isFresh(now)
   }
 
   // Not inlined in get(): V8 allocates a context for a closure's variables even on a hit.
@@ -132,11 +104,9 @@ export class RevocableCache<V, Ask, By> {
   }
 
   async #lookUp(key: string, ask: Ask, by: By): Promise<CacheEntry<V>> {
-    const { listener, uncachedLookups, matches } = this.#settings
-    const load = () => this.#load(key, ask, by)
-    if (!listener.isFresh()) return uncachedLookups.run(load)
-    const entry = await (this.#loading.get(key) ?? this.#loadShared(key, ask, by))
-    return matches(entry, ask, by) ? entry : load()
+    const { listener, uncachedLookups } = this.#settings
+    if (!listener.isFresh()) return uncachedLookups.run(() => this.#load(key, ask, by))
+    return this.#loading.get(key) ?? this.#loadShared(key, ask, by)
   }
 
   #loadShared(key: string, ask: Ask, by: By): Promise<CacheEntry<V>> {
@@ -163,6 +133,7 @@ export class RevocableCache<V, Ask, By> {
     by: By,
     store?: (entry: CacheEntry<V>) => void,
   ): Promise<CacheEntry<V>> {
+    const { listener } = this.#settings
     const endsAt = performance.now() + this.#settings.loadMs + MARGIN_MS
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       let begun = this.#begin()
@@ -172,7 +143,7 @@ export class RevocableCache<V, Ask, By> {
       const loading = this.#settings.load(ask, by, begin)
       const loaded = await rejectAfter(endsAt - performance.now(), loading)
       const entry = entryOf(key, loaded, begun)
-      if (!this.isValid(entry)) continue
+      if (!listener.isCurrent(entry, listener.now())) continue
       if (loaded.cacheable !== false) store?.(entry)
       return entry
     }

@@ -123,7 +123,7 @@ function createMechanisms({ app, config, secret, log, parts: { database, listene
     tokens,
     rejections,
     tenants,
-    authentication: { tokens, tokenCache, sessions, rejections },
+    authentication: { tokenCache, sessions, rejections },
     caches: { tenants, sessions, tokens: tokenCache },
     attemptLimiter: createAttemptLimiter(database, keys, config.RATE_LIMIT === 'on'),
     background: createBackground(log),

@@ -27,11 +27,11 @@ export async function findTenant(
   return { tenant, suspended: status === 'suspended' }
 }
 
-/** The tenant, if it is active. Throws 404 if there is none and 403 if it is suspended. */
-export function activeTenant(found: FoundTenant | undefined): Tenant {
-  if (found === undefined) throw new AppError('not_found', 'tenant.not_found', 'Tenant not found')
-  if (found.suspended) throw new AppError('forbidden', 'tenant.suspended', 'Tenant suspended')
-  return found.tenant
+/** Why a host has no tenant to serve: 404 where there is none, 403 where it is suspended. */
+export function closedTenant(found: FoundTenant | undefined): AppError {
+  return found === undefined
+    ? new AppError('not_found', 'tenant.not_found', 'Tenant not found')
+    : new AppError('forbidden', 'tenant.suspended', 'Tenant suspended')
 }
 
 // The scheme and port of the subdomain's origin, with the custom domain as its host.

@@ -37,16 +37,8 @@ export function createTenantCache(
     ...sources,
     max: MAX_TENANTS,
     maxNegative: MAX_UNKNOWN_HOSTS,
-    keyOf,
-    matches: () => true,
     load: async (host, { address }, begin) => loadedTenant(await find(host, address, begin)),
   })
-}
-
-// Keys do not collide: a subdomain is one label, and no label is empty or has a space.
-function keyOf(host: HostMatch): string {
-  if (host.kind === 'subdomain') return host.subdomain
-  return host.kind === 'domain' ? `domain ${host.domain}` : ''
 }
 
 function loadedTenant(value: FoundTenant | undefined): LoadResult<FoundTenant | undefined> {

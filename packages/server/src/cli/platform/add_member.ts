@@ -5,7 +5,7 @@ import { OperatorError } from '../../lib/operator_error.ts'
 import { addMember } from '../../modules/members/members.ts'
 import { createResetLink } from '../../modules/password_resets/reset_links.ts'
 import { ensureUser } from '../../modules/users/users.ts'
-import { activeTenant, findTenant } from '../../tenancy/find_tenant.ts'
+import { closedTenant, findTenant } from '../../tenancy/find_tenant.ts'
 import { type Operation, operatorRequest, recordOperation } from './platform_command.ts'
 
 export interface Person {
@@ -73,10 +73,11 @@ export async function resetLink(
   if (PUBLIC_ORIGIN === undefined) {
     throw new OperatorError('PUBLIC_ORIGIN is needed to write a link: set it as the server has it')
   }
-  const found = await findTenant(database, { kind: 'subdomain', subdomain }, PUBLIC_ORIGIN)
-  const tenant = activeTenant(found)
+  const host = { kind: 'subdomain', subdomain, key: subdomain } as const
+  const found = await findTenant(database, host, PUBLIC_ORIGIN)
+  if (found === undefined || found.suspended) throw closedTenant(found)
   const deps = { database, config: { ...config, PUBLIC_ORIGIN, BASE_DOMAINS } }
-  return createResetLink(deps, tenant, userId, operatorRequest())
+  return createResetLink(deps, found.tenant, userId, operatorRequest())
 }
 
 /** Says who was made a member; the link comes last, to be passed on. */

@@ -21,15 +21,24 @@ export interface Origin {
  */
 export function originOf(request: IncomingMessage, target: string, trusted: Network[]): Origin {
   const peer = plainAddress(request.socket.remoteAddress ?? '')
-  const direct = onlyValue(request, 'host')
-  assertTargetAgrees(target, direct)
-  if (!isTrusted(peer, trusted)) return { host: direct, address: peer, viaProxy: false }
+  const [direct = '', another] = rawValues(request.rawHeaders, 'host')
+  if (direct === '' || another !== undefined) throw invalidHost()
+  if (!target.startsWith('/')) assertTargetAgrees(target, direct)
+  if (trusted.length === 0 || !isTrusted(peer, trusted))
+    return { host: direct, address: peer, viaProxy: false }
   const forwarded = parseForwarded(request)
   return {
     host: forwardedHost(request, forwarded) ?? direct,
     address: nearestUntrusted([...forwardedFor(request, forwarded), peer], trusted),
     viaProxy: true,
   }
+}
+
+/** The path that routes a request: of an absolute-form target (RFC 9112, 3.2.2) the part behind the authority. */
+export function routedPath({ url = '/' }: Pick<IncomingMessage, 'url'>): string {
+  if (url.startsWith('/')) return url
+  const path = url.replace(/^https?:\/\/[^/?#]*/i, '')
+  return url === path || path.startsWith('/') ? path : `/${path}`
 }
 
 /** Is a request brought by one of these networks? By its socket, whatever its headers say. */
@@ -46,15 +55,9 @@ function valuesOf({ rawHeaders }: IncomingMessage, name: string): string[] {
   return rawValues(rawHeaders, name)
 }
 
-function onlyValue(request: IncomingMessage, name: string): string {
-  const values = valuesOf(request, name)
-  if (values.length !== 1 || values[0] === undefined || values[0] === '') throw invalidHost()
-  return values[0]
-}
-
 // An absolute-form target overrides Host (RFC 9112, 3.2.2); one that contradicts it is an attack.
 function assertTargetAgrees(target: string, host: string) {
-  if (target.startsWith('/') || target === '*') return
+  if (target === '*') return
   const authority = /^https?:\/\/([^/?#]*)/i.exec(target)?.[1]
   if (authority?.toLowerCase() !== host.toLowerCase()) throw invalidHost()
 }

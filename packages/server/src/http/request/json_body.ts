@@ -1,4 +1,5 @@
 import { AppError } from '../../lib/errors.ts'
+import { assertStorable } from './validate.ts'
 
 const MAX_DEPTH = 32
 const MAX_ITEMS = 1_000
@@ -15,13 +16,6 @@ export function parseJson(bytes: Uint8Array): unknown {
     return JSON.parse(text)
   } catch {
     throw broken('The body is not valid JSON')
-  }
-}
-
-/** 400 for text that no column can hold: NUL, or half of a surrogate pair. */
-export function assertStorable(text: string): void {
-  if (text.includes('\0') || !text.isWellFormed()) {
-    throw broken('Text must be valid Unicode without NUL characters')
   }
 }
 

@@ -1,5 +1,3 @@
-import type { IncomingMessage } from 'node:http'
-import { AppError } from '../../lib/errors.ts'
 import { HUNG_MS } from '../../limits/fair_concurrency.ts'
 
 /** What a request may weigh. Sizes in bytes, times in milliseconds. */
@@ -18,13 +16,3 @@ export const limits = {
 } as const
 
 export type Limits = { readonly [Name in keyof typeof limits]: number }
-
-/** Throws 414 or 431 for what Node lets through and we do not. */
-export function assertWithinLimits(request: IncomingMessage): void {
-  if ((request.url?.length ?? 0) > limits.urlBytes) {
-    throw new AppError('uri_too_long', 'request.url_too_long', 'The URL is too long')
-  }
-  if (request.rawHeaders.length / 2 > limits.headerCount) {
-    throw new AppError('headers_too_large', 'request.headers', 'There are too many header fields')
-  }
-}

@@ -3,7 +3,6 @@ import type { z } from 'zod'
 import type { Route } from '../../app/route.ts'
 import { coercedFields, isPlainNumber } from '../../app/zod_coercion.ts'
 import { AppError, type Fault, unprocessable } from '../../lib/errors.ts'
-import { assertStorable } from './json_body.ts'
 
 /** The raw parts of a request, as the framework read them. */
 export interface RawRequest {
@@ -13,35 +12,73 @@ export interface RawRequest {
   headers: IncomingHttpHeaders
 }
 
-/**
- * Validates a request against its route. Throws 415 for a body of another media type, 422 with every
- * fault, or 400 for a parameter that appears more than once or that PostgreSQL cannot store.
- */
-export function readInput(route: Route, raw: RawRequest) {
-  assertMediaType(route, raw)
-  assertSingle(raw.query)
-  if (route.media === 'form' && isRecord(raw.body)) assertSingle(raw.body)
-  const faults: Fault[] = []
-  const parseBody = route.media === 'form' ? parseText : parsePart
-  const input = {
-    params: parseParameters(route.params, raw.params, '/params', faults),
-    query: parseParameters(route.query, raw.query, '/query', faults),
-    body: parseBody(route.body, raw.body ?? undefined, '', faults),
-  }
-  if (route.body === undefined && hasContent(raw.body)) {
-    faults.push({ pointer: '', message: 'this route takes no body' })
-  }
-  if (faults.length > 0) throw unprocessable(faults)
-  return input
+/** The validated parts of a request; what the route does not declare is undefined. */
+export interface RouteInput {
+  params: unknown
+  query: unknown
+  body: unknown
 }
 
+/** Validates a request against one route. */
+export type ReadInput = (raw: RawRequest) => RouteInput
+
+/** Validates one part of a request, and adds what is wrong with it to `faults`. */
+type ReadPart = (value: unknown, faults: Fault[]) => unknown
+
 /**
- * The parsers know every media type some route takes; this route takes one (ASVS 4.1.1). Throws 415
- * for a body of another.
+ * Compiles the validation of a route. What it returns throws 415 for a body of another media type, 422
+ * with every fault, or 400 for a parameter that appears more than once or that PostgreSQL cannot store.
  */
-function assertMediaType(route: Route, { body, headers }: RawRequest): void {
-  if (route.body === undefined || body === undefined) return
-  const wanted = route.media === 'form' ? 'application/x-www-form-urlencoded' : 'application/json'
+export function inputReader(route: Route): ReadInput {
+  const params = parameterReader(route.params, '/params')
+  const query = parameterReader(route.query, '/query')
+  const body = bodyReader(route)
+  return (raw) => {
+    for (const name in raw.query) assertSingle(name, raw.query[name])
+    const faults: Fault[] = []
+    const input = {
+      params: params?.(raw.params, faults),
+      query: query?.(raw.query, faults),
+      body: body(raw, faults),
+    }
+    if (faults.length > 0) throw unprocessable(faults)
+    return input
+  }
+}
+
+/** 400 for text that no column can hold: NUL, or half of a surrogate pair. */
+export function assertStorable(text: string): void {
+  if (text.includes('\0') || !text.isWellFormed()) {
+    const detail = 'Text must be valid Unicode without NUL characters'
+    throw new AppError('invalid', 'request.malformed', detail)
+  }
+}
+
+function bodyReader({ body: schema, media }: Route): (raw: RawRequest, faults: Fault[]) => unknown {
+  if (schema === undefined) return refuseBody
+  if (media === 'form') {
+    const readForm = textReader(schema, '')
+    return ({ body, headers }, faults) => {
+      assertMediaType('application/x-www-form-urlencoded', body, headers)
+      if (isRecord(body)) for (const name in body) assertSingle(name, body[name])
+      return readForm(body ?? undefined, faults)
+    }
+  }
+  const readJson = partReader(schema, '')
+  return ({ body, headers }, faults) => {
+    assertMediaType('application/json', body, headers)
+    return readJson(body ?? undefined, faults)
+  }
+}
+
+function refuseBody({ body }: RawRequest, faults: Fault[]): undefined {
+  if (body === undefined || body === null || JSON.stringify(body) === '{}') return
+  faults.push({ pointer: '', message: 'this route takes no body' })
+}
+
+// The parsers accept every media type that some route takes; this route takes one (ASVS 4.1.1).
+function assertMediaType(wanted: string, body: unknown, headers: IncomingHttpHeaders): void {
+  if (body === undefined) return
   const given = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
   if (given !== wanted) {
     throw new AppError('unsupported', 'request.media_type', `Send the body as ${wanted}`)
@@ -49,83 +86,64 @@ function assertMediaType(route: Route, { body, headers }: RawRequest): void {
 }
 
 // ?a=1&a=2 means something else to every proxy and framework on the way (ASVS 15.3.7).
-function assertSingle(values: Record<string, unknown>): void {
-  for (const [name, value] of Object.entries(values)) {
-    if (Array.isArray(value)) {
-      throw new AppError(
-        'invalid',
-        'request.duplicate',
-        `The parameter "${name}" appears more than once`,
-      )
-    }
-    assertStorable(name)
-    if (typeof value === 'string') assertStorable(value)
+function assertSingle(name: string, value: unknown): void {
+  if (Array.isArray(value)) {
+    const detail = `The parameter "${name}" appears more than once`
+    throw new AppError('invalid', 'request.duplicate', detail)
+  }
+  assertStorable(name)
+  if (typeof value === 'string') assertStorable(value)
+}
+
+function parameterReader(schema: z.ZodType | undefined, pointer: string): ReadPart | undefined {
+  if (schema === undefined) return undefined
+  const read = textReader(schema, pointer)
+  return (values, faults) => read(withPlainIds(values), faults)
+}
+
+// For a part whose values are all text: numbers are written in digits.
+function textReader(schema: z.ZodType, pointer: string): ReadPart {
+  const read = partReader(schema, pointer)
+  const numbers = coercedFields(schema)
+    .filter(([, type]) => type === 'number' || type === 'bigint')
+    .map(([name]) => name)
+  if (numbers.length === 0) return read
+  return (value, faults) => {
+    const texts = isRecord(value) ? value : {}
+    const odd = numbers.filter((name) => {
+      const text = Object.hasOwn(texts, name) ? texts[name] : undefined
+      return typeof text === 'string' && !isPlainNumber(text)
+    })
+    if (odd.length === 0) return read(value, faults)
+    const message = 'must be written in digits'
+    faults.push(...odd.map((name) => ({ pointer: `${pointer}/${name}`, message })))
+    return undefined
   }
 }
 
-function parseParameters(
-  schema: z.ZodType | undefined,
-  values: unknown,
-  pointer: string,
-  faults: Fault[],
-): unknown {
-  if (schema === undefined) return undefined
-  return parseText(schema, withPlainIds(values), pointer, faults)
+function partReader(schema: z.ZodType, pointer: string): ReadPart {
+  return (value, faults) => {
+    if (isRecord(value)) {
+      for (const text of Object.values(value)) if (typeof text === 'string') assertStorable(text)
+    }
+    const result = schema.safeParse(value)
+    if (result.success) return result.data
+    faults.push(...result.error.issues.map((issue) => faultOf(issue, pointer)))
+    return undefined
+  }
 }
 
-// Where all values are text: numbers are written in digits.
-function parseText(
-  schema: z.ZodType | undefined,
-  value: unknown,
-  pointer: string,
-  faults: Fault[],
-): unknown {
-  const texts = isRecord(value) ? value : {}
-  const odd = coercedFields(schema).flatMap(([name, type]) => {
-    const text = Object.hasOwn(texts, name) ? texts[name] : undefined
-    const isNumber = type === 'number' || type === 'bigint'
-    return isNumber && typeof text === 'string' && !isPlainNumber(text) ? [name] : []
-  })
-  if (odd.length === 0) return parsePart(schema, value, pointer, faults)
-  faults.push(
-    ...odd.map((it) => ({ pointer: `${pointer}/${it}`, message: 'must be written in digits' })),
-  )
-  return undefined
-}
-
-function parsePart(
-  schema: z.ZodType | undefined,
-  value: unknown,
-  pointer: string,
-  faults: Fault[],
-): unknown {
-  if (schema === undefined) return undefined
-  if (isRecord(value)) Object.values(value).forEach(assertText)
-  const result = schema.safeParse(value)
-  if (result.success) return result.data
-  faults.push(...result.error.issues.map((issue) => faultOf(issue, pointer)))
-  return undefined
-}
-
-// One spelling per id (RFC 9562, 4), so that comparing text compares ids.
+// One spelling for each id (RFC 9562, 4), so that comparing text compares ids.
 function withPlainIds(values: unknown): unknown {
   if (!isRecord(values)) return values
-  const plain = Object.entries(values).map(([name, value]) => [
-    name,
-    typeof value === 'string' && UUID.test(value) ? value.toLowerCase() : value,
-  ])
-  return Object.fromEntries(plain)
+  const plain: Record<string, unknown> = { ...values }
+  for (const [name, value] of Object.entries(values)) {
+    if (typeof value === 'string' && UUID.test(value)) plain[name] = value.toLowerCase()
+  }
+  return plain
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
-
-function hasContent(body: unknown): boolean {
-  return body !== undefined && body !== null && JSON.stringify(body) !== '{}'
-}
-
-function assertText(value: unknown) {
-  if (typeof value === 'string') assertStorable(value)
-}
 
 function faultOf(issue: z.core.$ZodIssue, pointer: string): Fault {
   const path = issue.path.map((it) => `/${String(it).replaceAll('~', '~0').replaceAll('/', '~1')}`)

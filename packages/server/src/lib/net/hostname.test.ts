@@ -4,9 +4,9 @@ import { loadConfig } from '../../config/config.ts'
 import { canonicalHost, canonicalName, createHostParser, matchHost } from './hostname.ts'
 
 const config = { BASE_DOMAINS: ['app.test'], DEFAULT_DEV_TENANT: 'public' }
-const unknown = { kind: 'unknown' }
-const tenant = (subdomain: string) => ({ kind: 'subdomain', subdomain })
-const domain = (name: string) => ({ kind: 'domain', domain: name })
+const unknown = { kind: 'unknown', key: '' }
+const tenant = (subdomain: string) => ({ kind: 'subdomain', subdomain, key: subdomain })
+const domain = (name: string) => ({ kind: 'domain', domain: name, key: `domain ${name}` })
 
 const LDH_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/
 /** Two spaces separate the hosts, because some hosts contain one. */

@@ -1,11 +1,12 @@
 import { domainToASCII, domainToUnicode } from 'node:url'
 import { ClockCache, type ClockEntry } from '../clock_cache.ts'
 
-/** The tenant that a Host names. Whether that tenant exists is not known yet. */
-export type HostMatch =
+/** The tenant that a Host names. Whether that tenant exists is not known yet. No two have one `key`. */
+export type HostMatch = { key: string } & (
   | { kind: 'subdomain'; subdomain: string }
   | { kind: 'domain'; domain: string }
   | { kind: 'unknown' }
+)
 
 type HostSettings = { BASE_DOMAINS: string[]; DEFAULT_DEV_TENANT: string | undefined }
 
@@ -58,11 +59,19 @@ export function canonicalHost(host: string): string | undefined {
 export function matchHost(host: string, config: HostSettings): HostMatch {
   if (LOOPBACK.has(host)) {
     const subdomain = config.DEFAULT_DEV_TENANT
-    return subdomain === undefined ? { kind: 'unknown' } : { kind: 'subdomain', subdomain }
+    return subdomain === undefined ? unknownHost : ofSubdomain(subdomain)
   }
   const base = nearestBase(host, config.BASE_DOMAINS)
   if (base !== undefined) return underBase(host.slice(0, -base.length))
-  return host.startsWith('[') ? { kind: 'unknown' } : { kind: 'domain', domain: host }
+  if (host.startsWith('[')) return unknownHost
+  // The space keeps the keys of domains apart from those of subdomains, which are one label.
+  return { kind: 'domain', domain: host, key: `domain ${host}` }
+}
+
+const unknownHost: HostMatch = { kind: 'unknown', key: '' }
+
+function ofSubdomain(subdomain: string): HostMatch {
+  return { kind: 'subdomain', subdomain, key: subdomain }
 }
 
 // If one base domain lies under another, the longer one applies.
@@ -75,9 +84,7 @@ function nearestBase(host: string, bases: string[]): string | undefined {
 /** `labels` keeps its trailing dot; it is empty for the base domain itself. */
 function underBase(labels: string): HostMatch {
   const label = labels.slice(0, -1)
-  return label === '' || label.includes('.')
-    ? { kind: 'unknown' }
-    : { kind: 'subdomain', subdomain: label }
+  return label === '' || label.includes('.') ? unknownHost : ofSubdomain(label)
 }
 
 function isLabel(label: string): boolean {

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import { belongsTo } from '../../access/authenticate.ts'
 import type { RefreshClaims } from '../../access/tokens.ts'
 import { challenge, unauthenticated } from '../../access/unauthenticated.ts'
 import type { PublicContext } from '../../app/context.ts'
@@ -72,7 +73,7 @@ async function verifyRefresh(
   const claims = await deps.tokens.verifyRefresh(token)
   if (claims === undefined) throw invalidToken()
   if (claims === 'expired') throw expired()
-  if (!deps.tokens.belongTo(claims, ctx.tenant)) {
+  if (!belongsTo(claims, ctx.tenant)) {
     deps.rejections.record(ctx.tenant.id, ctx.request, { action: 'token.foreign' })
     throw unauthenticated()
   }
