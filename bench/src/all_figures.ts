@@ -1,6 +1,6 @@
 import type { Figure } from './figure.ts'
-import { invalidations } from './figures/announcements.ts'
 import { betterAuth } from './figures/better_auth.ts'
+import { invalidation } from './figures/invalidation.ts'
 import { login } from './figures/login.ts'
 import { loginStorm } from './figures/login_storm.ts'
 import { memory } from './figures/memory.ts'
@@ -14,7 +14,7 @@ import { soak } from './figures/soak.ts'
 import { start } from './figures/start.ts'
 import { tenantData } from './figures/tenant_data.ts'
 
-/** The rows of the table, in its order. */
+/** The rows of the table, in order. */
 export const allFigures: readonly Figure[] = [
   tenantData,
   betterAuth,
@@ -24,7 +24,7 @@ export const allFigures: readonly Figure[] = [
   loginStorm,
   noisyNeighbour,
   revocation,
-  invalidations,
+  invalidation,
   scale,
   memory,
   randomRequests,

@@ -13,15 +13,15 @@ export interface AppServerOptions {
 }
 
 export interface AppServer extends Child {
-  /** From its start to the first yes of /health/ready, in milliseconds. */
+  /** The time from its start until /health/ready first answers 200, in milliseconds. */
   readonly readyAfterMs: number
 }
 
-const PATIENCE_MS = 60_000
+const READY_TIMEOUT_MS = 60_000
 
-/** Starts `tenantry start` as production does, and waits until it is ready and hears of changes. */
+/** Starts `tenantry start` as in production, and waits until it is ready and its listener is live. */
 export async function startAppServer(options: AppServerOptions): Promise<AppServer> {
-  // Nothing tells which one it has taken: its log goes nowhere.
+  // Not port 0: the log, which names the port, is discarded.
   const port = await freePort()
   const startedAt = performance.now()
   const child = startChild({
@@ -34,7 +34,7 @@ export async function startAppServer(options: AppServerOptions): Promise<AppServ
   return Object.assign(child, { readyAfterMs: ready })
 }
 
-// Limits are on, as counting is part of the work; their budgets are those of a load generator.
+// Limits are on, because counting is part of the work, but high enough for a load generator.
 function environment({ database, secret, settings }: AppServerOptions): Record<string, string> {
   const { app: DB_URL, identity: DB_IDENTITY_URL } = database.urls
   return {
@@ -45,11 +45,11 @@ function environment({ database, secret, settings }: AppServerOptions): Record<s
     PUBLIC_ORIGIN: 'https://{tenant}.app.test',
     HOST: '127.0.0.1',
     LOG_LEVEL: 'info',
-    // On any port: requests are counted, as in production, and nobody asks.
+    // Any port: requests are counted as in production, and the metrics are never read.
     METRICS_PORT: '0',
     TENANT_RATE: '1000000',
     PUBLIC_RATE: '1000000',
-    // The machine may be shared: lateness is measured here, not refused.
+    // On a shared machine a late event loop must not cause a 503.
     EVENT_LOOP_DELAY_MAX_MS: '60000',
     REQUEST_WAIT_MS: '20000',
     ...settings,
@@ -58,10 +58,10 @@ function environment({ database, secret, settings }: AppServerOptions): Record<s
 
 async function untilReady({ port }: Child, startedAt: number): Promise<number> {
   let readyAfterMs: number | undefined
-  while (performance.now() - startedAt < PATIENCE_MS) {
+  while (performance.now() - startedAt < READY_TIMEOUT_MS) {
     const reply = await send(port, { path: '/health/ready' }).catch(() => undefined)
     if (reply?.status === 200) readyAfterMs ??= performance.now() - startedAt
-    if (readyAfterMs !== undefined && reply?.json.invalidations === 'heard') return readyAfterMs
+    if (readyAfterMs !== undefined && reply?.json.invalidation === 'live') return readyAfterMs
     await sleep(5)
   }
   throw new Error('the server did not become ready')

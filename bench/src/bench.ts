@@ -7,7 +7,7 @@ import { openDatabase } from './database.ts'
 import { type InstalledApp, installApp } from './installed_app.ts'
 import { type Loader, startLoader } from './loader.ts'
 
-/** What a figure has to measure with. What it starts ends with it. */
+/** The tools of a figure. Everything it starts is stopped when it ends. */
 export interface Bench {
   /** Migrated, and shared by all figures of a run. */
   database: TemporaryDatabase
@@ -17,27 +17,27 @@ export interface Bench {
   startApp(settings?: Record<string, string>, database?: TemporaryDatabase): Promise<AppServer>
   startPeer(name: string, env?: Record<string, string>): Promise<Peer>
   startLoader(): Promise<Loader>
-  /** A database of the figure's own. */
+  /** Opens a database for this figure only. */
   openDatabase(): Promise<TemporaryDatabase>
-  /** One with `scale.tenants` tenants, made when it is first asked for and shared from then on. */
+  /** A database with `scale.tenants` tenants, created at the first call and then shared. */
   bigDatabase(): Promise<TemporaryDatabase>
-  /** Tells whoever watches how far it is. */
+  /** Prints the progress. */
   progress(text: string): void
 }
 
-/** How much is measured; smaller while one works on the bench itself. */
+/** The size of the measurement; smaller during work on the benchmark itself. */
 export interface Scale {
   tenants: number
   soakMinutes: number
   randomRequests: number
 }
 
-/** What to say beside a figure that was measured with fewer than a million; nothing otherwise. */
+/** A remark for a figure that was measured with fewer than a million; undefined otherwise. */
 export function below(count: number, of: string): string | undefined {
   return count < 1_000_000 ? `with ${count.toLocaleString('en')} ${of}` : undefined
 }
 
-/** Opens what all figures share, runs `work` with it, and closes everything. */
+/** Opens the resources that all figures share, runs `work`, and closes everything. */
 export async function withBench<T>(
   scale: Scale,
   progress: (text: string) => void,

@@ -1,12 +1,12 @@
 import type { TemporaryDatabase } from '../../packages/server/src/db/provisioning/temporary_database.ts'
 import { asSuperuser, openDatabaseOn } from './database.ts'
 
-/** How many members a tenant of the big database has. */
+/** The number of members of each tenant in the big database. */
 export const MEMBERS_EACH = 5
 
 /**
- * A database with so many tenants, as many users, who are members of five tenants each, and as many
- * projects, on the server of another. Written by sets, with constraints and triggers asleep.
+ * A second database on the server of `beside`, with this many tenants, as many users, who are members of
+ * five tenants each, and as many projects. Filled with set operations while triggers are disabled.
  */
 export async function openBigDatabase(
   beside: TemporaryDatabase,
@@ -19,11 +19,11 @@ export async function openBigDatabase(
     progress(`  ${what}`)
     await asSuperuser(database, text)
   }
-  const awake = [
+  const enable = [
     ...tables.map((it) => `alter table ${it} enable trigger all`),
-    ...tables.flatMap(announcing),
+    ...tables.flatMap(enableAlways),
   ]
-  await asSuperuser(database, awake.join(';'), 'vacuum analyze')
+  await asSuperuser(database, enable.join(';'), 'vacuum analyze')
   return database
 }
 
@@ -35,13 +35,13 @@ const tables = [
   'projects',
 ]
 
-// `enable trigger all` makes ordinary ones of those that must fire always.
-function announcing(table: string): string[] {
+// `enable trigger all` turns ALWAYS triggers into ordinary ones.
+function enableAlways(table: string): string[] {
   if (table === 'projects') return []
   return [
     `do $$ declare it name; begin
     for it in select tgname from pg_trigger
-      where tgrelid = '${table}'::regclass and tgname like 'announce\\_%'
+      where tgrelid = '${table}'::regclass and tgname like 'invalidate\\_%'
     loop execute format('alter table ${table} enable always trigger %I', it); end loop;
   end $$`,
   ]
@@ -50,7 +50,7 @@ function announcing(table: string): string[] {
 const tenantId = idOf('7')
 const userId = idOf('9')
 
-// Ids in the order of their numbers, as UUIDv7 are in the order of their times.
+// Ids in numeric order, as UUIDv7 are in the order of their creation.
 function idOf(kind: string) {
   return (number: string) =>
     `('00000000-0000-7${kind}00-8000-' || lpad(to_hex(${number}), 12, '0'))::uuid`
@@ -58,7 +58,7 @@ function idOf(kind: string) {
 
 function steps(tenants: number): Record<string, string> {
   const each = `generate_series(1, ${tenants}) t`
-  // Scattered, so that a tenant's members are no neighbours in the table of users.
+  // Scattered, so that a tenant's members are not adjacent in the table of users.
   const user = userId(`(t::bigint * 7919 + m * 104729) % ${tenants} + 1`)
   const members = `${each}, generate_series(1, ${MEMBERS_EACH}) m`
   return {

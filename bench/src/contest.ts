@@ -4,16 +4,16 @@ import type { LoadJob } from './load_job.ts'
 import type { Loader } from './loader.ts'
 import { median } from './statistics.ts'
 
-/** Somebody who is measured beside others. */
+/** One of several servers that are compared. */
 export interface Contender {
   name: string
   server: Child
-  /** Its load; how long is the contest's to say. */
+  /** Its load; the contest sets the duration. */
   job: Omit<LoadJob, 'port' | 'seconds'>
 }
 
-/** What one round, or the median of several, showed. Times in microseconds and milliseconds. */
-export interface Showing {
+/** The result of one round, or the median of several. CPU in microseconds, latency in milliseconds. */
+export interface RoundResult {
   cpuPerRequest: number
   perSecond: number
   p50: number
@@ -28,75 +28,75 @@ export interface ContestSettings {
 type Load = Pick<LoadJob, 'connections' | 'pauseMs'>
 
 /**
- * One request after the other on two connections: the server always has one, and no two share a turn
- * of its event loop, which would be cheaper still for the cheaper contender.
+ * One request after the other on two connections: the server always has one to process, and never two in
+ * the same iteration of its event loop, which would favour the cheaper contender.
  */
 export const busyLoad: Load = { connections: 2 }
 
 /** About 5,000 requests a second to each contender. */
 export const evenLoad: Load = { connections: 64, pauseMs: 10 }
 
-/** About 1,500 a second: of writes, two cores that serve PostgreSQL too can do little more. */
+/** About 1,500 requests a second: with PostgreSQL on the same two cores, writes can reach little more. */
 export const writingLoad: Load = { connections: 64, pauseMs: 40 }
 
-const usual: ContestSettings = { rounds: 7, seconds: 3 }
+const defaults: ContestSettings = { rounds: 7, seconds: 3 }
 
 /**
- * Loads the contenders by turns, so that whatever else the machine does meets all of them alike.
- * Gives every round of each, in the order of the contenders.
+ * Loads the contenders alternately, so that other work on the machine affects all of them alike. Returns
+ * every round of each, in the order of the contenders.
  */
 export async function contest(
   loader: Loader,
   contenders: readonly Contender[],
-  { rounds, seconds }: ContestSettings = usual,
-): Promise<Showing[][]> {
-  for (const it of contenders) await showingOf(loader, it, seconds)
-  const showings: Showing[][] = contenders.map(() => [])
+  { rounds, seconds }: ContestSettings = defaults,
+): Promise<RoundResult[][]> {
+  for (const it of contenders) await runRound(loader, it, seconds)
+  const results: RoundResult[][] = contenders.map(() => [])
   for (let round = 0; round < rounds; round++) {
     for (const [at, it] of contenders.entries()) {
-      showings[at]?.push(await showingOf(loader, it, seconds))
+      results[at]?.push(await runRound(loader, it, seconds))
     }
   }
-  return showings
+  return results
 }
 
-/** What is compared by what it costs: the same requests to our server and to another one. */
+/** Two servers that are compared by the CPU cost of the same requests. */
 export interface Duel {
   requests: LoadJob['requests']
   server: Child
   other: Pick<Contender, 'name' | 'server'>
 }
 
-/** What a request costs our server, in those of another one that is sent the same. */
+/** The CPU cost of a request to the server, as a multiple of its cost to the other one. */
 export async function cpuAgainst(
   loader: Loader,
   { requests, server, other }: Duel,
   load: Load,
 ): Promise<Measured> {
   const job = { ...load, requests }
-  const us = { name: 'tenantry', server }
+  const own = { name: 'tenantry', server }
   const [ours = [], theirs = []] = await contest(loader, [
-    { ...us, job },
+    { ...own, job },
     { ...other, job },
   ])
   return {
     value: ratioOf('cpuPerRequest', ours, theirs),
-    notes: [showingText(us.name, ours), showingText(other.name, theirs)],
+    notes: [resultText(own.name, ours), resultText(other.name, theirs)],
   }
 }
 
-/** The median over the rounds of what a round's showings of two contenders are to each other. */
+/** The median of the rounds' ratios between two contenders. */
 export function ratioOf(
-  key: keyof Showing,
-  ours: readonly Showing[],
-  theirs: readonly Showing[],
+  key: keyof RoundResult,
+  ours: readonly RoundResult[],
+  theirs: readonly RoundResult[],
 ): number {
   return median(ours.map((it, at) => it[key] / (theirs[at]?.[key] ?? Number.NaN)))
 }
 
-/** One contender's rounds in a line, for people. */
-export function showingText(name: string, showings: readonly Showing[]): string {
-  const of = (key: keyof Showing) => median(showings.map((it) => it[key]))
+/** The medians of one contender in a line of text. */
+export function resultText(name: string, results: readonly RoundResult[]): string {
+  const of = (key: keyof RoundResult) => median(results.map((it) => it[key]))
   return (
     `${name}: ${of('cpuPerRequest').toFixed(1)} us of CPU a request, ` +
     `${Math.round(of('perSecond'))} requests/s, ` +
@@ -104,11 +104,11 @@ export function showingText(name: string, showings: readonly Showing[]): string 
   )
 }
 
-async function showingOf(
+async function runRound(
   loader: Loader,
   { name, server, job }: Contender,
   seconds: number,
-): Promise<Showing> {
+): Promise<RoundResult> {
   const before = await server.reading()
   const {
     replies,

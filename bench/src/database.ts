@@ -12,19 +12,19 @@ export function openDatabase(): Promise<TemporaryDatabase> {
   return openTemporaryDatabase(migrations)
 }
 
-/** One more such database on the server of another; ends with that. */
+/** A second such database on the same server; it ends with the first. */
 export function openDatabaseOn({ urls }: TemporaryDatabase): Promise<TemporaryDatabase> {
   return openTemporaryDatabase(migrations, urls.admin)
 }
 
-/** The DSN of the superuser, to the migrated database itself. */
+/** The superuser's DSN to the migrated database. */
 export function superuserUrl({ urls }: TemporaryDatabase): string {
   const url = new URL(urls.admin)
   url.pathname = new URL(urls.owner).pathname
   return url.href
 }
 
-/** An empty database beside the migrated one, for a peer; ends with it. */
+/** An empty database on the same server, for a peer; it ends with the migrated one. */
 export async function emptyDatabase({ urls }: TemporaryDatabase, name: string): Promise<string> {
   await withClient(urls.admin, async (client) => {
     await client.query(`create database ${name}`)
@@ -34,7 +34,7 @@ export async function emptyDatabase({ urls }: TemporaryDatabase, name: string): 
   return url.href
 }
 
-/** Runs statements as superuser, one after the other; gives the rows of the last. */
+/** Runs statements as superuser, one after the other. Returns the rows of the last. */
 export async function asSuperuser<Row>(
   database: TemporaryDatabase,
   ...statements: string[]

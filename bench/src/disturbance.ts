@@ -2,7 +2,7 @@ import type { LoadJob, LoadResult } from './load_job.ts'
 import type { Loader } from './loader.ts'
 import { median } from './statistics.ts'
 
-/** Requests whose latency is watched, and what goes on beside them. */
+/** Requests whose latency is measured, and a concurrent load that disturbs them. */
 export interface Disturbance {
   watcher: Loader
   watched: LoadJob
@@ -10,9 +10,9 @@ export interface Disturbance {
   disturbing: LoadJob
 }
 
-/** What the disturbance did to the watched requests. */
+/** The effect of the disturbance on the watched requests. */
 export interface Disturbed {
-  /** p99 with it to p99 without it, the median of all rounds. */
+  /** The ratio of p99 with and without the disturbance, the median of all rounds. */
   ratio: number
   quiet: LoadResult[]
   disturbed: LoadResult[]
@@ -22,7 +22,7 @@ export interface Disturbed {
 const ROUNDS = 7
 const SECONDS = 4
 
-/** By turns without the disturbance and with it. */
+/** Measures alternately without and with the disturbance. */
 export async function disturb({
   watcher,
   watched,
@@ -45,7 +45,7 @@ export async function disturb({
   return { ratio, ...seen }
 }
 
-/** The medians of several runs, for people. */
+/** The medians of several runs in a line of text. */
 export function runsText(name: string, runs: readonly LoadResult[]): string {
   const of = (pick: (run: LoadResult) => number) => median(runs.map(pick))
   const statuses = Object.entries(sumOf(runs)).map(([status, count]) => `${count} x ${status}`)
@@ -56,7 +56,7 @@ export function runsText(name: string, runs: readonly LoadResult[]): string {
   )
 }
 
-// The disturbance is under way by then.
+// Starts half a second later, when the disturbance has begun.
 async function afterStart<T>(work: () => Promise<T>): Promise<T> {
   await new Promise((resolve) => setTimeout(resolve, 500))
   return work()

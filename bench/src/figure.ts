@@ -1,28 +1,28 @@
 import type { Bench } from './bench.ts'
 
-/** What a figure must be: at most or at least so much. */
+/** The target of a figure: an upper or a lower bound. */
 export type Bound = { atMost: number } | { atLeast: number }
 
 /** One row of the table. */
 export interface Figure {
-  /** What it is called on the command line. */
+  /** Its name on the command line. */
   name: string
-  /** What is measured, in the words of the table. */
+  /** The text of the table that says what is measured. */
   what: string
-  mustReach: Bound
-  /** Written behind the numbers: ` x`, ` ms`. */
+  target: Bound
+  /** Appended to the numbers: ` x`, ` ms`. */
   unit: string
   measure(bench: Bench): Promise<Measured>
 }
 
 export interface Measured {
   value: number
-  /** What was really measured, where it is less than the figure says. */
+  /** The actual conditions, where they are smaller than those of the figure. */
   at?: string | undefined
-  /** What else was seen, and under which conditions: a line each. */
+  /** Further results and conditions, one line each. */
   notes: string[]
 }
 
-export function holds(bound: Bound, value: number): boolean {
+export function meets(bound: Bound, value: number): boolean {
   return 'atMost' in bound ? value <= bound.atMost : value >= bound.atLeast
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { newStarter, packKernel } from '../../scripts/packed_starter.ts'
 
-/** The starter as a user has it: on a kernel that was built, packed and installed. */
+/** The starter as a user has it: with a kernel that was built, packed and installed. */
 export interface InstalledApp {
   folder: string
   remove(): Promise<void>

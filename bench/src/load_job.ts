@@ -1,4 +1,4 @@
-/** One request as it goes over the wire. `{random}` in any part is another word each time. */
+/** One request. `{random}` in any part is replaced by a new word each time. */
 export interface LoadRequest {
   method?: 'GET' | 'POST'
   path: string
@@ -6,24 +6,24 @@ export interface LoadRequest {
   body?: string
 }
 
-/** What a load generator is to do: each connection sends its next request when it has its reply. */
+/** The job of a load generator. Each connection sends its next request after the reply to the last. */
 export interface LoadJob {
   port: number
   connections: number
-  /** Sent in turn, by whichever connection is free. */
+  /** Sent in rotation, each on the next free connection. */
   requests: LoadRequest[]
-  /** When to stop; with both, whichever comes first. */
+  /** The end of the job, by time or by count; the first limit reached ends it. */
   seconds?: number
   count?: number
-  /** How long a connection rests after each reply, in milliseconds. */
+  /** The pause of a connection after each reply, in milliseconds. */
   pauseMs?: number
 }
 
-/** What came of it. Times in milliseconds. */
+/** The result of a job. Times in milliseconds. */
 export interface LoadResult {
   seconds: number
   replies: number
-  /** How many replies had which status. */
+  /** The number of replies by status. */
   statuses: Record<string, number>
   p50: number
   p99: number

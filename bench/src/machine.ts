@@ -2,7 +2,7 @@ import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'no
 import type { TemporaryDatabase } from '../../packages/server/src/db/provisioning/temporary_database.ts'
 import { asSuperuser } from './database.ts'
 
-/** What it was measured on, a line each. */
+/** The machine and software of the measurement, one line each. */
 export async function describeMachine(database: TemporaryDatabase): Promise<string[]> {
   const [row] = await asSuperuser<{ server_version: string }>(database, 'show server_version')
   const [cpu] = cpus()

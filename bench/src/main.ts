@@ -25,7 +25,7 @@ const scale: Scale = {
   soakMinutes: Number(values['soak-minutes']),
 }
 const chosen = chosenFigures(positionals)
-// As it is now: somebody may commit while it runs.
+// Read now, because a commit may be made while the benchmark runs.
 const measuredCommit = commit()
 const startedAt = performance.now()
 
@@ -41,7 +41,7 @@ const results = await withBench(scale, progress, async (withOwn) => {
   return resultsText(machine, rows)
 })
 console.log(`\n${results}`)
-// Part of a table would take the place of the whole.
+// A partial table must not replace the whole one.
 if (chosen.length === allFigures.length) {
   await writeFile(join(root, 'bench/RESULTS.md'), results)
 }
@@ -66,12 +66,12 @@ function progress(text: string): void {
 function resultsText(machine: string[], rows: Row[]): string {
   const minutes = Math.round((performance.now() - startedAt) / 60_000)
   return [
-    '# What the bench measured',
+    '# Benchmark results',
     `${new Date().toISOString().slice(0, 10)}, commit ${measuredCommit}, in ${minutes} minutes. ` +
       'How it is measured: [README.md](README.md).',
     machine.map((it) => `- ${it}`).join('\n'),
     tableOf(rows),
-    '## Beside the figures',
+    '## Details',
     `${notesOf(rows)}\n`,
   ].join('\n\n')
 }

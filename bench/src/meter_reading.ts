@@ -1,4 +1,4 @@
-/** What a process has used: all its threads, since it began. */
+/** The resource usage of a process: of all its threads, since its start. */
 export interface MeterReading {
   cpuMicros: number
   rss: number

@@ -5,13 +5,13 @@ import { app } from '../../starter/src/app.ts'
 import type { AppServer } from './app_server.ts'
 import type { Bench } from './bench.ts'
 import type { Child } from './child.ts'
-import { type Inhabited, makeTenant } from './tenants.ts'
+import { type BenchTenant, makeTenant } from './tenants.ts'
 
 /** The app and the hand-written loop, both with the projects of one tenant. */
 export interface ProjectServers {
   server: AppServer
   bare: Child
-  tenant: Inhabited
+  tenant: BenchTenant
 }
 
 export async function startProjectServers(bench: Bench): Promise<ProjectServers> {
@@ -22,19 +22,19 @@ export async function startProjectServers(bench: Bench): Promise<ProjectServers>
     TENANT_ID: tenant.tenantId,
     USER_ID: tenant.userId,
     SESSION_ID: tenant.sessionId,
-    RIGHTS_SQL: await rightsStatement(),
+    PERMISSIONS_SQL: await permissionsStatement(),
   })
   return { server, bare, tenant }
 }
 
-/** The kernel's own statement by which a write asks whether its sender may still do it. */
-async function rightsStatement(): Promise<string> {
+/** The kernel's own statement by which a write checks its sender's permissions again. */
+async function permissionsStatement(): Promise<string> {
   let text = ''
   const db = boundKysely<KernelTables>(async (statement) => {
     text = statement.text
     return { rows: [], rowCount: 0, command: 'SELECT', oid: 0, fields: [] }
   }, false)
-  const nobody = { issuer: '', audience: '', tenantId: '', sessionId: '', userId: '', expiresAt: 0 }
-  await loadActor(db, app.policy, nobody)
+  const claims = { issuer: '', audience: '', tenantId: '', sessionId: '', userId: '', expiresAt: 0 }
+  await loadActor(db, app.policy, claims)
   return text
 }

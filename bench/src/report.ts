@@ -1,23 +1,23 @@
-import { type Bound, type Figure, holds, type Measured } from './figure.ts'
+import { type Bound, type Figure, type Measured, meets } from './figure.ts'
 
 export interface Row {
   figure: Figure
   measured: Measured
 }
 
-/** The table, and below it what else was seen: the same for the terminal and RESULTS.md. */
+/** The table, for the terminal and for RESULTS.md. */
 export function tableOf(rows: readonly Row[]): string {
-  const head = ['figure', 'must reach', 'measured', 'holds']
+  const head = ['figure', 'target', 'measured', 'met']
   const cells = rows.map(({ figure, measured }) => [
     figure.what,
-    boundText(figure.mustReach) + figure.unit,
+    boundText(figure.target) + figure.unit,
     measuredText(figure, measured),
-    holds(figure.mustReach, measured.value) ? 'yes' : '**no**',
+    meets(figure.target, measured.value) ? 'yes' : '**no**',
   ])
   return [head, head.map(() => '---'), ...cells].map((it) => `| ${it.join(' | ')} |`).join('\n')
 }
 
-/** What was seen beside the figures. */
+/** The notes of each figure. */
 export function notesOf(rows: readonly Row[]): string {
   return rows
     .map(({ figure, measured }) =>

@@ -5,7 +5,7 @@ import type { TemporaryDatabase } from '../../packages/server/src/db/provisionin
 import { keyRing } from '../../packages/server/src/lib/keys.ts'
 import { superuserUrl } from './database.ts'
 
-/** A session that nobody signed in for, and the headers of its requests. */
+/** A session inserted without a sign-in, and the headers of its requests. */
 export interface Session {
   id: string
   tenantId: string
@@ -20,8 +20,8 @@ interface Row {
 }
 
 /**
- * Opens sessions in the database, `each` for every member that `members` selects
- * (tenant_id, user_id), and signs their access tokens: signing in takes a hash each.
+ * Inserts sessions into the database, `each` for every member that `members` selects (tenant_id,
+ * user_id), and signs their access tokens. A sign-in would cost a password hash each.
  */
 export async function openSessions(
   database: TemporaryDatabase,

@@ -13,7 +13,7 @@ import type { LoadRequest } from './load_job.ts'
 const PASSWORD = 'correct horse battery'
 
 /** A tenant with one member, who has signed in. */
-export interface Inhabited {
+export interface BenchTenant {
   tenantId: string
   userId: string
   sessionId: string
@@ -23,31 +23,33 @@ export interface Inhabited {
   headers: Record<string, string>
 }
 
-/** Makes a tenant with one member of the starter's role for everything. */
-export async function makeTenant(database: TemporaryDatabase, port: number): Promise<Inhabited> {
+/** Makes a tenant with one member who has the starter's admin role. */
+export async function makeTenant(database: TemporaryDatabase, port: number): Promise<BenchTenant> {
   const subdomain = `t-${randomBytes(6).toString('hex')}`
   const host = `${subdomain}.app.test`
   const email = `${subdomain}@example.com`
-  const ids = await withDoors(database, (database) => enrol(database, subdomain, email))
+  const ids = await withPlatformDatabase(database, (it) =>
+    createTenantWithMember(it, subdomain, email),
+  )
   const token = await signIn(port, host, email)
-  const headers = { host, authorization: `Bearer ${token}`, ...usual }
+  const headers = { host, authorization: `Bearer ${token}`, ...clientHeaders }
   return { ...ids, sessionId: sessionOf(token), host, email, headers }
 }
 
 /** The request of a sign-in, for a load generator. */
-export function loginRequest({ host, email }: Inhabited): LoadRequest {
+export function loginRequest({ host, email }: BenchTenant): LoadRequest {
   const body = JSON.stringify({ email, password: PASSWORD })
   return { method: 'POST', path: '/api/auth/login', headers: { host }, body }
 }
 
-/** Makes a project and gives the path to it. */
-export async function createProject(port: number, { headers }: Inhabited): Promise<string> {
+/** Makes a project. Returns its path. */
+export async function createProject(port: number, { headers }: BenchTenant): Promise<string> {
   const body = { name: randomBytes(6).toString('hex') }
   const made = await send(port, { method: 'POST', path: '/api/projects', headers, body })
   return `/api/projects/${made.json.id}`
 }
 
-/** Signs in and gives the access token. */
+/** Signs in. Returns the access token. */
 export async function signIn(port: number, host: string, email: string): Promise<string> {
   const reply = await send(port, {
     method: 'POST',
@@ -64,10 +66,14 @@ function sessionOf(token: string): string {
   return JSON.parse(Buffer.from(payload, 'base64url').toString()).sid
 }
 
-// What an ordinary client sends besides.
-const usual = { accept: 'application/json', 'user-agent': 'tenantry-bench/1.0' }
+// Headers of an ordinary client.
+const clientHeaders = { accept: 'application/json', 'user-agent': 'tenantry-bench/1.0' }
 
-async function enrol(database: PlatformDatabase, subdomain: string, email: string) {
+async function createTenantWithMember(
+  database: PlatformDatabase,
+  subdomain: string,
+  email: string,
+) {
   const password_hash = await createPasswords().hash(PASSWORD)
   return database.acrossTenants('bench', async (db) => {
     const code = subdomain.toUpperCase().replace('-', '_')
@@ -78,7 +84,7 @@ async function enrol(database: PlatformDatabase, subdomain: string, email: strin
   })
 }
 
-async function withDoors<T>(
+async function withPlatformDatabase<T>(
   { urls }: TemporaryDatabase,
   work: (database: PlatformDatabase) => Promise<T>,
 ): Promise<T> {

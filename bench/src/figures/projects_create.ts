@@ -5,7 +5,7 @@ import { startProjectServers } from '../project_servers.ts'
 export const projectsCreate: Figure = {
   name: 'projects-create',
   what: 'POST /api/projects with its audit row: CPU per request against the hand-written equivalent, which pipelines the same six statements',
-  mustReach: { atMost: 1.6 },
+  target: { atMost: 1.6 },
   unit: ' x',
   async measure(bench) {
     const { server, bare, tenant } = await startProjectServers(bench)

@@ -1,26 +1,26 @@
 import type { TemporaryDatabase } from '../../../packages/server/src/db/provisioning/temporary_database.ts'
 import { type Bench, below } from '../bench.ts'
 import { MEMBERS_EACH, openBigDatabase } from '../big_database.ts'
-import { type Contender, contest, evenLoad, ratioOf, showingText } from '../contest.ts'
+import { type Contender, contest, evenLoad, ratioOf, resultText } from '../contest.ts'
 import type { Figure } from '../figure.ts'
 import { openSessions } from '../sessions.ts'
 
 const SMALL = 10
-/** As many sessions of either database: were it more of one, its caches would make the difference. */
-const ASKED = SMALL * MEMBERS_EACH
-/** Beside the figure: what it costs to ask more of them, each in a tenant of its own. */
-const ASKED_BESIDE = 500
+/** The same number of sessions for both databases: with more of one, its caches would make the difference. */
+const SESSIONS = SMALL * MEMBERS_EACH
+/** For a note: more sessions, each in a tenant of its own. */
+const MORE_SESSIONS = 500
 
 export const scale: Figure = {
   name: 'scale',
-  what: `p50 of authorised reads and of project reads with 1,000,000 tenants and 5,000,000 members against ${SMALL} tenants, ${ASKED} sessions of either, the worse of the two`,
-  mustReach: { atMost: 1.15 },
+  what: `p50 of authorised reads and of project reads with 1,000,000 tenants and 5,000,000 members against ${SMALL} tenants, ${SESSIONS} sessions each; the worse of the two ratios`,
+  target: { atMost: 1.15 },
   unit: ' x',
   async measure(bench) {
     const { tenants } = bench.scale
     const few = await openSide(bench, await openBigDatabase(bench.database, SMALL, () => {}))
     const many = await openSide(bench, await bench.bigDatabase())
-    const sides = [await few(ASKED), await many(ASKED), await many(ASKED_BESIDE)]
+    const sides = [await few(SESSIONS), await many(SESSIONS), await many(MORE_SESSIONS)]
     const loader = await bench.startLoader()
     const reads = await contest(
       loader,
@@ -49,16 +49,16 @@ interface Side {
   projects: Contender
 }
 
-/** Starts a server on a database; what it gives opens sessions of members from all over that. */
+/** Starts a server on a database. Returns a function that opens sessions of random members. */
 async function openSide(
   bench: Bench,
   database: TemporaryDatabase,
-): Promise<(asked: number) => Promise<Side>> {
+): Promise<(count: number) => Promise<Side>> {
   const server = await bench.startApp({}, database)
-  return async (asked) => {
-    const sessions = await openSessions(database, bench.secret, members(asked))
+  return async (count) => {
+    const sessions = await openSessions(database, bench.secret, members(count))
     const of = (pathOf: (tenantId: string) => string): Contender => ({
-      name: `${asked} sessions`,
+      name: `${count} sessions`,
       server,
       job: {
         ...evenLoad,
@@ -73,27 +73,27 @@ async function openSide(
   }
 }
 
-// Of the small database all there are, of the big one as many tenants as members.
-function members(asked: number): string {
+// All members of the small database; of the big one as many tenants as members.
+function members(count: number): string {
   return `select m.tenant_id, m.user_id
-    from (select id from tenantry.tenants order by random() limit ${asked}) t
+    from (select id from tenantry.tenants order by random() limit ${count}) t
     join tenantry.members m on m.tenant_id = t.id
-    order by row_number() over (partition by m.tenant_id) limit ${asked}`
+    order by row_number() over (partition by m.tenant_id) limit ${count}`
 }
 
-type Showings = Awaited<ReturnType<typeof contest>>
+type Results = Awaited<ReturnType<typeof contest>>
 
-function ratiosOf([few = [], many = [], beside = []]: Showings) {
+function ratiosOf([few = [], many = [], more = []]: Results) {
   const same = ratioOf('p50', many, few)
-  const more = ratioOf('p50', beside, few)
-  const text = `${same.toFixed(2)} x (${more.toFixed(2)} x with ${ASKED_BESIDE} sessions against ${ASKED})`
+  const larger = ratioOf('p50', more, few)
+  const text = `${same.toFixed(2)} x (${larger.toFixed(2)} x with ${MORE_SESSIONS} sessions against ${SESSIONS})`
   return { same, text }
 }
 
-function textsOf(what: string, tenants: number, [few = [], many = [], beside = []]: Showings) {
+function textsOf(what: string, tenants: number, [few = [], many = [], more = []]: Results) {
   return [
-    showingText(`${what}, ${SMALL} tenants, ${ASKED} sessions`, few),
-    showingText(`${what}, ${tenants} tenants, ${ASKED} sessions`, many),
-    showingText(`${what}, ${tenants} tenants, ${ASKED_BESIDE} sessions`, beside),
+    resultText(`${what}, ${SMALL} tenants, ${SESSIONS} sessions`, few),
+    resultText(`${what}, ${tenants} tenants, ${SESSIONS} sessions`, many),
+    resultText(`${what}, ${tenants} tenants, ${MORE_SESSIONS} sessions`, more),
   ]
 }

@@ -1,4 +1,4 @@
-// The floor of what a sign-in costs: checking one password, as many at once as the kernel does.
+// The lower bound of a sign-in's cost: checking one password, with the same concurrency as the kernel.
 import { createServer } from 'node:http'
 import { availableParallelism } from 'node:os'
 import { hash, verify } from '@node-rs/argon2'

@@ -1,4 +1,4 @@
-// The floor of what a request costs on this machine: Node's own server, which says hello.
+// The lower bound of a request's cost on this machine: Node's own server, which replies "hello".
 import { createServer } from 'node:http'
 import { serveOn } from './serve_on.ts'
 

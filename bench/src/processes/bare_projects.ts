@@ -1,5 +1,5 @@
-// What `GET /api/projects/:id` and `POST /api/projects` do, by hand: the same statements, prepared and
-// pipelined over as many connections, behind Node's own server. No host, no token, no limits.
+// `GET /api/projects/:id` and `POST /api/projects` written by hand: the same statements, prepared and
+// pipelined over the same number of connections, behind Node's own server. No host, token or limits.
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { env } from 'node:process'
@@ -8,7 +8,7 @@ import { v7 } from 'uuid'
 import { sendJson } from './send_json.ts'
 import { serveOn } from './serve_on.ts'
 
-const { DB_URL = '', TENANT_ID = '', USER_ID = '', SESSION_ID = '', RIGHTS_SQL = '' } = env
+const { DB_URL = '', TENANT_ID = '', USER_ID = '', SESSION_ID = '', PERMISSIONS_SQL = '' } = env
 const pool = new pg.Pool({ connectionString: DB_URL, max: 10, pipeline: true } as pg.PoolConfig)
 const columns = 'id, name, description, created_at, updated_at'
 
@@ -19,7 +19,7 @@ const setTenant = {
   text: 'select tenantry.set_tenant($1)',
   values: [TENANT_ID],
 }
-const rights = { name: 'rights', text: RIGHTS_SQL, values: [SESSION_ID, USER_ID] }
+const permissions = { name: 'permissions', text: PERMISSIONS_SQL, values: [SESSION_ID, USER_ID] }
 
 await serveOn(
   createServer((request, response) => {
@@ -36,11 +36,14 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   for await (const chunk of request) chunks.push(chunk)
   const { name } = JSON.parse(Buffer.concat(chunks).toString())
   const id = v7()
-  const made = await inTransaction([setTenant, rights, createProject(id, name), auditRow(id)], 2)
+  const made = await inTransaction(
+    [setTenant, permissions, createProject(id, name), auditRow(id)],
+    2,
+  )
   sendJson(response, 201, made)
 }
 
-// None waits for the one before; the rows are those of the statement at `wanted`, or of the last.
+// Pipelined: no statement waits for the one before. Returns the row of the statement at `wanted`.
 async function inTransaction(statements: pg.QueryConfig[], wanted = statements.length - 1) {
   const client = await pool.connect()
   try {

@@ -1,6 +1,6 @@
-// The same question asked of better-auth: who is signed in, and may they do this in their organization?
-// Its settings are those of its guide "Optimizing for performance": COOKIE_CACHE=on keeps the session
-// in a signed cookie for five minutes, and joins read related rows by one query.
+// The same check by better-auth: which user is signed in, and is an action permitted in the organization?
+// The settings are those of its guide "Optimizing for performance": COOKIE_CACHE=on keeps the session in
+// a signed cookie for five minutes, and joins read related rows in one query.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { env } from 'node:process'
 import { betterAuth } from 'better-auth'
@@ -44,7 +44,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   sendJson(response, 200, { email: session.user.email })
 }
 
-// A user who is signed in, with an organization of theirs to work in.
+// Signs up a user with an organization, and returns the cookie.
 async function signUp(): Promise<string> {
   const cookies = new Map<string, string>()
   const take = ({ headers }: { headers: Headers }) => {

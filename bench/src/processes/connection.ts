@@ -3,12 +3,12 @@ import { connect, type Socket } from 'node:net'
 
 /** A kept-alive HTTP/1.1 connection for one request at a time. */
 export interface Connection {
-  /** Sends one request, whole; gives the status of its reply once all of that has arrived. */
+  /** Sends one request. Returns the status once the whole reply has arrived. */
   send(text: string): Promise<number>
   close(): void
 }
 
-/** Connects to a server on this machine. Replies must say their Content-Length. */
+/** Connects to a server on this machine. Replies must have a Content-Length. */
 export async function openConnection(port: number): Promise<Connection> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true })
   await once(socket, 'connect')
@@ -42,7 +42,7 @@ function sendOn(
   })
 }
 
-// The status, once head and body are there.
+// The status, once head and body have arrived.
 function wholeReply(text: string): number | undefined {
   const headEnd = text.indexOf('\r\n\r\n')
   if (headEnd === -1) return undefined

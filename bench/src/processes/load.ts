@@ -1,4 +1,4 @@
-// The load generator: a process of its own, so that what it costs is in no server's account.
+// The load generator: a separate process, so that its cost counts for no server.
 import type { LoadJob } from '../load_job.ts'
 import { runLoad } from './run_load.ts'
 
@@ -8,7 +8,7 @@ process.on('message', (job: LoadJob) => {
     (error: Error) => process.send?.({ error: error.message }),
   )
 })
-// Unlike a server, it lives for what it is told.
+// Unlike a server, it stays alive for messages only.
 process.channel?.ref()
 process.on('disconnect', () => process.exit())
 process.send?.({ ready: true })

@@ -1,21 +1,21 @@
-// Preloaded into each server that is measured: tells what the whole process has used, when asked.
+// Preloaded into each measured server: reports the resource usage of the process on request.
 import type { MeterReading } from '../meter_reading.ts'
 
-process.on('message', (asked) => {
-  if (asked === 'reading') tell()
-  if (asked === 'reading after collection') {
-    // The second finds what finalizers of the first let go of.
+process.on('message', (request) => {
+  if (request === 'reading') report()
+  if (request === 'reading after collection') {
+    // The second collection frees what finalizers of the first released.
     globalThis.gc?.()
     setImmediate(() => {
       globalThis.gc?.()
-      tell()
+      report()
     })
   }
 })
-// Nobody lives for being measured.
+// The channel alone must not keep the process alive.
 process.channel?.unref()
 
-function tell(): void {
+function report(): void {
   const { user, system } = process.cpuUsage()
   const { rss, heapUsed, external } = process.memoryUsage()
   const reading: MeterReading = { cpuMicros: user + system, rss, heapUsed, external }

@@ -2,7 +2,7 @@ import type { LoadRequest } from '../load_job.ts'
 
 const PLACEHOLDER = '{random}'
 
-/** The requests as they go over the wire, one after the other and again. */
+/** The texts of the requests, in endless rotation. */
 export function requestTexts(requests: LoadRequest[]): () => string {
   const texts = requests.map(textOf)
   let at = 0
@@ -12,7 +12,7 @@ export function requestTexts(requests: LoadRequest[]): () => string {
   }
 }
 
-// Content-Length is counted with a word in place of each placeholder: every word is as long.
+// Content-Length is computed with a word for each placeholder: all words have the same length.
 function textOf({ method = 'GET', path, headers, body = '' }: LoadRequest): string {
   const length = Buffer.byteLength(body.replaceAll(PLACEHOLDER, randomWord()))
   const fields = Object.entries({

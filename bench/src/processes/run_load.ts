@@ -2,7 +2,7 @@ import type { LoadJob, LoadResult } from '../load_job.ts'
 import { openConnection } from './connection.ts'
 import { requestTexts } from './request_texts.ts'
 
-/** Sends the requests of a job until its time or its number is up. Rejects when a connection breaks. */
+/** Sends the requests of a job until its time or count is reached. Rejects when a connection breaks. */
 export async function runLoad(job: LoadJob): Promise<LoadResult> {
   const next = requestTexts(job.requests)
   const latencies: number[] = []
@@ -31,7 +31,7 @@ export async function runLoad(job: LoadJob): Promise<LoadResult> {
   return { seconds, replies: latencies.length, statuses, p50: at(0.5), p99: at(0.99) }
 }
 
-// Around the given time: connections in step would come in waves.
+// Randomized, because synchronized connections would send in waves.
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms * (0.5 + Math.random())))
 }
