@@ -3,9 +3,9 @@ import { sql } from 'kysely'
 import type pg from 'pg'
 import { clientFor } from '../db/connect/rotating_password.ts'
 import type { Database } from '../db/tenancy.ts'
+import { createFreshness, type Freshness } from './freshness.ts'
 import { CHANNEL, Heartbeat } from './heartbeat.ts'
 import { EVERYTHING, InvalidationLog } from './log.ts'
-import { elapsedMs, type Moment, WALL_START } from './moment.ts'
 
 export interface ListenerSettings {
   /** A direct DSN. Behind a pooler in transaction mode the proof fails, and nothing is cached. */
@@ -16,45 +16,19 @@ export interface ListenerSettings {
 }
 
 /** Receives the invalidations that every session of the database commits, psql included. */
-export interface InvalidationListener {
+export interface InvalidationListener extends Freshness {
   readonly log: InvalidationLog
   /** Connects and listens until `stop`; reconnects whenever the connection is lost. */
   start(): void
   stop(): Promise<void>
-  /**
-   * Whether every invalidation committed more than a second before `now` has arrived. Callers check
-   * it at the moment they use a cached value: no timer sets a flag that a blocked event loop would miss.
-   */
-  isFresh(now?: Moment): boolean
-  /** The current moment, in an object that the next call overwrites. */
-  now(): Moment
-  /**
-   * Whether a cached value may be used: it has not expired, the log has no invalidation of it since its
-   * load began, and it is younger than MAX_AGE_MS or the listener is fresh. Moves the entry's position on.
-   */
-  isCurrent(entry: Stamped, now: Moment): boolean
   /** How often the connection was lost or could not be opened. */
   failures(): number
-  /** Milliseconds since the newest returned heartbeat was sent; Infinity before the first one. */
-  age(now?: Moment): number
   /**
    * Resolves when every invalidation committed before the call has arrived. After 50 ms it invalidates
    * everything instead, so that this process never serves a value older than its own write.
    */
   sync(): Promise<void>
 }
-
-/** A cached value's stamp: the moment its load began, and what it depends on. */
-export interface Stamped extends Moment {
-  readonly dependsOn: readonly string[]
-  /** Counted from that moment; undefined for a value that does not expire by itself. */
-  readonly validMs: number | undefined
-  /** None of `dependsOn` was invalidated between the start of the load and this log position. */
-  position: number
-}
-
-/** The freshness bound in milliseconds: how old the state that a cached value reflects may be. */
-export const MAX_AGE_MS = 1_000
 
 const SYNC_MS = 50
 const CONNECTION_TIMEOUT_MS = 3_000
@@ -63,37 +37,12 @@ const MAX_BACKOFF_MS = 5_000
 /** A listener on one connection of its own. It is stale until its first heartbeat returns. */
 export function createInvalidationListener(settings: ListenerSettings): InvalidationListener {
   const invalidations = new InvalidationLog()
+  const { heartbeatReturned, ...freshness } = createFreshness(invalidations)
   const stopped = new AbortController()
   const stop = rejectOnAbort(stopped.signal)
   let running: Promise<void> | undefined
   let heartbeat: Heartbeat | undefined
-  let lastSentAt: Moment | undefined
-  const clock: Moment = { monotonic: 0, wall: 0 }
   const failures = countFailures(settings.onError)
-  const now = (): Moment => {
-    clock.monotonic = performance.now()
-    clock.wall = Date.now() - WALL_START
-    return clock
-  }
-  const age = (at = now()) =>
-    lastSentAt === undefined ? Number.POSITIVE_INFINITY : elapsedMs(lastSentAt, at)
-
-  // This and isCurrent compute elapsed time in place: each request calls them several times.
-  function isFresh(at = now()): boolean {
-    if (lastSentAt === undefined) return false
-    const { monotonic, wall } = lastSentAt
-    return Math.max(at.monotonic - monotonic, at.wall - wall) <= MAX_AGE_MS
-  }
-
-  function isCurrent(entry: Stamped, now: Moment): boolean {
-    const ageMs = Math.max(now.monotonic - entry.monotonic, now.wall - entry.wall)
-    if (entry.validMs !== undefined && ageMs >= entry.validMs) return false
-    if (entry.position !== invalidations.position) {
-      if (invalidations.changedSince(entry.position, entry.dependsOn)) return false
-      entry.position = invalidations.position
-    }
-    return ageMs <= MAX_AGE_MS || isFresh(now)
-  }
 
   async function serve(client: pg.Client, current: Heartbeat): Promise<never> {
     await client.connect()
@@ -108,7 +57,7 @@ export function createInvalidationListener(settings: ListenerSettings): Invalida
     const client = newClient(settings.url)
     const current = new Heartbeat(notifier(client), (sentAt) => {
       // A heartbeat that returns before the connection is proven says nothing about freshness.
-      if (heartbeat === current) lastSentAt = sentAt
+      if (heartbeat === current) heartbeatReturned(sentAt)
     })
     client.on('notification', ({ payload = '' }) => {
       if (!current.receive(payload)) invalidations.add(payload)
@@ -125,12 +74,9 @@ export function createInvalidationListener(settings: ListenerSettings): Invalida
   }
 
   return {
+    ...freshness,
     log: invalidations,
-    age,
     failures: failures.count,
-    isFresh,
-    now,
-    isCurrent,
     start() {
       running ??= keepListening(listen, failures.record, stopped.signal)
     },
