@@ -25,10 +25,10 @@ await change('package.json', async (text) => {
 })
 // Elsewhere `tenantry` is in node_modules.
 await change('tsconfig.json', (text) =>
-  cut(text, /,\s*\/\/ Beside the kernel[\s\S]*?"paths": \{[^}]*\}/),
+  cut(text, /,\s*\/\/ In the kernel's repository[\s\S]*?"paths": \{[^}]*\}/),
 )
 await change('vitest.config.ts', (text) =>
-  cut(text, /^ *\/\/ Beside the kernel.*\n *resolve: .*\n/m),
+  cut(text, /^ *\/\/ In the kernel's repository.*\n *resolve: .*\n/m),
 )
 // Here the workspace is what is built, there the app.
 await change('deploy/compose.yaml', (text) =>
