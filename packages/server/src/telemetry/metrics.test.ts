@@ -163,7 +163,7 @@ describe('the metrics', () => {
   test('are the ones that docs/telemetry.md lists', async () => {
     const guide = await readFile(new URL('../../../../docs/telemetry.md', import.meta.url), 'utf8')
     const listed =
-      guide.split('### What to be woken by')[0]?.match(/(?<=`)tenantry_\w+(?=`)/g) ?? []
+      guide.split('### Alerts')[0]?.match(/(?<=`)tenantry_\w+(?=`)/g) ?? []
     const served = (await read()).match(/(?<=^# TYPE )tenantry_\w+/gm) ?? []
     expect([...new Set(listed)].sort()).toEqual([...served].sort())
   })
