@@ -1,5 +1,13 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -209,9 +217,9 @@ describe('a template', () => {
 function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'tenantry-new-'))
   folders.push(folder)
-  for (const part of ['src', 'migrations']) {
-    cpSync(join(root, 'starter', part), join(folder, part), { recursive: true })
-  }
+  const fixture = join(root, 'packages/server/test/fixtures/app')
+  cpSync(fixture, join(folder, 'src'), { recursive: true })
+  renameSync(join(folder, 'src/migrations'), join(folder, 'migrations'))
   const config = readFileSync(join(root, 'biome.jsonc'), 'utf8')
   writeFileSync(join(folder, 'biome.jsonc'), config.replace(/^ {2}"vcs".*\n/m, ''))
   return folder
