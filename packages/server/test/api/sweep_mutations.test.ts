@@ -87,14 +87,14 @@ describe('the isolation sweep finds a route that', () => {
 })
 
 describe('the access sweep finds a route that', () => {
-  test('admits a user whom its access excludes', async () => {
+  test('admits a user that its access excludes', async () => {
     const claimed = { ...mutants.open, access: 'projects:delete' }
     const faults = accessFaults(world, await observeAccess(only(mutants.open)), [claimed])
     expect(faults).toContain('GET /api/open: nobody got in and should not')
     expect(faults).toContain('GET /api/open: operator got in and should not')
   })
 
-  test('excludes a user whom its access admits', async () => {
+  test('excludes a user that its access admits', async () => {
     const shut = only(mutants.shut)
     const faults = accessFaults(shut, await observeAccess(shut))
     expect(faults).toContain('GET /api/shut: operator was kept out and should not be')
