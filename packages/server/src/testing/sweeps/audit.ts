@@ -2,8 +2,7 @@ import type { Route } from '../../app/route.ts'
 import { backgroundScope } from '../../db/tenancy.ts'
 import type { TestReply } from '../http_client.ts'
 import { changedTables, fingerprintOf } from './rows.ts'
-import { inSafeOrder } from './statements.ts'
-import { call, nameOf, type World } from './world.ts'
+import { call, inSafeOrder, nameOf, readyFor, type World } from './world.ts'
 
 /**
  * Calls every route of a tenant and looks for its row in the audit log: a signed-in write has one, of
@@ -12,7 +11,7 @@ import { call, nameOf, type World } from './world.ts'
  */
 export async function auditFaults(world: World): Promise<string[]> {
   const faults: string[] = []
-  for (const route of inSafeOrder(world.routes)) {
+  for (const route of inSafeOrder(world)) {
     faults.push(
       ...(isWrite(route) ? await writeFaults(world, route) : await quietFaults(world, route)),
     )
@@ -25,7 +24,8 @@ function isWrite({ method, access }: Route): boolean {
 }
 
 async function writeFaults(world: World, route: Route): Promise<string[]> {
-  const reply = await call(world, route, world.b, world.b.admin)
+  const here = await readyFor(world, route, world.b)
+  const reply = await call(world, route, here, here.admin)
   if (reply.status >= 300) {
     return [`${nameOf(route)}: could not be carried out (${reply.status} ${reply.text})`]
   }

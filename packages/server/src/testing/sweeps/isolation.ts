@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Route } from '../../app/route.ts'
 import type { TestReply, TestRequest } from '../http_client.ts'
+import { collectionsIn } from './paths.ts'
 import { changedTables, fingerprintOf, valuesOf } from './rows.ts'
-import { bodyFor, call, collectionsIn, nameOf, pathIn, pathToNothing, type World } from './world.ts'
+import { bodyFor, call, nameOf, pathIn, pathToNothing, type World } from './world.ts'
 
 /**
  * Attacks every route of tenant A with what belongs to tenant B: its tokens, and its ids in path,
@@ -69,8 +70,8 @@ async function bodyFaults(world: World, route: Route): Promise<string[]> {
   const body = bodyFor(world, route, world.a)
   if (typeof body !== 'object' || body === null) return []
   const faults: string[] = []
-  for (const [collection, own] of world.a.ids) {
-    const theirs = world.b.ids.get(collection)
+  for (const [collection, own] of world.a.referable) {
+    const theirs = world.b.referable.get(collection)
     if (theirs === undefined || !textOf(body).includes(own)) continue
     const reply = (id: string) => ask(world, route, { body: withText(body, own, id) })
     const [foreign, absent] = [await reply(theirs), await reply(randomUUID())]

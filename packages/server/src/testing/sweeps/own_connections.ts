@@ -1,6 +1,5 @@
 import { Socket } from 'node:net'
-import { inSafeOrder } from './statements.ts'
-import { call, nameOf, type World } from './world.ts'
+import { call, inSafeOrder, nameOf, readyFor, type World } from './world.ts'
 
 const PROTOCOL = 3
 const OURS = /^tenantry /
@@ -15,9 +14,10 @@ let asked = new Set<string>()
  */
 export async function ownConnectionFaults(world: World): Promise<string[]> {
   const faults: string[] = []
-  for (const route of inSafeOrder(world.routes)) {
+  for (const route of inSafeOrder(world)) {
+    const here = await readyFor(world, route, world.a)
     asked = new Set()
-    await call(world, route, world.a, world.a.admin)
+    await call(world, route, here, here.admin)
     await world.api.running.settle()
     for (const application of [...asked].filter((it) => !OURS.test(it))) {
       faults.push(

@@ -4,8 +4,7 @@ import type { KernelTables } from '../../db/tables.ts'
 import { backgroundScope } from '../../db/tenancy.ts'
 import type { SentStatement } from '../record_statements.ts'
 import type { FilledWorld } from './filled_database.ts'
-import { inSafeOrder } from './statements.ts'
-import { call, nameOf, type World } from './world.ts'
+import { call, inSafeOrder, nameOf, readyFor, type World } from './world.ts'
 
 /**
  * Explains every statement that a successful call of each route sends, as the role that sent it, with
@@ -19,10 +18,11 @@ export async function planFaults({ world, urls }: FilledWorld): Promise<string[]
   })
   const faults = new Set<string>()
   const explained = new Set<string>()
-  for (const route of inSafeOrder(world.routes)) {
+  for (const route of inSafeOrder(world)) {
     const { a, api } = world
+    const here = await readyFor(world, route, a)
     const sent = await api.statementsOf(async () => {
-      await call(world, route, a, a.admin)
+      await call(world, route, here, here.admin)
       await api.running.settle()
     })
     for (const statement of sent.filter(({ text }) => isExplainable(text))) {

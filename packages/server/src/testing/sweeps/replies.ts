@@ -2,8 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import type { Route } from '../../app/route.ts'
 import type { TestReply } from '../http_client.ts'
-import { inSafeOrder } from './statements.ts'
-import { call, nameOf, pathToNothing, type World } from './world.ts'
+import { call, inSafeOrder, nameOf, pathToNothing, readyFor, type World } from './world.ts'
 
 /** Says what in a reply is not as the API's description has it. */
 type ReplyCheck = (route: Route, reply: TestReply) => string[]
@@ -44,7 +43,7 @@ export function replyCheck({ api }: World): ReplyCheck {
 export async function replyFaults(world: World): Promise<string[]> {
   const check = replyCheck(world)
   const faults: string[] = []
-  for (const route of inSafeOrder(world.routes)) {
+  for (const route of inSafeOrder(world)) {
     const { method } = route
     const { tenant, admin } = world.a
     const replies = [
@@ -52,7 +51,7 @@ export async function replyFaults(world: World): Promise<string[]> {
       await tenant.send({ method, path: pathToNothing(route), user: admin, body: { '?': 1 } }),
       await tenant.send({ method, path: pathToNothing(route), user: admin, body: '{' }),
       await tenant.send({ method, path: pathToNothing(route), user: world.a.users['none'] }),
-      await call(world, route, world.a, admin),
+      await call(world, route, await readyFor(world, route, world.a), admin),
     ]
     faults.push(...replies.flatMap((reply) => check(route, reply)))
   }

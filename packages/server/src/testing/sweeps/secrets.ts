@@ -3,8 +3,15 @@ import type { Route } from '../../app/route.ts'
 import { withClient } from '../../db/connect/with_client.ts'
 import type { TestReply, TestRequest } from '../http_client.ts'
 import type { TestUser } from '../test_app.ts'
-import { inSafeOrder } from './statements.ts'
-import { bodyFor, type Inhabited, nameOf, pathIn, type World } from './world.ts'
+import {
+  bodyFor,
+  type Inhabited,
+  inSafeOrder,
+  nameOf,
+  pathIn,
+  readyFor,
+  type World,
+} from './world.ts'
 
 /**
  * Calls every route well and badly with passwords and tokens that are known, and looks for them where
@@ -15,8 +22,9 @@ import { bodyFor, type Inhabited, nameOf, pathIn, type World } from './world.ts'
 export async function secretFaults(world: World): Promise<string[]> {
   const watch = watchReplies(secretsOf(world.b))
   const resetToken = await askForReset(world, watch)
-  for (const route of inSafeOrder(world.routes)) {
-    for (const request of requestsTo(world, route, [...watch.secrets])) {
+  for (const route of inSafeOrder(world)) {
+    const here = await readyFor(world, route, world.b)
+    for (const request of requestsTo(world, here, route, [...watch.secrets])) {
       watch.see(nameOf(route), await world.b.tenant.send({ method: route.method, ...request }))
     }
   }
@@ -87,10 +95,10 @@ async function useReset({ b }: World, watch: Watch, token: string): Promise<void
 // Well; with secrets where they do not belong; and as somebody who may do nothing.
 function requestsTo(
   world: World,
+  b: Inhabited,
   route: Route,
   secrets: string[],
 ): (TestRequest & { user?: TestUser | undefined })[] {
-  const { b } = world
   const path = pathIn(route, b)
   const body = bodyFor(world, route, b)
   const [password = '', access = '', refresh = ''] = secrets

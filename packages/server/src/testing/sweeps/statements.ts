@@ -1,14 +1,14 @@
-import type { Route } from '../../app/route.ts'
-import { call, nameOf, type World } from './world.ts'
+import { call, inSafeOrder, nameOf, readyFor, type World } from './world.ts'
 
 /** How many statements a successful call of each route costs: by route, in order. */
 export async function countStatements(world: World): Promise<Map<string, number>> {
   const counts = new Map<string, number>()
-  for (const route of inSafeOrder(world.routes)) {
+  for (const route of inSafeOrder(world)) {
+    const here = await readyFor(world, route, world.a)
     await warmUp(world)
     const before = lookUps(world)
     const statements = await world.api.statementsOf(async () => {
-      await call(world, route, world.a, world.a.admin)
+      await call(world, route, here, here.admin)
       await world.api.running.settle()
     })
     counts.set(nameOf(route), statements.length - (lookUps(world) - before))
@@ -45,12 +45,4 @@ export function statementTable(world: World, counts: Map<string, number>): strin
     ...world.routes.map((route) => `| ${nameOf(route)} | ${counts.get(nameOf(route))} |`),
     '',
   ].join('\n')
-}
-
-/** Reads first and removals last, children before parents: each finds what it is about. */
-export function inSafeOrder(routes: readonly Route[]): Route[] {
-  const order = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
-  return routes.toSorted(
-    (a, b) => order.indexOf(a.method) - order.indexOf(b.method) || b.path.length - a.path.length,
-  )
 }

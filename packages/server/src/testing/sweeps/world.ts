@@ -4,6 +4,8 @@ import type { Route } from '../../app/route.ts'
 import { sampleOf } from '../../lib/sample.ts'
 import type { TestReply } from '../http_client.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../test_app.ts'
+import { collectionsIn, withIds } from './paths.ts'
+import { isCreator, type Relations, readRelations } from './relations.ts'
 
 export interface SweepOptions {
   /**
@@ -31,6 +33,8 @@ export interface Inhabited {
   spare: TestUser
   /** What exists here, by collection: `/api/projects` -> id. */
   ids: Map<string, string>
+  /** What a body refers to, by collection. Where no route creates one, no removal takes it. */
+  referable: Map<string, string>
 }
 
 /** Two tenants with identical names and e-mails on one app: what every sweep looks at. */
@@ -38,6 +42,7 @@ export interface World {
   app: App
   api: TestApp
   routes: readonly Route[]
+  relations: Relations
   a: Inhabited
   b: Inhabited
   options: SweepOptions
@@ -51,7 +56,8 @@ export async function createWorld(app: App, options: SweepOptions = {}): Promise
   // The same e-mails in both: the same people, in two tenants.
   const suffix = randomUUID()
   const [a, b] = [await settle(api, app, suffix), await settle(api, app, suffix)]
-  const world: World = { app, api, routes, a, b, options, close: api.close }
+  const relations = await readRelations(api)
+  const world: World = { app, api, routes, relations, a, b, options, close: api.close }
   for (const inhabited of [a, b]) await fill(world, inhabited)
   return world
 }
@@ -76,7 +82,7 @@ export function bodyFor(world: World, route: Route, inhabited: Inhabited): unkno
   const given = world.options.bodies?.[nameOf(route)] ?? kernelBodies[nameOf(route)]
   if (given !== undefined) return given(inhabited)
   if (route.body === undefined) return undefined
-  const body = sampleOf(route.body, knownFields(inhabited))
+  const body = sampleOf(route.body, knownFields(world, route, inhabited))
   return route.media === 'form' ? new URLSearchParams(body as Record<string, string>) : body
 }
 
@@ -105,17 +111,55 @@ export function call(
   })
 }
 
-/** The collections whose members a path names: `/api/projects` for `/api/projects/:project_id`. */
-export function collectionsIn(path: string): string[] {
-  const parts = path.split('/')
-  return parts.flatMap((part, at) => (part.startsWith(':') ? [parts.slice(0, at).join('/')] : []))
+/**
+ * The tenant as a removal should find it: with one more of what it removes, which nothing refers to
+ * yet, where a route creates one.
+ */
+export async function readyFor(
+  world: World,
+  route: Route,
+  inhabited: Inhabited,
+): Promise<Inhabited> {
+  const collection = collectionsIn(route.path).at(-1)
+  if (!isRemoval(route) || collection === undefined) return inhabited
+  const id = await createIn(world, inhabited, collection)
+  return id === undefined ? inhabited : withId(inhabited, collection, id)
 }
 
-function withIds(path: string, idOf: (collection: string) => string): string {
-  const parts = path.split('/')
-  return parts
-    .map((part, at) => (part.startsWith(':') ? idOf(parts.slice(0, at).join('/')) : part))
-    .join('/')
+/** Does a route delete a member of a collection? */
+export function isRemoval({ method, path }: Route): boolean {
+  return method === 'DELETE' && /\/:\w+$/.test(path)
+}
+
+/** Creates one more of a collection; undefined where no route does. */
+export async function createIn(
+  world: World,
+  inhabited: Inhabited,
+  collection: string,
+): Promise<string | undefined> {
+  const { routes } = world.api.running
+  const creator = routes.find((it) => it.path === collection && isCreator(it))
+  if (creator === undefined) return undefined
+  const { json } = await call(world, creator, inhabited, inhabited.admin)
+  return json?.id
+}
+
+/** The same tenant, where another member stands for a collection. */
+export function withId(inhabited: Inhabited, collection: string, id: string): Inhabited {
+  return { ...inhabited, ids: new Map(inhabited.ids).set(collection, id) }
+}
+
+/** Reads first and removals last; what refers to something is removed before it. */
+export function inSafeOrder({ routes, relations }: World): Route[] {
+  const order = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
+  const rank = (route: Route) =>
+    route.method === 'DELETE' ? relations.rankOf(collectionsIn(route.path).at(-1) ?? '') : 0
+  return routes.toSorted(
+    (a, b) =>
+      order.indexOf(a.method) - order.indexOf(b.method) ||
+      rank(b) - rank(a) ||
+      b.path.length - a.path.length,
+  )
 }
 
 async function settle(api: TestApp, app: App, suffix: string): Promise<Inhabited> {
@@ -129,7 +173,8 @@ async function settle(api: TestApp, app: App, suffix: string): Promise<Inhabited
     })
   const users: Record<string, TestUser> = { none: await twin('none', []) }
   for (const role of Object.keys(app.policy.roles)) users[role] = await twin(role, [role])
-  // The newest, so that lists begin with them.
+  // The newest two, so that lists begin with them: one to be removed, and one that bodies refer to.
+  await tenant.makeUser({ password: `horse referred ${randomUUID()}` })
   const spare = await tenant.makeUser({ password: `horse spare ${randomUUID()}` })
   const all = Object.entries(app.policy.roles).find(([, it]) => it.permissions.includes('*'))
   const admin = all === undefined ? undefined : users[all[0]]
@@ -139,46 +184,68 @@ async function settle(api: TestApp, app: App, suffix: string): Promise<Inhabited
   // A second session: ending the one that is listed first must not end the one that is used.
   const { email, password } = admin
   await tenant.send({ method: 'POST', path: '/api/auth/login', body: { email, password } })
-  return { tenant, users, admin, spare, ids: new Map() }
+  return { tenant, users, admin, spare, ids: new Map(), referable: new Map() }
 }
 
-// Through the API alone: create what can be created, then look at what the lists show.
+// Through the API alone: create what can be created, parents first, then look at what the lists show.
 async function fill(world: World, inhabited: Inhabited): Promise<void> {
-  const creators = world.routes.filter((it) => it.method === 'POST' && it.status === 201)
-  for (const route of creators.toSorted((a, b) => a.path.length - b.path.length)) {
-    const reply = await call(world, route, inhabited, inhabited.admin)
-    if (reply.status !== 201) {
-      const body = JSON.stringify(bodyFor(world, route, inhabited))
-      throw new Error(
-        `the sweeps could not create by ${nameOf(route)} with ${body} (${reply.status} ${reply.text}); ` +
-          `give a body: sweep(app, { bodies: { '${nameOf(route)}': () => ({ … }) } })`,
-      )
-    }
-    inhabited.ids.set(route.path, reply.json.id)
+  const { relations } = world
+  const creators = world.routes.filter(isCreator)
+  const rank = ({ path }: Route) => relations.rankOf(path)
+  for (const route of creators.toSorted(
+    (a, b) => rank(a) - rank(b) || a.path.length - b.path.length,
+  )) {
+    for (const parent of relations.fieldsOf(route).values()) await lookUp(inhabited, parent)
+    await create(world, inhabited, route)
   }
   for (const collection of new Set(world.routes.flatMap((it) => collectionsIn(it.path)))) {
-    if (inhabited.ids.has(collection)) continue
-    const id = await firstListed(inhabited, collection)
-    if (id !== undefined) inhabited.ids.set(collection, id)
+    await lookUp(inhabited, collection)
   }
 }
 
-async function firstListed(inhabited: Inhabited, collection: string): Promise<string | undefined> {
-  const { tenant, admin, ids } = inhabited
+async function create(world: World, inhabited: Inhabited, route: Route): Promise<void> {
+  const reply = await call(world, route, inhabited, inhabited.admin)
+  if (reply.status !== 201) {
+    const body = JSON.stringify(bodyFor(world, route, inhabited))
+    throw new Error(
+      `the sweeps could not create by ${nameOf(route)} with ${body} (${reply.status} ${reply.text}); ` +
+        `give a body: sweep(app, { bodies: { '${nameOf(route)}': () => ({ … }) } })`,
+    )
+  }
+  inhabited.ids.set(route.path, reply.json.id)
+  inhabited.referable.set(route.path, reply.json.id)
+}
+
+// Of what no route creates: the first is there to be removed, so that bodies refer to the second.
+async function lookUp(inhabited: Inhabited, collection: string): Promise<void> {
+  const { tenant, admin, ids, referable } = inhabited
+  if (ids.has(collection)) return
   const path = withIds(collection, (parent) => ids.get(parent) ?? randomUUID())
   const reply = await tenant.send({ path, user: admin })
   const items: { id?: string | null }[] = reply.json?.items ?? []
-  return items.find((it) => typeof it.id === 'string')?.id ?? undefined
+  const [first, second = first] = items.flatMap(({ id }) => (typeof id === 'string' ? [id] : []))
+  if (first === undefined || second === undefined) return
+  ids.set(collection, first)
+  referable.set(collection, second)
 }
 
-// A field `project_id` names a project: the one that exists in this tenant. `project_ids` are several.
-function knownFields({ ids }: Inhabited): Record<string, unknown> {
-  const fields = [...ids].map(([collection, id]) => {
+// A field refers to what its foreign key says, or else to what its name does: `project_id` to a project
+// of this tenant, `project_ids` to several.
+function knownFields(
+  { relations }: World,
+  route: Route,
+  { referable }: Inhabited,
+): Record<string, unknown> {
+  const byName = [...referable].flatMap(([collection, id]) => {
     const plural = collection.split('/').at(-1) ?? ''
     const name = `${singular(plural)}_id`
     return [[name, id] as const, [`${name}s`, [id]] as const]
   })
-  return Object.fromEntries(fields.flat())
+  const byKey = [...relations.fieldsOf(route)].flatMap(([field, collection]) => {
+    const id = referable.get(collection)
+    return id === undefined ? [] : [[field, id] as const]
+  })
+  return Object.fromEntries([...byName, ...byKey])
 }
 
 function singular(plural: string): string {

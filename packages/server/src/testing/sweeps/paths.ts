@@ -1,0 +1,13 @@
+/** The collections whose members a path names: `/api/projects` for `/api/projects/:project_id`. */
+export function collectionsIn(path: string): string[] {
+  const parts = path.split('/')
+  return parts.flatMap((part, at) => (part.startsWith(':') ? [parts.slice(0, at).join('/')] : []))
+}
+
+/** A path with an id in each of its places. */
+export function withIds(path: string, idOf: (collection: string) => string): string {
+  const parts = path.split('/')
+  return parts
+    .map((part, at) => (part.startsWith(':') ? idOf(parts.slice(0, at).join('/')) : part))
+    .join('/')
+}
