@@ -66,8 +66,8 @@ function insert({ db }: TenantContext<Tasks>, task: z.output<typeof Task>) {
   return db.insertInto('tasks').values(values).returning('id').executeTakeFirstOrThrow()
 }
 
-// It costs a database, so that one test asks it everything.
-test('a reference to nothing is 422 at its field; what is referred to cannot be deleted', () =>
+// One test for everything, because it needs a database of its own.
+test('a reference to an unknown row is a 422 at its field; a referenced row cannot be deleted', () =>
   onMigratedDatabase(async (urls) => {
     await withClient(urls.owner, (client) => client.query(schema))
     const { app: DB_URL, identity: DB_IDENTITY_URL, platform: DB_PLATFORM_URL } = urls
@@ -80,18 +80,18 @@ test('a reference to nothing is 422 at its field; what is referred to cannot be 
       { DB_URL, DB_IDENTITY_URL, DB_PLATFORM_URL, DB_LISTEN_URL: DB_IDENTITY_URL },
     )
     try {
-      await askEverything(await inTenant(api), await inTenant(api))
+      await expectReferenceErrors(await makeTenant(api), await makeTenant(api))
     } finally {
       await api.close()
     }
   }))
 
-interface Inhabited {
+interface TenantWithProject {
   send(method: string, path: string, body?: unknown): ReturnType<TestTenant['send']>
   project: string
 }
 
-async function inTenant(api: TestApp): Promise<Inhabited> {
+async function makeTenant(api: TestApp): Promise<TenantWithProject> {
   const tenant = await api.makeTenant()
   const user: TestUser = await tenant.makeUser({ roles: ['admin_tenant'] })
   const send = (method: string, path: string, body?: unknown) =>
@@ -100,10 +100,13 @@ async function inTenant(api: TestApp): Promise<Inhabited> {
   return { send, project: made.json.id }
 }
 
-async function askEverything({ send, project }: Inhabited, other: Inhabited): Promise<void> {
+async function expectReferenceErrors(
+  { send, project }: TenantWithProject,
+  other: TenantWithProject,
+): Promise<void> {
   const create = (body: object) => send('POST', '/api/tasks', { project_id: project, ...body })
-  const faultsOf = async (asked: ReturnType<typeof create>) => {
-    const reply = await asked
+  const faultsOf = async (request: ReturnType<typeof create>) => {
+    const reply = await request
     expectProblem(reply, 422)
     return reply.json.errors
   }
@@ -111,7 +114,7 @@ async function askEverything({ send, project }: Inhabited, other: Inhabited): Pr
     { pointer, message: 'refers to something that does not exist' },
   ]
 
-  // Another tenant's is as absent as what never was.
+  // A row of another tenant is as unknown as one that never existed.
   for (const project_id of [randomUUID(), other.project]) {
     expect(await faultsOf(create({ project_id }))).toEqual(fault('/project_id'))
   }
@@ -123,8 +126,8 @@ async function askEverything({ send, project }: Inhabited, other: Inhabited): Pr
   const moved = send('PATCH', path, { project_id: other.project })
   expect(await faultsOf(moved)).toEqual(fault('/project_id'))
 
-  const codeOf = async (asked: ReturnType<typeof send>) => {
-    const { status, json } = await asked
+  const codeOf = async (request: ReturnType<typeof send>) => {
+    const { status, json } = await request
     return [status, json?.code]
   }
   expect(await codeOf(send('DELETE', `/api/projects/${project}`))).toEqual([409, 'resource.in_use'])
