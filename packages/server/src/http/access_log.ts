@@ -4,23 +4,23 @@ import type { RequestInfo } from '../app/context.ts'
 import type { Route } from '../app/route.ts'
 import type { Endpoint } from './endpoints/endpoint.ts'
 
-/** What the log line of one request will say: the steps of the pipeline write it as they learn it. */
+/** The content of a request's log line. Each step of the pipeline adds what it finds out. */
 export interface RequestLog {
   /** By performance.now(). */
   startedAt: number
   info: RequestInfo
   tenantId: string | undefined
   userId: string | undefined
-  /** The code of the problem that was the reply. */
+  /** The code of the problem, if the reply is one. */
   code: string | undefined
 }
 
-/** A request whose reply was sent, for log, metrics and traces: no body, no query, no name. */
+/** A request whose reply was sent, for log, metrics and traces. Without body, query and names. */
 export interface FinishedRequest extends RequestLog {
-  /** Identifies the request's span. */
+  /** The key of the request's span. */
   raw: IncomingMessage
   method: string
-  /** Undefined where no path matched. */
+  /** Undefined if no path matched. */
   served: Route | Endpoint | undefined
   status: number
   ms: number
@@ -28,14 +28,14 @@ export interface FinishedRequest extends RequestLog {
 
 /** The traces of requests. */
 export interface RequestSpans {
-  /** Begins the span of a request; everything that `next` leads to is part of it. */
+  /** Starts the span of a request. Everything that `next` leads to is part of it. */
   begin(request: IncomingMessage, response: ServerResponse, next: () => void): void
   end(request: FinishedRequest): void
-  /** The id that the log line names, so that one leads to the other. */
+  /** The id of the trace, for the log line. */
   traceIdOf(request: FinishedRequest): string | undefined
 }
 
-/** The route's pattern, never the path or the query: neither a token nor a person's id is logged. */
+/** The route's pattern. Never the path or the query, which may hold a token or the id of a person. */
 export function patternOf({ served }: Pick<FinishedRequest, 'served'>): string {
   return served?.path ?? '(none)'
 }

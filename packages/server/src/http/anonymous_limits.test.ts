@@ -9,29 +9,29 @@ async function startStrict(settings: Record<string, string>) {
   return api
 }
 
-const strange = [
+const anonymous = [
   { path: '/' },
   { path: '/api/auth/me' },
   { path: '/api/auth/me', headers: { authorization: 'Bearer nonsense' } },
   { path: '/api/no-such-route' },
 ]
 
-test.each(strange)(
-  'strangers use up what strangers have, and no member is refused for it: %o (DOS-4)',
+test.each(anonymous)(
+  'anonymous requests exhaust the anonymous quota, and members are still served: %o (DOS-4)',
   async (request) => {
     const api = await startStrict({ TENANT_RATE: '50', PUBLIC_RATE: '1' })
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
     const flood = () => Promise.all(Array.from({ length: 100 }, () => tenant.send(request)))
-    let refused = await flood()
-    while (refused.every((it) => it.status !== 429)) refused = await flood()
-    for (const it of refused) if (it.status === 429) expectProblem(it, 429)
+    let rejected = await flood()
+    while (rejected.every((it) => it.status !== 429)) rejected = await flood()
+    for (const it of rejected) if (it.status === 429) expectProblem(it, 429)
     await flood()
     expect((await tenant.send({ path: '/api/auth/me', user })).status).toBe(200)
   },
 )
 
-test('one address uses up its own, and leaves other strangers theirs (DOS-4)', async () => {
+test('one address exhausts its own quota, and not that of other addresses (DOS-4)', async () => {
   const api = await startStrict({ TENANT_RATE: '50', PUBLIC_RATE: '1', TRUST_PROXY: '127.0.0.1' })
   const tenant = await api.makeTenant()
   const from = (address: string) =>

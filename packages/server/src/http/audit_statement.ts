@@ -7,8 +7,8 @@ import type { ReadyRequest } from './ready_request.ts'
 
 const MAX_ENTITY_ID = 128
 
-/** What happened in a request, besides the request itself. */
-interface Happened {
+/** The part of an audit row that the handler decides. */
+interface Outcome {
   /** Undefined on public routes. */
   actor: Actor | undefined
   note: AuditNote
@@ -20,7 +20,7 @@ export function auditStatement(
   db: Kysely<KernelTables>,
   action: string,
   { served: { route }, info, input }: Pick<ReadyRequest, 'served' | 'info' | 'input'>,
-  { actor, note, result }: Happened,
+  { actor, note, result }: Outcome,
 ): CompiledQuery {
   return auditInsert(db, info, {
     action,

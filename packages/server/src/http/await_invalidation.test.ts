@@ -6,7 +6,7 @@ const lost = unavailable('database.unavailable', 'The database is not available'
 const rejection = (revoked: boolean) =>
   new AppError('unauthenticated', 'token.reused', 'Used twice', { revoked })
 
-/** How often it was waited for what was announced, by the time that `running` had ended. */
+/** How often `sync` was awaited by the time that `running` had settled. */
 async function waits(revokes: boolean, running: Promise<unknown>): Promise<number> {
   let waited = 0
   const sync = async () => {
@@ -18,25 +18,25 @@ async function waits(revokes: boolean, running: Promise<unknown>): Promise<numbe
 
 test.each([
   ['a request that revokes', true, () => Promise.resolve(), 1],
-  ['one that does not', false, () => Promise.resolve(), 0],
-  ['a refusal that says it revoked', false, () => Promise.reject(rejection(true)), 1],
+  ['a request that does not revoke', false, () => Promise.resolve(), 0],
+  ['a rejection that says it revoked', false, () => Promise.reject(rejection(true)), 1],
   [
-    'a refusal by a route that revokes: it is taken back',
+    'a rejection by a route that revokes, which was rolled back',
     true,
     () => Promise.reject(rejection(false)),
     0,
   ],
-  ['a COMMIT whose answer was lost', true, () => Promise.reject(lost), 1],
-  ['a failure nobody foresaw', true, () => Promise.reject(new Error('oops')), 1],
-  ['a lost answer where nothing is revoked', false, () => Promise.reject(lost), 0],
+  ['a lost reply to COMMIT', true, () => Promise.reject(lost), 1],
+  ['an unexpected error', true, () => Promise.reject(new Error('oops')), 1],
+  ['a lost reply on a route that does not revoke', false, () => Promise.reject(lost), 0],
 ])(
-  '%s waits until it was heard of, or has nothing to hear (SESS-6)',
+  '%s waits for the invalidation only if it may have revoked (SESS-6)',
   async (_, revokes, run, count) => {
     expect(await waits(revokes, run())).toBe(count)
   },
 )
 
-test('what is there at once waits for nothing', () => {
-  const sync = () => Promise.reject(new Error('never asked'))
+test('a result without a promise waits for nothing', () => {
+  const sync = () => Promise.reject(new Error('sync was called'))
   expect(awaitInvalidation({ sync: sync }, { revokes: true }, 'done')).toBe('done')
 })

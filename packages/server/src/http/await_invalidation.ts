@@ -4,19 +4,19 @@ import { AppError } from '../lib/errors.ts'
 import type { MaybePromise } from '../lib/maybe_promise.ts'
 
 /**
- * What `running` work gives. Where it took rights away, whether it ends in a reply or in a refusal,
- * this process has heard of that before this resolves: what it serves next is never older.
+ * Settles like `running`. If the work may have revoked permissions, this process has received the
+ * invalidation first, whether the work succeeded or failed: no later request is served with the old ones.
  */
 export function awaitInvalidation<T>(
   listener: Pick<InvalidationListener, 'sync'>,
   route: Pick<Route, 'revokes'>,
   running: MaybePromise<T>,
 ): MaybePromise<T> {
-  // What is done at once has asked the database nothing.
-  return running instanceof Promise ? heard(listener, route, running) : running
+  // Work that returns no promise has not queried the database.
+  return running instanceof Promise ? synced(listener, route, running) : running
 }
 
-async function heard<T>(
+async function synced<T>(
   listener: Pick<InvalidationListener, 'sync'>,
   route: Pick<Route, 'revokes'>,
   running: Promise<T>,
@@ -32,9 +32,9 @@ async function heard<T>(
   }
 }
 
-// A write that is refused is taken back, unless who refuses says that it revoked. One that broke may have
-// been done: COMMIT had arrived, and only its answer was lost.
+// A rejected write was rolled back, unless the error says that it revoked something. A write that failed in
+// any other way may be committed: COMMIT may have arrived, and only its reply may be lost.
 function mayHaveRevoked({ revokes }: Pick<Route, 'revokes'>, error: unknown): boolean {
-  const isRefusal = error instanceof AppError && error.kind !== 'unavailable'
-  return isRefusal ? error.extras.revoked === true : revokes
+  const isRejection = error instanceof AppError && error.kind !== 'unavailable'
+  return isRejection ? error.extras.revoked === true : revokes
 }

@@ -22,7 +22,7 @@ afterAll(() => Promise.all(apps.map((it) => it.close())))
 
 interface Listening {
   port: number
-  /** The server's ends of the connections, in the order they came. */
+  /** The server's sockets, in the order of the connections. */
   sockets: Socket[]
 }
 
@@ -32,12 +32,12 @@ async function listen(server: HttpServer): Promise<Listening> {
   server.server.on('connection', (socket) => sockets.push(socket))
   server.get('/', () => 'fine')
   server.get('/big', () => 'x'.repeat(64 * 1024 * 1024))
-  server.post('/', () => 'taken')
+  server.post('/', () => 'received')
   await server.listen({ port: 0, host: '127.0.0.1' })
   return { port: (server.server.address() as AddressInfo).port, sockets }
 }
 
-/** A client that sends `bytes` and then nothing more, and never closes its side. */
+/** A client that sends `bytes` and nothing more, and never closes its side. */
 async function sluggish({ port, sockets }: Listening, bytes: string): Promise<[Socket, Socket]> {
   const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
   await once(client, 'connect')
@@ -56,10 +56,10 @@ const post = rawRequest(
 )
 describe.concurrent('a slow client loses its connection (DOS-1)', () => {
   test.each([
-    ['that says nothing', '', 408],
+    ['that sends nothing', '', 408],
     ['in the middle of its headers', 'GET / HTTP/1.1\r\nHost: a.te', 408],
     ['in the middle of its body', `${post}{"a`, 408],
-    ['after rubbish', 'what is this?\r\n\r\n', 400],
+    ['after bytes that are not HTTP', 'what is this?\r\n\r\n', 400],
   ])('%s', async (_, bytes, status) => {
     const listening = await listen(await createFramework(hasty))
     const [client, server] = await sluggish(listening, bytes)
@@ -71,7 +71,7 @@ describe.concurrent('a slow client loses its connection (DOS-1)', () => {
     client.destroy()
   })
 
-  test('that does not read what it asked for', async () => {
+  test('that does not read its reply', async () => {
     const listening = await listen(await createFramework(hasty))
     const [client, server] = await sluggish(listening, get('/big'))
     client.pause()
@@ -79,7 +79,7 @@ describe.concurrent('a slow client loses its connection (DOS-1)', () => {
     client.destroy()
   })
 
-  test('and a hundred of them keep nobody waiting', async () => {
+  test('and a hundred of them do not delay other clients', async () => {
     const listening = await listen(await createFramework(hasty))
     const healthy = connect(listening.port, '127.0.0.1')
     const ask = async () => {
@@ -96,7 +96,7 @@ describe.concurrent('a slow client loses its connection (DOS-1)', () => {
   })
 })
 
-test('a client that leaves in the middle of its body is no fault of ours', async () => {
+test('a client that disconnects in the middle of its body is not a server fault', async () => {
   const framework = await createFramework()
   const failed = new Promise<unknown>((resolve) => {
     framework.setErrorHandler((error, _request, reply) => {
@@ -114,7 +114,7 @@ test('a client that leaves in the middle of its body is no fault of ours', async
   })
 })
 
-test('the limits of production are within what was promised (DOS-1)', () => {
+test('the limits of production are within the documented ones (DOS-1)', () => {
   expect(limits.headerBytes).toBeLessThanOrEqual(16_384)
   expect(limits.headerCount).toBeLessThanOrEqual(100)
   expect(limits.urlBytes).toBeLessThanOrEqual(8_192)

@@ -15,7 +15,7 @@ import { type Limits, limits as usualLimits } from './request/size_limits.ts'
 import { problemHeaders, problemOf, publicError } from './response/problem.ts'
 import { constantHeaders } from './response/security_headers.ts'
 
-/** A bare framework: limits, strict body parsers, problem+json for what never reaches a route. */
+/** A bare Fastify: limits, strict body parsers, and problem+json for requests that reach no route. */
 export async function createFramework(limits: Limits = usualLimits): Promise<FastifyInstance> {
   const app = Fastify({
     logger: false,
@@ -23,21 +23,21 @@ export async function createFramework(limits: Limits = usualLimits): Promise<Fas
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: limits.keepAliveMs,
-    // The only clock that runs against a client which does not read its reply.
+    // The only timeout for a client that does not read its reply.
     connectionTimeout: limits.silenceMs,
-    // On close, requests on the way are answered; only new connections are refused.
+    // On close, requests in flight are answered; only new connections are refused.
     forceCloseConnections: 'idle',
     return503OnClosing: false,
-    // The URL's own limit holds: a path parameter of any length is a matter of its schema.
+    // Only the limit of the URL applies: the length of a path parameter is limited by its schema.
     routerOptions: { maxParamLength: limits.urlBytes },
     http: {
       maxHeaderSize: limits.headerBytes,
       headersTimeout: limits.headersTimeoutMs,
       connectionsCheckingInterval: limits.timeoutCheckMs,
-      // A missing Host is answered by us, in the same form as every other error.
+      // originOf rejects a missing Host, in the same form as every other error.
       requireHostHeader: false,
     },
-    // An absolute-form target is routed by its path; originOf compares its authority with Host.
+    // An absolute-form target is routed by its path. originOf compares its authority with Host.
     rewriteUrl: routedPath,
     frameworkErrors(error, _request, reply) {
       const { status, headers, text } = earlyProblem(publicError(error))
@@ -46,7 +46,7 @@ export async function createFramework(limits: Limits = usualLimits): Promise<Fas
     },
     clientErrorHandler: answerClientError,
   })
-  // Node would answer an Expect that it does not know by itself, without a word; we ignore it.
+  // Node.js would answer an unknown Expect with an empty 417. It is ignored instead.
   app.server.on('checkExpectation', (request, response) =>
     app.server.emit('request', request, response),
   )
@@ -55,12 +55,12 @@ export async function createFramework(limits: Limits = usualLimits): Promise<Fas
   return app
 }
 
-/** From here on requests are told 503 while the event loop is later than `maxDelayMs`. */
+/** Answers requests with 503 while the delay of the event loop exceeds `maxDelayMs`. */
 export async function watchEventLoop(app: FastifyInstance, maxDelayMs: number): Promise<void> {
   await app.register(underPressure, {
     maxEventLoopDelay: maxDelayMs,
     sampleInterval: maxDelayMs,
-    // Health answers even when nothing else does: a busy node is not a dead one.
+    // Health still answers: a busy server must not be restarted.
     pressureHandler(request: FastifyRequest) {
       if (request.routeOptions.url?.startsWith('/health/')) return
       throw unavailable('server.busy', 'The server is busy; try again')
@@ -77,17 +77,17 @@ export function addEndpoint(app: FastifyInstance, endpoint: Endpoint): void {
     preParsing: rejectEncodedBody,
     async handler({ headers, url }, reply) {
       const query = new URLSearchParams(url.split('?', 2)[1])
-      const answer = await endpoint.respond({ headers, query })
+      const { status = 200, headers: more, type, body } = await endpoint.respond({ headers, query })
       return reply
-        .status(answer.status ?? 200)
-        .headers({ ...answer.headers, 'content-type': answer.type })
-        .send(answer.body)
+        .status(status)
+        .headers({ ...more, 'content-type': type })
+        .send(body)
     },
   })
 }
 
 /**
- * The hook of routes that take a body: no body is decoded here, and none is taken for what it is not
+ * The hook of routes that take a body. No body is decoded, and a compressed one must not be parsed as it is
  * (RFC 9110, 8.4 and 15.5.16).
  */
 export const rejectEncodedBody: preParsingHookHandler = ({ raw }, _reply, body, done) => {
@@ -96,7 +96,7 @@ export const rejectEncodedBody: preParsingHookHandler = ({ raw }, _reply, body, 
     done(null, body)
     return
   }
-  throw new AppError('unsupported', 'request.encoding', 'Send the body as it is, uncompressed', {
+  throw new AppError('unsupported', 'request.encoding', 'Send the body without a content coding', {
     headers: { 'accept-encoding': 'identity' },
   })
 }
@@ -125,7 +125,7 @@ const clientErrors: Record<string, AppError> = {
   ),
 }
 
-// What Node's parser refuses has no request object: the answer is written to the socket.
+// A request that the parser of Node.js rejects has no request object: the reply is written to the socket.
 function answerClientError(error: Error, socket: Socket): void {
   const code = 'code' in error ? String(error.code) : ''
   if (code === 'ECONNRESET' || !socket.writable) {
@@ -144,7 +144,7 @@ function answerClientError(error: Error, socket: Socket): void {
   socket.end(`${head.join('\r\n')}\r\n\r\n${text}`)
 }
 
-// The whole reply to a request that none of our hooks saw.
+// The complete reply to a request that reached no hook.
 function earlyProblem(error: AppError) {
   const id = newRequestId()
   const problem = problemOf(error, id)

@@ -36,15 +36,15 @@ function handleUnauthenticated(route: Route) {
 test.each([
   { method: 'GET', make: get },
   { method: 'POST', make: post },
-])('without an authenticated actor a $method that is not public does not run', async ({ make }) => {
+])('a $method that is not public does not run without an authenticated actor', async ({ make }) => {
   let runs = 0
   const handle = () => {
     runs++
   }
   const shared = { summary: 'Count', audit: 'counted', handle }
-  const refused = async () =>
+  const rejected = async () =>
     handleUnauthenticated(make('/api/counts', { ...shared, access: 'member' }))
-  await expect(refused()).rejects.toMatchObject({ code: 'credentials.invalid' })
+  await expect(rejected()).rejects.toMatchObject({ code: 'credentials.invalid' })
   expect(runs).toBe(0)
   await handleUnauthenticated(make('/api/counts', { ...shared, access: 'public' }))
   expect(runs).toBe(1)

@@ -71,7 +71,7 @@ async function write(
   identity: Identity,
 ): Promise<Handled> {
   const { route } = ready.served
-  const actor = await presentActor(deps, transaction.db, route, identity)
+  const actor = await currentActor(deps, transaction.db, route, identity)
   const ctx = new HandlerContext(deps, ready, transaction, actor)
   const result = await call(route, ctx, ready.input)
   ctx.assertCompared()
@@ -79,28 +79,28 @@ async function write(
     const about = { actor, note: ctx.note, result }
     transaction.sendWithCommit(auditStatement(transaction.db, route.audit, ready, about))
   }
-  // Before COMMIT: a reply that does not fit its schema must not be a committed write.
+  // Before COMMIT: a write whose reply does not match its schema must be rolled back.
   return serialized(ready, result)
 }
 
-// The cache may be a second old. A write reads the permissions in the transaction that it writes in.
-async function presentActor(
+// The cache may be up to one second old, so a write loads the permissions in its own transaction.
+async function currentActor(
   { policy }: HandleDeps,
   db: Kysely<KernelTables>,
   route: Route,
   { claims }: Identity,
 ): Promise<Actor> {
-  const present = await loadActor(db, policy, claims)
-  if (present === undefined) throw unauthenticated()
-  authorize(route, present)
-  return present
+  const current = await loadActor(db, policy, claims)
+  if (current === undefined) throw unauthenticated()
+  authorize(route, current)
+  return current
 }
 
 function serialized({ served }: ReadyRequest, result: unknown): Handled {
   return { result, payload: served.serialize?.(result) }
 }
 
-// The builders tied context and input to this handler's types, which a stored route has lost.
+// The route builders checked the types of context and input, which a stored route no longer has.
 function call(route: Route, ctx: PublicContext, input: unknown): unknown {
   return route.handle(ctx as never, input as never)
 }

@@ -30,15 +30,15 @@ import { type RouteIndex, routeNotFound } from './response/allowed_methods.ts'
 import { isPreflight } from './response/cors.ts'
 import type { TenantLimits } from './tenant_limits.ts'
 
-// The way of a request, in order:
+// The steps of a request, in order:
 //   admit: origin -> tenant -> preflight? -> credentials -> tenant's rate -> identity -> authorize
 //   (Fastify reads the body)
 //   run:   authorize again -> validate -> slot { authorize again -> handle } -> await the invalidation
 //          -> authorize again (GET)
-// Each step takes the value of the one before and returns a wider one. A step whose answer is in memory
-// returns no promise, and only promises are awaited.
+// Each step takes the value of the previous one and returns a wider one. A step that is answered from
+// memory returns no promise, and only promises are awaited.
 
-/** What the steps need; made once, in runtime/create_app.ts. */
+/** What the steps need. Created once, in runtime/create_app.ts. */
 export interface PipelineDeps extends HandleDeps {
   config: Config
   parseHost(host: string): HostMatch | undefined
@@ -55,7 +55,7 @@ export interface Arrival {
   raw: IncomingMessage
   /** The target as it was sent, which may be in absolute form. */
   target: string
-  /** Undefined where no route matches. */
+  /** Undefined if no route matches. */
   route: Route | undefined
   log: RequestLog
 }
@@ -82,8 +82,9 @@ export interface Admitted extends Resolved {
 }
 
 /**
- * Decides before the body is read whether a request may use its route. Undefined for a CORS preflight,
- * which is answered without a route. Throws what the client is answered: 400, 401, 403, 404, 405, 429, 503.
+ * Decides before the body is read whether a request may use its route. Returns undefined for a CORS
+ * preflight, which is answered without a route. Throws the error for the client: 400, 401, 403, 404, 405,
+ * 429 or 503.
  */
 export async function admit(deps: PipelineDeps, arrival: Arrival): Promise<Admitted | undefined> {
   const { raw, route } = arrival
@@ -110,8 +111,8 @@ export async function admit(deps: PipelineDeps, arrival: Arrival): Promise<Admit
 }
 
 /**
- * Runs an admitted request, whose body has arrived. What admitted it may have been revoked while it
- * waited, so that is compared after each wait: this costs nothing while nothing was invalidated.
+ * Runs an admitted request, whose body has arrived. Its session or permissions may have been revoked while
+ * it waited, so it is authorized again after each wait. That costs nothing unless an entry was invalidated.
  */
 export async function run(
   deps: PipelineDeps,
@@ -139,7 +140,7 @@ export async function run(
   return handled
 }
 
-// Throws 400 where host headers are missing, malformed or contradictory.
+// Throws 400 if host headers are missing, malformed or contradictory.
 function receive({ config, parseHost }: PipelineDeps, { raw, target, log }: Arrival): Received {
   const origin = originOf(raw, target, config.TRUST_PROXY)
   const { address } = origin
@@ -173,7 +174,7 @@ function withTenant(request: Received, tenantEntry: CacheEntry<FoundTenant | und
   return { info, host, deadline, log, tenant, tenantEntry }
 }
 
-// Throws 403, and records it in the tenant's audit log.
+// Throws 403 and records the rejection in the tenant's audit log.
 function permit<Request extends Admitted>({ rejections }: PipelineDeps, request: Request): Request {
   const { route, identity, tenant, info } = request
   if (identity === undefined) return request
@@ -188,7 +189,7 @@ function permit<Request extends Admitted>({ rejections }: PipelineDeps, request:
   }
 }
 
-/** The same request with what is true now. Throws what it would be answered if it arrived now. */
+/** The same request with its current tenant and identity. Throws the error that it would get if it arrived now. */
 function reauthorize(deps: PipelineDeps, request: Admitted): MaybePromise<Admitted> {
   const { listener } = deps
   const { tenantEntry, identity } = request

@@ -42,7 +42,10 @@ export class PublicRows implements PublicRowsContext<KernelTables> {
 
   #write<T>(work: (db: Kysely<KernelTables>) => Promise<T>): Promise<T> {
     // A second transaction would need an audit row of its own, and could leave half of the work done.
-    if (this.#isOpened) throw new Error('ctx.inTenant opens one transaction in a request')
+    if (this.#isOpened)
+      throw new Error(
+        'ctx.inTenant may be called once in a request: do all of the work in one call',
+      )
     this.#isOpened = true
     return this.#database.write(this.#ready, async (transaction) => {
       const result = await work(transaction.db)

@@ -5,16 +5,16 @@ import type { Deadline } from '../lib/deadline.ts'
 import type { ReadInput } from './request/validate.ts'
 import type { Serializer } from './response/serialize.ts'
 
-/** A route, and how its replies become bytes. */
+/** A route with the serializers of its replies. */
 export interface ServedRoute {
   route: Route
   readInput: ReadInput
   serialize: Serializer | undefined
-  /** Of the GET on the same path: an etag is the hash of its bytes. */
+  /** The serializer of the GET on the same path: an etag is the hash of its bytes. */
   serializeForEtag: Serializer | undefined
 }
 
-/** A request that may run its route: permitted and validated. */
+/** A request that may run its route: authorized and validated. */
 export interface ReadyRequest {
   served: ServedRoute
   tenant: Tenant

@@ -33,7 +33,7 @@ async function addProjects(to: TestTenant, count: number): Promise<string[]> {
   return ids
 }
 
-async function inhabited(projects: number) {
+async function tenantWith(projects: number) {
   const home = await api.makeTenant()
   const owner = await home.makeUser({ roles: ['admin_tenant'] })
   return { home, owner, ids: await addProjects(home, projects) }
@@ -43,8 +43,8 @@ describe('the pages of a list (API-5)', () => {
   const page = async (on: TestTenant, by: TestUser, query: string, path = '/api/projects') =>
     on.send({ path: `${path}?${query}`, user: by })
 
-  test('together are the list: nothing twice, nothing missing, newest first', async () => {
-    const { home, owner, ids } = await inhabited(23)
+  test('together are the whole list, newest first, without duplicates', async () => {
+    const { home, owner, ids } = await tenantWith(23)
     for (const limit of [1, 5, 22, 23, 24, 100]) {
       const seen: string[] = []
       let cursor: string | null = ''
@@ -58,8 +58,8 @@ describe('the pages of a list (API-5)', () => {
     }
   })
 
-  test('stay as they were while rows come and go', async () => {
-    const { home, owner, ids } = await inhabited(9)
+  test('stay stable while rows are added and deleted', async () => {
+    const { home, owner, ids } = await tenantWith(9)
     const [gone = ''] = ids
     const seen: string[] = []
     let cursor = ''
@@ -80,15 +80,15 @@ describe('the pages of a list (API-5)', () => {
     expect(cursor).toBe('')
   })
 
-  test('are 50 long unless said, 100 at most', async () => {
-    const { home, owner } = await inhabited(101)
+  test('have 50 items by default and at most 100', async () => {
+    const { home, owner } = await tenantWith(101)
     const lengthOf = async (query: string) => (await page(home, owner, query)).json.items.length
     expect([await lengthOf(''), await lengthOf('limit=100')]).toEqual([50, 100])
     expectProblem(await page(home, owner, 'limit=101'), 422)
   })
 
-  test('open by a cursor of this list in this tenant, and no other', async () => {
-    const [one, two] = [await inhabited(3), await inhabited(3)]
+  test('accept only a cursor of this list in this tenant', async () => {
+    const [one, two] = [await tenantWith(3), await tenantWith(3)]
     const first = await page(one.home, one.owner, 'limit=1')
     const cursor: string = first.json.next_cursor
     expect((await page(one.home, one.owner, `cursor=${cursor}`)).status).toBe(200)
@@ -123,8 +123,8 @@ describe('the pages of a list (API-5)', () => {
     }
   })
 
-  test('do not open by a cursor of another secret', async () => {
-    const { home, owner } = await inhabited(2)
+  test('reject a cursor of another secret', async () => {
+    const { home, owner } = await tenantWith(2)
     const other = await startTestApp(app, { SECRET_KEY: randomBytes(32).toString('base64') })
     const { email, password } = owner
     const login = { method: 'POST', path: '/api/auth/login', body: { email, password } }
@@ -140,9 +140,9 @@ describe('the pages of a list (API-5)', () => {
 })
 
 describe('a lost update (API-6)', () => {
-  /** One of everything that can be changed: where, and by what. */
+  /** One resource of each kind that can be changed, with a change of it. */
   async function changeable() {
-    const { home, owner, ids } = await inhabited(1)
+    const { home, owner, ids } = await tenantWith(1)
     const other = await home.makeUser()
     const body = { name: 'helper', permissions: ['projects:read'] }
     const role = await home.send({ method: 'POST', path: '/api/roles', user: owner, body })
@@ -154,7 +154,7 @@ describe('a lost update (API-6)', () => {
     return { home, owner, targets }
   }
 
-  test('is refused by everything that can be changed: of two changes one is told', async () => {
+  test('is rejected for every kind of resource that can be changed', async () => {
     const { home, owner, targets } = await changeable()
     expect(targets).toHaveLength(api.running.routes.filter((it) => it.method === 'PATCH').length)
     for (const [path, body] of targets) {
@@ -170,8 +170,8 @@ describe('a lost update (API-6)', () => {
     }
   })
 
-  test('is refused when ten come at once', async () => {
-    const { home, owner, ids } = await inhabited(1)
+  test('is rejected when ten changes are concurrent', async () => {
+    const { home, owner, ids } = await tenantWith(1)
     const path = `/api/projects/${ids[0]}`
     const { headers } = await home.send({ path, user: owner })
     const change = (_: unknown, at: number) =>
@@ -190,21 +190,21 @@ describe('a lost update (API-6)', () => {
 
   test.each<[string, (etag: string) => string[], number]>([
     ['the tag', (etag) => [etag], 200],
-    ['anything there is', () => ['*'], 200],
+    ['any version', () => ['*'], 200],
     ['a list with the tag', (etag) => [`"a", ${etag} ,"b"`], 200],
     ['two headers, one with the tag', (etag) => ['"a"', etag], 200],
     ['another tag', () => ['"a"'], 412],
-    ['the tag, weak', (etag) => [`W/${etag}`], 412],
+    ['the tag as a weak one', (etag) => [`W/${etag}`], 412],
     ['the tag without quotes', (etag) => [etag.replaceAll('"', '')], 412],
     ['the tag in other quotes', (etag) => [etag.replaceAll('"', "'")], 412],
     ['the tag in another case', (etag) => [etag.toUpperCase()], 412],
     ['part of the tag', (etag) => [`${etag.slice(0, -2)}"`], 412],
     ['the tag within a tag', (etag) => [`"x${etag}x"`], 412],
-    ['nothing', () => [''], 412],
+    ['an empty list', () => [''], 412],
     ['a quoted star', () => ['"*"'], 412],
     ['four thousand commas', () => [','.repeat(4_000)], 412],
   ])('If-Match of %s', async (_, values, status) => {
-    const { home, owner, ids } = await inhabited(1)
+    const { home, owner, ids } = await tenantWith(1)
     const path = `/api/projects/${ids[0]}`
     const { headers } = await home.send({ path, user: owner })
     const body = '{"description":"new"}'
@@ -222,22 +222,22 @@ describe('a lost update (API-6)', () => {
     expect(json.description).toBe(status === 200 ? 'new' : '')
   })
 
-  test('a condition on what is not there is a 404, of what is not changed a 400', async () => {
+  test('If-Match gives 404 for a missing resource, and 400 on a route that does not compare it', async () => {
     const headers = { 'if-match': '*' }
     const path = `/api/projects/${randomUUID()}`
     expectProblem(await tenant.send({ method: 'PATCH', path, user, headers, body: {} }), 404)
-    const { ids, home, owner } = await inhabited(1)
+    const { ids, home, owner } = await tenantWith(1)
     const present = `/api/projects/${ids[0]}`
     expectProblem(await home.send({ method: 'DELETE', path: present, user: owner, headers }), 400)
     expect((await home.send({ path: present, user: owner })).status).toBe(200)
   })
 })
 
-test('while the event loop is late requests are told 503, and health answers (DOS-2)', async () => {
+test('while the event loop is delayed requests get 503, and health answers (DOS-2)', async () => {
   const busy = await startTestApp(app, { EVENT_LOOP_DELAY_MAX_MS: '150' })
   const get = (path: string) => rawRequest(`GET ${path} HTTP/1.1`, `Host: ${tenant.host}`)
   const ask = () => sendRaw(busy.port, get('/health/live') + get('/'), 2)
-  // Whether a request comes before or after the loop's delay is known is up to the loop.
+  // A request may arrive before or after the delay was measured.
   let [live, reply] = await ask()
   while (reply?.status !== 503) {
     block(350)

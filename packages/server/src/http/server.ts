@@ -24,23 +24,23 @@ import { etagOf, hasEtag, locationOf, serializerOf } from './response/serialize.
 const LOG = 'tenantryLog'
 const ADMITTED = 'tenantryAdmitted'
 
-/** What the server needs besides the pipeline. */
+/** What the server needs in addition to the pipeline. */
 export interface ServerDeps extends Omit<PipelineDeps, 'index'> {
   log: Logger
   routes: readonly Route[]
   endpoints: readonly Endpoint[]
   constraints: ConstraintMeanings
-  /** Undefined where nothing is traced. */
+  /** Undefined if tracing is off. */
   spans: Pick<RequestSpans, 'begin'> | undefined
   onFinished(request: FinishedRequest): void
 }
 
-/** The server as its owner sees it: it listens and closes. */
+/** The server for its owner, who calls `listen` and `close`. */
 export type HttpServer = FastifyInstance
 
 /**
- * The HTTP server: Fastify around the two halves of pipeline.ts. Throws where a route is not one that
- * the kernel can serve.
+ * The HTTP server: Fastify around the two halves of pipeline.ts. Throws if the kernel cannot serve one of
+ * the routes.
  */
 export async function createServer(given: ServerDeps): Promise<HttpServer> {
   const { config, routes, endpoints, spans } = given
@@ -72,7 +72,7 @@ function beginRequests(app: FastifyInstance, constantHeaders: [string, string][]
   app.addHook('onRequest', (request, reply, done) => {
     const log = newRequestLog(request.headers['user-agent'])
     request.setDecorator(LOG, log)
-    // On Node's own reply: setting a header through Fastify costs twice as much.
+    // On the reply of Node.js: setting a header through Fastify costs twice as much.
     for (const [name, value] of constantHeaders) reply.raw.setHeader(name, value)
     reply.raw.setHeader('x-request-id', log.info.id)
     assertWithinLimits(request.raw)
@@ -114,7 +114,7 @@ function addRoute(app: FastifyInstance, deps: ServerDeps & PipelineDeps, route: 
     ...(route.bodyLimit === undefined ? {} : { bodyLimit: route.bodyLimit }),
     async handler(request, reply) {
       const admitted = request.getDecorator<Admitted>(ADMITTED)
-      // Fastify's own parser gives a record, for which its type is `unknown`.
+      // Fastify's query parser returns a record, which Fastify types as unknown.
       const handled = await run(deps, admitted, served, request as RawRequest, reply.raw)
       return sendReply(reply, route, request.url, handled)
     },
@@ -140,7 +140,7 @@ function logOf(request: FastifyRequest): RequestLog {
   return request.getDecorator<RequestLog | undefined>(LOG) ?? newRequestLog()
 }
 
-// Set by addRoute and addEndpoint; Fastify's type for a route's config is open.
+// Set by addRoute and addEndpoint. Fastify types a route's config as an open object.
 interface Served {
   endpoint?: Endpoint
   route?: Route
@@ -152,7 +152,7 @@ function newRequestLog(userAgent = ''): RequestLog {
   return { startedAt, info, tenantId: undefined, userId: undefined, code: undefined }
 }
 
-/** Throws 414 or 431 for what Node lets through and we do not. */
+/** Throws 414 or 431 for limits that Node.js does not enforce. */
 function assertWithinLimits(request: IncomingMessage): void {
   if ((request.url?.length ?? 0) > limits.urlBytes) {
     throw new AppError('uri_too_long', 'request.url_too_long', 'The URL is too long')

@@ -12,7 +12,7 @@ import { limitTenant } from '../modules/tenants/tenants.ts'
 import type { TestRequest } from '../testing/http_client.ts'
 import { startTestApp, type TestReply, type TestUser } from '../testing.ts'
 
-// Every connection would do for all; one tenant may have two at once, and four in its queue.
+// Four connections. One tenant may use two at a time, and have four requests in its queue.
 const settings = {
   DB_POOL_MAX: '4',
   TENANT_CONCURRENCY: '2',
@@ -20,7 +20,7 @@ const settings = {
   REQUEST_WAIT_MS: '9000',
 }
 
-/** An app with a route whose work ends when the test says so. */
+/** An app with a route whose work ends when the test ends it. */
 async function startSlow(overrides: Record<string, string> = {}) {
   const held: { subdomain: string; end: () => void; fail: () => void }[] = []
   let started = 0
@@ -57,21 +57,21 @@ async function startSlow(overrides: Record<string, string> = {}) {
 
 type Slow = Awaited<ReturnType<typeof startSlow>>
 
-async function inhabited({ api }: Slow) {
+async function tenantOf({ api }: Slow) {
   const tenant = await api.makeTenant()
   return { tenant, user: await tenant.makeUser({ roles: ['admin_tenant'] }) }
 }
 
-type Inhabited = Awaited<ReturnType<typeof inhabited>>
+type TenantWithUser = Awaited<ReturnType<typeof tenantOf>>
 
 const path = '/api/slow'
-const ask = ({ tenant, user }: Inhabited) => tenant.send({ path, user })
+const ask = ({ tenant, user }: TenantWithUser) => tenant.send({ path, user })
 const many = <T>(count: number, make: (at: number) => T) =>
   Array.from({ length: count }, (_, at) => make(at))
 const until = (read: () => number | Promise<number>, wanted: number) =>
   expect.poll(read, { timeout: 20_000, interval: 10 }).toBe(wanted)
 
-/** Counts the answers as they come. */
+/** Counts the replies by status as they arrive. */
 function collect(replies: Promise<TestReply>[]) {
   const statuses: number[] = []
   for (const reply of replies)
@@ -82,8 +82,8 @@ function collect(replies: Promise<TestReply>[]) {
   return (status: number) => statuses.filter((it) => it === status).length
 }
 
-/** Two more requests get to work at once: whatever happened before has given its places back. */
-async function expectAllPlacesFree(slow: Slow, by: Inhabited) {
+/** Both slots of the tenant are free: two more requests run immediately. */
+async function expectAllSlotsFree(slow: Slow, by: TenantWithUser) {
   const before = slow.started()
   const replies = collect(many(2, () => ask(by)))
   await until(slow.started, before + 2)
@@ -93,7 +93,7 @@ async function expectAllPlacesFree(slow: Slow, by: Inhabited) {
 
 const openSockets = (
   slow: Slow,
-  { tenant, user }: Inhabited,
+  { tenant, user }: TenantWithUser,
   count: number,
   method: string,
   ...more: string[]
@@ -115,16 +115,16 @@ const logged = (slow: Slow) =>
 const connections = ({ api }: Slow) =>
   promisify(api.running.server.server.getConnections.bind(api.running.server.server))()
 
-test('a tenant that sends ten times its share is refused the rest, and others are served (DOS-4)', async () => {
+test("requests beyond a tenant's share are rejected, and other tenants are served (DOS-4)", async () => {
   const slow = await startSlow()
-  const [a, b] = [await inhabited(slow), await inhabited(slow)]
+  const [a, b] = [await tenantOf(slow), await tenantOf(slow)]
   const flood = collect(many(60, () => ask(a)))
-  // Two at work, four in line.
+  // Two running, four queued.
   await until(() => flood(503), 54)
   await until(slow.started, 2)
-  const refused = await ask(a)
-  expectProblem(refused, 503)
-  expect([refused.json.code, refused.headers['retry-after']]).toEqual(['tenant.busy', '1'])
+  const rejected = await ask(a)
+  expectProblem(rejected, 503)
+  expect([rejected.json.code, rejected.headers['retry-after']]).toEqual(['tenant.busy', '1'])
 
   const reads = ['/api/projects', '/api/members', '/api/auth/me', '/api/tenant/tenant-data']
   for (const path of [...reads, ...reads]) {
@@ -132,7 +132,7 @@ test('a tenant that sends ten times its share is refused the rest, and others ar
   }
   expect(slow.started()).toBe(2)
   await Promise.all([until(() => flood(200), 6), endAsTheyStart(slow, 6)])
-  await expectAllPlacesFree(slow, a)
+  await expectAllSlotsFree(slow, a)
 })
 
 async function endAsTheyStart(slow: Slow, count: number) {
@@ -143,10 +143,10 @@ async function endAsTheyStart(slow: Slow, count: number) {
   }
 }
 
-test('places are given out in turn: who asks for one is not behind who asks for many (DOS-4)', async () => {
+test('tenants get slots in turn: one request is not queued behind the many of another tenant (DOS-4)', async () => {
   const slow = await startSlow({ DB_POOL_MAX: '1', TENANT_CONCURRENCY: '1', TENANT_QUEUE: '50' })
-  const [a, b] = [await inhabited(slow), await inhabited(slow)]
-  // Known to the server: the order is that of the line, and not that of look-ups.
+  const [a, b] = [await tenantOf(slow), await tenantOf(slow)]
+  // Caches both sessions: the order must be that of the queue, not of the look-ups.
   await Promise.all([a, b].map(({ tenant, user }) => tenant.send({ path: '/api/auth/me', user })))
   let arrived = 0
   slow.api.running.server.server.on('request', () => arrived++)
@@ -161,13 +161,13 @@ test('places are given out in turn: who asks for one is not behind who asks for 
     slow.endAll()
   }
   expect((await Promise.all([...flood, one])).map((it) => it.status)).toEqual(Array(21).fill(200))
-  // B's place in line depends on when its request came; A may have had one or two turns more.
+  // A may get one or two more slots before the request of B has reached the queue.
   expect(order.indexOf(b.tenant.subdomain)).toBeLessThan(5)
 })
 
-test('who leaves while waiting leaves the line, who leaves at work holds a place until it ends (DOS-4)', async () => {
+test('a client that disconnects leaves the queue, or keeps its slot until its work ends (DOS-4)', async () => {
   const slow = await startSlow()
-  const a = await inhabited(slow)
+  const a = await tenantOf(slow)
   const working = openSockets(slow, a, 2, 'GET')
   await until(slow.started, 2)
   const before = await connections(slow)
@@ -183,18 +183,18 @@ test('who leaves while waiting leaves the line, who leaves at work holds a place
   slow.endAll()
   await endAsTheyStart(slow, 4)
   await until(() => next(200), 4)
-  await expectAllPlacesFree(slow, a)
+  await expectAllSlotsFree(slow, a)
 })
 
-test('a request gives its place back however it ends (DOS-4)', async () => {
+test('a request frees its slot however it ends (DOS-4)', async () => {
   const slow = await startSlow()
   const { api } = slow
-  const a = await inhabited(slow)
-  const stranger = await a.tenant.makeUser()
+  const a = await tenantOf(slow)
+  const withoutRoles = await a.tenant.makeUser()
   const ends: [number, TestRequest & { user?: TestUser }][] = [
     [401, { path, headers: { authorization: 'Bearer nonsense' } }],
     [401, { path: '/api/auth/refresh', method: 'POST', body: { refresh_token: 'nonsense' } }],
-    [403, { path: '/api/roles', user: stranger }],
+    [403, { path: '/api/roles', user: withoutRoles }],
     [404, { path: '/api/projects/0198c0de-0000-7000-8000-000000000000', user: a.user }],
     [422, { path: '/api/projects', method: 'POST', body: {}, user: a.user }],
   ]
@@ -207,25 +207,25 @@ test('a request gives its place back however it ends (DOS-4)', async () => {
     for (const it of slow.held.splice(0)) it.fail()
     expect((await Promise.all(failing)).map((it) => it.status)).toEqual([500, 500])
   }
-  await expectAllPlacesFree(slow, a)
+  await expectAllSlotsFree(slow, a)
   const signIn = { method: 'POST', path: '/api/auth/login', body: credentialsOf(a.user) }
   expect((await api.send(a.tenant.host, signIn)).status).toBe(200)
 })
 
 const credentialsOf = ({ email, password }: TestUser) => ({ email, password })
 
-test('bodies that do not come hold no place (DOS-4)', async () => {
+test('a request whose body does not arrive holds no slot (DOS-4)', async () => {
   const slow = await startSlow({ TENANT_QUEUE: '100' })
-  const a = await inhabited(slow)
+  const a = await tenantOf(slow)
   const type = 'Content-Type: application/json'
   openSockets(slow, a, 20, 'POST', type, 'Content-Length: 100')
-  await expectAllPlacesFree(slow, a)
-  await expectAllPlacesFree(slow, a)
+  await expectAllSlotsFree(slow, a)
+  await expectAllSlotsFree(slow, a)
 })
 
-test('who signs in waits in another line than who has signed in, and one tenant in its own (DOS-4)', async () => {
+test('sign-ins and authenticated requests have separate queues, and so have tenants (DOS-4)', async () => {
   const slow = await startSlow()
-  const [a, b] = [await inhabited(slow), await inhabited(slow)]
+  const [a, b] = [await tenantOf(slow), await tenantOf(slow)]
   const storm = collect(many(20, () => a.tenant.send({ path: '/api/slow-public' })))
   await until(() => storm(503), 14)
   expect((await a.tenant.send({ path: '/api/auth/me', user: a.user })).status).toBe(200)
@@ -235,12 +235,12 @@ test('who signs in waits in another line than who has signed in, and one tenant 
   await endAsTheyStart(slow, 6)
 })
 
-test("a tenant past its rate is told 429 and when to come back, others are not; an operator's word counts (DOS-4)", async () => {
+test('a tenant beyond its rate gets 429 with retry-after; its own limit takes precedence (DOS-4)', async () => {
   const { api } = await startSlow({ TENANT_RATE: '1' })
   const [a, b] = [await api.makeTenant(), await api.makeTenant()]
-  const refused = await sendUntil429(() => a.send({ path: '/' }))
-  expectProblem(refused, 429)
-  expect(refused.headers).toMatchObject({
+  const rejected = await sendUntil429(() => a.send({ path: '/' }))
+  expectProblem(rejected, 429)
+  expect(rejected.headers).toMatchObject({
     'retry-after': expect.stringMatching(/^[12]$/),
     ratelimit: expect.stringMatching(/^"tenant";r=0;t=[12]$/),
     'ratelimit-policy': '"tenant";q=2;w=2',
@@ -256,17 +256,17 @@ test("a tenant past its rate is told 429 and when to come back, others are not; 
 async function sendUntil429(send: () => Promise<TestReply>): Promise<TestReply> {
   for (;;) {
     const replies = await Promise.all(many(4, send))
-    const refused = replies.find((it) => it.status === 429)
-    if (refused !== undefined) return refused
+    const rejected = replies.find((it) => it.status === 429)
+    if (rejected !== undefined) return rejected
   }
 }
 
-test("a tenant's own concurrency counts, and RATE_LIMIT=off switches every limit off (DOS-4)", async () => {
+test("a tenant's own concurrency takes precedence, and RATE_LIMIT=off disables every limit (DOS-4)", async () => {
   const [strict, free] = [
     await startSlow(),
     await startSlow({ RATE_LIMIT: 'off', TENANT_RATE: '1' }),
   ]
-  const a = await inhabited(strict)
+  const a = await tenantOf(strict)
   const limits = { concurrency: 1 }
   await strict.api.database.acrossTenants('test', (db) =>
     limitTenant(db, a.tenant.subdomain, limits),
@@ -277,14 +277,14 @@ test("a tenant's own concurrency counts, and RATE_LIMIT=off switches every limit
   await until(strict.started, 1)
   await endAsTheyStart(strict, 5)
 
-  const b = await inhabited(free)
+  const b = await tenantOf(free)
   const all = collect(many(20, () => ask(b)))
   await until(free.started, 20)
   free.endAll()
   await until(() => all(200), 20)
 })
 
-test('one address refreshes only so often; others do, and who has signed in goes on (DOS-4)', async () => {
+test('refreshes are limited per address; authenticated requests from it are not affected (DOS-4)', async () => {
   const { api } = await startSlow({ PUBLIC_RATE: '1', TRUST_PROXY: '127.0.0.1' })
   const tenant = await api.makeTenant()
   const user = await tenant.makeUser()
@@ -295,10 +295,10 @@ test('one address refreshes only so often; others do, and who has signed in goes
       body: { refresh_token: user.refreshToken },
       headers: { 'x-forwarded-for': address },
     })
-  const refused = await sendUntil429(() => refreshFrom('2001:db8::1'))
-  expectProblem(refused, 429)
-  expect(refused.headers['ratelimit-policy']).toBe('"public-address";q=2;w=2')
-  // Another host of the same network is the same client.
+  const rejected = await sendUntil429(() => refreshFrom('2001:db8::1'))
+  expectProblem(rejected, 429)
+  expect(rejected.headers['ratelimit-policy']).toBe('"public-address";q=2;w=2')
+  // Another host of the same /64 counts as the same client.
   await sendUntil429(() => refreshFrom('2001:db8::2'))
   expect((await refreshFrom('2001:db8:1::1')).status).toBe(200)
   const headers = { 'x-forwarded-for': '2001:db8::1' }

@@ -28,8 +28,8 @@ export interface TenantLimits {
   /** Charges an unauthenticated request to its IP address and to the tenant's anonymous quota. Throws 429. */
   consumeAnonymous(tenant: Tenant, info: RequestInfo): void
   /**
-   * Runs work that may need the database when the tenant has a free slot, and frees the slot when it
-   * ends. Throws 503 when too many requests wait, or the deadline is over.
+   * Runs work that may need the database when the tenant has a free slot, and frees the slot when the work
+   * ends. Throws 503 if too many requests wait, or if the deadline has passed.
    */
   withSlot<T>(request: SlotUser, client: Client, work: () => MaybePromise<T>): MaybePromise<T>
   metrics(): Metric[]
@@ -39,8 +39,8 @@ export function createTenantLimits(config: Config): TenantLimits {
   if (config.RATE_LIMIT === 'off') return unlimited
   const quotas = { members: createRateLimiter('tenant'), anonymous: createRateLimiter('tenant') }
   const perAddress = createRateLimiter('public address')
-  // A sign-in waits long for its hash and holds no connection meanwhile: authenticated requests must
-  // not queue behind it.
+  // A sign-in waits long for its hash without holding a connection: authenticated requests must not queue
+  // behind it.
   const slots = { public: slotsOf(config), signedIn: slotsOf(config) }
   const usual = config.TENANT_CONCURRENCY ?? Math.ceil(config.DB_POOL_MAX / 2)
   return {
@@ -48,7 +48,7 @@ export function createTenantLimits(config: Config): TenantLimits {
       quotas.members.consume(tenant.id, tenant.limits.rate ?? config.TENANT_RATE)
     },
     consumeAnonymous(tenant, info) {
-      // The address first: what it is denied is not charged to the tenant.
+      // The address first: a request that it rejects is not charged to the tenant.
       perAddress.consume(clientKey(info.address), config.PUBLIC_RATE)
       quotas.anonymous.consume(tenant.id, tenant.limits.rate ?? config.TENANT_RATE)
     },
@@ -69,15 +69,15 @@ const unlimited: TenantLimits = {
   metrics: () => slotMetrics(() => ({})),
 }
 
-// As many slots as connections: a request with a slot finds a free connection, so that it does not wait
-// twice and the queue decides the order.
+// As many slots as connections: a request with a slot finds a free connection, so it does not wait twice,
+// and the queue alone decides the order.
 function slotsOf({ DB_POOL_MAX, TENANT_QUEUE }: Config): FairConcurrency {
   return new FairConcurrency({
     maxRunning: DB_POOL_MAX,
     maxWaiting: TENANT_QUEUE,
     // A silent connection is closed after this time: a later answer would reach no client.
     hungMs: HUNG_MS,
-    busy: () => unavailable('tenant.busy', 'Too many requests at once; try again'),
+    busy: () => unavailable('tenant.busy', 'Too many concurrent requests; try again'),
   })
 }
 
@@ -90,7 +90,12 @@ function slotMetrics(stats: () => Record<string, ConcurrencyStats>): Metric[] {
   const rejected = perClass((it) => it.rejected)
   return [
     gauge('tenantry_queue_running', 'Requests that hold a slot.', labels, running),
-    gauge('tenantry_queue_waiting', 'Requests that wait for a slot.', labels, waiting),
-    counter('tenantry_queue_rejected_total', 'Requests without a slot: 503.', labels, rejected),
+    gauge('tenantry_queue_waiting', 'Requests waiting for a slot.', labels, waiting),
+    counter(
+      'tenantry_queue_rejected_total',
+      'Requests that got 503 instead of a slot.',
+      labels,
+      rejected,
+    ),
   ]
 }

@@ -108,8 +108,8 @@ describe('a public route that declares rows', () => {
 })
 
 test.each([
-  { route: publicRoutes.writesOnGet, words: 'a GET only reads' },
-  { route: publicRoutes.opensTwice, words: 'one transaction' },
+  { route: publicRoutes.writesOnGet, words: 'a GET can only read' },
+  { route: publicRoutes.opensTwice, words: 'may be called once' },
 ])('$route.path is answered 500, and the log says why', async ({ route, words }) => {
   const faulty = await createWorld({ ...app, routes: [...app.routes, route] })
   const { method, path } = route

@@ -30,7 +30,7 @@ describe('/dev/mail', () => {
     expect(reply.text).toContain(`<a href="${link}">${link}</a>`)
   })
 
-  test('gives the same as JSON, by Accept or ?format=json, newest first', async () => {
+  test('lists the same mails as JSON, by Accept or ?format=json, newest first', async () => {
     const older = await caughtResetMail()
     const { email } = await caughtResetMail()
     const headers = { accept: 'application/json' }
@@ -44,7 +44,7 @@ describe('/dev/mail', () => {
     expect(recipients.indexOf(email)).toBeLessThan(recipients.indexOf(older.email))
   })
 
-  test('is not there for a foreign name that points here', async () => {
+  test('is not found under a foreign name that points to this server', async () => {
     for (const host of ['evil.example', 'localhost.evil.example', 'evil.example:8000']) {
       const reply = await api.send(host, { path: '/dev/mail' })
       expect([host, reply.status]).toEqual([host, 404])
@@ -54,7 +54,7 @@ describe('/dev/mail', () => {
     }
   })
 
-  test('escapes whatever a mail says', async () => {
+  test('escapes the content of a mail', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'tenantry-mail-'))
     onTestFinished(() => rm(dataDir, { recursive: true }))
     const log = { warn: () => {} }
@@ -74,7 +74,7 @@ describe('/dev/mail', () => {
 })
 
 describe('/reset-password', () => {
-  test('loads nothing foreign, and runs no script but its own', async () => {
+  test('loads nothing from other hosts, and runs only its own script', async () => {
     const page = await api.send('localhost', { path: '/reset-password' })
     const policy = page.headers['content-security-policy'] ?? ''
     expect(policy).toMatch(/default-src 'none'.*script-src 'self'.*form-action 'none'/)
@@ -89,7 +89,7 @@ describe('/reset-password', () => {
     ])
   })
 
-  test('asks for a label, a new-password field, and announces the answer', async () => {
+  test('has a label, a new-password field and a status for screen readers', async () => {
     const page = await api.send('localhost', { path: '/reset-password' })
     expect(page.text).toMatch(/<label for="password">[\s\S]*<input id="password"/)
     expect(page.text).toContain('autocomplete="new-password"')

@@ -16,8 +16,8 @@ import {
 } from './endpoint.ts'
 
 /**
- * Pages that stand in for a product's own: caught mail, and the form a reset link points to. None
- * in production.
+ * Stand-ins for a product's own pages: the caught mails, and the form that a reset link points to. Not in
+ * production.
  */
 export function devMailEndpoints(config: Config, appName: string, mail: Mail): Endpoint[] {
   if (config.production) return []
@@ -29,7 +29,7 @@ export function devMailEndpoints(config: Config, appName: string, mail: Mail): E
   ]
 }
 
-/** Caught mail, newest first: JSON where it is asked for (`Accept` or `?format=json`), else HTML. */
+/** The caught mails, newest first, as HTML or, by `Accept` or `?format=json`, as JSON. */
 function mailPage(config: Config, caught: () => Promise<CaughtMail[]>): Endpoint {
   return {
     path: '/dev/mail',
@@ -41,7 +41,7 @@ function mailPage(config: Config, caught: () => Promise<CaughtMail[]>): Endpoint
   }
 }
 
-// A foreign name that was made to point at this machine (DNS rebinding) would read reset links.
+// DNS rebinding: a page under a foreign name that points to this machine could read reset links.
 function assertOwnHost(config: Config, { headers }: EndpointRequest): void {
   const host = canonicalHost(headers.host ?? '')
   if (host === undefined) throw notFound()
@@ -63,10 +63,10 @@ function mailListPage(items: CaughtMail[]): EndpointReply {
 </article>
 `,
   )
-  const none = html`<p>None yet. Ask for a reset link, for one, and reload.</p>`
+  const none = html`<p>No mail yet. Request a reset link, for example, and reload.</p>`
   return styledPage(
     'Caught mail',
-    html`<p>Without SMTP_URL mail is kept here, newest first, instead of being sent. <a href="?format=json">As JSON</a></p>
+    html`<p>Without SMTP_URL, mails are kept here instead of being sent. The newest is first. <a href="?format=json">As JSON</a></p>
 ${mails.length === 0 ? none : mails}`,
   )
 }
@@ -83,12 +83,12 @@ function resetPage(appName: string): EndpointReply {
     html`<form>
 <p><label for="password">New password for ${appName}</label></p>
 <p><input id="password" type="password" autocomplete="new-password" required minlength="8" maxlength="256" aria-describedby="rules"></p>
-<p id="rules">8 to 256 characters, no common password, not your name.</p>
-<p><label><input id="show" type="checkbox"> Show it</label></p>
+<p id="rules">8 to 256 characters. Not a common password and not your name.</p>
+<p><label><input id="show" type="checkbox"> Show the password</label></p>
 <p><button>Set the password</button></p>
 </form>
 <p id="answer" role="status"></p>
-<noscript><p>This page needs JavaScript: the link's secret part never reaches the server otherwise.</p></noscript>
+<noscript><p>This page needs JavaScript: only a script can send the secret part of the link to the server.</p></noscript>
 <script src="/reset-password.js"></script>`,
   )
 }
@@ -116,7 +116,7 @@ const POLICY = [
 ].join('; ')
 
 function styledPage(title: string, body: Html): EndpointReply {
-  // The hash is of these very bytes, so the style is the one thing that is not escaped.
+  // Not escaped: the policy allows the style by the hash of exactly these bytes.
   const style: Html = { markup: STYLE }
   const page = html`<!doctype html>
 <html lang="en">
@@ -138,14 +138,14 @@ ${body}
   return htmlReply(page.markup, POLICY)
 }
 
-// The token comes in the fragment, which browsers send to nobody, and goes into one request body.
-// It leaves the address bar at once: history and screenshots keep what stands there.
+// The token is in the fragment, which browsers do not send, and is sent only in the body of one request.
+// It is removed from the address bar immediately: history and screenshots would keep it.
 const RESET_SCRIPT = `const at = (id) => document.getElementById(id)
 const form = document.querySelector('form')
 const button = document.querySelector('button')
 const token = new URLSearchParams(location.hash.slice(1)).get('token')
 history.replaceState(null, '', location.pathname)
-// A second link opened in this tab changes the fragment and nothing else.
+// Opening a second link in this tab changes only the fragment.
 addEventListener('hashchange', () => location.reload())
 
 function say(text) {
@@ -154,7 +154,7 @@ function say(text) {
 
 if (!token) {
   form.hidden = true
-  say('This link is not complete. Open it from the mail again, or ask for a new one.')
+  say('This link is incomplete. Open it from the mail again, or request a new one.')
 }
 
 at('show').addEventListener('change', (event) => {

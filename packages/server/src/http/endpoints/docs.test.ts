@@ -17,7 +17,7 @@ describe('the docs page', () => {
     expect([page.status, page.headers['content-type']]).toEqual([200, 'text/html; charset=utf-8'])
   })
 
-  test('may load, call and be framed by nothing foreign: its policy says so', () => {
+  test('has a policy that forbids other hosts to be loaded, called or to frame it', () => {
     const policy = page.headers['content-security-policy'] ?? ''
     const directives = new Map(
       policy.split('; ').map((it) => [it.split(' ')[0], it.split(' ').slice(1)] as const),
@@ -30,7 +30,7 @@ describe('the docs page', () => {
     expect(policy).not.toMatch(/https?:|\*|unsafe-eval/)
   })
 
-  test('refers to this server only, and everything it refers to is there', async () => {
+  test('refers only to this server, and every reference exists', async () => {
     expect(page.text).not.toMatch(/https?:\/\/|\/\/[a-z]/)
     const local = references().filter((it) => it !== 'data:,')
     expect(local).toContain('/openapi.json')
@@ -41,7 +41,7 @@ describe('the docs page', () => {
     }
   })
 
-  test('switches off what the reference would fetch from its maker', async () => {
+  test('disables the external services of the reference', async () => {
     const start = await api.send('anyone.example', { path: '/docs/start.js' })
     expect(start.text).not.toMatch(/https?:\/\//)
     const settings = JSON.parse(
@@ -58,17 +58,20 @@ describe('the docs page', () => {
     expect(settings).not.toHaveProperty('proxyUrl')
   })
 
-  test('may be kept by browsers, and is sent compressed to those that can', async () => {
+  test('may be cached by browsers, and is compressed for those that accept it', async () => {
     const path = references().find((it) => it.startsWith('/docs/reference-')) ?? ''
-    const zipped = await api.send('anyone.example', {
+    const compressed = await api.send('anyone.example', {
       path,
       headers: { 'accept-encoding': 'gzip' },
     })
     const plain = await api.send('anyone.example', { path })
-    expect(zipped.headers).toMatchObject({ 'content-encoding': 'gzip', vary: 'accept-encoding' })
-    expect(zipped.headers['cache-control']).toBe('public, max-age=31536000, immutable')
+    expect(compressed.headers).toMatchObject({
+      'content-encoding': 'gzip',
+      vary: 'accept-encoding',
+    })
+    expect(compressed.headers['cache-control']).toBe('public, max-age=31536000, immutable')
     expect(plain.headers['content-encoding']).toBeUndefined()
-    expect(Number(zipped.headers['content-length'])).toBeLessThan(
+    expect(Number(compressed.headers['content-length'])).toBeLessThan(
       Number(plain.headers['content-length']) / 3,
     )
   })

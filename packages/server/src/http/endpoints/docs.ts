@@ -8,7 +8,7 @@ import { z } from 'zod'
 import { html } from '../../lib/html.ts'
 import { type Endpoint, htmlReply, scriptReply } from './endpoint.ts'
 
-/** The reference as a page to read and try, from this server alone: no CDN, fonts or telemetry. */
+/** The API reference as a page, served by this server alone: no CDN, no fonts, no telemetry. */
 export function docsEndpoints(appName: string): Endpoint[] {
   const reference = referencePath()
   return [
@@ -18,8 +18,8 @@ export function docsEndpoints(appName: string): Endpoint[] {
   ]
 }
 
-// Styles are put in by the reference as it runs, so they cannot be listed by hash; scripts can come
-// from nowhere but here, and nothing can be sent anywhere else.
+// The reference inserts its styles at run time, so they cannot be allowed by hash. Scripts come only from
+// this server, and requests go only to it.
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -35,7 +35,7 @@ const POLICY = [
 const SETTINGS = {
   url: '/openapi.json',
   authentication: { preferredSecurityScheme: 'oauth2' },
-  // Each of these would call or link to the services of the reference's maker.
+  // Each of these would call or link to the vendor's services.
   telemetry: false,
   withDefaultFonts: false,
   hideClientButton: true,
@@ -57,7 +57,7 @@ function documentFor(appName: string, reference: string): string {
 </head>
 <body>
 <div id="docs"></div>
-<noscript>This page needs JavaScript; the document itself is at <a href="/openapi.json">/openapi.json</a>.</noscript>
+<noscript>This page needs JavaScript. The OpenAPI document is at <a href="/openapi.json">/openapi.json</a>.</noscript>
 <script src="${reference}"></script>
 <script src="/docs/start.js"></script>
 </body>
@@ -70,26 +70,26 @@ const packageFolder = join(
   '..',
 )
 
-// The version is in the path, so that a browser may keep the file for good.
+// The version is in the path, so that browsers may cache the file forever.
 function referencePath(): Endpoint['path'] {
   const manifest: unknown = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8'))
   const { version } = z.object({ version: z.string() }).parse(manifest)
   return `/docs/reference-${version}.js`
 }
 
-// 3.5 MB, so it is read when somebody first asks, kept, and sent compressed.
+// 3.5 MB: read at the first request, kept in memory, and sent compressed.
 function createReferenceReply(): Endpoint['respond'] {
   let loading: Promise<{ plain: Buffer; zipped: Buffer }> | undefined
   return async ({ headers }) => {
     loading ??= loadReference()
     const { plain, zipped } = await loading
-    const lasting = {
+    const caching = {
       'cache-control': 'public, max-age=31536000, immutable',
       vary: 'accept-encoding',
     }
     return /\bgzip\b/.test(String(headers['accept-encoding']))
-      ? scriptReply(zipped, { ...lasting, 'content-encoding': 'gzip' })
-      : scriptReply(plain, lasting)
+      ? scriptReply(zipped, { ...caching, 'content-encoding': 'gzip' })
+      : scriptReply(plain, caching)
   }
 }
 

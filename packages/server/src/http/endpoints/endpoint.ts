@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-/** Something served without a tenant: health, the API's description, development pages. */
+/** A page served without a tenant: health, the OpenAPI document, development pages. */
 export interface Endpoint {
   path: `/${string}`
   method?: 'GET' | 'POST'
   respond(request: EndpointRequest): EndpointReply | Promise<EndpointReply>
 }
 
-/** What a page may know of its request. Never who it is for: no tenant is resolved. */
+/** The request of an endpoint. It has no tenant and no user. */
 export interface EndpointRequest {
   headers: IncomingHttpHeaders
   query: URLSearchParams
@@ -20,18 +20,18 @@ export interface EndpointReply {
   headers?: Record<string, string>
 }
 
-/** A page that answers JSON. */
+/** A reply of JSON. */
 export function jsonReply(value: unknown, status = 200): EndpointReply {
   return { status, type: 'application/json; charset=utf-8', body: JSON.stringify(value) }
 }
 
-/** A page of HTML that may load nothing but what `policy` lists (CSP Level 3). */
+/** A reply of HTML, which may load only what `policy` lists (CSP Level 3). */
 export function htmlReply(body: string, policy: string): EndpointReply {
   const headers = { 'content-security-policy': policy }
   return { type: 'text/html; charset=utf-8', body, headers }
 }
 
-/** A script that a page loads by its path, so that no policy has to allow inline ones. */
+/** A script that a page loads by its path, so that no policy has to allow inline scripts. */
 export function scriptReply(
   body: string | Buffer,
   headers: Record<string, string> = {},

@@ -34,14 +34,14 @@ async function appWithoutDatabase(url: string): Promise<TestApp> {
 }
 
 describe('health', () => {
-  test('lives and is ready where database and schema are there (OPS-5)', async () => {
+  test('is live and ready with a database and its schema (OPS-5)', async () => {
     const live = await ask(api, '/health/live')
     expect([live.status, live.json]).toEqual([200, { status: 'ok' }])
     const ready = await ask(api, '/health/ready')
     expect([ready.status, ready.json]).toEqual([200, { status: 'ok', invalidation: 'live' }])
   })
 
-  test('lives and is not ready without a database, and says nothing more (OPS-5)', async () => {
+  test('is live but not ready without a database, and reveals nothing (OPS-5)', async () => {
     const lost = await appWithoutDatabase('postgresql://someone:secret@127.0.0.1:1/nowhere')
     expect((await ask(lost, '/health/live')).status).toBe(200)
     const reply = await ask(lost, '/health/ready')
@@ -51,7 +51,7 @@ describe('health', () => {
     expect(lost.logLines.join('')).not.toContain('secret')
   })
 
-  test('says so within a second, and lives on, when the database hangs (OPS-5)', async () => {
+  test('is not ready within a second, and stays live, while the database hangs (OPS-5)', async () => {
     const silent = createServer(() => {}).listen(0, '127.0.0.1')
     onTestFinished(() => void silent.close())
     await setTimeout(10)
@@ -60,13 +60,13 @@ describe('health', () => {
     const lost = await appWithoutDatabase(`postgresql://someone@127.0.0.1:${port}/nowhere`)
     const startedAt = performance.now()
     const replies = await Promise.all([1, 2, 3].map(() => ask(lost, '/health/ready')))
-    // Within REQUEST_WAIT_MS; a busy machine adds its own. Nothing else would end it.
+    // REQUEST_WAIT_MS and a margin for a busy machine. Nothing else would end the wait.
     expect(performance.now() - startedAt).toBeLessThan(5_000)
     expect(replies.map((it) => it.status)).toEqual([503, 503, 503])
     expect((await ask(lost, '/health/live')).status).toBe(200)
   })
 
-  test('is not ready on a schema behind this code, and ready on one ahead (OPS-2, OPS-5)', async () => {
+  test('is not ready on a schema older than the code, and ready on a newer one (OPS-2, OPS-5)', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'tenantry-health-'))
     onTestFinished(() => rm(folder, { recursive: true }))
     expect(await ready(createHealth(api.database, pathToFileURL(folder), api.listener))).toBe(true)
@@ -75,7 +75,7 @@ describe('health', () => {
     expect(await ready(createHealth(api.database, pathToFileURL(folder), api.listener))).toBe(false)
   })
 
-  test('asks the database once for many, and again a moment later', async () => {
+  test('queries the database once for concurrent requests, and again later', async () => {
     let asked = 0
     const counting = {
       ...api.database,
@@ -93,7 +93,7 @@ describe('health', () => {
     expect(asked).toBe(2)
   })
 
-  test('says not ready first when it shuts down, and still serves (OPS-1)', async () => {
+  test('is not ready while it shuts down, and still serves (OPS-1)', async () => {
     const leaving = await startTestApp(app)
     onTestFinished(() => leaving.close())
     leaving.running.drain()

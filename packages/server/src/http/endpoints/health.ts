@@ -8,17 +8,17 @@ import { type Endpoint, jsonReply } from './endpoint.ts'
 
 const LIMIT_MS = 800
 const FRESH_MS = 250
-// An id that no tenant has: UUIDv7 never makes it.
+// No tenant has this id: it is not a UUIDv7.
 const NO_TENANT = '00000000-0000-0000-0000-000000000000'
 
 export interface Health {
   /** `/health/live`: the process answers. `/health/ready`: it can serve. */
   endpoints: Endpoint[]
-  /** From now on not ready: called before shutting down, so that no new work is sent here. */
+  /** Makes the server not ready. Called before a shutdown, so that load balancers send no new work. */
   drain(): void
 }
 
-/** Health for load balancers. Says yes or no, within a second; why not is for the log alone. */
+/** Health for load balancers: a status within a second. The reason goes to the log alone. */
 export function createHealth(
   database: Database,
   appMigrations: URL,
@@ -41,7 +41,7 @@ export function createHealth(
         path: '/health/ready',
         async respond() {
           await assertReady()
-          // Without announcements it serves all the same, only slower: from the database.
+          // Ready all the same: without invalidations the server is slower, but serves from the database.
           return jsonReply({
             status: 'ok',
             invalidation: listener.isFresh() ? 'live' : 'stale',
@@ -55,7 +55,7 @@ export function createHealth(
   }
 }
 
-// Both doors that serve requests open, and the schema has all that this code needs.
+// Both roles that serve requests can connect, and the schema has every migration that this code needs.
 async function assertServing(database: Database, appMigrations: URL): Promise<void> {
   await Promise.all([
     database.inTenant(backgroundScope(NO_TENANT), (db) => sql`select 1`.execute(db)),
@@ -63,7 +63,7 @@ async function assertServing(database: Database, appMigrations: URL): Promise<vo
   ])
 }
 
-// Ahead is fine here: during a rolling deploy the old nodes run on the new schema.
+// A newer schema is accepted: during a rolling deploy, old servers run on it.
 async function assertMigrated(database: Database, appMigrations: URL): Promise<void> {
   const { rows } = await database.asIdentity({ deadline: 'background' }, (db) =>
     sql<{ migration: string }>`
@@ -82,8 +82,8 @@ async function needed(appMigrations: URL): Promise<string[]> {
   return (await Promise.all(all)).flat()
 }
 
-// However many ask, one check runs, its outcome stands a moment, and nobody waits past the limit.
-// One that outlives its limit keeps answering no until it ends: more of them would pile up.
+// One check runs at a time for all requests, and its outcome is reused for a moment. No request waits longer
+// than the limit. A check that exceeds the limit counts as failed until it ends: further ones would pile up.
 function shared(check: () => Promise<void>): () => Promise<void> {
   let outcome: Promise<void> | undefined
   let freshUntil = 0
@@ -101,7 +101,10 @@ function shared(check: () => Promise<void>): () => Promise<void> {
 async function withinLimit(running: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<void>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${LIMIT_MS} ms`)), LIMIT_MS)
+    timer = setTimeout(
+      () => reject(new Error(`the database did not answer within ${LIMIT_MS} ms`)),
+      LIMIT_MS,
+    )
   })
   await Promise.race([running, late]).finally(() => clearTimeout(timer))
 }

@@ -11,7 +11,7 @@ import {
   type TestUser,
 } from '../../testing.ts'
 
-/** Whatever came: a test reads what it expects. */
+/** Untyped JSON: a test reads what it expects. */
 type Json = TestReply['json']
 
 let api: TestApp
@@ -49,7 +49,7 @@ describe('the OpenAPI document', () => {
     expect(document.openapi).toMatch(/^3\.1\./)
   })
 
-  test('says the same to whoever asks, and names no host (TEN-7)', async () => {
+  test('is the same for every host, and names no host (TEN-7)', async () => {
     const hosts = ['client1.localhost', 'evil.example', '127.0.0.1']
     const replies = await Promise.all(
       hosts.map((host) =>
@@ -64,7 +64,7 @@ describe('the OpenAPI document', () => {
     expect(replies[0]?.text).not.toMatch(/evil|https?:\/\//)
   })
 
-  test('describes every route, and nothing else (API-2)', () => {
+  test('describes every route and nothing else (API-2)', () => {
     for (const route of api.running.routes) {
       const operation = operationFor(route)
       expect(operation, `${route.method} ${route.path}`).toBeDefined()
@@ -76,14 +76,14 @@ describe('the OpenAPI document', () => {
     expect(described).toHaveLength(api.running.routes.length)
   })
 
-  test('refers to nothing it does not have, and has nothing unused (API-2)', () => {
+  test('has no dangling reference and no unused schema (API-2)', () => {
     for (const ref of refsIn(document)) expect(resolve(ref), ref).toBeDefined()
     const used = new Set(refsIn(document))
     const schemas = Object.keys(document.components.schemas)
     expect(schemas.filter((it) => !used.has(`#/components/schemas/${it}`))).toEqual([])
   })
 
-  test('names every operation once', () => {
+  test('gives every operation its own id', () => {
     const ids = api.running.routes.map((it) => operationFor(it).operationId)
     expect(new Set(ids).size).toBe(ids.length)
     expect(ids).toContain('projects_list')
@@ -92,7 +92,7 @@ describe('the OpenAPI document', () => {
     expect(ids).toContain('auth_login')
   })
 
-  test('shows limits and defaults of a query, and what is deprecated', () => {
+  test('shows the limits, defaults and deprecations of query parameters', () => {
     const list = document.paths['/api/projects'].get
     const limit = list.parameters.find((it: Json) => it.name === 'limit')
     expect(limit).toMatchObject({
@@ -108,7 +108,7 @@ describe('the OpenAPI document', () => {
     expect(login.requestBody.required).toBe(false)
   })
 
-  test('tells what creating, reading and changing one thing exchange in headers (API-6)', () => {
+  test('describes the headers for creating, reading and changing a resource (API-6)', () => {
     const create = document.paths['/api/projects'].post
     const one = document.paths['/api/projects/{project_id}']
     expect(create.responses['201'].headers.location).toBeDefined()
@@ -118,7 +118,7 @@ describe('the OpenAPI document', () => {
     expect(one.get.responses['412']).toBeUndefined()
   })
 
-  test('offers the password flow of this host, and no foreign one', () => {
+  test('offers only the password flow of this host', () => {
     expect(document.components.securitySchemes.oauth2).toMatchObject({
       flows: { password: { tokenUrl: '/api/auth/token' } },
     })
@@ -126,13 +126,13 @@ describe('the OpenAPI document', () => {
     expect(Object.keys(token.requestBody.content)).toEqual(['application/x-www-form-urlencoded'])
   })
 
-  test('is the one that `tenantry generate` writes', async () => {
+  test('equals the one that `tenantry generate` writes', async () => {
     const described = (await describeApp(app)).document
     expect(JSON.parse(JSON.stringify(described))).toEqual(document)
   })
 })
 
-describe('what routes answer', () => {
+describe('a reply of any route', () => {
   let tenant: TestTenant
   let admin: TestUser
   beforeAll(async () => {
@@ -142,7 +142,7 @@ describe('what routes answer', () => {
 
   const nothing = '00000000-0000-7000-8000-000000000000'
   const attempts = [
-    { name: 'nobody', signedIn: false },
+    { name: 'no credentials', signedIn: false },
     { name: 'no body', signedIn: true },
     { name: 'text', signedIn: true, type: 'text/plain', body: 'hello' },
     { name: 'broken JSON', signedIn: true, type: 'application/json', body: '{' },
@@ -154,7 +154,7 @@ describe('what routes answer', () => {
       type: 'application/json',
       body: `"${'x'.repeat(300_000)}"`,
     },
-    { name: 'a doubled parameter', signedIn: true, query: '?limit=1&limit=2' },
+    { name: 'a repeated parameter', signedIn: true, query: '?limit=1&limit=2' },
     { name: 'a bad parameter', signedIn: true, query: '?limit=0&cursor=x' },
     {
       name: 'a stale version',
@@ -179,7 +179,7 @@ describe('what routes answer', () => {
     })
   }
 
-  test('is what the document lists, as problem+json where it is an error (API-1, API-2)', async () => {
+  test('has a status that the document lists, and errors are problem+json (API-1, API-2)', async () => {
     const seen = new Set<number>()
     for (const route of api.running.routes) {
       const sent = attempts.filter((it) => route.method !== 'GET' || it.body === undefined)

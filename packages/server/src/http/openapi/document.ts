@@ -6,7 +6,7 @@ import { operationIds, operationOf, tagOf, templateOf } from './operation.ts'
 import { headerComponents, problemComponents, problemSchema } from './problems.ts'
 import { describeSchemas, type JsonSchema, type Schemas } from './schemas.ts'
 
-/** An OpenAPI 3.1 document, as far as this code looks into one. */
+/** An OpenAPI 3.1 document, as far as this code uses it. */
 export interface OpenApiDocument {
   openapi: string
   info: JsonSchema
@@ -17,8 +17,8 @@ export interface OpenApiDocument {
 }
 
 /**
- * Describes the API by its routes and by nothing else. The same routes give the same bytes. Throws
- * where a route cannot be described: a schema without JSON form, two schemas with one name.
+ * Describes the API from its routes alone: the same routes give the same bytes. Throws if a route cannot
+ * be described, because a schema has no JSON form or two schemas have one name.
  */
 export function openApiDocument(
   app: Pick<App, 'name' | 'policy'>,
@@ -32,8 +32,8 @@ export function openApiDocument(
   return {
     openapi: '3.1.1',
     info: { title: app.name, version, description: INTRODUCTION },
-    // Never from the request: a document must not repeat what a client put into its Host header.
-    servers: [{ url: '/', description: 'The tenant on whose host this document was read' }],
+    // Never from the request: the document must not repeat a client's Host header.
+    servers: [{ url: '/', description: 'The tenant of the host that served this document' }],
     tags: tagsOf(routes),
     paths: pathsOf(routes, schemas, app.policy),
     components: {
@@ -45,7 +45,7 @@ export function openApiDocument(
   }
 }
 
-/** Serves the document; the same for every tenant. */
+/** Serves the document, which is the same for every tenant. */
 export function openApiEndpoint(document: OpenApiDocument): Endpoint {
   const body = JSON.stringify(document)
   return {
@@ -57,8 +57,8 @@ export function openApiEndpoint(document: OpenApiDocument): Endpoint {
 const INTRODUCTION = `Every request belongs to the tenant of its host, such as \`client1.example.com\`.
 
 - **Errors** are \`application/problem+json\` (RFC 9457). \`code\` is stable; \`instance\` is the request id, which support asks for.
-- **Lists** take \`limit\` (1 to 100) and the \`cursor\` that the page before gave as \`next_cursor\`.
-- **Updates** take \`If-Match\` with the \`etag\` of a read, and answer 412 where somebody else was faster.
+- **Lists** take \`limit\` (1 to 100) and the \`next_cursor\` of the previous page as \`cursor\`.
+- **Updates** take \`If-Match\` with the \`etag\` of a read, and answer 412 if the resource has changed since then.
 - **Limits** answer 429 with \`retry-after\`.`
 
 const securitySchemes: Record<string, JsonSchema> = {
@@ -71,14 +71,14 @@ const securitySchemes: Record<string, JsonSchema> = {
 }
 
 const tagDescriptions: Record<string, string> = {
-  status: 'Whether the API runs',
+  status: 'Whether the API is running',
   auth: 'Signing in and out, tokens, passwords, and who is signed in',
   tenant: 'The tenant of this host',
   'permission-check': 'An example of a route for one role',
-  sessions: 'Where somebody is signed in',
-  members: 'The people of the tenant and their roles',
-  roles: "The tenant's own roles, beside the system roles",
-  permissions: 'What a role can allow',
+  sessions: 'Where a user is signed in',
+  members: 'The members of the tenant and their roles',
+  roles: "The tenant's own roles, in addition to the system roles",
+  permissions: 'The permissions that a role can grant',
   'audit-logs': 'Who did what, and when',
 }
 

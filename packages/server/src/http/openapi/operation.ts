@@ -24,19 +24,19 @@ export function operationOf(route: Route, schemas: Schemas, policy: Policy): Jso
   }
 }
 
-/** The noun a route is about: the segment behind `/api`. */
+/** The noun of a route: the segment after `/api`. */
 export function tagOf(route: Route): string {
   return route.path.split('/')[2] ?? 'status'
 }
 
-/** `/api/projects/:project_id` as OpenAPI writes it: `/api/projects/{project_id}`. */
+/** A path in OpenAPI's notation: `/api/projects/{project_id}` for `/api/projects/:project_id`. */
 export function templateOf(route: Route): string {
   return route.path.replaceAll(/:(\w+)/g, '{$1}')
 }
 
 /**
- * Names every route, noun first: `projects_list`, `projects_get`, `auth_login`. Routes that would
- * share a name are named by their whole path.
+ * The ids of all operations, noun first: `projects_list`, `projects_get`, `auth_login`. Routes that would
+ * share an id are named by their whole path.
  */
 export function operationIds(routes: readonly Route[]): string[] {
   const short = routes.map(shortId)
@@ -60,7 +60,7 @@ function longId(route: Route): string {
 
 const verbs = { PUT: 'replace', PATCH: 'update', DELETE: 'delete' } as const
 
-// A POST that creates nothing is its noun: `auth_login`, `invitations_acceptance`.
+// A POST that creates no resource is named by its noun: `auth_login`, `invitations_acceptance`.
 function verbOf(route: Route): string {
   if (route.method === 'POST') return route.status === 201 ? 'create' : ''
   if (route.method === 'GET') return isList(route) ? 'list' : 'get'
@@ -79,7 +79,7 @@ function snakeCase(words: string[]): string {
 }
 
 function accessText({ access }: Route, policy: Policy): string {
-  if (access === 'public') return 'Public: nobody needs to be signed in.'
+  if (access === 'public') return 'Public: no sign-in is needed.'
   if (access === 'member') return 'For every member of the tenant.'
   if (access.startsWith('role:')) return `For members with the role \`${access.slice(5)}\`.`
   const holders = Object.entries(policy.roles)
@@ -96,7 +96,7 @@ function parametersOf(route: Route, schemas: Schemas): JsonSchema[] {
 }
 
 function parameter(place: 'path' | 'query', { name, required, schema }: Field): JsonSchema {
-  // In OpenAPI these two belong to the parameter; tools do not look for them in its schema.
+  // In OpenAPI these two belong to the parameter: tools do not look for them in its schema.
   const { description, deprecated, ...rest } = schema
   return {
     name,
@@ -113,7 +113,7 @@ const ifMatch: JsonSchema = {
   in: 'header',
   required: false,
   description:
-    'The `etag` of the version this changes: if there is a newer one, nothing is changed',
+    'The `etag` of the version to change. If there is a newer version, nothing is changed',
   schema: { type: 'string' },
 }
 
@@ -140,7 +140,7 @@ function successOf(route: Route, schemas: Schemas): JsonSchema {
   }
 }
 
-// What locationOf goes by, once it has the reply.
+// Predicts what locationOf finds in the reply.
 function hasId(schema: JsonSchema, { components }: Schemas): boolean {
   const named = components[String(schema['$ref']).replace('#/components/schemas/', '')]
   return 'id' in Object((named ?? schema)['properties'])

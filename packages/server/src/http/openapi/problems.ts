@@ -1,7 +1,7 @@
 import type { Route } from '../../app/route.ts'
 import type { JsonSchema } from './schemas.ts'
 
-/** What an error status means, for every route that may answer it. */
+/** The meaning of an error status, for every route that may answer it. */
 interface Meaning {
   name: string
   description: string
@@ -9,39 +9,42 @@ interface Meaning {
 }
 
 const meanings: Record<number, Meaning> = {
-  400: { name: 'BadRequest', description: 'Not a request that can be read, or no valid host' },
+  400: { name: 'BadRequest', description: 'The request is malformed, or its host is invalid' },
   401: {
     name: 'Unauthorized',
     description: 'No valid credentials for this tenant',
     headers: ['www-authenticate'],
   },
-  403: { name: 'Forbidden', description: 'Not allowed, or the tenant is suspended' },
+  403: {
+    name: 'Forbidden',
+    description: 'The actor lacks the permission, or the tenant is suspended',
+  },
   404: {
     name: 'NotFound',
-    description: 'No such tenant, or nothing of this id in it',
+    description: 'The tenant does not exist, or it has no resource with this id',
   },
-  409: { name: 'Conflict', description: 'It contradicts what is stored' },
+  409: { name: 'Conflict', description: 'The request conflicts with stored data' },
   412: {
     name: 'PreconditionFailed',
-    description: 'It has changed since the version that If-Match names: read it again',
+    description: 'The resource has changed since the version that If-Match names: read it again',
   },
   413: { name: 'ContentTooLarge', description: 'The body is too large' },
   415: {
     name: 'UnsupportedMediaType',
-    description: 'The body has another media type, or is compressed',
+    description: 'The media type of the body is not accepted, or the body is compressed',
   },
   422: {
     name: 'UnprocessableContent',
-    description: 'Understood and not acceptable: `errors` says where and why',
+    description: 'The request is well-formed but invalid: `errors` lists where and why',
   },
   429: {
     name: 'TooManyRequests',
-    description: 'Too many requests, or attempts at one thing',
+    description: 'Too many requests or attempts',
     headers: ['retry-after', 'ratelimit', 'ratelimit-policy'],
   },
   503: {
     name: 'ServiceUnavailable',
-    description: 'Not now, such as while the database is away',
+    description: 'Temporarily unavailable, for example while the database cannot be reached',
     headers: ['retry-after'],
   },
 }
@@ -49,15 +52,15 @@ const meanings: Record<number, Meaning> = {
 const others = {
   name: 'OtherError',
   description:
-    'What any request may meet: 408, 414, 431 for its size and pace, 500 for a fault of ours',
+    'Errors that any request may get: 408, 414 and 431 for its duration and size, 500 for a fault of the server',
 }
 
-/** An error as it leaves (RFC 9457); see problem.ts. */
+/** The body of an error reply (RFC 9457); see problem.ts. */
 export const problemSchema: JsonSchema = {
   type: 'object',
   description: 'An error (RFC 9457)',
   properties: {
-    type: { type: 'string', format: 'uri', description: 'Names the kind of error; stable' },
+    type: { type: 'string', format: 'uri', description: 'Identifies the kind of error; stable' },
     title: { type: 'string', description: 'The status, in words' },
     status: { type: 'integer', description: 'The HTTP status' },
     detail: { type: 'string', description: 'What happened, for people' },
@@ -65,12 +68,15 @@ export const problemSchema: JsonSchema = {
     instance: { type: 'string', description: 'The id of the request, for support' },
     errors: {
       type: 'array',
-      description: 'What is wrong with the input: the first 20 faults',
+      description: 'The faults of the input, at most the first 20',
       maxItems: 20,
       items: {
         type: 'object',
         properties: {
-          pointer: { type: 'string', description: 'Where (JSON pointer, RFC 6901)' },
+          pointer: {
+            type: 'string',
+            description: 'The place in the input (JSON pointer, RFC 6901)',
+          },
           message: { type: 'string', description: 'What to change' },
         },
         required: ['pointer', 'message'],
@@ -80,31 +86,31 @@ export const problemSchema: JsonSchema = {
   required: ['type', 'title', 'status', 'detail', 'code', 'instance'],
 }
 
-/** The headers that errors and other replies carry. */
+/** The headers of errors and other replies. */
 export const headerComponents: Record<string, JsonSchema> = {
-  'x-request-id': header('Names the request in errors, logs and the audit log'),
+  'x-request-id': header('Identifies the request in errors, logs and the audit log'),
   'www-authenticate': header('The challenge of RFC 6750'),
-  'retry-after': header('Seconds until it is worth trying again', 'integer'),
-  ratelimit: header('What is left of the limit'),
-  'ratelimit-policy': header('The limit that was met'),
-  etag: header('Names this version, for If-Match'),
-  location: header('Where the new resource is read'),
+  'retry-after': header('Seconds to wait before trying again', 'integer'),
+  ratelimit: header('The remaining quota'),
+  'ratelimit-policy': header('The limit that was exceeded'),
+  etag: header('Identifies this version, for If-Match'),
+  location: header('The path of the new resource'),
 }
 
-/** References to the headers of a reply; every reply names its request. */
+/** References to the headers of a reply. Every reply has a request id. */
 export function headersOf(names: readonly string[]): Record<string, JsonSchema> {
   return Object.fromEntries(
     ['x-request-id', ...names].map((name) => [name, { $ref: `#/components/headers/${name}` }]),
   )
 }
 
-/** Every error a route may answer, as references by status. Throws for a status without meaning. */
+/** References to every error that a route may answer, by status. Throws for a status without meaning. */
 export function problemResponses(route: Route): Record<string, JsonSchema> {
   const entries = statusesOf(route).map((status) => {
     const meaning = meanings[status]
     if (meaning === undefined) {
       throw new Error(
-        `${route.method} ${route.path}: errors has ${status}, which is no known error`,
+        `${route.method} ${route.path}: errors lists ${status}, which is not an error that the kernel answers`,
       )
     }
     return [String(status), { $ref: `#/components/responses/${meaning.name}` }] as const
@@ -131,20 +137,20 @@ export function problemComponents(): Record<string, JsonSchema> {
   )
 }
 
-/** Is this a change of one thing, which a client may tie to the version it has read? */
+/** Does this route change one resource, so that a client may send If-Match? */
 export function acceptsIfMatch(route: Route): boolean {
   const changes = route.method === 'PATCH' || route.method === 'PUT'
   return changes && route.reply !== undefined && /\/:\w+$/.test(route.path)
 }
 
-// What the pipeline itself may answer, by what the route is; the route adds what only it knows.
+// The statuses that the pipeline may answer for such a route, and those that the route declares.
 function statusesOf(route: Route): number[] {
   const signedIn = route.access !== 'public'
   const writes = route.method !== 'GET'
   const reads = [route.params, route.query, route.body].some((it) => it !== undefined)
   const statuses = new Set([400, 403, 404, 429, 503, ...route.errors])
   if (signedIn) statuses.add(401)
-  // The framework reads whatever body is sent, wanted or not.
+  // Fastify reads any body that is sent, even if the route takes none.
   if (writes) statuses.add(413).add(415).add(422)
   if (reads) statuses.add(422)
   if (signedIn && writes) statuses.add(409)

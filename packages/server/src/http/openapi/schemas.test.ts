@@ -15,7 +15,7 @@ function routeWith(body: z.ZodType | undefined, reply: z.ZodType): Route {
   })
 }
 
-test('a schema that differs as input becomes two, and so does what refers to it', () => {
+test('a schema that differs as input becomes two, and so do schemas that refer to it', () => {
   const Part = z.object({ size: z.int().default(1) }).meta({ id: 'Part' })
   const Thing = z.object({ parts: z.array(Part) }).meta({ id: 'Thing' })
   const { components, of } = describeSchemas([routeWith(Thing, Thing)])
@@ -28,12 +28,12 @@ test('a schema that differs as input becomes two, and so does what refers to it'
   expect(of(Thing, 'input')).toEqual({ $ref: '#/components/schemas/ThingInput' })
 })
 
-test('a schema that is the same both ways stays one', () => {
+test('a schema that is equal in both directions stays one', () => {
   const Thing = z.object({ name: z.string() }).meta({ id: 'Thing' })
   expect(Object.keys(describeSchemas([routeWith(Thing, Thing)]).components)).toEqual(['Thing'])
 })
 
-test('replies are open to fields of later versions; bodies stay closed', () => {
+test('replies may have more fields in later versions; bodies may not', () => {
   const New = z.strictObject({ name: z.string() }).meta({ id: 'New' })
   const Thing = z.strictObject({ id: z.uuid() }).meta({ id: 'Thing' })
   const { components } = describeSchemas([routeWith(New, Thing)])
@@ -41,17 +41,17 @@ test('replies are open to fields of later versions; bodies stay closed', () => {
   expect(components['Thing']).not.toHaveProperty('additionalProperties')
 })
 
-test('two schemas with one name are refused, naming the route', () => {
+test('two schemas with one name are rejected with the route', () => {
   const one = z.object({ a: z.string() }).meta({ id: 'Thing' })
   const other = z.object({ b: z.string() })
-  // zod keeps the names of one registry apart by itself; two packages can still agree on one.
+  // zod rejects a duplicate id within one registry, but two packages can still use the same id.
   const copy = other.meta({ id: 'Thing' })
   expect(() => describeSchemas([routeWith(undefined, one), routeWith(undefined, copy)])).toThrow(
     /POST \/api\/things.*"Thing"/,
   )
 })
 
-test('a query is taken apart: it is no component itself, named fields of it are', () => {
+test('a query is no component, but its named fields are', () => {
   const Kind = z.enum(['new', 'old']).meta({ id: 'Kind' })
   const Query = z.object({ kind: Kind.optional(), n: z.coerce.number() }).meta({ id: 'Query' })
   const route = get('/api/things', {
@@ -69,7 +69,7 @@ test('a query is taken apart: it is no component itself, named fields of it are'
   ])
 })
 
-test('something or null is one schema with two types', () => {
+test('a nullable schema is one schema with two types', () => {
   const Thing = z.object({ id: z.uuid().nullable(), kind: z.enum(['a']).nullable() })
   const schema = describeSchemas([routeWith(undefined, Thing)]).of(Thing, 'output')
   expect(schema['properties']).toEqual({

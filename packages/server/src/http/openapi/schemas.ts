@@ -5,7 +5,7 @@ import type { Route } from '../../app/route.ts'
 /** JSON Schema 2020-12, the dialect of OpenAPI 3.1. */
 export type JsonSchema = Record<string, unknown>
 
-/** Whether a schema describes what a client sends or what it is sent. */
+/** Whether a schema describes what a client sends or what it receives. */
 export type Direction = 'input' | 'output'
 
 /** One field of an object schema. */
@@ -15,10 +15,10 @@ export interface Field {
   schema: JsonSchema
 }
 
-/** The schemas of a document: named ones are components, the rest stand where they are used. */
+/** The schemas of a document. Named ones are components; the others are inlined where they are used. */
 export interface Schemas {
   of(schema: z.ZodType, direction: Direction): JsonSchema
-  /** The fields of an object that arrives in pieces, such as a query. */
+  /** The fields of an object that becomes parameters, such as a query. */
   fieldsOf(schema: z.ZodType | undefined): Field[]
   components: Record<string, JsonSchema>
 }
@@ -26,9 +26,9 @@ export interface Schemas {
 type Named = Record<Direction, Map<string, JsonSchema>>
 
 /**
- * Reads every schema of the routes. `.meta({ id })` names a component; one that differs as input
- * (a default makes a field optional) becomes two, the input's called `<id>Input`. Throws where two
- * schemas have one name.
+ * Collects every schema of the routes. `.meta({ id })` names a component. A schema that differs as input,
+ * for example because a default makes a field optional, becomes two; the input's is called `<id>Input`.
+ * Throws if two schemas have one name.
  */
 export function describeSchemas(routes: readonly Route[]): Schemas {
   const named: Named = { input: new Map(), output: new Map() }
@@ -55,14 +55,14 @@ export function describeSchemas(routes: readonly Route[]): Schemas {
 }
 
 function collect(route: Route, named: Named): void {
-  const remember = (found: Record<string, JsonSchema>, direction: Direction) => {
+  const add = (found: Record<string, JsonSchema>, direction: Direction) => {
     for (const [id, schema] of Object.entries(found)) addNamed(named[direction], id, schema, route)
   }
   for (const schema of [route.params, route.query]) {
-    if (schema !== undefined) remember(insideOf(convert(schema, 'input')), 'input')
+    if (schema !== undefined) add(insideOf(convert(schema, 'input')), 'input')
   }
-  if (route.body !== undefined) remember(convert(route.body, 'input').named, 'input')
-  if (route.reply !== undefined) remember(convert(route.reply, 'output').named, 'output')
+  if (route.body !== undefined) add(convert(route.body, 'input').named, 'input')
+  if (route.reply !== undefined) add(convert(route.reply, 'output').named, 'output')
 }
 
 function addNamed(
@@ -74,13 +74,13 @@ function addNamed(
   const before = known.get(id)
   if (before !== undefined && !isDeepStrictEqual(before, schema)) {
     throw new Error(
-      `${method} ${path}: another schema is called "${id}" too; change one .meta({ id })`,
+      `${method} ${path}: another schema is also called "${id}"; change one .meta({ id })`,
     )
   }
   known.set(id, schema)
 }
 
-// An object that is taken apart into parameters needs no component itself; its fields may.
+// An object that becomes parameters needs no component; its fields may need one.
 function insideOf({ root, named }: Converted): Record<string, JsonSchema> {
   const { [rootId(root) ?? '']: _, ...rest } = named
   return rest
@@ -100,7 +100,7 @@ function convert(schema: z.ZodType, direction: Direction): Converted {
     io: direction,
     override: ({ jsonSchema }) => simplify(jsonSchema, direction),
   })
-  // zod types nested schemas as its own class; both are plain JSON.
+  // zod has its own type for nested schemas; both are plain JSON.
   return { root, named: ($defs ?? {}) as Record<string, JsonSchema> }
 }
 
@@ -108,20 +108,20 @@ const formats = new Set(['date-time', 'date', 'time', 'uuid', 'email', 'uri'])
 
 function simplify(schema: JsonSchema, direction: Direction): void {
   mergeNull(schema)
-  // What the format says to people and tools alike, as a page of regular expression.
+  // The pattern repeats the format as a long regular expression.
   if (formats.has(String(schema['format']))) delete schema['pattern']
   if (schema['minimum'] === Number.MIN_SAFE_INTEGER) delete schema['minimum']
   if (schema['maximum'] === Number.MAX_SAFE_INTEGER) delete schema['maximum']
-  // Every name in JSON is a string.
+  // Redundant: every name in JSON is a string.
   if (isDeepStrictEqual(schema['propertyNames'], { type: 'string' })) delete schema['propertyNames']
   if (isDeepStrictEqual(schema['additionalProperties'], {})) schema['additionalProperties'] = true
-  // A client must take replies with fields that a later version adds.
+  // Clients must accept fields that a later version adds to replies.
   if (direction === 'output' && schema['additionalProperties'] === false) {
     delete schema['additionalProperties']
   }
 }
 
-// `string | null` as one schema with two types: what tools show best, and some only accept.
+// `string | null` as one schema with two types, which tools show best; some accept nothing else.
 function mergeNull(schema: JsonSchema): void {
   const { anyOf } = schema
   if (!Array.isArray(anyOf) || anyOf.length !== 2) return
@@ -132,7 +132,7 @@ function mergeNull(schema: JsonSchema): void {
   Object.assign(schema, { ...value, ...schema, type: [value['type'], 'null'] })
 }
 
-// Which ids need two components: their own text differs, or that of one they refer to.
+// The ids that need two components: their schemas differ, or a schema that they refer to differs.
 function differingIds({ input, output }: Named): Set<string> {
   const differing = new Set<string>()
   let before: number
@@ -163,12 +163,12 @@ function assertFree(
   const ids = new Set([...input.keys(), ...output.keys()])
   for (const id of [...differing].map((it) => `${it}Input`)) {
     if (ids.has(id))
-      throw new Error(`the schema name "${id}" is needed for an input; choose another`)
+      throw new Error(`the schema name "${id}" is needed for an input schema; choose another`)
   }
   for (const id of Object.keys(components)) {
     if (id.startsWith('__')) throw new Error('a recursive schema needs a name: .meta({ id })')
     if (!/^\w+$/.test(id))
-      throw new Error(`the schema name "${id}" may have letters and digits only`)
+      throw new Error(`the schema name "${id}" may have only letters, digits and _`)
   }
 }
 

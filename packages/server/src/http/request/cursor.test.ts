@@ -31,13 +31,16 @@ describe('a cursor (API-5)', () => {
     ['another tenant', cursorsFor(keys, 'tenant-b', '/api/projects')],
     ['another list', cursorsFor(keys, 'tenant-a', '/api/members')],
     ['another secret', cursorsFor(keyRing('another'), 'tenant-a', '/api/projects')],
-    ['a tenant and list that only read alike', cursorsFor(keys, 'tenant-a\n', 'api/projects')],
+    [
+      'a tenant and a list that are alike when joined',
+      cursorsFor(keys, 'tenant-a\n', 'api/projects'),
+    ],
   ])('does not open for %s', (_, others) => {
     expect(opens(others.seal('01a207c1'))).toBe(false)
     expect(opens(cursors.seal('01a207c1'), others)).toBe(false)
   })
 
-  test('outlives a rotation of the secret by one (JWT-4)', () => {
+  test('stays valid after one rotation of the secret (JWT-4)', () => {
     const rotated = cursorsFor(keyRing('another', secret), 'tenant-a', '/api/projects')
     const finished = cursorsFor(keyRing('another'), 'tenant-a', '/api/projects')
     const cursor = cursors.seal('01a207c1')
@@ -46,7 +49,7 @@ describe('a cursor (API-5)', () => {
     expect(opens(rotated.seal('01a207c1'))).toBe(false)
   })
 
-  test('does not open with any one bit changed', () => {
+  test('does not open if any bit is changed', () => {
     const bytes = Buffer.from(cursors.seal('01a207c1-ee93-72cc-9c6c-0b525c2bf566'), 'base64url')
     for (let bit = 0; bit < bytes.length * 8; bit++) {
       const changed = Buffer.from(bytes)
@@ -55,7 +58,7 @@ describe('a cursor (API-5)', () => {
     }
   })
 
-  test('has one spelling only, whole', () => {
+  test('has exactly one spelling', () => {
     const cursor = cursors.seal('01a207c1')
     const mac = Buffer.from(cursor, 'base64url').subarray(0, 16)
     const others = [
@@ -71,7 +74,7 @@ describe('a cursor (API-5)', () => {
     expect(others.filter((it) => opens(it))).toEqual([])
   })
 
-  test('nothing that was not sealed opens', () => {
+  test('no text that was not sealed opens', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         expect(opens(text)).toBe(false)

@@ -5,7 +5,7 @@ import type { KeyRing, Keys } from '../../lib/keys.ts'
 
 const MAC_BYTES = 16
 
-/** The cursors of one list of one tenant: a position behind an HMAC over it, tenant and path. */
+/** The cursors of one list of one tenant: an HMAC over tenant, path and position, then the position. */
 export function cursorsFor(keys: KeyRing, tenantId: string, list: string): Cursors {
   const macOf = (position: string, { key }: Keys = keys.current) =>
     createHmac('sha256', key('cursor'))
@@ -25,7 +25,7 @@ export function cursorsFor(keys: KeyRing, tenantId: string, list: string): Curso
           timingSafeEqual(bytes.subarray(0, MAC_BYTES), macOf(position, it)),
         )
       if (!genuine) {
-        throw new AppError('invalid', 'cursor.invalid', 'The cursor is not one this list gave')
+        throw new AppError('invalid', 'cursor.invalid', 'The cursor was not issued by this list')
       }
       return position
     },

@@ -6,7 +6,7 @@ import { network } from '../../config/parsers.ts'
 import { AppError } from '../../lib/errors.ts'
 import { originOf } from './forwarded.ts'
 
-// Answers with the origin it read. The peer is always 127.0.0.1; `?trust=` says who is trusted.
+// Answers with the origin that it read. The peer is always 127.0.0.1; `?trust=` lists trusted networks.
 let server: Server
 let port: number
 beforeAll(async () => {
@@ -30,7 +30,7 @@ async function originWith(trust: string, ...headers: string[]) {
   return reply?.status === 200 ? JSON.parse(reply.text) : reply?.status
 }
 
-describe('a peer that is no trusted proxy (TEN-4)', () => {
+describe('forwarded headers of an untrusted peer are ignored (TEN-4)', () => {
   test.each(['', '10.0.0.0/8', '127.0.0.2', '::1', '128.0.0.0/1'])('trusting %j', async (trust) => {
     const origin = await originWith(
       trust,
@@ -44,22 +44,22 @@ describe('a peer that is no trusted proxy (TEN-4)', () => {
   })
 })
 
-describe('the address behind a trusted proxy is the nearest hop that is not one (TEN-4)', () => {
+describe('the address behind trusted proxies is the nearest untrusted hop (TEN-4)', () => {
   test.each([
-    ['nothing forwarded', [], '127.0.0.1'],
+    ['no forwarded header', [], '127.0.0.1'],
     ['one hop', ['X-Forwarded-For: 203.0.113.9'], '203.0.113.9'],
     ['a spoofed hop before it', ['X-Forwarded-For: 6.6.6.6, 203.0.113.9'], '203.0.113.9'],
     ['a second proxy', ['X-Forwarded-For: 6.6.6.6, 203.0.113.9, 10.0.0.2'], '203.0.113.9'],
     ['two headers', ['X-Forwarded-For: 6.6.6.6', 'X-Forwarded-For: 203.0.113.9'], '203.0.113.9'],
     ['proxies only', ['X-Forwarded-For: 10.0.0.3, 10.0.0.2'], '10.0.0.3'],
     [
-      'a client that says it is a proxy',
+      'a client that claims to be a proxy',
       ['X-Forwarded-For: 127.0.0.1, 203.0.113.9'],
       '203.0.113.9',
     ],
     ['no address', ['X-Forwarded-For: unknown'], '127.0.0.1'],
     ['an empty list', ['X-Forwarded-For: '], '127.0.0.1'],
-    ['rubbish before a proxy', ['X-Forwarded-For: 203.0.113.9, <x>, 10.0.0.2'], '10.0.0.2'],
+    ['an invalid hop before a proxy', ['X-Forwarded-For: 203.0.113.9, <x>, 10.0.0.2'], '10.0.0.2'],
     ['a number', ['X-Forwarded-For: 1'], '127.0.0.1'],
     ['an octal address', ['X-Forwarded-For: 010.0.0.9'], '127.0.0.1'],
     ['a port', ['X-Forwarded-For: 203.0.113.9:4711'], '203.0.113.9'],
@@ -87,9 +87,9 @@ describe('the host behind a trusted proxy (TEN-4)', () => {
     ['the nearest of two in Forwarded', ['Forwarded: host=c.test, host=b.test'], 'b.test'],
     ['both, agreeing', ['X-Forwarded-Host: b.test', 'Forwarded: host=b.test'], 'b.test'],
     ['none', ['X-Forwarded-Proto: https'], 'a.test'],
-    // Not one host, so not canonical: refused by the next step.
+    // Not canonical: the next step rejects it.
     ['a list', ['X-Forwarded-Host: b.test, c.test'], 'b.test, c.test'],
-    ['nothing', ['X-Forwarded-Host: '], ''],
+    ['an empty one', ['X-Forwarded-Host: '], ''],
   ])('%s', async (_, headers, host) => {
     expect(await originWith('127.0.0.1', ...headers)).toMatchObject({ host })
   })
@@ -100,7 +100,7 @@ describe('the host behind a trusted proxy (TEN-4)', () => {
     ['one hop naming two hosts', ['Forwarded: host=b.test;host=c.test']],
     ['one hop naming two addresses', ['Forwarded: for=1.1.1.1;for=2.2.2.2']],
     ['two Host headers', ['Host: a.test', 'Host: b.test', 'X-Forwarded-Host: b.test']],
-  ])('%s is refused', async (_, headers) => {
+  ])('%s is rejected', async (_, headers) => {
     expect(await originWith('127.0.0.1', ...headers)).toBe(400)
   })
 })
@@ -116,7 +116,7 @@ describe('the request line and Host (TEN-3)', () => {
     ['GET http://a.test:80/ HTTP/1.1', ['Host: a.test']],
     ['GET http://b.test@a.test/ HTTP/1.1', ['Host: a.test']],
     ['GET ftp://a.test/ HTTP/1.1', ['Host: a.test']],
-  ])('%s with %j is refused', async (line, headers) => {
+  ])('%s with %j is rejected', async (line, headers) => {
     const [reply] = await sendRaw(port, rawRequest(line, ...headers, 'Connection: close'))
     expect(reply?.status).toBe(400)
   })
@@ -126,7 +126,7 @@ describe('the request line and Host (TEN-3)', () => {
     ['GET HTTP://A.test?x HTTP/1.1', 'Host: a.TEST'],
     ['OPTIONS * HTTP/1.1', 'Host: a.test'],
     ['GET / HTTP/1.0', 'Host: a.test'],
-  ])('%s with %j agrees', async (line, host) => {
+  ])('%s with %j is accepted', async (line, host) => {
     const [reply] = await sendRaw(port, rawRequest(line, host))
     expect(reply?.status).toBe(200)
   })

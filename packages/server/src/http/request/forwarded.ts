@@ -5,19 +5,19 @@ import type { Network } from '../../config/parsers.ts'
 import { AppError } from '../../lib/errors.ts'
 import { rawValues } from '../../lib/net/raw_headers.ts'
 
-/** Where a request came from and which host it names, forwarded headers weighed. */
+/** The client's address and the host of a request, after forwarded headers are considered. */
 export interface Origin {
   /** The Host to resolve: raw text, not yet canonical. */
   host: string
   /** The client's address: the peer, or the nearest hop that is not a trusted proxy. */
   address: string
-  /** Did a trusted proxy bring it? */
+  /** Did a trusted proxy forward it? */
   viaProxy: boolean
 }
 
 /**
- * Reads origin and host. `X-Forwarded-*` and `Forwarded` (RFC 7239) count only when the socket's
- * peer is a trusted proxy. Throws 400 where host headers are missing, doubled or contradictory.
+ * Reads origin and host. `X-Forwarded-*` and `Forwarded` (RFC 7239) count only if the socket's peer
+ * is a trusted proxy. Throws 400 if host headers are missing, repeated or contradictory.
  */
 export function originOf(request: IncomingMessage, target: string, trusted: Network[]): Origin {
   const peer = plainAddress(request.socket.remoteAddress ?? '')
@@ -34,19 +34,19 @@ export function originOf(request: IncomingMessage, target: string, trusted: Netw
   }
 }
 
-/** The path that routes a request: of an absolute-form target (RFC 9112, 3.2.2) the part behind the authority. */
+/** The path by which a request is routed. An absolute-form target loses its authority (RFC 9112, 3.2.2). */
 export function routedPath({ url = '/' }: Pick<IncomingMessage, 'url'>): string {
   if (url.startsWith('/')) return url
   const path = url.replace(/^https?:\/\/[^/?#]*/i, '')
   return url === path || path.startsWith('/') ? path : `/${path}`
 }
 
-/** Is a request brought by one of these networks? By its socket, whatever its headers say. */
+/** Does the socket's peer belong to one of these networks? Headers do not count. */
 export function isTrustedPeer(request: IncomingMessage, trusted: Network[]): boolean {
   return isTrusted(plainAddress(request.socket.remoteAddress ?? ''), trusted)
 }
 
-/** 400, in the words of the seed. */
+/** 400, with the detail that the HTTP contract fixes. */
 export function invalidHost(): AppError {
   return new AppError('invalid', 'host.invalid', 'Invalid host format')
 }
@@ -77,7 +77,7 @@ function forwardedFor(request: IncomingMessage, forwarded: ForwardedHop[]): stri
   return hops.map(withoutPort)
 }
 
-// From our side outwards: everything a trusted proxy vouches for, up to the first hop it does not.
+// From the nearest hop outwards: each trusted proxy vouches for the hop before it.
 function nearestUntrusted(hops: string[], trusted: Network[]): string {
   let nearest = hops.at(-1) ?? ''
   for (const hop of hops.toReversed()) {

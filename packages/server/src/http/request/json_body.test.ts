@@ -6,7 +6,7 @@ import { parseJson } from './json_body.ts'
 const parse = (text: string | Uint8Array) =>
   parseJson(typeof text === 'string' ? new TextEncoder().encode(text) : text)
 
-function refusalOf(text: string | Uint8Array): string | undefined {
+function rejectionOf(text: string | Uint8Array): string | undefined {
   try {
     parse(text)
     return undefined
@@ -21,32 +21,32 @@ const nested = (levels: number, open: string, close: string) =>
 const list = (items: number) => `[${Array.from({ length: items }, () => 0)}]`
 const keys = (count: number) => `{${Array.from({ length: count }, (_, at) => `"k${at}":0`)}}`
 
-describe('what a body may be (API-7)', () => {
+describe('a JSON body (API-7)', () => {
   test.each<[string, string | Uint8Array, string]>([
-    ['a doubled key', '{"a":1,"a":2}', 'names a key twice'],
-    ['a doubled key, escaped', '{"a":1,"\\u0061":2}', 'names a key twice'],
-    ['a doubled key around others', '{"x":{"a":1,"b":[{"c":1}],"a":2}}', 'names a key twice'],
-    ['a doubled key in a list', '[{"a":{},"a":{}}]', 'names a key twice'],
+    ['a duplicate key', '{"a":1,"a":2}', 'a duplicate key'],
+    ['a duplicate key, escaped', '{"a":1,"\\u0061":2}', 'a duplicate key'],
+    ['a duplicate key around others', '{"x":{"a":1,"b":[{"c":1}],"a":2}}', 'a duplicate key'],
+    ['a duplicate key in a list', '[{"a":{},"a":{}}]', 'a duplicate key'],
     ['__proto__', '{"__proto__":{"admin":true}}', '__proto__'],
-    ['__proto__ within', '{"a":[{"__proto__":1}]}', '__proto__'],
+    ['__proto__ in a nested object', '{"a":[{"__proto__":1}]}', '__proto__'],
     ['__proto__, escaped', '{"\\u005f_proto__":1}', '__proto__'],
     ['NUL', '{"a":"\\u0000"}', 'without NUL'],
     ['NUL in a key', '{"\\u0000":1}', 'without NUL'],
-    ['half a surrogate pair', '["\\ud800"]', 'valid Unicode'],
+    ['a lone surrogate', '["\\ud800"]', 'valid Unicode'],
     ['a reversed surrogate pair', '["\\udc00\\ud800"]', 'valid Unicode'],
-    ['half a surrogate pair in a key', '{"\\ud83d":1}', 'valid Unicode'],
+    ['a lone surrogate in a key', '{"\\ud83d":1}', 'valid Unicode'],
     ['33 lists', nested(33, '[', ']'), 'deeper than 32'],
     ['33 objects', nested(33, '{"a":', '}'), 'deeper than 32'],
     ['a quarter of a million lists', '['.repeat(250_000), 'deeper than 32'],
     ['fifty thousand objects', '{"a":'.repeat(50_000), 'deeper than 32'],
-    ['1001 items', list(1_001), 'over 1000 items'],
-    ['1001 keys', keys(1_001), 'over 1000 items'],
+    ['1001 items', list(1_001), 'more than 1000 items'],
+    ['1001 keys', keys(1_001), 'more than 1000 items'],
     ['a stray byte', new Uint8Array([0x22, 0xff, 0x22]), 'valid UTF-8'],
     ['an overlong NUL', new Uint8Array([0x22, 0xc0, 0x80, 0x22]), 'valid UTF-8'],
     ['an encoded surrogate', new Uint8Array([0x22, 0xed, 0xa0, 0x80, 0x22]), 'valid UTF-8'],
     ['UTF-16', new Uint8Array([0xff, 0xfe, 0x31, 0x00]), 'valid UTF-8'],
-  ])('refuses %s', (_, text, why) => {
-    expect(refusalOf(text)).toContain(why)
+  ])('with %s is rejected', (_, text, why) => {
+    expect(rejectionOf(text)).toContain(why)
   })
 
   test.each([
@@ -65,8 +65,8 @@ describe('what a body may be (API-7)', () => {
       '1e',
     ],
     ...['"a\tb"', '"a\nb"', '"\0"', 'undefined', 'True', '\u00a01', '[1 2]', ']', ',', '"a""b"'],
-  ])('refuses %j, which is no JSON', (text) => {
-    expect(refusalOf(text)).toContain('not valid JSON')
+  ])('of %j, which is not JSON, is rejected', (text) => {
+    expect(rejectionOf(text)).toContain('not valid JSON')
   })
 
   test.each([
@@ -80,34 +80,34 @@ describe('what a body may be (API-7)', () => {
     ['{"a":"{\\"a\\":1,\\"a\\":2}"}', { a: '{"a":1,"a":2}' }],
     ['["a","a",":","a"]', ['a', 'a', ':', 'a']],
     ['\ufeff1', 1],
-  ])("reads %j; what it means is the schema's matter", (text, value) => {
+  ])('of %j is parsed as JSON.parse does', (text, value) => {
     expect(parse(text)).toEqual(value)
   })
 
-  test('takes 32 levels and 1000 items', () => {
-    expect(refusalOf(nested(32, '[', ']'))).toBeUndefined()
-    expect(refusalOf(list(1_000))).toBeUndefined()
-    expect(refusalOf(keys(1_000))).toBeUndefined()
-    expect(refusalOf(`[${list(600)},${list(600)}]`)).toBeUndefined()
+  test('may have 32 levels and 1000 items', () => {
+    expect(rejectionOf(nested(32, '[', ']'))).toBeUndefined()
+    expect(rejectionOf(list(1_000))).toBeUndefined()
+    expect(rejectionOf(keys(1_000))).toBeUndefined()
+    expect(rejectionOf(`[${list(600)},${list(600)}]`)).toBeUndefined()
   })
 
-  test('never pollutes a prototype', () => {
-    refusalOf('{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}')
+  test('cannot pollute a prototype', () => {
+    rejectionOf('{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}')
     expect('polluted' in {}).toBe(false)
   })
 
-  test('reads whatever JSON.stringify writes, and refuses with 400 or not at all', () => {
+  test('from JSON.stringify is accepted, and any other text is accepted or gets 400', () => {
     const value = fc.jsonValue({ depthSize: 'medium', stringUnit: 'grapheme' })
     fc.assert(
       fc.property(value, (value) => {
         const text = JSON.stringify(value)
-        if (/"__proto__":|\\u0000/.test(text)) expect(refusalOf(text)).toBeDefined()
+        if (/"__proto__":|\\u0000/.test(text)) expect(rejectionOf(text)).toBeDefined()
         else expect(parse(text)).toEqual(JSON.parse(text))
       }),
     )
-    const rubbish = fc.string({ unit: fc.constantFrom(...'{}[]",:\\u01ade. ') })
+    const fragments = fc.string({ unit: fc.constantFrom(...'{}[]",:\\u01ade. ') })
     fc.assert(
-      fc.property(rubbish, (text) => void refusalOf(text)),
+      fc.property(fragments, (text) => void rejectionOf(text)),
       { numRuns: 1_000 },
     )
   })

@@ -6,8 +6,8 @@ const MAX_ITEMS = 1_000
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /**
- * Parses a JSON body strictly (RFC 8259, I-JSON): valid UTF-8, no doubled keys, no lone surrogates
- * or NUL in strings, no `__proto__`, at most 32 levels of at most 1000 items. Throws 400 saying which.
+ * Parses a JSON body strictly (RFC 8259, I-JSON): valid UTF-8, no duplicate keys, no lone surrogates or
+ * NUL in strings, no `__proto__`, at most 32 levels of at most 1000 items. Throws 400 with the reason.
  */
 export function parseJson(bytes: Uint8Array): unknown {
   const text = decode(bytes)
@@ -27,14 +27,14 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-/** An array or object that is still open: how much it holds, and an object's keys. */
+/** An array or object that is still open: its number of commas, and the keys of an object. */
 interface Container {
   keys: Set<string> | undefined
   commas: number
 }
 
-// What JSON.parse lets through in silence. Before it and without recursion, because a hundred
-// thousand brackets must not reach the stack. Malformed text is left for JSON.parse to refuse.
+// Rejects what JSON.parse accepts silently. It runs before JSON.parse and without recursion, because a
+// hundred thousand brackets must not overflow the stack. JSON.parse rejects malformed text.
 function inspect(text: string): void {
   const open: Container[] = []
   let keyNext = false
@@ -70,7 +70,7 @@ function isObjectAfterComma(container: Container | undefined): boolean {
   if (container === undefined) return false
   container.commas++
   if (container.commas >= MAX_ITEMS)
-    throw broken(`The body holds a list of over ${MAX_ITEMS} items`)
+    throw broken(`The body has an array or object of more than ${MAX_ITEMS} items`)
   return container.keys !== undefined
 }
 
@@ -96,7 +96,7 @@ function unquote(literal: string): string {
 
 function assertNewKey(keys: Set<string> | undefined, key: string): void {
   if (key === '__proto__') throw broken('The key "__proto__" is not allowed')
-  if (keys?.has(key)) throw broken('The body names a key twice in one object')
+  if (keys?.has(key)) throw broken('The body has an object with a duplicate key')
   keys?.add(key)
 }
 

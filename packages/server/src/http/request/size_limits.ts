@@ -1,6 +1,6 @@
 import { HUNG_MS } from '../../limits/fair_concurrency.ts'
 
-/** What a request may weigh. Sizes in bytes, times in milliseconds. */
+/** The limits of a request. Sizes are in bytes, times in milliseconds. */
 export const limits = {
   headerBytes: 16_384,
   headerCount: 100,
@@ -8,9 +8,10 @@ export const limits = {
   bodyBytes: 262_144,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
-  // Longer than a load balancer keeps its side open, so that ours is never the side that closes.
+  // Longer than a load balancer keeps an idle connection: if the server closed first, the balancer could
+  // send a request on a closed connection.
   keepAliveMs: 75_000,
-  // A connection on which nothing moves. Longer than any query may run.
+  // The limit of a connection without traffic. Longer than any query may run.
   silenceMs: HUNG_MS,
   timeoutCheckMs: 2_000,
 } as const

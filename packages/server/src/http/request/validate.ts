@@ -4,7 +4,7 @@ import type { Route } from '../../app/route.ts'
 import { coercedFields, isPlainNumber } from '../../app/zod_coercion.ts'
 import { AppError, type Fault, unprocessable } from '../../lib/errors.ts'
 
-/** The raw parts of a request, as the framework read them. */
+/** The raw parts of a request, as Fastify read them. */
 export interface RawRequest {
   params: unknown
   query: Record<string, unknown>
@@ -12,7 +12,7 @@ export interface RawRequest {
   headers: IncomingHttpHeaders
 }
 
-/** The validated parts of a request; what the route does not declare is undefined. */
+/** The validated parts of a request. A part that the route does not declare is undefined. */
 export interface RouteInput {
   params: unknown
   query: unknown
@@ -22,12 +22,12 @@ export interface RouteInput {
 /** Validates a request against one route. */
 export type ReadInput = (raw: RawRequest) => RouteInput
 
-/** Validates one part of a request, and adds what is wrong with it to `faults`. */
+/** Validates one part of a request, and adds its faults to `faults`. */
 type ReadPart = (value: unknown, faults: Fault[]) => unknown
 
 /**
- * Compiles the validation of a route. What it returns throws 415 for a body of another media type, 422
- * with every fault, or 400 for a parameter that appears more than once or that PostgreSQL cannot store.
+ * Compiles the validation of a route. The returned function throws 415 for a body of another media type,
+ * 422 with every fault, or 400 for a parameter that appears more than once or that PostgreSQL cannot store.
  */
 export function inputReader(route: Route): ReadInput {
   const params = parameterReader(route.params, '/params')
@@ -46,7 +46,7 @@ export function inputReader(route: Route): ReadInput {
   }
 }
 
-/** 400 for text that no column can hold: NUL, or half of a surrogate pair. */
+/** Throws 400 for text that PostgreSQL cannot store: with NUL or a lone surrogate. */
 export function assertStorable(text: string): void {
   if (text.includes('\0') || !text.isWellFormed()) {
     const detail = 'Text must be valid Unicode without NUL characters'
@@ -55,7 +55,7 @@ export function assertStorable(text: string): void {
 }
 
 function bodyReader({ body: schema, media }: Route): (raw: RawRequest, faults: Fault[]) => unknown {
-  if (schema === undefined) return refuseBody
+  if (schema === undefined) return rejectBody
   if (media === 'form') {
     const readForm = textReader(schema, '')
     return ({ body, headers }, faults) => {
@@ -71,12 +71,12 @@ function bodyReader({ body: schema, media }: Route): (raw: RawRequest, faults: F
   }
 }
 
-function refuseBody({ body }: RawRequest, faults: Fault[]): undefined {
+function rejectBody({ body }: RawRequest, faults: Fault[]): undefined {
   if (body === undefined || body === null || JSON.stringify(body) === '{}') return
-  faults.push({ pointer: '', message: 'this route takes no body' })
+  faults.push({ pointer: '', message: 'this route accepts no body' })
 }
 
-// The parsers accept every media type that some route takes; this route takes one (ASVS 4.1.1).
+// The parsers accept every media type that any route accepts; this route accepts one (ASVS 4.1.1).
 function assertMediaType(wanted: string, body: unknown, headers: IncomingHttpHeaders): void {
   if (body === undefined) return
   const given = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
@@ -85,7 +85,7 @@ function assertMediaType(wanted: string, body: unknown, headers: IncomingHttpHea
   }
 }
 
-// ?a=1&a=2 means something else to every proxy and framework on the way (ASVS 15.3.7).
+// Proxies and frameworks disagree on the meaning of ?a=1&a=2 (ASVS 15.3.7).
 function assertSingle(name: string, value: unknown): void {
   if (Array.isArray(value)) {
     const detail = `The parameter "${name}" appears more than once`
@@ -98,10 +98,10 @@ function assertSingle(name: string, value: unknown): void {
 function parameterReader(schema: z.ZodType | undefined, pointer: string): ReadPart | undefined {
   if (schema === undefined) return undefined
   const read = textReader(schema, pointer)
-  return (values, faults) => read(withPlainIds(values), faults)
+  return (values, faults) => read(withLowerCaseIds(values), faults)
 }
 
-// For a part whose values are all text: numbers are written in digits.
+// For a part whose values are all text. Coercion would also accept numbers such as 0x10 and 1e3.
 function textReader(schema: z.ZodType, pointer: string): ReadPart {
   const read = partReader(schema, pointer)
   const numbers = coercedFields(schema)
@@ -133,8 +133,8 @@ function partReader(schema: z.ZodType, pointer: string): ReadPart {
   }
 }
 
-// One spelling for each id (RFC 9562, 4), so that comparing text compares ids.
-function withPlainIds(values: unknown): unknown {
+// UUIDs are case-insensitive (RFC 9562, 4). In lower case, equal ids are equal strings.
+function withLowerCaseIds(values: unknown): unknown {
   if (!isRecord(values)) return values
   const plain: Record<string, unknown> = { ...values }
   for (const [name, value] of Object.entries(values)) {

@@ -2,7 +2,7 @@ import type { Route } from '../../app/route.ts'
 import { AppError, notFound } from '../../lib/errors.ts'
 import type { Endpoint } from '../endpoints/endpoint.ts'
 
-/** Finds which methods a path would take, for the answer to one it does not. */
+/** Finds the methods that a path accepts, for the Allow header of a 405. */
 export interface RouteIndex {
   methodsOf(path: string): string[]
 }
@@ -16,7 +16,7 @@ export function createRouteIndex(
   }
 }
 
-/** 405 with Allow (RFC 9110, 15.5.6) where the path exists for other methods, else 404. */
+/** 405 with Allow (RFC 9110, 15.5.6) if the path exists for other methods, otherwise 404. */
 export function routeNotFound(index: RouteIndex, url: string): AppError {
   const path = url.split('?', 1)[0] ?? '/'
   const methods = index.methodsOf(path)

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Config } from '../../config/config.ts'
 
-/** How browsers of other origins may use the API. */
+/** How browsers may use the API from other origins. */
 export function corsOptions(config: Config) {
   return {
     origin: config.CORS_ORIGINS,
@@ -16,13 +16,13 @@ export function corsOptions(config: Config) {
       'retry-after',
       'x-request-id',
     ],
-    // Answered by us, where the tenant is known; what is no preflight is a 405 like any other.
+    // The pipeline answers preflights, after it has found the tenant. Any other OPTIONS gets a 405.
     preflightContinue: true,
     strictPreflight: false,
   }
 }
 
-/** Is it a CORS-preflight request (the Fetch standard, 3.3.2)? */
+/** Is it a CORS-preflight request (Fetch standard, 3.3.2)? */
 export function isPreflight(
   { CORS_ORIGINS }: Config,
   { method, headers }: Pick<IncomingMessage, 'method' | 'headers'>,

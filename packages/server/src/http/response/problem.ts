@@ -2,7 +2,7 @@ import type { ConstraintMeanings } from '../../app/constraints.ts'
 import { violationOf } from '../../db/errors.ts'
 import { AppError, type Fault } from '../../lib/errors.ts'
 
-/** An error as it leaves (RFC 9457). `instance` is the request id. */
+/** The body of an error reply (RFC 9457). `instance` is the request id. */
 export interface Problem {
   type: string
   title: string
@@ -13,7 +13,7 @@ export interface Problem {
   errors?: Fault[]
 }
 
-// Enough to mend a request by. What was sent stands in pointers and messages, and must not become a
+// Enough to correct a request. Pointers and messages repeat parts of the input, which must not become a
 // reply of megabytes.
 const MAX_FAULTS = 20
 const MAX_TEXT = 300
@@ -37,7 +37,7 @@ const titles: Record<number, string> = {
   503: 'Service Unavailable',
 }
 
-/** The problem document for an error: public words only, the cause stays with the log. */
+/** The problem document of an error. Only public texts: the cause goes to the log alone. */
 export function problemOf(error: AppError, instance: string): Problem {
   const { errors } = error.extras
   return {
@@ -59,7 +59,7 @@ function shorten(text: string): string {
   return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT).toWellFormed()}…`
 }
 
-/** The headers an error brings with it. */
+/** The headers of an error reply. */
 export function problemHeaders(error: AppError): Record<string, string> {
   const { retryAfter, headers = {} } = error.extras
   return {
@@ -69,7 +69,7 @@ export function problemHeaders(error: AppError): Record<string, string> {
   }
 }
 
-/** What any thrown value means to a client; what is not an AppError is a bug, and says nothing. */
+/** Converts any thrown value to an error for the client. An unknown one is a bug, and reveals nothing. */
 export function publicError(error: unknown, constraints: ConstraintMeanings = {}): AppError {
   if (error instanceof AppError) return error
   return (
@@ -105,7 +105,7 @@ const frameworkErrors: Record<string, AppError> = {
 
 function frameworkError(error: unknown): AppError | undefined {
   if (!(error instanceof Error && 'code' in error)) return undefined
-  // The client left while its body was read: nobody hears the answer, and it is no fault of ours.
+  // The client disconnected while its body was read. It gets no reply, and the server is not at fault.
   if (error.code === 'ECONNRESET' && error.message === 'aborted') {
     return new AppError('invalid', 'request.client_closed', 'The request ended before its body did')
   }

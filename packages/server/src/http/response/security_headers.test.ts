@@ -19,34 +19,31 @@ const pages = ['/docs', '/openapi.json', '/health/live', '/reset-password']
 const requests: [what: string, send: (api: TestApp) => Promise<TestReply>][] = [
   ['a route', async (api) => api.send((await api.makeTenant()).host, { path: '/' })],
   [
-    'nobody signed in',
+    'a request without credentials',
     async (api) => api.send((await api.makeTenant()).host, { path: '/api/members' }),
   ],
-  ['no such tenant', (api) => api.send('nobody.local.com', { path: '/' })],
-  ['no such route', async (api) => api.send((await api.makeTenant()).host, { path: '/nowhere' })],
-  ['a bad host', (api) => api.send('-.local.com', { path: '/' })],
+  ['an unknown tenant', (api) => api.send('unknown.local.com', { path: '/' })],
+  [
+    'an unknown route',
+    async (api) => api.send((await api.makeTenant()).host, { path: '/nowhere' }),
+  ],
+  ['an invalid host', (api) => api.send('-.local.com', { path: '/' })],
   ...pages.map((path): (typeof requests)[number] => [
     path,
     (api) => api.send('any.test', { path }),
   ]),
 ]
 
-test.each(requests)(
-  '%s is not framed, sniffed, referred to or opened by others',
-  async (_what, send) => {
-    const { headers } = await send(plain)
-    for (const [name, value] of Object.entries(constantHeaders)) {
-      if (name === 'content-security-policy') expect(headers[name]).toContain("default-src 'none'")
-      else if (name !== 'cache-control') expect([name, headers[name]]).toEqual([name, value])
-    }
-    expect(headers['content-security-policy']).toContain("frame-ancestors 'none'")
-  },
-)
+test.each(requests)('%s carries the constant security headers', async (_what, send) => {
+  const { headers } = await send(plain)
+  for (const [name, value] of Object.entries(constantHeaders)) {
+    if (name === 'content-security-policy') expect(headers[name]).toContain("default-src 'none'")
+    else if (name !== 'cache-control') expect([name, headers[name]]).toEqual([name, value])
+  }
+  expect(headers['content-security-policy']).toContain("frame-ancestors 'none'")
+})
 
-test.each(requests)(
-  '%s asks for HTTPS from then on where the origin has it',
-  async (_what, send) => {
-    expect((await send(secure)).headers[HSTS]).toBe('max-age=63072000')
-    expect((await send(plain)).headers[HSTS]).toBeUndefined()
-  },
-)
+test.each(requests)('%s carries HSTS only if the public origin uses HTTPS', async (_what, send) => {
+  expect((await send(secure)).headers[HSTS]).toBe('max-age=63072000')
+  expect((await send(plain)).headers[HSTS]).toBeUndefined()
+})

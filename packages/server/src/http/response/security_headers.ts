@@ -1,4 +1,4 @@
-/** What every reply carries, errors included. A page may replace its own content policy. */
+/** Headers of every reply, including errors. A page may replace the content policy. */
 export const constantHeaders = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -10,8 +10,8 @@ export const constantHeaders = {
 } as const
 
 /**
- * The same, and HTTPS for two years (RFC 6797) where links are written with it. Not for what lies below:
- * a custom domain's other hosts are its owner's.
+ * These headers, and HSTS for two years (RFC 6797) if PUBLIC_ORIGIN uses HTTPS. Without includeSubDomains:
+ * the kernel does not serve the other hosts of a custom domain.
  */
 export function headersFor(publicOrigin: string): Record<string, string> {
   return publicOrigin.toLowerCase().startsWith('https:')
