@@ -106,8 +106,8 @@ function call(route: Route, ctx: PublicContext, input: unknown): unknown {
 }
 
 /**
- * The context of a handler behind authentication. Most handlers use little of it, so each part is
- * created when it is first read.
+ * The context of a handler for an authenticated request. Most handlers use few of its parts, so each part
+ * is created at its first use.
  */
 class HandlerContext implements TenantContext<KernelTables> {
   readonly tenant: Tenant
@@ -154,12 +154,12 @@ class HandlerContext implements TenantContext<KernelTables> {
     return (current) => this.#condition().compare(current)
   }
 
-  /** What the handler said for its audit row. */
+  /** What the handler added to its audit row. */
   get note(): AuditNote {
     return this.#note ?? {}
   }
 
-  /** Throws 400 where an If-Match was sent that the handler did not look at. */
+  /** Throws 400 if the client sent an If-Match and the handler did not compare it. */
   assertCompared(): void {
     if (this.#ready.ifMatch !== undefined) this.#condition().assertCompared()
   }
