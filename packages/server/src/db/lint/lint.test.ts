@@ -19,6 +19,9 @@ const tenantTable = `
     price numeric, primary key (tenant_id, id));
   select tenantry.make_tenant_table('lint_notes');`
 
+const foreignKey = `alter table lint_notes add constraint lint_parent
+  foreign key (tenant_id, parent) references lint_notes (tenant_id, id)`
+
 const mutations: Mutation[] = [
   {
     rule: 'L1',
@@ -130,6 +133,17 @@ const mutations: Mutation[] = [
     breaks: 'create table lint_unreachable (name text)',
     subject: 'public.lint_unreachable',
   },
+  {
+    rule: 'L18',
+    breaks: `${tenantTable} ${foreignKey}`,
+    subject: 'lint_notes (lint_parent)',
+  },
+  {
+    rule: 'L18',
+    breaks: `${tenantTable} ${foreignKey}; create index on lint_notes (tenant_id, id, parent);
+      create index on lint_notes (tenant_id, parent) where name is not null and parent is not null`,
+    subject: 'lint_notes (lint_parent)',
+  },
 ]
 
 test('RLS-1 the catalog violates no rule', async () => {
@@ -149,6 +163,24 @@ describe('RLS-1 the lint reports', () => {
       const findings = await findingsAfter(client, breaks)
       expect(findings).toContain(`${rule} ${subject}`)
     })
+  })
+})
+
+test('an index that leads with a foreign key is accepted, and a finding names one', async () => {
+  await withClient(sharedDatabase().owner, async (owner) => {
+    for (const index of [
+      '(tenant_id, parent, id)',
+      '(parent, tenant_id) where parent is not null',
+    ]) {
+      const breaks = `${tenantTable} ${foreignKey}; create index on lint_notes ${index}`
+      expect(await findingsAfter(owner, breaks)).toEqual([])
+    }
+    await owner.query(`begin; ${tenantTable} ${foreignKey}`)
+    expect((await lint(owner, lintRules)).map(findingText)).toEqual([
+      'L18 lint_notes (lint_parent): a foreign key of a tenant table has no index; ' +
+        'create index on lint_notes (tenant_id, parent)',
+    ])
+    await owner.query('rollback')
   })
 })
 

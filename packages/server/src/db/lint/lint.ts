@@ -1,10 +1,13 @@
 import type pg from 'pg'
 import { literalsOf, servingRoles } from '../provisioning/roles.ts'
-import { forcedRls, type LintRule, unreachable } from './rules.ts'
+import type { LintRule } from './lint_rule.ts'
+import { forcedRls, unreachable } from './rules.ts'
 
 export interface LintFinding {
   rule: LintRule
   subject: string
+  /** The fix for this subject, where the rule knows one. */
+  fix?: string | null
 }
 
 export interface LintOptions {
@@ -22,19 +25,19 @@ export async function lint(
 ): Promise<LintFinding[]> {
   const findings: LintFinding[] = []
   for (const rule of rules) {
-    const { rows } = await client.query<{ subject: string }>(rule.sql(roles))
+    const { rows } = await client.query<Omit<LintFinding, 'rule'>>(rule.sql(roles))
     const exceptions = listable.includes(rule)
       ? { ...rule.allowed, ...inPublic(allowed) }
       : rule.allowed
     const violations = rows.filter(({ subject }) => !(subject in (exceptions ?? {})))
-    findings.push(...violations.map(({ subject }) => ({ rule, subject })))
+    findings.push(...violations.map((it) => ({ rule, ...it })))
   }
   return findings
 }
 
 /** A finding and its fix, in one line. */
-export function findingText({ rule, subject }: LintFinding): string {
-  return `${rule.id} ${subject}: ${rule.name}; ${rule.fix}`
+export function findingText({ rule, subject, fix }: LintFinding): string {
+  return `${rule.id} ${subject}: ${rule.name}; ${fix ?? rule.fix}`
 }
 
 /** The rules that an app's list of unprotected tables applies to. */

@@ -1,17 +1,6 @@
 import { allRoles, literalsOf, roles } from '../provisioning/roles.ts'
-
-/** A rule for the catalog. Its query returns a row for each violation, with the column `subject`. */
-export interface LintRule {
-  id: string
-  /** What a violation is. */
-  name: string
-  why: string
-  fix: string
-  /** `serving` is an SQL list of the serving roles: `('tenantry_app', ...)`. */
-  sql(serving: string): string
-  /** Exceptions, each with its reason. */
-  allowed?: Readonly<Record<string, string>>
-}
+import { indexedForeignKeys, tenantInForeignKeys } from './foreign_key_rules.ts'
+import { canAccess, hasTenantColumn, hasTenantKey, type LintRule, own } from './lint_rule.ts'
 
 /** Tables without forced row-level security, each with its reason. An app can list more. */
 const unprotectedTables: Readonly<Record<string, string>> = {
@@ -20,26 +9,6 @@ const unprotectedTables: Readonly<Record<string, string>> = {
   'tenantry.kernel_migrations': 'names of migrations; read at the start',
   'tenantry.app_migrations': 'names of migrations; read at the start',
 }
-
-// Tables, views and schemas that belong neither to the system nor to an extension.
-const own = (catalog: 'pg_class' | 'pg_namespace', object: string) => `(
-  n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and not exists (
-    select from pg_depend d where d.deptype = 'e'
-    and d.classid = '${catalog}'::regclass and d.objid = ${object}))`
-
-const hasTenantColumn = (table: string) => `exists (
-  select from pg_attribute a
-  where a.attrelid = ${table} and a.attname = 'tenant_id' and not a.attisdropped)`
-
-const hasTenantKey = (table: string, columns: string) => `exists (
-  select from unnest(${columns}) k
-  join pg_attribute a on a.attrelid = ${table} and a.attnum = k
-  where a.attname = 'tenant_id')`
-
-// Includes column privileges: one readable column is enough for a leak.
-const canAccess = (role: string, table: string) => `(
-  has_table_privilege(${role}, ${table}, 'select, insert, update, delete')
-  or has_any_column_privilege(${role}, ${table}, 'select, insert, update'))`
 
 /** Every table that a serving role can access has forced row-level security. */
 export const forcedRls: LintRule = {
@@ -207,18 +176,7 @@ export const lintRules: readonly LintRule[] = [
         and not exists (select from unnest(p.proconfig) s where s like 'search\\_path=%')
         and p.pronamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)`,
   },
-  {
-    id: 'L7',
-    name: 'a foreign key between tenant tables lacks tenant_id',
-    why: "a row could reference another tenant's row, and the error would reveal which ids exist",
-    fix: 'foreign key (tenant_id, x_id) references x (tenant_id, id)',
-    sql: () => `
-      select conrelid::regclass::text || ' (' || conname || ')' as subject
-      from pg_constraint con
-      where contype = 'f' and ${hasTenantColumn('con.confrelid')} and ${hasTenantColumn('con.conrelid')}
-        and not (${hasTenantKey('con.conrelid', 'con.conkey')}
-          and ${hasTenantKey('con.confrelid', 'con.confkey')})`,
-  },
+  tenantInForeignKeys,
   {
     id: 'L8',
     name: 'a unique index of a tenant table spans tenants',
@@ -279,4 +237,5 @@ export const lintRules: readonly LintRule[] = [
       where ${own('pg_class', 'c.oid')} and (cardinality(p.polroles) <> 1 or 0::oid = any (p.polroles))`,
   },
   unreachable,
+  indexedForeignKeys,
 ]

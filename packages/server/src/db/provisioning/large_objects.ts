@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { LintRule } from '../lint/rules.ts'
+import type { LintRule } from '../lint/lint_rule.ts'
 
 /** Large objects belong to no tenant. By default every role may create them, without a limit. */
 const functions = `

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import type { LintRule } from '../lint/rules.ts'
+import type { LintRule } from '../lint/lint_rule.ts'
 import { allRoles, literalsOf, roles, type Settings } from './roles.ts'
 
 /** Applies the limits of a role to one connection, even if the role has changed its own settings. */
