@@ -5,42 +5,42 @@ import { OperatorError } from '../../lib/operator_error.ts'
 
 const CONCURRENTLY = /\bconcurrently\b/i
 const NAME = '([\\w."]+)'
-const MAKES = new RegExp(
+const CREATES = new RegExp(
   `^create\\s+(?:unique\\s+)?index\\s+concurrently\\s+if\\s+not\\s+exists\\s+${NAME}\\s+on\\s+(?:only\\s+)?${NAME}`,
   'i',
 )
 const DROPS = /^drop\s+index\s+concurrently\s+if\s+exists\b/i
 
-/** Does it run outside a transaction, because it makes or drops an index beside those who write? */
+/** Whether a migration runs outside a transaction, because it uses CONCURRENTLY. */
 export function isConcurrent(sql: string): boolean {
   return CONCURRENTLY.test(withoutComments(sql))
 }
 
-/** The same of a migration's file; one that is not there does nothing. */
+/** The same for a migration's file. A missing file does not. */
 export async function isConcurrentFile(path: string): Promise<boolean> {
   return isConcurrent(await readFile(path, 'utf8').catch(() => ''))
 }
 
 /**
- * Refuses a migration with CONCURRENTLY that could not be run again where it was left: outside a
- * transaction nothing is taken back, so it must be one statement that finds what is there already.
+ * Rejects a migration with CONCURRENTLY that cannot be repeated after a failure. Outside a transaction
+ * nothing is rolled back, so the migration must be a single statement that tolerates an earlier run.
  */
 export async function assertRepeatable(folder: string, pending: readonly string[]): Promise<void> {
   const faults: string[] = []
   for (const name of pending) {
     const statements = await statementsOf(folder, name)
     if (!statements.some((it) => CONCURRENTLY.test(it))) continue
-    const [only = '', ...others] = statements
-    if (others.length === 0 && (MAKES.test(only) || DROPS.test(only))) continue
+    const [first = '', ...others] = statements
+    if (others.length === 0 && (CREATES.test(first) || DROPS.test(first))) continue
     faults.push(
-      `${name}.up.sql: CONCURRENTLY runs outside a transaction: put it alone in a migration, with ` +
-        '"create index concurrently if not exists", or "drop index concurrently if exists"',
+      `${name}.up.sql: CONCURRENTLY runs outside a transaction: move it to a migration of its own, as ` +
+        '"create index concurrently if not exists" or "drop index concurrently if exists"',
     )
   }
   if (faults.length > 0) throw new OperatorError(faults.join('\n'))
 }
 
-/** Drops what an interrupted run has left of the indexes that these migrations make. */
+/** Drops the invalid indexes that an interrupted run of these migrations has left. */
 export async function dropUnfinished(
   client: pg.ClientBase,
   folder: string,
@@ -48,10 +48,10 @@ export async function dropUnfinished(
 ): Promise<void> {
   for (const migration of pending) {
     const [statement = ''] = await statementsOf(folder, migration)
-    const [, name, table = ''] = MAKES.exec(statement) ?? []
+    const [, name, table = ''] = CREATES.exec(statement) ?? []
     if (name === undefined) continue
     for (const index of await invalidIndexes(client)) {
-      if (index.name !== plain(name) || index.table !== plain(table)) continue
+      if (index.name !== unqualified(name) || index.table !== unqualified(table)) continue
       await client.query(`drop index concurrently ${index.path}`)
     }
   }
@@ -60,11 +60,11 @@ export async function dropUnfinished(
 export interface InvalidIndex {
   name: string
   table: string
-  /** As SQL names it, schema and quotes included. */
+  /** The name in SQL, with schema and quotes. */
   path: string
 }
 
-/** Indexes that cost writes and serve nobody, since nothing finished them; none that is being made. */
+/** Indexes that an interrupted CREATE INDEX left: writes maintain them, but no query uses them. */
 export async function invalidIndexes(client: pg.ClientBase | pg.Pool): Promise<InvalidIndex[]> {
   const { rows } = await client.query<{ schema: string; name: string; table: string }>(`
     select n.nspname as schema, c.relname as name, t.relname as table
@@ -92,8 +92,8 @@ function withoutComments(sql: string): string {
   return sql.replaceAll(/--.*$|\/\*[\s\S]*?\*\//gm, ' ').replaceAll(/'(?:[^']|'')*'/g, "''")
 }
 
-/** `projects` for `public."projects"`: a table's indexes are in its schema. */
-function plain(name: string): string {
+/** `projects` for `public."projects"`. An index is always in the schema of its table. */
+function unqualified(name: string): string {
   const last = name.split('.').at(-1) ?? ''
   return last.startsWith('"') ? last.replaceAll('"', '') : last.toLowerCase()
 }

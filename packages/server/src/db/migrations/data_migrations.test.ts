@@ -6,14 +6,17 @@ const faultsOf = (sql: string) =>
 const missing = (table: string) =>
   expect.stringContaining(`put "alter table ${table} no force row level security;" before it`)
 
-describe('a data migration under FORCE is refused (RLS-1)', () => {
+describe('a data migration under FORCE is rejected (RLS-1)', () => {
   test.each([
     ['update', "update projects set name = 'x; y' where true"],
     ['update of an alias', 'UPDATE ONLY public.projects AS p SET name = p.id::text'],
     ['delete', 'delete from "projects" where name is null'],
     ['copy to another table', 'insert into copies select id from only projects'],
     ['copy to a new table', 'create table copies as select * from projects'],
-    ['with query', 'with gone as (delete from projects returning *) select count(*) from gone'],
+    [
+      'with query',
+      'with deleted as (delete from projects returning *) select count(*) from deleted',
+    ],
     ['merge', 'merge into projects p using other o on o.id = p.id when matched then delete'],
     [
       'value from it',
@@ -21,11 +24,11 @@ describe('a data migration under FORCE is refused (RLS-1)', () => {
     ],
     ['block', "do $$ begin update projects set name = 'x'; end $$"],
     [
-      'lifted too late',
+      'FORCE lifted too late',
       'update projects set a = 1; alter table projects no force row level security',
     ],
     [
-      'forced too soon',
+      'FORCE restored too early',
       `alter table projects no force row level security;
        alter table projects force row level security; delete from projects`,
     ],
@@ -33,22 +36,22 @@ describe('a data migration under FORCE is refused (RLS-1)', () => {
     expect(faultsOf(sql)).toContainEqual(missing('projects'))
   })
 
-  test('a table of the kernel, and one that the migration itself makes', () => {
+  test('a table of the kernel, and a table that the migration itself creates', () => {
     expect(faultsOf('update tenantry.members set is_default = true')).toEqual([
       missing('tenantry.members'),
     ])
-    const made = "select tenantry.make_tenant_table('notes'); update notes set body = ''"
-    expect(faultsOf(made)).toEqual([missing('notes')])
+    const created = "select tenantry.make_tenant_table('notes'); update notes set body = ''"
+    expect(faultsOf(created)).toEqual([missing('notes')])
   })
 
-  test('FORCE that is lifted and never put back', () => {
+  test('FORCE that is lifted and not restored', () => {
     expect(
       faultsOf('alter table projects no force row level security; delete from projects'),
-    ).toEqual(['put "alter table projects force row level security;" at its end'])
+    ).toEqual(['add "alter table projects force row level security;" at its end'])
   })
 })
 
-describe('is left alone', () => {
+describe('a migration is accepted with', () => {
   test.each([
     [
       'FORCE lifted around it',
@@ -56,9 +59,9 @@ describe('is left alone', () => {
        update projects set name = upper(name);
        alter table projects force row level security;`,
     ],
-    ['a table that is no tenant’s', 'update other set a = 1; delete from other'],
+    ['a table without tenants', 'update other set a = 1; delete from other'],
     [
-      'rows before it becomes a tenant’s',
+      'rows of a table that becomes tenant-scoped later',
       "update notes set a = 1; select make_tenant_table('notes')",
     ],
     ['a comment', '-- update projects set a = 1\n/* delete from projects; */ select 1'],

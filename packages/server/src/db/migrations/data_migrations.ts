@@ -4,9 +4,9 @@ import type pg from 'pg'
 import { OperatorError } from '../../lib/operator_error.ts'
 
 /**
- * Refuses migrations that read or change rows of a tenant table as a data migration would, without
- * lifting FORCE around it: under FORCE the owner has no row, so they would "succeed" and do nothing.
- * Throws an OperatorError with a line for each.
+ * Rejects data migrations that read or change rows of a tenant table under FORCE ROW LEVEL SECURITY. There
+ * the owner sees no rows, so the migration would "succeed" without any effect. Throws an OperatorError
+ * with a line for each fault.
  */
 export async function assertDataMigrations(
   client: pg.ClientBase,
@@ -23,15 +23,15 @@ export async function assertDataMigrations(
   if (faults.length > 0) throw new OperatorError(faults.join('\n'))
 }
 
-/** What is wrong with one migration; `forced` are the tables under FORCE, brought up to date by it. */
+/** The faults of one migration. `forced` holds the tables under FORCE; the call updates it. */
 export function dataMigrationFaults(sql: string, forced: Set<string>): string[] {
   const lifted = new Set<string>()
   const faults = new Set<string>()
   for (const statement of statementsOf(sql)) {
-    follow(statement, forced, lifted)
+    applyForce(statement, forced, lifted)
     for (const table of tablesOfWrite(statement)) if (forced.has(table)) faults.add(unlifted(table))
   }
-  for (const table of lifted) faults.add(`put "${alter(table)}" at its end`)
+  for (const table of lifted) faults.add(`add "${alter(table)}" at its end`)
   return [...faults]
 }
 
@@ -43,7 +43,8 @@ async function forcedTables(client: pg.ClientBase): Promise<Set<string>> {
   return new Set(rows.map(({ name }) => tableName(name)))
 }
 
-// Bodies of functions do not run here; those of DO do. Strings say nothing but which table is meant.
+// Removes the bodies of functions, which do not run now (those of DO do), and strings, except for the
+// argument of make_tenant_table.
 function statementsOf(sql: string): string[] {
   return sql
     .replaceAll(/--.*$|\/\*[\s\S]*?\*\//gm, ' ')
@@ -54,14 +55,14 @@ function statementsOf(sql: string): string[] {
 }
 
 const NAME = '(?:only\\s+)?([\\w."]+)'
-const MADE = new RegExp(`make_tenant_table\\(\\s*${NAME}`, 'i')
+const CREATED = new RegExp(`make_tenant_table\\(\\s*${NAME}`, 'i')
 const ALTERED = new RegExp(`\\balter\\s+table\\s+(?:if\\s+exists\\s+)?${NAME}`, 'i')
 const LIFTS = /\b(no\s+force|disable)\s+row\s+level\s+security/i
 const FORCES = /\bforce\s+row\s+level\s+security/i
 
-function follow(statement: string, forced: Set<string>, lifted: Set<string>): void {
-  const made = MADE.exec(statement)?.[1]
-  if (made !== undefined) forced.add(tableName(made))
+function applyForce(statement: string, forced: Set<string>, lifted: Set<string>): void {
+  const created = CREATED.exec(statement)?.[1]
+  if (created !== undefined) forced.add(tableName(created))
   const altered = ALTERED.exec(statement)?.[1]
   if (altered === undefined) return
   const table = tableName(altered)
@@ -80,7 +81,7 @@ const WRITES = new RegExp(
 )
 const TABLES = new RegExp(`${UPDATED}|\\b(?:from|join|using|merge\\s+into)\\s+${NAME}`, 'gi')
 
-// An INSERT of values needs no look: there the owner is refused aloud.
+// Ignores INSERT ... VALUES: for the owner it fails, and does not do nothing.
 function tablesOfWrite(statement: string): string[] {
   if (!WRITES.test(statement)) return []
   return [...statement.matchAll(TABLES)].map(([, updated, other]) =>
@@ -97,7 +98,7 @@ function tableName(written: string): string {
 
 function unlifted(table: string): string {
   return (
-    `under FORCE ROW LEVEL SECURITY the owner has no row of ${table}, so this would change nothing: ` +
+    `under FORCE ROW LEVEL SECURITY the owner sees no rows of ${table}, so this has no effect: ` +
     `put "${alter(table, 'no ')}" before it and "${alter(table)}" after it`
   )
 }

@@ -4,7 +4,7 @@ import { onEmptyDatabase, sharedDatabase } from '../../../test/fixtures/database
 import { withClient } from '../connect/with_client.ts'
 import { generateTables } from './generate_tables.ts'
 
-/** What is generated for a database with this one table. */
+/** The generated source for a database with one table. */
 function generatedFor(sql: string): Promise<string> {
   return onEmptyDatabase(async ({ owner }) => {
     await withClient(owner, (client) => client.query(sql))
@@ -12,19 +12,19 @@ function generatedFor(sql: string): Promise<string> {
   })
 }
 
-/** Its columns, one line each. */
+/** The columns in the source, one line each. */
 function membersIn(source: string): string[] {
   return [...source.matchAll(/^ {4}(\S.*)$/gm)].map(([, member = '']) => member)
 }
 
 describe('the types of the tables', () => {
-  test('are those of the database the migrations make', async () => {
+  test('are those of the migrated database', async () => {
     const { owner } = sharedDatabase()
     const committed = await readFile(new URL('../tables.ts', import.meta.url), 'utf8')
     expect(await generateTables(owner, 'tenantry', 'KernelTables')).toBe(committed)
   })
 
-  test('say what may be left out, what may be null and what is read', async () => {
+  test('show which columns are optional or nullable, and what a query returns', async () => {
     const source = await generatedFor(`create table data_migrations (
       id int generated always as identity, name text not null, note text,
       at timestamptz not null default now(), big int8 not null)`)
@@ -43,7 +43,7 @@ export interface AppTables {
 `)
   })
 
-  test('list the values where a CHECK does, however it is spelled', async () => {
+  test('list the values that a CHECK lists, in any spelling', async () => {
     const source = await generatedFor(`create table tasks (
       state text not null default 'open' check (state in ('open', 'in progress', 'closed')),
       kind varchar(9) check (kind = any (array['bug', 'chore'])),
@@ -66,12 +66,12 @@ export interface AppTables {
     "state text not null check (state in ('it''s', 'is'))",
     "state text not null, kind text, check (state in ('open', kind))",
     "state text not null); alter table tasks add check (state in ('open')) not valid; create table z (",
-  ])('stay text where a CHECK does not list the values: %s', async (columns) => {
+  ])('stay text if a CHECK does not list the values: %s', async (columns) => {
     const [first] = membersIn(await generatedFor(`create table tasks (${columns})`))
     expect(first).toBe('state: ColumnType<string, string, string>')
   })
 
-  test('do not exist for a column whose type is not known here', async () => {
+  test('are not generated for a column of an unsupported type', async () => {
     await expect(generatedFor('create table trips (lasted interval)')).rejects.toThrow(
       'trips.lasted has the type interval, which generate_tables.ts does not know',
     )

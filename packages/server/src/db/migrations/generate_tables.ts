@@ -7,18 +7,18 @@ interface ColumnRow {
   type: string
   nullable: boolean
   defaulted: boolean
-  /** The validated CHECKs on this column alone, as PostgreSQL writes them. */
+  /** The validated CHECK constraints on this column alone, as PostgreSQL prints them. */
   checks: string[]
 }
 
-/** TypeScript types of PostgreSQL's, as this pool reads them: [read, write]. */
+/** The TypeScript types of PostgreSQL's types, as the pool parses them: [read, write]. */
 const typescript: Record<string, [string, string]> = {
   uuid: ['string', 'string'],
   text: ['string', 'string'],
   bool: ['boolean', 'boolean'],
   int2: ['number', 'number'],
   int4: ['number', 'number'],
-  // Beyond 2^53 a number would lie, so the driver gives text.
+  // The driver returns text, because a number is inexact beyond 2^53.
   int8: ['string', 'string | number | bigint'],
   numeric: ['string', 'string | number'],
   float8: ['number', 'number'],
@@ -29,8 +29,8 @@ const typescript: Record<string, [string, string]> = {
 }
 
 /**
- * The source of a `tables.ts`: one interface for the tables of a schema, read from a migrated
- * database. Names carry the schema unless it is `public`.
+ * The source of a `tables.ts`: one interface for the tables of a schema, read from a migrated database.
+ * Names include the schema unless it is `public`.
  */
 export async function generateTables(
   url: string,
@@ -42,7 +42,7 @@ export async function generateTables(
     return rows
   })
   const tables = groupByTable(columns)
-  const members = [...tables].map(([table, own]) => tableMember(schema, table, own))
+  const members = [...tables].map(([table, columns]) => tableMember(schema, table, columns))
   return [
     '// Generated from a migrated database: npm run generate. Do not edit.',
     "import type { ColumnType } from 'kysely'",
@@ -74,8 +74,8 @@ function typesOf({ table, column, type, checks }: ColumnRow): [string, string] {
   return [union, union]
 }
 
-// How PostgreSQL prints a CHECK with `in ('a', 'b')`, `= any (array['a', 'b'])` or `= 'a'`. Any other
-// CHECK, or a value that TypeScript would have to escape, leaves the column as wide as its type.
+// PostgreSQL prints `in ('a', 'b')`, `= any (array['a', 'b'])` and `= 'a'` in these forms. For any other
+// CHECK, or a value that TypeScript would have to escape, the column keeps the type of its values.
 const LITERAL = /'([^'\\\n]*)'::(?:text|character varying)/
 const LIST = new RegExp(`${LITERAL.source}(?:, ${LITERAL.source})*`)
 const ENUMERATION = new RegExp(

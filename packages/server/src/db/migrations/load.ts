@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { MigrationBuilder } from 'node-pg-migrate'
 import { isConcurrent } from './concurrent_indexes.ts'
 
-/** Reads migrations, a file for each direction: each is a transaction, where it can be in one. */
+/** Loads migrations, one file for each direction. Each runs in a transaction, unless it cannot. */
 export async function loadMigrations(paths: string[]) {
   const ups = paths.filter((it) => it.endsWith('.up.sql'))
   return Promise.all(

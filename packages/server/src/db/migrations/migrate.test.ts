@@ -16,7 +16,7 @@ const KERNEL = ['0001_tenancy', '0002_control_plane', '0003_sessions', '0004_aud
 
 const run = (url: string, sql: string) => withClient(url, (client) => client.query(sql))
 
-test('up, all the way down and up again leaves the same schema', async () => {
+test('up, down to the start and up again leaves the same schema', async () => {
   await onEmptyDatabase(async ({ owner }) => {
     const all = await historiesWith({})
     const [kernel, app] = all
@@ -37,7 +37,7 @@ test('up, all the way down and up again leaves the same schema', async () => {
   })
 })
 
-test('taking back one step and redoing it leaves the same schema', async () => {
+test('reverting one migration and applying it again leaves the same schema', async () => {
   await onMigratedDatabase(async ({ owner }) => {
     const [kernel] = await historiesWith({})
     const before = await schemaOf(owner)
@@ -48,7 +48,7 @@ test('taking back one step and redoing it leaves the same schema', async () => {
   })
 })
 
-test('of two runs at once one migrates, and the other finds it done (OPS-3)', async () => {
+test('of two concurrent runs one migrates, and the other finds nothing to do (OPS-3)', async () => {
   await onEmptyDatabase(async ({ owner }) => {
     const all = await historiesWith({})
     const done = await Promise.all([migrateUp(owner, all), migrateUp(owner, all)])
@@ -56,7 +56,7 @@ test('of two runs at once one migrates, and the other finds it done (OPS-3)', as
   })
 })
 
-test('a migration that fails leaves nothing of itself and all that was before it', async () => {
+test('a failed migration is rolled back, and the ones before it stay applied', async () => {
   await onMigratedDatabase(async ({ owner }) => {
     const all = await historiesWith({
       '0002_fine.up.sql': 'create table fine (id int);',
@@ -65,7 +65,7 @@ test('a migration that fails leaves nothing of itself and all that was before it
     })
     const [, app] = all
     await expect(migrateUp(owner, all)).rejects.toThrow(
-      'migration 0003_broken.up.sql of the app failed: division by zero; nothing of it was kept: ' +
+      'migration 0003_broken.up.sql of the app failed: division by zero; it was rolled back: ' +
         `correct it in ${app.folder} and migrate again`,
     )
     const schema = (await schemaOf(owner)).join('\n')
@@ -81,7 +81,7 @@ test('a migration that fails leaves nothing of itself and all that was before it
   })
 })
 
-test('a runner that is killed amid a migration leaves nothing of it, and the next one goes on', async () => {
+test('the migration of a killed runner is rolled back, and the next run continues', async () => {
   await onMigratedDatabase(async ({ owner }) => {
     const slow = 'create table half (id int); select pg_sleep(30);'
     const all = await historiesWith({ '0002_slow.up.sql': slow })
@@ -104,13 +104,13 @@ test('a runner that is killed amid a migration leaves nothing of it, and the nex
   })
 })
 
-test('a data migration is refused under FORCE, and does its work where FORCE is lifted (RLS-1)', async () => {
+test('a data migration is rejected under FORCE, and works if FORCE is lifted (RLS-1)', async () => {
   await onMigratedDatabase(async ({ owner, platform }) => {
     await withClient(platform, insertSample)
     const update = "update projects set name = 'b';"
     const all = await historiesWith({ '0002_fill.up.sql': update, '0003_x.up.sql': 'select 1;' })
     await expect(migrateUp(owner, all)).rejects.toThrow(
-      /^0002_fill\.up\.sql: under FORCE ROW LEVEL SECURITY the owner has no row of projects, .* put "/,
+      /^0002_fill\.up\.sql: under FORCE ROW LEVEL SECURITY the owner sees no rows of projects, .* put "/,
     )
     expect((await migrationStatus(owner, all))[1]?.pending).toHaveLength(2)
     const force = (no: string) => `alter table projects ${no} force row level security;`
@@ -123,7 +123,7 @@ test('a data migration is refused under FORCE, and does its work where FORCE is 
   })
 })
 
-test('says where the database stands, to the role that knows least too', async () => {
+test('the status is available to the identity role too', async () => {
   await onEmptyDatabase(async ({ owner, identity }) => {
     const all = await historiesWith({})
     const fault = async () => migrationFault(await migrationStatus(identity, all))

@@ -11,7 +11,7 @@ import { assertRepeatable, dropUnfinished, isConcurrentFile } from './concurrent
 import { assertDataMigrations } from './data_migrations.ts'
 import { loadMigrations } from './load.ts'
 
-/** One of the two histories: the kernel's comes first, the app's builds on it. */
+/** One of the two histories of migrations. The app's is applied after the kernel's. */
 export interface History {
   name: 'kernel' | 'app'
   folder: string
@@ -21,19 +21,19 @@ export interface MigrationStatus {
   history: History['name']
   applied: string[]
   pending: string[]
-  /** Applied, but not in this code: the database is ahead. */
+  /** Applied, but missing in this code: the database is ahead. */
   unknown: string[]
 }
 
-/** How often a migration asks for a table that others use, and how long it lets them be in between. */
+/** How often a migration tries to lock a table that is in use, and how long it pauses in between. */
 export interface Retries {
   tries: number
-  /** After the first try; twice as long after each other. */
+  /** The pause after the first try. It doubles after each further one. */
   pauseMs: number
 }
 
 const RETRIES: Retries = { tries: 5, pauseMs: 1_000 }
-const MARK = 'migrated by tenantry '
+const COMMENT_PREFIX = 'migrated by tenantry '
 
 const kernelFolder = fileURLToPath(new URL('../../../migrations', import.meta.url))
 
@@ -46,9 +46,9 @@ export function histories(appFolder: string): History[] {
 }
 
 /**
- * Applies what is pending. Two runs at once wait for each other: the second finds nothing to do.
- * Each migration is its own transaction, so a failed one leaves those before it in place. One that
- * waits too long for a table lets those who stand behind it pass, and asks again.
+ * Applies the pending migrations. Of two concurrent runs the second waits, and then finds nothing to do.
+ * Each migration is a transaction of its own, so the ones before a failed one stay applied. A migration
+ * that waits too long for a lock gives up, lets the queries queued behind it run, and tries again.
  */
 export async function migrateUp(
   ownerUrl: string,
@@ -61,25 +61,25 @@ export async function migrateUp(
       const { pending } = await statusOf(client, history)
       await assertRepeatable(history.folder, pending)
       await assertDataMigrations(client, history.folder, pending)
-      await retrying(retries, async () => {
+      await withRetries(retries, async () => {
         await dropUnfinished(client, history.folder, pending)
         await run(client, history, 'up')
       })
       done.push(...pending.map((it) => `${history.name} ${it}`))
-      // The server compares code and database at start, through the door that knows least.
+      // At the start a server compares code and database as the identity role.
       await client.query(`grant select on tenantry.${tableOf(history.name)} to tenantry_identity`)
     }
-    await client.query(`comment on schema tenantry is '${MARK}${kernelVersion()}'`)
+    await client.query(`comment on schema tenantry is '${COMMENT_PREFIX}${kernelVersion()}'`)
     return done
   })
 }
 
-/** Takes back the last migration of a history. For development: production goes forward only. */
+/** Reverts the last migration of a history. For development only: production goes forward. */
 export async function migrateDown(ownerUrl: string, history: History): Promise<string[]> {
   return locked(ownerUrl, (client) => run(client, history, 'down', 1))
 }
 
-/** What is applied and what is not. Changes nothing, and needs no owner. */
+/** The applied and pending migrations. Changes nothing, and does not need the owner. */
 export async function migrationStatus(url: string, all: History[]): Promise<MigrationStatus[]> {
   return withClient(url, async (client) => {
     const statuses: MigrationStatus[] = []
@@ -88,7 +88,7 @@ export async function migrationStatus(url: string, all: History[]): Promise<Migr
   })
 }
 
-/** The version of tenantry that last migrated the database; undefined where none did. */
+/** The version of tenantry that last migrated the database. Undefined if none has. */
 export async function lastMigratedBy(url: string): Promise<string | undefined> {
   return withClient(url, async (client) => {
     const { rows } = await client.query<{ comment: string | null }>(
@@ -96,11 +96,11 @@ export async function lastMigratedBy(url: string): Promise<string | undefined> {
        from pg_namespace where nspname = 'tenantry'`,
     )
     const comment = rows[0]?.comment ?? ''
-    return comment.startsWith(MARK) ? comment.slice(MARK.length) : undefined
+    return comment.startsWith(COMMENT_PREFIX) ? comment.slice(COMMENT_PREFIX.length) : undefined
   })
 }
 
-/** Why the database does not fit this code, in a sentence that says what to do; undefined if it does. */
+/** How the database differs from this code, and what to do. Undefined if it does not differ. */
 export function migrationFault(statuses: MigrationStatus[]): string | undefined {
   const pending = statuses.flatMap((it) => it.pending)
   const unknown = statuses.flatMap((it) => it.unknown)
@@ -115,10 +115,10 @@ export function migrationFault(statuses: MigrationStatus[]): string | undefined 
 
 async function locked<T>(ownerUrl: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   return withClient(ownerUrl, async (client) => {
-    // Waiting for the other runner is the point; lock_timeout is for tables.
+    // Wait for another runner without a limit: lock_timeout is meant for tables.
     await client.query('set lock_timeout = 0')
-    // A runner that was killed must not keep the next one waiting for a statement of its. Where the
-    // server's system cannot see that, it does.
+    // If a runner was killed, the server cancels its statement, so that the next runner need not wait
+    // for it. Not every operating system of a server supports this.
     await client.query("set client_connection_check_interval = '1s'").catch(() => {})
     await client.query("select pg_advisory_lock(hashtext('tenantry migrate'))")
     await client.query('reset lock_timeout')
@@ -126,16 +126,20 @@ async function locked<T>(ownerUrl: string, work: (client: pg.Client) => Promise<
   })
 }
 
-async function retrying({ tries, pauseMs }: Retries, attempt: () => Promise<void>): Promise<void> {
-  for (let tried = 1; ; tried++) {
+async function withRetries(
+  { tries, pauseMs }: Retries,
+  attempt: () => Promise<void>,
+): Promise<void> {
+  for (let attempts = 1; ; attempts++) {
     try {
       return await attempt()
     } catch (error) {
       const busy = error instanceof OperatorError && isLockTimeout(error.cause)
       if (!busy) throw error
       const { message, cause } = error
-      if (tried === tries) throw new OperatorError(`${message} (asked ${tries} times)`, { cause })
-      await sleep(pauseMs * 2 ** (tried - 1))
+      if (attempts === tries)
+        throw new OperatorError(`${message} (tried ${tries} times)`, { cause })
+      await sleep(pauseMs * 2 ** (attempts - 1))
     }
   }
 }
@@ -146,7 +150,7 @@ async function run(
   direction: 'up' | 'down',
   count?: number,
 ): Promise<string[]> {
-  // Only now: a start that has nothing to apply need not load it.
+  // Loaded on demand: most starts have nothing to apply.
   const { runner } = await import('node-pg-migrate')
   const done = await runner({
     dbClient: client,
@@ -166,7 +170,7 @@ async function run(
   return done.map((it) => `${name} ${it.name}`)
 }
 
-// The runner's error is PostgreSQL's and does not say which migration it was.
+// The runner throws PostgreSQL's error, which does not name the migration.
 async function failure(
   client: pg.Client,
   cause: unknown,
@@ -177,7 +181,10 @@ async function failure(
   const status = await statusAfterRollback(client, history).catch(() => undefined)
   if (status === undefined) {
     const what = `the connection was lost while migrating (${cause.message})`
-    return new OperatorError(`${what}; nothing half-done was kept: migrate again`, { cause })
+    return new OperatorError(
+      `${what}; the server rolls back what was not committed: migrate again`,
+      { cause },
+    )
   }
   const { applied, pending, unknown } = status
   if (direction === 'up' && unknown.length > 0) {
@@ -185,12 +192,12 @@ async function failure(
   }
   const name = direction === 'up' ? pending[0] : applied.at(-1)
   const remedy = isLockTimeout(cause)
-    ? 'a table that it changes is in use: migrate again when it is less busy'
+    ? 'a table that it changes is in use: migrate again when there is less load'
     : `correct it in ${history.folder} and migrate again`
   const file = `${name}.${direction}.sql`
   const left = (await isConcurrentFile(join(history.folder, file)))
-    ? 'what it left is removed when it runs again'
-    : 'nothing of it was kept'
+    ? 'the next run removes what it has left'
+    : 'it was rolled back'
   const what = `migration ${file} of the ${history.name} failed: ${cause.message}`
   return new OperatorError(`${what}; ${left}: ${remedy}`, { cause })
 }
@@ -225,7 +232,7 @@ export async function knownMigrations(folder: string): Promise<string[]> {
 }
 
 async function appliedMigrations(client: pg.Client, table: string): Promise<string[]> {
-  // By the catalog, which every role may read: before the first migration the schema is closed.
+  // Look in the catalog, which every role may read: before the first migration no role may use the schema.
   const { rowCount } = await client.query(
     `select from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where n.nspname = 'tenantry' and c.relname = $1 and has_table_privilege(c.oid, 'select')`,
@@ -242,5 +249,5 @@ function tableOf(name: History['name']): string {
   return `${name}_migrations`
 }
 
-const quiet = () => {}
-const silent = { debug: quiet, info: quiet, warn: quiet, error: quiet }
+const ignore = () => {}
+const silent = { debug: ignore, info: ignore, warn: ignore, error: ignore }

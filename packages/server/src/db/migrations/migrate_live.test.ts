@@ -16,14 +16,14 @@ import { type History, migrateUp } from './migrate.ts'
 
 const run = (url: string, sql: string) => withClient(url, (client) => client.query(sql))
 
-/** The owner's DSN, its own limit for waiting set lower. */
-function impatient({ owner }: DatabaseUrls): string {
+/** The owner's DSN with a shorter lock_timeout. */
+function withShortLockTimeout({ owner }: DatabaseUrls): string {
   const url = new URL(owner)
   url.searchParams.set('options', '-c lock_timeout=200ms')
   return url.href
 }
 
-/** Runs `work` while somebody reads projects in a transaction that goes on. */
+/** Runs `work` while another transaction, which stays open, has read projects. */
 function whileInUse(
   { app }: DatabaseUrls,
   work: (finish: () => Promise<unknown>) => Promise<unknown>,
@@ -40,18 +40,18 @@ function whileInUse(
 const MORE = { '0002_more.up.sql': 'alter table projects add more int;' }
 
 describe('a table that is in use', () => {
-  test('is asked for so often, and then given up, and nobody who uses it is harmed (OPS-3)', async () => {
+  test('a migration tries to lock it several times and then gives up, without harm to queries (OPS-3)', async () => {
     await onMigratedDatabase(async (urls) => {
       expect((await run(urls.owner, 'show lock_timeout')).rows).toEqual([{ lock_timeout: '3s' }])
       const all = await historiesWith(MORE)
       await whileInUse(urls, async () => {
-        const migrating = migrateUp(impatient(urls), all, { tries: 3, pauseMs: 50 })
+        const migrating = migrateUp(withShortLockTimeout(urls), all, { tries: 3, pauseMs: 50 })
         const givenUp = expect(migrating).rejects.toThrow(
           'migration 0002_more.up.sql of the app failed: canceling statement due to lock timeout; ' +
-            'nothing of it was kept: a table that it changes is in use: migrate again when it is ' +
-            'less busy (asked 3 times)',
+            'it was rolled back: a table that it changes is in use: migrate again when there is less ' +
+            'load (tried 3 times)',
         )
-        // Whoever comes meanwhile stands behind the migration for as long as it asks, and no longer.
+        // Other queries wait behind the migration only while it waits for the lock.
         for (let times = 0; times < 5; times++) {
           expect((await run(urls.app, 'select id from projects')).rowCount).toBe(0)
         }
@@ -61,14 +61,14 @@ describe('a table that is in use', () => {
     })
   })
 
-  test('is changed as soon as it is free, and what came before it is not done again (OPS-3)', async () => {
+  test('is changed as soon as it is free, and earlier migrations are not repeated (OPS-3)', async () => {
     await onMigratedDatabase(async (urls) => {
       const all = await historiesWith({
         '0002_before.up.sql': 'create table before (id int);',
         '0003_more.up.sql': MORE['0002_more.up.sql'],
       })
       await whileInUse(urls, async (finish) => {
-        const migrating = migrateUp(impatient(urls), all, { tries: 20, pauseMs: 1 })
+        const migrating = migrateUp(withShortLockTimeout(urls), all, { tries: 20, pauseMs: 1 })
         const made = "select to_regclass('before') is not null as made"
         await expect.poll(async () => (await run(urls.owner, made)).rows[0].made).toBe(true)
         await finish()
@@ -81,8 +81,8 @@ describe('a table that is in use', () => {
 const INDEX =
   'create unique index concurrently if not exists by_text on projects (tenant_id, description);'
 
-describe('an index that is made beside those who write', () => {
-  test('is made outside a transaction', async () => {
+describe('an index that is created concurrently', () => {
+  test('is created outside a transaction', async () => {
     await onMigratedDatabase(async (urls) => {
       const all = await historiesWith({ '0002_index.up.sql': `-- Concurrently.\n${INDEX}` })
       expect(await migrateUp(urls.owner, all)).toEqual(['app 0002_index'])
@@ -91,7 +91,7 @@ describe('an index that is made beside those who write', () => {
     })
   })
 
-  test('is made anew where an earlier try left it invalid (OPS-3)', async () => {
+  test('is created again if an earlier try left it invalid (OPS-3)', async () => {
     await onMigratedDatabase(async (urls) => {
       const all = await historiesWith({ '0002_index.up.sql': INDEX })
       await leaveInvalid(urls, all)
@@ -104,17 +104,17 @@ describe('an index that is made beside those who write', () => {
     })
   })
 
-  test('is refused beside other statements, or where it could not be run again', async () => {
+  test('is rejected next to other statements, or if the migration could not be repeated', async () => {
     await onMigratedDatabase(async ({ owner }) => {
-      const refused = /^0002_index\.up\.sql: CONCURRENTLY runs outside a transaction: put it alone/
+      const rejection = /^0002_index\.up\.sql: CONCURRENTLY runs outside a transaction: move it to/
       for (const sql of [`${INDEX} select 1;`, INDEX.replace('if not exists', '')]) {
         const all = await historiesWith({ '0002_index.up.sql': sql })
-        await expect(migrateUp(owner, all)).rejects.toThrow(refused)
+        await expect(migrateUp(owner, all)).rejects.toThrow(rejection)
       }
     })
   })
 
-  test('that nothing finished is named by doctor', { timeout: 60_000 }, async () => {
+  test('that is unfinished is reported by doctor', { timeout: 60_000 }, async () => {
     await onMigratedDatabase(async (urls) => {
       await leaveInvalid(urls, await historiesWith({ '0002_index.up.sql': INDEX }))
       const place = makeWorkplace()
@@ -129,7 +129,7 @@ describe('an index that is made beside those who write', () => {
   })
 })
 
-test('a runner that is killed leaves nothing, and keeps no other waiting (OPS-3)', {
+test('a killed runner leaves nothing, and does not block the next one (OPS-3)', {
   timeout: 90_000,
 }, async () => {
   await onMigratedDatabase(async ({ owner }) => {
@@ -157,7 +157,7 @@ test('a runner that is killed leaves nothing, and keeps no other waiting (OPS-3)
   })
 })
 
-/** What a next version may do to tables that this one serves from. */
+/** Changes that the next version may make while this version serves. */
 const EXPANDS = `
   alter table projects add colour text not null default 'none';
   alter table projects add constraint colour_known check (colour in ('none', 'red')) not valid;
@@ -165,7 +165,7 @@ const EXPANDS = `
   create table more (tenant_id uuid not null, id uuid not null, primary key (tenant_id, id));
   select tenantry.make_tenant_table('more');`
 
-test('a server of the version before serves all the while, and afterwards (OPS-2)', {
+test('a server of the previous version serves during and after the migration (OPS-2)', {
   timeout: 90_000,
 }, async () => {
   await onMigratedDatabase(async ({ app, identity, owner, platform }) => {
@@ -182,7 +182,7 @@ test('a server of the version before serves all the while, and afterwards (OPS-2
       '0002_expands.up.sql': EXPANDS,
       '0003_index.up.sql': INDEX.replace('unique ', ''),
     })
-    // Each statement is prepared by now, on every connection that will be used.
+    // By now each statement is prepared on every connection that will be used.
     for (let times = 0; times < 5; times++) expect(await client.statuses()).toEqual(client.fine)
     let migrated = false
     const migrating = migrateUp(owner, all).finally(() => (migrated = true))
@@ -211,7 +211,7 @@ async function signedIn(port: number) {
   }
 }
 
-/** Two rows that a unique index cannot have: making it concurrently fails at its end. */
+/** Adds two rows that violate the unique index, so that creating it concurrently fails at its end. */
 async function leaveInvalid(urls: DatabaseUrls, all: History[]): Promise<void> {
   await withClient(urls.admin, async (admin) => {
     await admin.query(
@@ -221,6 +221,6 @@ async function leaveInvalid(urls: DatabaseUrls, all: History[]): Promise<void> {
       select id, gen_random_uuid(), n::text, 'twice' from tenantry.tenants, generate_series(1, 2) n`)
   })
   await expect(migrateUp(urls.owner, all)).rejects.toThrow(
-    /0002_index\.up\.sql of the app failed: could not create unique index .*; what it left is removed when it runs again/,
+    /0002_index\.up\.sql of the app failed: could not create unique index .*; the next run removes what it has left/,
   )
 }
