@@ -15,7 +15,9 @@ import { formatError, wantsStack } from './format_error.ts'
 /** `tenantry dev`. */
 export function devCommand(): Command {
   return new Command('dev')
-    .description('Serve the app, and again on every change; the embedded database stays up.')
+    .description(
+      'Serve the app, and restart it on every change. The embedded database keeps running.',
+    )
     .addHelpText('after', '\nExamples:\n  $ tenantry dev\n  $ PORT=9000 tenantry dev')
     .action(dev)
 }
@@ -27,34 +29,35 @@ async function dev(): Promise<void> {
   const folder = process.cwd()
   const environment = readEnvironment(folder)
   const config = loadConfig(environment)
-  if (config.production) throw new OperatorError('dev is for development: use tenantry start')
+  if (config.production)
+    throw new OperatorError('tenantry dev does not run in production: use tenantry start')
   const app = findApp(folder)
   const onFault = (error: unknown) => console.error(formatError(error, wantsStack(folder)))
   process.exitCode = await runLifecycle({ onFault }, async (life) => {
     endWithShell(life, environment)
-    if (config.DB_URL === undefined) await holdDatabase(life, config.DATA_DIR)
-    const server = supervise()
-    life.atEnd(server.stop)
-    watchAll(life, foldersOf(folder, app), server.restart)
-    server.restart()
+    if (config.DB_URL === undefined) await startDatabase(life, config.DATA_DIR)
+    const supervisor = supervise()
+    life.atEnd(supervisor.stop)
+    watchAll(life, watchedPaths(folder, app), supervisor.restart)
+    supervisor.restart()
   })
 }
 
-// Held here and not by the child, so that a restart finds it running.
-async function holdDatabase(life: Lifecycle, dataDir: string): Promise<void> {
-  const claim = await lockDataDir(dataDir)
-  life.atEnd(claim.release)
+// Runs in this process and not in the child, so that it survives a restart of the child.
+async function startDatabase(life: Lifecycle, dataDir: string): Promise<void> {
+  const lock = await lockDataDir(dataDir)
+  life.atEnd(lock.release)
   const postgres = await startEmbedded({ dataDir })
   life.atEnd(postgres.stop)
   life.assertOngoing()
 }
 
-interface Supervised {
+interface Supervisor {
   restart(changed?: string): void
   stop(): Promise<void>
 }
 
-function supervise(): Supervised {
+function supervise(): Supervisor {
   let child: ChildProcess | undefined
   let last = Promise.resolve()
   let stopping = false
@@ -65,20 +68,20 @@ function supervise(): Supervised {
     started.on('exit', () => {
       if (child !== started) return
       child = undefined
-      if (!stopping) console.error('tenantry: the server ended; waiting for a change')
+      if (!stopping) console.error('tenantry: the server exited; waiting for a change')
     })
     child = started
   }
   const end = async () => {
     const ending = child
     child = undefined
-    if (ending !== undefined) await ended(ending)
+    if (ending !== undefined) await terminate(ending)
   }
   return {
     restart(changed) {
       last = last.then(async () => {
         if (stopping) return
-        if (changed !== undefined) console.error(`tenantry: ${changed} changed; starting again`)
+        if (changed !== undefined) console.error(`tenantry: ${changed} changed; restarting`)
         await end()
         if (!stopping) start()
       })
@@ -91,15 +94,15 @@ function supervise(): Supervised {
   }
 }
 
-async function ended(child: ChildProcess): Promise<void> {
+async function terminate(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const exit = once(child, 'exit')
   child.kill('SIGTERM')
   await exit
 }
 
-// The app's sources, its migrations and the settings; in a checkout the kernel's sources too.
-function foldersOf(folder: string, app: string): string[] {
+// The app's sources, its migrations and the settings. In a checkout, the kernel's sources too.
+function watchedPaths(folder: string, app: string): string[] {
   const sources = dirname(app)
   const kernel = fileURLToPath(new URL('..', import.meta.url))
   const migrations = join(sources, '..', 'migrations')
@@ -109,19 +112,19 @@ function foldersOf(folder: string, app: string): string[] {
 
 function watchAll(life: Lifecycle, paths: string[], onChange: (changed: string) => void): void {
   let timer: NodeJS.Timeout | undefined
-  const notice = (name: string | null) => {
-    if (name === null || isNoise(name)) return
+  const onEvent = (name: string | null) => {
+    if (name === null || isIgnored(name)) return
     clearTimeout(timer)
     timer = setTimeout(() => onChange(name), DEBOUNCE_MS)
   }
   for (const path of paths) {
-    const watcher = watch(path, { recursive: true }, (_event, name) => notice(name))
+    const watcher = watch(path, { recursive: true }, (_event, name) => onEvent(name))
     watcher.on('error', () => {})
     life.atEnd(() => watcher.close())
   }
 }
 
-function isNoise(name: string): boolean {
+function isIgnored(name: string): boolean {
   return (
     name.split(sep).some((part) => part === 'node_modules' || part === '.git') ||
     /(^|[/\\])\.(?!env$)|~$|\.(swp|tmp)$|\.test\.[jt]s$/.test(name)

@@ -6,10 +6,10 @@ import { bringFilesUpToDate, generatedFiles } from './generated_files.ts'
 export function generateCommand(): Command {
   return new Command('generate')
     .description(
-      "Write what follows from the app's migrations and routes: src/tables.ts and openapi.json.\n" +
-        'It reads them from a database that it makes and throws away (TEST_DB_URL, or embedded).',
+      "Generate src/tables.ts and openapi.json from the app's migrations and routes. The command uses a\n" +
+        'temporary database, on the server of TEST_DB_URL or on an embedded PostgreSQL.',
     )
-    .option('--check', 'write nothing; exit 1 where a file is not current')
+    .option('--check', 'write nothing; exit with 1 if a file is not current')
     .addHelpText('after', '\nExamples:\n  $ tenantry generate\n  $ tenantry generate --check')
     .action(generate)
 }
@@ -18,7 +18,7 @@ async function generate({ check = false }: { check?: boolean }): Promise<void> {
   const folder = process.cwd()
   const stale = await bringFilesUpToDate(folder, await generatedFiles(folder), check)
   if (!check) {
-    console.log(stale.length > 0 ? `written: ${stale.join(', ')}` : 'everything is current')
+    console.log(stale.length > 0 ? `written: ${stale.join(', ')}` : 'all files are current')
     return
   }
   if (stale.length > 0) {

@@ -9,12 +9,12 @@ import { OperatorError } from '../lib/operator_error.ts'
 import { describeApp } from '../runtime/describe_app.ts'
 import { findApp, loadApp } from '../runtime/load_app.ts'
 
-/** Paths from the folder they were made for, and what should be in them. */
+/** The content of generated files, by path from the app's folder. */
 export type GeneratedFiles = Record<string, string>
 
 /**
- * What follows from an app's migrations and routes: the types of its tables, and its OpenAPI
- * document. `more` may add files from the same throw-away database.
+ * Generates the files of an app: the types of its tables and its OpenAPI document. `more` may add files
+ * from the same temporary database.
  */
 export async function generatedFiles(
   folder: string,
@@ -22,7 +22,9 @@ export async function generatedFiles(
 ): Promise<GeneratedFiles> {
   const source = findApp(folder)
   if (!source.endsWith('.ts')) {
-    throw new OperatorError(`${source} is no source: there is nothing to generate beside it`)
+    throw new OperatorError(
+      `${source} is compiled: run this command in the folder of the app's sources`,
+    )
   }
   const app = await loadApp(folder)
   const migrations = fileURLToPath(app.migrations)
@@ -35,7 +37,7 @@ export async function generatedFiles(
   }))
 }
 
-/** Writes the files that are not current and gives their paths; with `check` it writes nothing. */
+/** Writes the files that are not current and returns their paths. With `check` it writes nothing. */
 export async function bringFilesUpToDate(
   folder: string,
   files: GeneratedFiles,
@@ -56,8 +58,8 @@ async function onTemporaryDatabase<T>(
   migrations: string,
   work: (ownerUrl: string) => Promise<T>,
 ): Promise<T> {
-  const given = readEnvironment(folder)['TEST_DB_URL']
-  const server = given ? databaseUrl(given) : undefined
+  const testUrl = readEnvironment(folder)['TEST_DB_URL']
+  const server = testUrl ? databaseUrl(testUrl) : undefined
   const { urls, stop } = await openTemporaryDatabase(migrations, server)
   try {
     return await work(urls.owner)

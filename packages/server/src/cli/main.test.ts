@@ -16,16 +16,16 @@ async function helpOf(command: string): Promise<string> {
   return stdout
 }
 
-/** The commands that a help lists, with what it says of each. */
+/** The commands in a help text, each with its summary. */
 function listed(help: string): [string, string][] {
   const [, list = ''] = help.split('Commands:\n')
   return [...list.matchAll(/^ {2}([a-z-]+)\b.*? {2,}(.*(?:\n {10,}.*)*)/gm)].map(
-    ([, name = '', said = '']) => [name, said],
+    ([, name = '', summary = '']) => [name, summary],
   )
 }
 
 test.each(['tenant', 'user'])(
-  'the overview and the README name all that `%s` does',
+  'the overview and the README name every subcommand of `%s`',
   async (noun) => {
     const overview = new Map(listed(await helpOf('')))
     const table = readme.split('\n').find((it) => it.startsWith(`| \`${noun} `)) ?? ''

@@ -2,27 +2,27 @@ import { Command } from 'commander'
 import { kernelVersion } from '../lib/kernel_version.ts'
 import { formatError, wantsStack } from './format_error.ts'
 
-interface Noun {
+interface CommandEntry {
   summary: string
-  /** Loads the command only when it is asked for: a start must not pay for the others. */
+  /** Loads the command on demand, so that a start does not load the others. */
   load(): Promise<Command>
 }
 
-const nouns: Record<string, Noun> = {
+const commands: Record<string, CommandEntry> = {
   start: {
-    summary: 'serve the app; outside production with a database and demo data of its own',
+    summary: 'serve the app; outside production with an embedded database and demo data',
     load: async () => (await import('./start.ts')).startCommand(),
   },
   dev: {
-    summary: 'serve the app, and again on every change',
+    summary: 'serve the app, and restart it on every change',
     load: async () => (await import('./dev.ts')).devCommand(),
   },
   setup: {
-    summary: 'make roles, database and schema on a PostgreSQL server and print the DSNs',
+    summary: 'create roles, database and schema on a PostgreSQL server and print the DSNs',
     load: async () => (await import('./setup.ts')).setupCommand(),
   },
   migrate: {
-    summary: 'apply, take back or list migrations',
+    summary: 'apply, revert or list migrations',
     load: async () => (await import('./migrate.ts')).migrateCommand(),
   },
   seed: {
@@ -34,7 +34,7 @@ const nouns: Record<string, Noun> = {
     load: async () => (await import('./reset.ts')).resetCommand(),
   },
   generate: {
-    summary: 'write what follows from migrations and routes: tables.ts, openapi.json',
+    summary: 'generate tables.ts and openapi.json from migrations and routes',
     load: async () => (await import('./generate.ts')).generateCommand(),
   },
   new: {
@@ -55,7 +55,7 @@ const nouns: Record<string, Noun> = {
   },
 }
 
-/** Runs one command line and ends the process: 0 when it is done, 1 with a line that says why not. */
+/** Runs one command line and exits: with 0, or with 1 after a message that says what to do. */
 export async function run(args: string[]): Promise<void> {
   try {
     await (await programFor(args)).parseAsync(args, { from: 'user' })
@@ -66,16 +66,16 @@ export async function run(args: string[]): Promise<void> {
   }
 }
 
-/** All commands; the one that `args` ask for has its own commands and options. */
+/** All commands. Only the one in `args` is loaded, with its subcommands and options. */
 export async function programFor(args: string[]): Promise<Command> {
   const program = new Command('tenantry')
-    .description('A multi-tenant SaaS backend: run it, migrate it, look after its tenants.')
+    .description('A multi-tenant SaaS backend: run it, migrate it, manage its tenants.')
     .version(kernelVersion())
     .showHelpAfterError('(see: tenantry --help)')
     .addHelpText('after', examples)
-  const asked = args.find((it) => !it.startsWith('-') && it !== 'help')
-  for (const [name, { summary, load }] of Object.entries(nouns)) {
-    if (name === asked) program.addCommand((await load()).summary(summary))
+  const requested = args.find((it) => !it.startsWith('-') && it !== 'help')
+  for (const [name, { summary, load }] of Object.entries(commands)) {
+    if (name === requested) program.addCommand((await load()).summary(summary))
     else program.command(name).summary(summary).description(summary)
   }
   return program

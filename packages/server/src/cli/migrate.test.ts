@@ -14,16 +14,16 @@ beforeAll(() => {
 afterAll(() => place.remove())
 
 describe('tenantry migrate', { timeout: 90_000 }, () => {
-  test('applies, lists, does again and takes back', async () => {
+  test('applies, lists, repeats and reverts', async () => {
     await onEmptyDatabase(async (urls) => {
-      const migrate = (command: string) => place.run(`migrate ${command}`, only(urls))
-      // Two at once: one waits for the other and finds nothing to do.
+      const migrate = (command: string) => place.run(`migrate ${command}`, ownerOnly(urls))
+      // Of two concurrent runs one waits for the other and finds nothing to do.
       const [one, two] = await Promise.all([migrate('up'), migrate('up')])
       expect([one.stderr, two.stderr, one.code, two.code]).toEqual(['', '', 0, 0])
-      const said = one.stdout + two.stdout
-      expect(said.match(/^kernel 0001_tenancy$/gm)).toHaveLength(1)
-      expect(said.match(/^app 0001_projects$/gm)).toHaveLength(1)
-      expect(said).toContain('nothing is pending')
+      const output = one.stdout + two.stdout
+      expect(output.match(/^kernel 0001_tenancy$/gm)).toHaveLength(1)
+      expect(output.match(/^app 0001_projects$/gm)).toHaveLength(1)
+      expect(output).toContain('nothing is pending')
 
       expect((await migrate('redo')).stdout).toBe('app 0001_projects\n')
       expect(JSON.parse((await migrate('down --json')).stdout)).toEqual({
@@ -35,11 +35,11 @@ describe('tenantry migrate', { timeout: 90_000 }, () => {
     })
   })
 
-  test('a migration that fails is named, and keeps nothing', async () => {
+  test('a failed migration is named and rolled back', async () => {
     await onEmptyDatabase(async (urls) => {
       const broken = join(migrations, '0002_broken.up.sql')
       writeFileSync(broken, 'create table half (id int); select nothing from nowhere;')
-      const { code, stderr } = await place.run('migrate up', only(urls))
+      const { code, stderr } = await place.run('migrate up', ownerOnly(urls))
       rmSync(broken)
       expect(code).toBe(1)
       expect(stderr).toMatch(
@@ -53,6 +53,6 @@ describe('tenantry migrate', { timeout: 90_000 }, () => {
   })
 })
 
-function only({ owner }: DatabaseUrls): Record<string, string> {
+function ownerOnly({ owner }: DatabaseUrls): Record<string, string> {
   return { DB_OWNER_URL: owner }
 }

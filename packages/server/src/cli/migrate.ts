@@ -18,28 +18,28 @@ import { printJson, printTable } from './print.ts'
 /** `tenantry migrate`. */
 export function migrateCommand(): Command {
   const migrate = new Command('migrate')
-    .description("Apply, take back or list migrations: the kernel's, then the app's.")
+    .description("Apply, revert or list migrations: the kernel's, then the app's.")
     .addHelpText('after', examples)
   migrate
     .command('up')
-    .description('apply what is pending')
+    .description('apply the pending migrations')
     .option('--json', 'print JSON')
     .action(up)
   migrate
     .command('down')
-    .description('take back the last migration (never in production)')
-    .option('--kernel', "the kernel's last instead of the app's")
+    .description('revert the last migration (never in production)')
+    .option('--kernel', "the kernel's last migration instead of the app's")
     .option('--json', 'print JSON')
     .action(down)
   migrate
     .command('redo')
-    .description('take back the last migration and apply it again (never in production)')
-    .option('--kernel', "the kernel's last instead of the app's")
+    .description('revert the last migration and apply it again (never in production)')
+    .option('--kernel', "the kernel's last migration instead of the app's")
     .option('--json', 'print JSON')
     .action(redo)
   migrate
     .command('status')
-    .description('list what is applied and what is not')
+    .description('list applied and pending migrations')
     .option('--json', 'print JSON')
     .action(status)
   return migrate
@@ -57,19 +57,19 @@ async function up({ json }: MigrateOptions): Promise<void> {
 
 async function down({ json, kernel }: MigrateOptions): Promise<void> {
   const reverted = await asOwner(({ owner, all, config }) => {
-    assertMayGoBack(config)
+    assertMayRevert(config)
     return migrateDown(owner, historyOf(all, kernel))
   })
-  report(json, { reverted }, reverted, 'there is nothing to take back')
+  report(json, { reverted }, reverted, 'there is nothing to revert')
 }
 
 async function redo({ json, kernel }: MigrateOptions): Promise<void> {
   const done = await asOwner(async ({ owner, all, config }) => {
-    assertMayGoBack(config)
+    assertMayRevert(config)
     const reverted = await migrateDown(owner, historyOf(all, kernel))
     return { reverted, applied: await migrateUp(owner, all) }
   })
-  report(json, done, done.applied, 'there is nothing to do again')
+  report(json, done, done.applied, 'there is nothing to apply again')
 }
 
 async function status({ json }: MigrateOptions): Promise<void> {
@@ -78,13 +78,13 @@ async function status({ json }: MigrateOptions): Promise<void> {
   printTable(['HISTORY', 'MIGRATION', 'STATE'], statuses.flatMap(rowsOf))
 }
 
-interface Work {
+interface MigrationWork {
   owner: string
   all: History[]
   config: CommandConfig
 }
 
-async function asOwner<T>(work: (it: Work) => Promise<T>): Promise<T> {
+async function asOwner<T>(work: (it: MigrationWork) => Promise<T>): Promise<T> {
   const config = loadCommandConfig(readEnvironment(process.cwd()))
   const app = await loadApp(process.cwd())
   const all = histories(fileURLToPath(app.migrations))
@@ -101,12 +101,14 @@ async function asOwner<T>(work: (it: Work) => Promise<T>): Promise<T> {
 }
 
 function ownerNeeded(): OperatorError {
-  return new OperatorError('DB_OWNER_URL is needed to migrate: `tenantry setup` prints it')
+  return new OperatorError('set DB_OWNER_URL to migrate: `tenantry setup` prints it')
 }
 
-function assertMayGoBack({ production }: CommandConfig): void {
+function assertMayRevert({ production }: CommandConfig): void {
   if (!production) return
-  throw new OperatorError('production goes forward only: write a migration that takes it back')
+  throw new OperatorError(
+    'production does not revert migrations: write a new one that undoes the change',
+  )
 }
 
 function historyOf(all: History[], kernel = false): History {
@@ -115,9 +117,9 @@ function historyOf(all: History[], kernel = false): History {
   return history
 }
 
-function report(json: boolean | undefined, done: object, names: string[], otherwise: string): void {
+function report(json: boolean | undefined, done: object, names: string[], ifEmpty: string): void {
   if (json) printJson(done)
-  else console.log(names.length > 0 ? names.join('\n') : otherwise)
+  else console.log(names.length > 0 ? names.join('\n') : ifEmpty)
 }
 
 function rowsOf({ history, applied, pending, unknown }: MigrationStatus): string[][] {

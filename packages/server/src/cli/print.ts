@@ -1,16 +1,18 @@
-/** A value for programs to read. */
+/** Prints a value for programs. */
 export function printJson(value: unknown): void {
   console.log(JSON.stringify(value, null, 2))
 }
 
-/** Rows as aligned columns, headings first. */
+/** Prints aligned columns with headings. */
 export function printTable(headings: string[], rows: string[][]): void {
   const lines = [headings, ...rows]
-  const widths = headings.map((_, at) => Math.max(...lines.map((line) => (line[at] ?? '').length)))
+  const widths = headings.map((_, index) =>
+    Math.max(...lines.map((line) => (line[index] ?? '').length)),
+  )
   for (const line of lines) {
     console.log(
       line
-        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+        .map((cell, index) => cell.padEnd(widths[index] ?? 0))
         .join('  ')
         .trimEnd(),
     )

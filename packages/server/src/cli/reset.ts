@@ -12,8 +12,8 @@ import { runningServer } from '../runtime/data_dir_lock.ts'
 /** `tenantry reset`. */
 export function resetCommand(): Command {
   return new Command('reset')
-    .description('Delete the embedded database: the next start begins with an empty one.')
-    .option('--yes', 'do not ask')
+    .description('Delete the embedded database. The next start creates an empty one.')
+    .option('--yes', 'do not ask for confirmation')
     .addHelpText('after', '\nExamples:\n  $ tenantry reset\n  $ tenantry reset --yes')
     .action(reset)
 }
@@ -21,26 +21,27 @@ export function resetCommand(): Command {
 async function reset({ yes = false }: { yes?: boolean }): Promise<void> {
   const config = loadCommandConfig(readEnvironment(process.cwd()))
   assertResettable(config)
-  const home = findDataFolder(controlFolder(config.DATA_DIR))
-  if (home === undefined) {
+  const folder = findDataFolder(controlFolder(config.DATA_DIR))
+  if (folder === undefined) {
     console.log(`there is no embedded database in ${config.DATA_DIR}`)
     return
   }
-  if (!yes && !(await confirm(`Delete the database in ${home.cluster}, with all that is in it?`))) {
+  if (!yes && !(await confirm(`Delete the database in ${folder.cluster} and all its data?`))) {
     console.log('nothing was deleted')
     return
   }
   await removeEmbedded(config.DATA_DIR)
   deletePasswords(config.DATA_DIR, 'embedded')
-  console.log(`deleted ${home.cluster}; the next start makes a new one`)
+  console.log(`deleted ${folder.cluster}; the next start creates a new one`)
 }
 
 function assertResettable({ production, DB_URL, DATA_DIR }: CommandConfig): void {
-  if (production) throw new OperatorError('reset deletes a database: production refuses it')
+  if (production)
+    throw new OperatorError('tenantry reset deletes a database and does not run in production')
   if (DB_URL !== undefined) {
     throw new OperatorError(
-      `reset only deletes the embedded database, and DB_URL is set: drop ${databaseOf(DB_URL)} at ` +
-        `${serverOf(DB_URL)} yourself (dropdb), or unset DB_URL`,
+      `reset deletes the embedded database only, but DB_URL is set: drop ${databaseOf(DB_URL)} at ` +
+        `${serverOf(DB_URL)} with dropdb, or unset DB_URL`,
     )
   }
   const running = runningServer(DATA_DIR)
@@ -53,10 +54,12 @@ function assertResettable({ production, DB_URL, DATA_DIR }: CommandConfig): void
 
 async function confirm(question: string): Promise<boolean> {
   if (!process.stdin.isTTY) {
-    throw new OperatorError('nobody is here to confirm: to delete the database, add --yes')
+    throw new OperatorError(
+      'cannot ask for confirmation without a terminal: to delete the database, add --yes',
+    )
   }
   const terminal = createInterface({ input: process.stdin, output: process.stdout })
-  // Ctrl-C and the end of the input are answers too: no.
+  // Ctrl-C and the end of the input count as no.
   const answer = await Promise.race([
     terminal.question(`${question} [y/N] `).catch(() => ''),
     once(terminal, 'close').then(() => ''),

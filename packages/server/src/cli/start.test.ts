@@ -21,16 +21,16 @@ let port: number
 
 beforeAll(async () => {
   place = makeWorkplace('./app.ts')
-  // A way to make it fail from outside.
-  const onSignal = "process.on('SIGUSR2', () => Promise.reject(new Error('nobody caught me')))"
+  // Causes an unhandled rejection from outside.
+  const onSignal = "process.on('SIGUSR2', () => Promise.reject(new Error('from the test')))"
   place.write('app.ts', appWith('', onSignal))
   await start()
 }, 90_000)
 afterAll(() => place.remove())
 
-// One server after another on one DATA_DIR: each test leaves it running for the next.
+// The tests run in order on one DATA_DIR: each leaves the server running for the next.
 describe('tenantry start on the embedded database', { timeout: 90_000 }, () => {
-  test('says where to click, who to be, where the data is and how to reset it', async () => {
+  test('prints URL, demo logins, the place of the data and how to reset it', async () => {
     const [banner] = await server.says(/ready at[\s\S]*?Reset.*\n/)
     expect(banner).toContain(`http://client1.localhost:${port}/docs`)
     expect(banner).toContain('admin@client1.com / admin123')
@@ -49,13 +49,13 @@ describe('tenantry start on the embedded database', { timeout: 90_000 }, () => {
     expect(reply.json).toMatchObject({ tenant: 'client1', roles: ['admin_tenant'] })
   })
 
-  test('OPS-6 keeps secrets and passwords where only their owner can read them', () => {
+  test('OPS-6 stores secrets and passwords in files that only their owner can read', () => {
     for (const name of ['secret_key', 'roles.json']) {
       expect(statSync(join(place.folder, '.data', name)).mode & 0o777).toBe(0o600)
     }
   })
 
-  test('a second start says who has the data, and where', async () => {
+  test('a second start names the running server', async () => {
     const second = await place.run('start')
     expect(second.code).toBe(1)
     expect(second.stderr).toMatch(
@@ -64,30 +64,30 @@ describe('tenantry start on the embedded database', { timeout: 90_000 }, () => {
     expect((await send(port, { path: '/', headers: { host: 'localhost' } })).status).toBe(200)
   })
 
-  test('reset refuses while it runs', async () => {
+  test('reset fails while the server runs', async () => {
     const reset = await place.run('reset --yes')
     expect(reset).toMatchObject({ code: 1, stdout: '' })
     expect(reset.stderr).toContain('the database is in use: stop the server')
   })
 
-  test('SIGTERM lets a request in flight finish, stops the database and exits 0', async () => {
-    const slow = await halfARequest(port)
-    const asked = performance.now()
+  test('on SIGTERM it finishes requests in flight, stops the database and exits with 0', async () => {
+    const slow = await startRequest(port)
+    const signalled = performance.now()
     server.process.kill('SIGTERM')
     await server.says(/shutting down/)
     slow.finish()
-    expect(await slow.answer).toMatch(/^HTTP\/1\.1 401 /)
+    expect(await slow.reply).toMatch(/^HTTP\/1\.1 401 /)
     const { code, stderr } = await server.finished
     expect([code, stderr]).toEqual([0, ''])
-    expect(performance.now() - asked).toBeLessThan(5_000)
+    expect(performance.now() - signalled).toBeLessThan(5_000)
     expectNothingLeft()
   })
 
-  test('a second Ctrl-C waits for nobody', async () => {
+  test('a second Ctrl-C does not wait for requests', async () => {
     await start({ SHUTDOWN_SECONDS: '60' })
-    await halfARequest(port)
+    await startRequest(port)
     server.process.kill('SIGINT')
-    // A terminal's own and the one npm passes on arrive together: one press.
+    // The terminal and npm both send the signal: two in quick succession count as one.
     server.process.kill('SIGINT')
     await server.says(/shutting down/)
     await sleep(700)
@@ -97,18 +97,18 @@ describe('tenantry start on the embedded database', { timeout: 90_000 }, () => {
     expectNothingLeft()
   })
 
-  test('OPS-9 an error nobody caught is logged, and ends it with 1 after SHUTDOWN_SECONDS at most', async () => {
+  test('OPS-9 an uncaught error is logged, and the process exits with 1 within SHUTDOWN_SECONDS', async () => {
     await start({ SHUTDOWN_SECONDS: '1' })
-    await halfARequest(port)
+    await startRequest(port)
     server.process.kill('SIGUSR2')
     const { code, stdout } = await server.finished
     expect(code).toBe(1)
-    expect(stdout).toMatch(/FATAL nobody caught this error; stopping: nobody caught me/)
+    expect(stdout).toMatch(/FATAL uncaught error; shutting down: from the test/)
     expect(stdout).toContain('still in flight after 1 s')
     expectNothingLeft()
   })
 
-  test('a start after kill -9 recovers, with everything that was there', async () => {
+  test('a start after kill -9 recovers all data', async () => {
     await start()
     server.process.kill('SIGKILL')
     await server.finished
@@ -118,7 +118,7 @@ describe('tenantry start on the embedded database', { timeout: 90_000 }, () => {
     )
   })
 
-  test('reset asks first, and deletes the database with --yes', async () => {
+  test('reset asks for confirmation, and deletes the database with --yes', async () => {
     server.process.kill('SIGTERM')
     await server.finished
     expect((await place.run('reset')).stderr).toContain('add --yes')
@@ -143,14 +143,14 @@ function expectNothingLeft(): void {
   ])
 }
 
-/** A sign-in whose body has not arrived in full: in flight until `finish`. */
-async function halfARequest(port: number) {
+/** A sign-in whose body is incomplete: in flight until `finish`. */
+async function startRequest(port: number) {
   const socket = connect(port, '127.0.0.1')
   await once(socket, 'connect')
-  const answer = once(socket, 'data').then(([data]) => String(data))
-  answer.catch(() => {})
+  const reply = once(socket, 'data').then(([data]) => String(data))
+  reply.catch(() => {})
   socket.on('error', () => {})
-  const body = JSON.stringify({ email: 'nobody@client1.com', password: 'wrong' })
+  const body = JSON.stringify({ email: 'unknown@client1.com', password: 'wrong' })
   const head = [
     'POST /api/auth/login HTTP/1.1',
     'host: client1.localhost',
@@ -158,7 +158,7 @@ async function halfARequest(port: number) {
     `content-length: ${body.length}`,
   ]
   socket.write(`${head.join('\r\n')}\r\n\r\n${body.slice(0, 10)}`)
-  // Time for the server to have begun with it.
+  // Give the server time to start the request.
   await sleep(150)
-  return { answer, finish: () => socket.write(body.slice(10)) }
+  return { reply, finish: () => socket.write(body.slice(10)) }
 }

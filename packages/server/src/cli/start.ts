@@ -14,7 +14,9 @@ import type { serve as Serve } from '../runtime/serve.ts'
 /** `tenantry start`. */
 export function startCommand(): Command {
   return new Command('start')
-    .description('Serve the app. Outside production, without DB_URL, on an embedded PostgreSQL.')
+    .description(
+      'Serve the app. Outside production and without DB_URL it uses an embedded PostgreSQL.',
+    )
     .addOption(new Option('--managed', 'run as the child of `tenantry dev`').hideHelp())
     .addHelpText('after', examples)
     .action(start)
@@ -30,13 +32,13 @@ async function start({ managed = false }: StartOptions): Promise<void> {
   const config = loadConfig(environment)
   const log = createLog(config)
   for (const line of misspelledSettings(environment)) log.warn(line)
-  const onFault = (err: unknown) => log.fatal({ err }, 'nobody caught this error; stopping')
+  const onFault = (err: unknown) => log.fatal({ err }, 'uncaught error; shutting down')
   process.exitCode = await runLifecycle({ onFault }, async (life) => {
     if (managed) process.on('disconnect', () => life.end(0))
     else endWithShell(life, environment)
-    const tell = await claim(life, config, managed)
+    const onListening = await lockDatabase(life, config, managed)
     await assertPortFree(config)
-    await boot(life, { config, log, startedAt, tell })
+    await boot(life, { config, log, startedAt, onListening })
   })
 }
 
@@ -44,38 +46,39 @@ interface Boot {
   config: Config
   log: Logger
   startedAt: number
-  tell(url: string): void
+  onListening(url: string): void
 }
 
-async function boot(life: Lifecycle, { config, log, startedAt, tell }: Boot): Promise<void> {
-  // Most of a start is loading code and waiting for PostgreSQL: at the same time.
+async function boot(life: Lifecycle, { config, log, startedAt, onListening }: Boot): Promise<void> {
+  // Load code and wait for PostgreSQL concurrently: together they take most of a start.
   const loading = load()
   loading.catch(() => {})
   const database = await chooseDatabase(config)
   life.atEnd(database.stop)
   const { serve, app } = await loading
   life.assertOngoing()
-  await serve(life, { app, config, database, log, startedAt, onListening: tell })
+  await serve(life, { app, config, database, log, startedAt, onListening })
 }
 
-// The app last: where Node reads no TypeScript by itself, its loader is then asked for the app's few
-// files and not for each of the kernel's, which took a third of a start.
+// Loads the app last. Loading it may register a TypeScript loader, which would then also process every
+// file of the kernel: that took a third of a start.
 async function load(): Promise<{ serve: typeof Serve; app: App }> {
   const { serve } = await import('../runtime/serve.ts')
   return { serve, app: await loadApp(process.cwd()) }
 }
 
-// A server of one's own may be shared: only the embedded database belongs to one start.
-async function claim(
+// Locks DATA_DIR for the embedded database, which belongs to one process. Several processes may share an
+// external server. Returns a function that records the URL of this process.
+async function lockDatabase(
   life: Lifecycle,
   config: Config,
   managed: boolean,
 ): Promise<(url: string) => void> {
   if (config.production || config.DB_URL !== undefined) return () => {}
   if (managed) return (url) => writeRunningUrl(config.DATA_DIR, url)
-  const claim = await lockDataDir(config.DATA_DIR)
-  life.atEnd(claim.release)
-  return claim.writeUrl
+  const lock = await lockDataDir(config.DATA_DIR)
+  life.atEnd(lock.release)
+  return lock.writeUrl
 }
 
 const examples = `

@@ -1,4 +1,4 @@
-/** One thing that was looked at. */
+/** The result of one check. */
 export interface Check {
   name: string
   state: 'ok' | 'warn' | 'fail'

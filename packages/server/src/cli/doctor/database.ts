@@ -22,7 +22,7 @@ import { formatError } from '../format_error.ts'
 import type { Check } from './check.ts'
 import { upgradeChecks, versionCheck } from './upgrade.ts'
 
-/** Looks at app and database, changing nothing; starts the embedded server for it and stops it. */
+/** Checks app and database. Changes nothing, but starts and stops the embedded server if necessary. */
 export async function checkDatabase(config: CommandConfig): Promise<Check[]> {
   const checks: Check[] = []
   const app = await attempt(checks, 'app', () => loadApp(process.cwd()))
@@ -30,8 +30,8 @@ export async function checkDatabase(config: CommandConfig): Promise<Check[]> {
   if (!config.production) checks.push(serverCheck(config))
   const database = await attempt(checks, 'database', () => findDatabase(config))
   if (database === undefined) {
-    const found = checks.some(({ name }) => name === 'database')
-    return found ? checks : [...checks, notYet(config)]
+    const failed = checks.some(({ name }) => name === 'database')
+    return failed ? checks : [...checks, notSetUp(config)]
   }
   try {
     await attempt(checks, 'database', () => inspect(checks, config, database, app))
@@ -48,9 +48,9 @@ function serverCheck({ DATA_DIR }: CommandConfig): Check {
   return { name: 'server', state: 'ok', detail }
 }
 
-function notYet({ DB_URL }: CommandConfig): Check {
-  const what = DB_URL === undefined ? 'the embedded database is not made yet' : 'not set up yet'
-  return { name: 'database', state: 'ok', detail: `${what}: tenantry start does it` }
+function notSetUp({ DB_URL }: CommandConfig): Check {
+  const what = DB_URL === undefined ? 'the embedded database does not exist yet' : 'not set up yet'
+  return { name: 'database', state: 'ok', detail: `${what}: run tenantry start` }
 }
 
 async function inspect(
@@ -64,7 +64,7 @@ async function inspect(
   try {
     await attempt(checks, 'roles', () => checkRoles(checks, database, opened, app))
     await attempt(checks, 'row-level security', () => checkRls(checks, opened, app))
-    await attempt(checks, 'role settings', () => checkRights(checks, opened))
+    await attempt(checks, 'role settings', () => checkServerSettings(checks, opened))
     await attempt(checks, 'migrations', () => checkMigrations(checks, config, database, app))
     await attempt(checks, 'indexes', () => checkIndexes(checks, opened))
     await attempt(checks, 'server version', () => checkVersion(checks, config, database, opened))
@@ -95,16 +95,16 @@ async function checkRls(
   const name = 'row-level security'
   for (const finding of findings) checks.push({ name, state: 'fail', detail: findingText(finding) })
   if (findings.length === 0) {
-    checks.push({ name, state: 'ok', detail: `${lintRules.length} rules, nothing found` })
+    checks.push({ name, state: 'ok', detail: `${lintRules.length} rules, no violation` })
   }
 }
 
-// What is the server's, and no schema's: the roles' own settings, and large objects.
-async function checkRights(checks: Check[], { pools }: OpenDatabase): Promise<void> {
+// Checks what belongs to the server and not to the schema: settings of roles, and large objects.
+async function checkServerSettings(checks: Check[], { pools }: OpenDatabase): Promise<void> {
   const name = 'role settings'
   const settings = await lint(pools.app, [roleSettings])
   for (const finding of settings) checks.push({ name, state: 'fail', detail: findingText(finding) })
-  if (settings.length === 0) checks.push({ name, state: 'ok', detail: 'as the set-up gave them' })
+  if (settings.length === 0) checks.push({ name, state: 'ok', detail: 'as the set-up made them' })
   for (const finding of await lint(pools.app, [largeObjects])) {
     checks.push({ name: 'large objects', state: 'warn', detail: findingText(finding) })
   }
@@ -137,8 +137,8 @@ async function checkMigrations(
 async function checkIndexes(checks: Check[], { pools }: OpenDatabase): Promise<void> {
   for (const { path, table } of await invalidIndexes(pools.app)) {
     const remedy =
-      'migrate up makes it anew where its migration is pending; else drop or REINDEX it'
-    const detail = `${path} of ${table} is not finished: ${remedy}`
+      'run tenantry migrate up if its migration is pending, else drop it or run REINDEX'
+    const detail = `${path} of ${table} is invalid: ${remedy}`
     checks.push({ name: 'indexes', state: 'warn', detail })
   }
 }
@@ -151,17 +151,17 @@ async function checkVersion(
 ): Promise<void> {
   const name = 'server version'
   const { version } = await probeServer(urls.app, 'DB_URL')
-  const said = `PostgreSQL ${versionText(version)}`
+  const server = `PostgreSQL ${versionText(version)}`
   if (version < MINIMUM_VERSION * 10_000) {
-    checks.push({ name, state: 'fail', detail: `${said}: use ${MINIMUM_VERSION} or later` })
+    checks.push({ name, state: 'fail', detail: `${server}: use ${MINIMUM_VERSION} or later` })
     return
   }
   const [finding] = await lint(pools.app, [serverFloor])
-  if (finding === undefined) checks.push({ name, state: 'ok', detail: said })
+  if (finding === undefined) checks.push({ name, state: 'ok', detail: server })
   else checks.push({ name, state: production ? 'fail' : 'warn', detail: findingText(finding) })
 }
 
-// What goes wrong is a finding as well, and keeps nobody from looking further.
+// Reports an error as a failed check, so that the other checks still run.
 async function attempt<T>(
   checks: Check[],
   name: string,

@@ -14,7 +14,7 @@ import { kernelVersion } from '../../lib/kernel_version.ts'
 const place = makeWorkplace()
 afterAll(() => place.remove())
 
-/** What it says of the tests' database, in development. */
+/** The report on the tests' database, in development. */
 let development: Report
 
 interface Report {
@@ -24,14 +24,14 @@ interface Report {
 }
 
 describe('tenantry doctor', { timeout: 90_000 }, () => {
-  test('makes nothing where nothing was started yet', async () => {
+  test('creates nothing before the first start', async () => {
     const { code, stdout } = await place.run('doctor')
-    expect(stdout).toMatch(/ok +database +the embedded database is not made yet/)
+    expect(stdout).toMatch(/ok +database +the embedded database does not exist yet/)
     expect(code).toBe(0)
     expect(existsSync(join(place.folder, '.data'))).toBe(false)
   })
 
-  test('OPS-6 shows every setting, where it comes from, and no secret', async () => {
+  test('OPS-6 shows every setting and its source, but no secret', async () => {
     const own = makeWorkplace()
     own.write('.env', 'SECRET_KEY=change-me\nSMTP_URL=smtp://ann:hush@127.0.0.1:1\nDB_POL_MAX=5')
     const { stdout } = await own.run('doctor --json', { ...dsns(), LOG_LEVEL: 'warn' })
@@ -51,7 +51,7 @@ describe('tenantry doctor', { timeout: 90_000 }, () => {
     development = JSON.parse(stdout)
   })
 
-  test('finds nothing wrong with a database as it should be', () => {
+  test('reports no fault for a sound database', () => {
     const { ok, checks } = development
     const names = ['roles', 'row-level security', 'role settings', 'migrations']
     const states = names.map((it) => stateOf(checks, it))
@@ -60,7 +60,7 @@ describe('tenantry doctor', { timeout: 90_000 }, () => {
     expect(stateOf(checks, 'secret key')).toBe('warn')
   })
 
-  test('names a setting that is mistyped, and a mail server that does not answer', () => {
+  test('reports a misspelled setting and an unreachable mail server', () => {
     expect(development.checks).toEqual(
       expect.arrayContaining([
         {
@@ -72,7 +72,7 @@ describe('tenantry doctor', { timeout: 90_000 }, () => {
           name: 'mail',
           state: 'warn',
           detail: expect.stringMatching(
-            /^smtp:\/\/ann:\*\*\*@127.* takes no mail \(.*ECONNREFUSED/,
+            /^smtp:\/\/ann:\*\*\*@127.* does not accept mail \(.*ECONNREFUSED/,
           ),
         },
       ]),
@@ -86,12 +86,12 @@ describe('tenantry doctor', { timeout: 90_000 }, () => {
     const settings = checks.filter(({ name }) => name === 'settings').map(({ detail }) => detail)
     expect(settings).toContain('SECRET_KEY is required in production')
     expect(stateOf(checks, 'roles')).toBe('ok')
-    // The server of the tests may be a new one.
-    const old = stateOf(development.checks, 'server version') === 'warn'
-    expect(stateOf(checks, 'server version')).toBe(old ? 'fail' : 'ok')
+    // The tests may run on a server that has the fix.
+    const isOld = stateOf(development.checks, 'server version') === 'warn'
+    expect(stateOf(checks, 'server version')).toBe(isOld ? 'fail' : 'ok')
   })
 
-  test('RLS-1 names each table that is not protected, and exits 1', async () => {
+  test('RLS-1 names each unprotected table, and exits with 1', async () => {
     await onMigratedDatabase(async (urls) => {
       await withClient(urls.owner, (owner) =>
         owner.query(
@@ -105,11 +105,11 @@ describe('tenantry doctor', { timeout: 90_000 }, () => {
     })
   })
 
-  test('names what a role has made of its own settings, and large objects', async () => {
+  test('reports settings that a role has changed, and large objects', async () => {
     await onMigratedDatabase(async (urls) => {
-      const here = `in database ${new URL(urls.app).pathname.slice(1)}`
+      const scope = `in database ${new URL(urls.app).pathname.slice(1)}`
       await withClient(urls.app, (app) =>
-        app.query(`alter role current_user ${here} set statement_timeout = 0`),
+        app.query(`alter role current_user ${scope} set statement_timeout = 0`),
       )
       await withClient(urls.admin, (admin) =>
         admin.query('grant execute on function lo_create(oid) to public'),
@@ -123,41 +123,41 @@ describe('tenantry doctor', { timeout: 90_000 }, () => {
     })
   })
 
-  test('says what an upgrade will do, and which migration to read first', async () => {
+  test('lists what an upgrade will do, and which migration to read first', async () => {
     const own = makeWorkplace('./app.ts')
     cpSync(appMigrations, join(own.folder, 'migrations'), { recursive: true })
     own.write('migrations/0002_fine.up.sql', 'create index by_name on projects (tenant_id, name);')
     own.write(
-      'migrations/0003_loss.up.sql',
+      'migrations/0003_risky.up.sql',
       '-- truncate?\nalter table projects drop  column name; delete from tasks;',
     )
     own.write('app.ts', appWith("migrations: new URL('./migrations', import.meta.url)"))
     const { code, stdout } = await own.run('doctor', dsns())
-    const file = join(own.folder, 'migrations/0003_loss.up.sql')
+    const file = join(own.folder, 'migrations/0003_risky.up.sql')
     expect(stdout).toMatch(
-      /FAIL +migrations +.*missing 0002_fine, 0003_loss\); run: tenantry migrate up/,
+      /FAIL +migrations +.*missing 0002_fine, 0003_risky\); run: tenantry migrate up/,
     )
     expect(stdout).toMatch(/ok +upgrade +migrate up will apply 2 migrations\n/)
     expect(stdout).toMatch(/ok +upgrade +app 0002_fine\n/)
-    expect(stdout).toMatch(/WARN +upgrade +app 0003_loss has "drop column", "delete from": read /)
+    expect(stdout).toMatch(/WARN +upgrade +app 0003_risky has "drop column", "delete from": read /)
     expect(stdout).toContain(`read ${file} first\n`)
     expect(code).toBe(1)
     await own.remove()
   })
 
-  test('says which version migrated the database, and which one this is', async () => {
+  test('shows its own version and the one that last migrated the database', async () => {
     await onMigratedDatabase(async (urls) => {
       const version = kernelVersion()
-      const said = async () => (await place.run('doctor', dsns(urls))).stdout
-      expect(await said()).toMatch(versions(version, version))
+      const report = async () => (await place.run('doctor', dsns(urls))).stdout
+      expect(await report()).toMatch(versions(version, version))
       await withClient(urls.owner, (owner) =>
         owner.query("comment on schema tenantry is 'migrated by tenantry 0.0.9'"),
       )
-      expect(await said()).toMatch(versions(version, '0.0.9'))
+      expect(await report()).toMatch(versions(version, '0.0.9'))
     })
   })
 
-  test('says what is wrong with the settings', async () => {
+  test('reports malformed settings', async () => {
     const broken = await place.run('doctor', { ...dsns(), PORT: 'x' })
     expect(broken.stdout).toMatch(/FAIL +settings +PORT must be a whole number/)
     expect(broken.code).toBe(1)

@@ -9,7 +9,7 @@ import { checkSettings, type ShownSetting, shownSettings } from './settings.ts'
 export function doctorCommand(): Command {
   return new Command('doctor')
     .description(
-      'Check settings, database, roles, row-level security and versions. Exit 1 on a fault.',
+      'Check settings, database, roles, row-level security and versions. Exit with 1 on a fault.',
     )
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExamples:\n  $ tenantry doctor\n  $ tenantry doctor --json')

@@ -3,22 +3,25 @@ import { greetSmtp } from '../../mail/smtp.ts'
 import type { Check } from './check.ts'
 import { masked } from './settings.ts'
 
-/** Where mail goes, and whether the server there takes it; nothing is sent. */
+/** Checks whether the mail server accepts connections. Sends nothing. */
 export async function checkMail(config: CommandConfig): Promise<Check[]> {
   const { SMTP_URL, MAIL_FROM, production } = config
-  const said = (state: Check['state'], detail: string): Check => ({ name: 'mail', state, detail })
+  const check = (state: Check['state'], detail: string): Check => ({ name: 'mail', state, detail })
   if (SMTP_URL === undefined) {
     return production
-      ? [said('warn', 'SMTP_URL is not set: no mail will be sent')]
-      : [said('ok', 'kept under DATA_DIR, shown at /dev/mail')]
+      ? [check('warn', 'SMTP_URL is not set: no mail is sent')]
+      : [check('ok', 'stored under DATA_DIR, shown at /dev/mail')]
   }
   const where = masked(SMTP_URL)
-  const rejection = await greetSmtp(SMTP_URL).then(() => undefined, reasonOf)
-  const greeted = rejection
-    ? said(production ? 'fail' : 'warn', `${where} takes no mail (${rejection}): correct SMTP_URL`)
-    : said('ok', `${where}, from ${MAIL_FROM}`)
-  const own = !production || !MAIL_FROM.includes('localhost')
-  return own ? [greeted] : [greeted, said('warn', `MAIL_FROM is ${MAIL_FROM}: set it to yours`)]
+  const failure = await greetSmtp(SMTP_URL).then(() => undefined, reasonOf)
+  const connection = failure
+    ? check(
+        production ? 'fail' : 'warn',
+        `${where} does not accept mail (${failure}): correct SMTP_URL`,
+      )
+    : check('ok', `${where}, from ${MAIL_FROM}`)
+  if (!production || !MAIL_FROM.includes('localhost')) return [connection]
+  return [connection, check('warn', `MAIL_FROM is ${MAIL_FROM}: set it to an address of yours`)]
 }
 
 function reasonOf(error: unknown): string {

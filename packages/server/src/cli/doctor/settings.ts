@@ -14,14 +14,14 @@ import { weakSecret } from '../../lib/keys.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
 import type { Check } from './check.ts'
 
-/** A setting as it is shown: a secret only as far as it helps to recognise it. */
+/** A setting for display. A secret is masked. */
 export interface ShownSetting {
   name: string
   value: string | undefined
   source: 'environment' | '.env' | 'default'
 }
 
-/** Every setting as it stands in this folder, secrets masked. */
+/** All settings in this folder, with masked secrets. */
 export function shownSettings(folder: string): ShownSetting[] {
   const environment = readEnvironment(folder)
   return Object.entries<Setting<unknown>>(settings).map(([name, { secret }]) => {
@@ -31,23 +31,23 @@ export function shownSettings(folder: string): ShownSetting[] {
   })
 }
 
-/** What is wrong with the settings; the config where a database can be looked for with them. */
+/** Checks the settings. Also returns the config, if it suffices to check the database. */
 export function checkSettings(folder: string): { checks: Check[]; config?: CommandConfig } {
   const environment = readEnvironment(folder)
-  const mistyped = misspelledSettings(environment).map(
+  const misspelled = misspelledSettings(environment).map(
     (detail): Check => ({ name: 'settings', state: 'warn', detail }),
   )
   try {
     const config = loadConfig(environment)
-    return { checks: [okSettings(config), ...mistyped, secretCheck(config)], config }
+    return { checks: [okSettings(config), ...misspelled, secretCheck(config)], config }
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error
     const checks = error.message.split('\n').map((detail) => fault('settings', detail))
-    return { checks: [...checks, ...mistyped], ...usable(environment) }
+    return { checks: [...checks, ...misspelled], ...usable(environment) }
   }
 }
 
-// Settings that are only missing keep nobody from looking at the database.
+// If settings are merely missing, the database can still be checked.
 function usable(environment: NodeJS.ProcessEnv): { config?: CommandConfig } {
   try {
     return { config: loadCommandConfig(environment) }
@@ -63,22 +63,26 @@ function okSettings({ production }: Config): Check {
 
 function secretCheck({ SECRET_KEY }: Config): Check {
   const name = 'secret key'
-  if (SECRET_KEY === undefined) return { name, state: 'ok', detail: 'kept under DATA_DIR' }
+  if (SECRET_KEY === undefined) return { name, state: 'ok', detail: 'stored under DATA_DIR' }
   const weakness = weakSecret(SECRET_KEY)
   if (weakness === undefined) return { name, state: 'ok', detail: 'set' }
-  return { name, state: 'warn', detail: `SECRET_KEY ${weakness}; production refuses it` }
+  return {
+    name,
+    state: 'warn',
+    detail: `SECRET_KEY ${weakness}; production does not start with it`,
+  }
 }
 
 function fault(name: string, detail: string): Check {
   return { name, state: 'fail', detail }
 }
 
-/** A secret as far as it may be shown: its size, or a URL without its password. */
+/** A masked secret: its size, or a URL without its password. */
 export function masked(secret: string): string {
   if (!URL.canParse(secret)) return `(${Buffer.byteLength(secret)} bytes)`
   const url = new URL(secret)
   if (url.password !== '') url.password = '***'
-  // A password may also come as a parameter.
+  // A parameter of the URL can hold a password too.
   for (const name of url.searchParams.keys()) {
     if (/pass|secret|key/i.test(name)) url.searchParams.set(name, '***')
   }

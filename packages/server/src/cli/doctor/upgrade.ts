@@ -11,7 +11,7 @@ export async function versionCheck(url: string): Promise<Check> {
   return { name: 'version', state: 'ok', detail: `tenantry ${code}; the database was ${last}` }
 }
 
-/** What `tenantry migrate up` would do, a line for each migration; nothing where it would do nothing. */
+/** What `tenantry migrate up` would do: a line for each pending migration. */
 export async function upgradeChecks(
   all: readonly History[],
   statuses: readonly MigrationStatus[],
@@ -27,20 +27,20 @@ export async function upgradeChecks(
   const count = pending.length === 1 ? '1 migration' : `${pending.length} migrations`
   const summary: Check = { name: 'upgrade', state: 'ok', detail: `migrate up will apply ${count}` }
   const each = pending.map(async ({ name, migration, file }): Promise<Check> => {
-    const losses = lossesIn(await readFile(file, 'utf8'))
+    const risks = risksIn(await readFile(file, 'utf8'))
     const detail = `${name} ${migration}`
-    if (losses.length === 0) return { name: 'upgrade', state: 'ok', detail }
-    const warning = `${detail} has "${losses.join('", "')}": read ${file} first`
+    if (risks.length === 0) return { name: 'upgrade', state: 'ok', detail }
+    const warning = `${detail} has "${risks.join('", "')}": read ${file} first`
     return { name: 'upgrade', state: 'warn', detail: warning }
   })
   return [summary, ...(await Promise.all(each))]
 }
 
-const LOSS =
+const RISKY =
   /\b(drop\s+(?:table|column|schema)|truncate|delete\s+from|alter\s+column\s+\S+\s+type)\b/gi
 
-/** The words by which a migration loses data, or holds everybody up while it rewrites a table. */
-function lossesIn(sql: string): string[] {
-  const found = sql.replaceAll(/--.*/g, '').match(LOSS) ?? []
+/** The statements of a migration that delete data, or that lock a table while they rewrite it. */
+function risksIn(sql: string): string[] {
+  const found = sql.replaceAll(/--.*/g, '').match(RISKY) ?? []
   return [...new Set(found.map((it) => it.toLowerCase().replaceAll(/\s+/g, ' ')))]
 }

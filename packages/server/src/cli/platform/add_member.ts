@@ -6,7 +6,7 @@ import { addMember } from '../../modules/members/members.ts'
 import { createResetLink } from '../../modules/password_resets/reset_links.ts'
 import { ensureUser } from '../../modules/users/users.ts'
 import { closedTenant, findTenant } from '../../tenancy/find_tenant.ts'
-import { type Operation, operatorRequest, recordOperation } from './platform_command.ts'
+import { commandRequest, type PlatformCommand, recordPlatformAction } from './platform_command.ts'
 
 export interface Person {
   email: string
@@ -14,8 +14,8 @@ export interface Person {
   roles: readonly string[]
 }
 
-/** A person who was made a member. `created` says that nobody knew them before. */
-export interface Enrolled {
+/** A new member. `created` is true if the user did not exist before. */
+export interface NewMember {
   id: string
   email: string
   roles: readonly string[]
@@ -23,25 +23,25 @@ export interface Enrolled {
   reset_link?: string
 }
 
-/** Makes a person a member of a tenant, and a user first where they are none. */
-export async function enrol(
+/** Adds a person to a tenant. Creates the user if there is none with this address. */
+export async function addPerson(
   db: Kysely<KernelTables>,
   tenant_id: string,
   { email, full_name, roles }: Person,
-): Promise<Enrolled> {
+): Promise<NewMember> {
   const { id, created } = await ensureUser(db, { email, full_name, password_hash: null })
   await addMember(db, { tenant_id, user_id: id, roles })
   const about = { entity: 'members', entity_id: id }
-  await recordOperation(db, { action: 'members.create', tenant_id, meta: { roles }, ...about })
+  await recordPlatformAction(db, { action: 'members.create', tenant_id, meta: { roles }, ...about })
   return { id, email, roles, created }
 }
 
-/** Throws an OperatorError where a role is neither one of the app's nor one of this tenant's. */
+/** Throws an OperatorError if a role is neither a system role nor a role of this tenant. */
 export async function assertRoles(
   db: Kysely<KernelTables>,
   app: App,
   tenantId: string,
-  wanted: readonly string[],
+  requested: readonly string[],
 ): Promise<void> {
   const custom = await db
     .selectFrom('tenantry.roles')
@@ -49,47 +49,51 @@ export async function assertRoles(
     .where('tenant_id', '=', tenantId)
     .execute()
   const known = [...Object.keys(app.policy.roles), ...custom.map(({ name }) => name)]
-  const unknown = wanted.filter((it) => !known.includes(it))
+  const unknown = requested.filter((it) => !known.includes(it))
   if (unknown.length === 0) return
-  throw new OperatorError(`no role is named ${unknown.join(', ')}: use one of ${known.join(', ')}`)
+  throw new OperatorError(`there is no role ${unknown.join(', ')}: use one of ${known.join(', ')}`)
 }
 
-/** The app's first role that may do everything: whoever starts a tenant needs it. */
+/** The app's first role with all permissions. The first member of a tenant needs it. */
 export function highestRole({ policy }: App): string {
   const found = Object.entries(policy.roles).find(
     ([, { permissions }]) => policy.expand(permissions).size === policy.permissions.length,
   )
   if (found !== undefined) return found[0]
-  throw new OperatorError('no role of this app may do everything: use tenantry user create --role')
+  throw new OperatorError(
+    'no role of this app has all permissions: use tenantry user create --role',
+  )
 }
 
-/** A link by which this person chooses a password. */
+/** A link with which a member sets a password. */
 export async function resetLink(
-  { config, database }: Pick<Operation, 'config' | 'database'>,
+  { config, database }: Pick<PlatformCommand, 'config' | 'database'>,
   subdomain: string,
   userId: string,
 ): Promise<string> {
   const { PUBLIC_ORIGIN, BASE_DOMAINS = [] } = config
   if (PUBLIC_ORIGIN === undefined) {
-    throw new OperatorError('PUBLIC_ORIGIN is needed to write a link: set it as the server has it')
+    throw new OperatorError(
+      'set PUBLIC_ORIGIN to the same value as on the server: the link contains it',
+    )
   }
   const host = { kind: 'subdomain', subdomain, key: subdomain } as const
   const found = await findTenant(database, host, PUBLIC_ORIGIN)
   if (found === undefined || found.suspended) throw closedTenant(found)
   const deps = { database, config: { ...config, PUBLIC_ORIGIN, BASE_DOMAINS } }
-  return createResetLink(deps, found.tenant, userId, operatorRequest())
+  return createResetLink(deps, found.tenant, userId, commandRequest())
 }
 
-/** Says who was made a member; the link comes last, to be passed on. */
-export function printEnrolled(subdomain: string, person: Enrolled): void {
+/** Prints the new member. The link comes last, to be passed on. */
+export function printNewMember(subdomain: string, person: NewMember): void {
   const roles = person.roles.length > 0 ? ` (${person.roles.join(', ')})` : ''
-  const what = person.created ? 'created' : 'there was already'
-  console.log(`${what} ${person.email}: now a member of ${subdomain}${roles}`)
+  const user = person.created ? `created ${person.email}` : `${person.email} already exists`
+  console.log(`${user}: now a member of ${subdomain}${roles}`)
   if (person.reset_link !== undefined) {
-    console.log(`To choose a password:\n${person.reset_link}`)
+    console.log(`Link to set a password:\n${person.reset_link}`)
   } else {
     console.log(
-      'They sign in with the password they have; for a new one: ' +
+      'They sign in with their existing password. For a new one: ' +
         `tenantry user reset-link --tenant ${subdomain} --email ${person.email}`,
     )
   }

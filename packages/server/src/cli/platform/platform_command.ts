@@ -9,23 +9,25 @@ import { newRequestId } from '../../http/request/request_id.ts'
 import { loadApp } from '../../runtime/load_app.ts'
 import { bringUpToDate, withDatabase, withPlatformDatabase } from '../../runtime/open_database.ts'
 
-/** What an operator's command works with. */
-export interface Operation {
+/** What a command of a platform admin works with. */
+export interface PlatformCommand {
   app: App
   config: CommandConfig
   database: PlatformDatabase
 }
 
-/** What every operator's command takes. */
-export interface OperatorOptions {
+/** The options of every command of a platform admin. */
+export interface PlatformOptions {
   reason?: string
   json?: boolean
 }
 
 const MAX_REASON = 500
 
-/** Opens the operators' doors for one command. */
-export async function operate<T>(work: (operation: Operation) => Promise<T>): Promise<T> {
+/** Runs a command of a platform admin with access to all tenants. */
+export async function runPlatformCommand<T>(
+  work: (command: PlatformCommand) => Promise<T>,
+): Promise<T> {
   const config = loadCommandConfig(readEnvironment(process.cwd()))
   const app = await loadApp(process.cwd())
   return withDatabase(config, async (database) => {
@@ -34,21 +36,21 @@ export async function operate<T>(work: (operation: Operation) => Promise<T>): Pr
   })
 }
 
-/** Tells a tenant's own log what an operator did to it, in the transaction that did it. */
-export function recordOperation(
+/** Records an action in the tenant's own audit log, in the transaction of the action. */
+export function recordPlatformAction(
   db: Kysely<KernelTables>,
   entry: AuditEntry & { tenant_id: string },
 ): Promise<void> {
   const about = { entity: 'tenants', entity_id: entry.tenant_id }
-  return recordAudit(db, operatorRequest(), { ...about, ...entry })
+  return recordAudit(db, commandRequest(), { ...about, ...entry })
 }
 
-/** A command stands in for a request: it has an id, and comes from nowhere. */
-export function operatorRequest(): RequestInfo {
+/** Stands in for a request in logs: a command has an id, but no address. */
+export function commandRequest(): RequestInfo {
   return { id: newRequestId(), address: '', userAgent: 'tenantry' }
 }
 
-/** Why the door across tenants is opened: as the operator says, or the command itself. */
-export function reasonOf({ reason }: OperatorOptions): string {
+/** The reason for acrossTenants: --reason, or the command line itself. */
+export function reasonOf({ reason }: PlatformOptions): string {
   return (reason ?? `tenantry ${process.argv.slice(2).join(' ')}`).slice(0, MAX_REASON)
 }

@@ -10,7 +10,7 @@ beforeAll(() => {
 afterAll(() => place.remove())
 
 describe('tenantry tenant', { timeout: 90_000 }, () => {
-  test('what an operator does to a tenant is in its own log, and a taken name is said', async () => {
+  test("actions of a platform admin are in the tenant's audit log, and a taken name is reported", async () => {
     await onMigratedDatabase(async (urls) => {
       const environment = {
         DB_URL: urls.app,
@@ -19,8 +19,8 @@ describe('tenantry tenant', { timeout: 90_000 }, () => {
         DB_OWNER_URL: urls.owner,
       }
       const create = 'tenant create --name Acme --subdomain acme --admin-email ada@acme.example'
-      const made = await place.run(`${create} --json`, environment)
-      expect([made.code, made.stderr]).toEqual([0, ''])
+      const created = await place.run(`${create} --json`, environment)
+      expect([created.code, created.stderr]).toEqual([0, ''])
       const again = await place.run('tenant create --name Acme --subdomain acme', environment)
       expect([again.code, again.stderr.trim()]).toEqual([
         1,
@@ -33,7 +33,7 @@ describe('tenantry tenant', { timeout: 90_000 }, () => {
       const nothing = await place.run('tenant limit acme', environment)
       expect([nothing.code, nothing.stderr.trim()]).toEqual([
         1,
-        'tenantry: nothing to set: give --rate or --concurrency',
+        'tenantry: no limit is given: add --rate or --concurrency',
       ])
       const listed = await place.run('tenant list --json', environment)
       expect(JSON.parse(listed.stdout)).toMatchObject([{ rate: 500, concurrency: null }])

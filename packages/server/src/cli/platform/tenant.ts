@@ -11,14 +11,14 @@ import {
   suspendTenant,
 } from '../../modules/tenants/tenants.ts'
 import { printJson, printTable } from '../print.ts'
-import { type Enrolled, enrol, highestRole, printEnrolled, resetLink } from './add_member.ts'
+import { addPerson, highestRole, type NewMember, printNewMember, resetLink } from './add_member.ts'
 import { nameOf, personNameOf } from './arguments.ts'
 import {
-  type Operation,
-  type OperatorOptions,
-  operate,
+  type PlatformCommand,
+  type PlatformOptions,
   reasonOf,
-  recordOperation,
+  recordPlatformAction,
+  runPlatformCommand,
 } from './platform_command.ts'
 
 /** `tenantry tenant`. */
@@ -27,35 +27,39 @@ export function tenantCommand(): Command {
     .description('Create, list, suspend, resume and limit tenants.')
     .addHelpText('after', examples)
   withCommonOptions(tenant.command('create'))
-    .description('create a tenant, and with --admin-email its first member')
-    .requiredOption('--name <name>', 'its name, for people', nameOf)
-    .requiredOption('--subdomain <label>', 'its label in front of the base domain', subdomainOf)
-    .option('--code <CODE>', 'its short code: A-Z, 0-9, _ (default: from the subdomain)', codeOf)
-    .option('--admin-email <email>', 'make this person a member who may do everything')
-    .option('--admin-name <name>', "that person's name", personNameOf, '')
+    .description('create a tenant and, with --admin-email, its first member')
+    .requiredOption('--name <name>', 'display name', nameOf)
+    .requiredOption('--subdomain <label>', 'label before the base domain', subdomainOf)
+    .option(
+      '--code <CODE>',
+      'short code: A-Z, 0-9 and _ (default: derived from the subdomain)',
+      codeOf,
+    )
+    .option('--admin-email <email>', 'add this person as a member with all permissions')
+    .option('--admin-name <name>', 'name of that person', personNameOf, '')
     .action(create)
-  withCommonOptions(tenant.command('list')).description('list every tenant').action(list)
+  withCommonOptions(tenant.command('list')).description('list all tenants').action(list)
   withCommonOptions(tenant.command('suspend <subdomain>'))
-    .description('close a tenant: every request to it is answered 403')
-    .action((subdomain, options) => move(subdomain, 'suspended', options))
+    .description('suspend a tenant: all requests to it get 403')
+    .action((subdomain, options) => setStatus(subdomain, 'suspended', options))
   withCommonOptions(tenant.command('resume <subdomain>'))
-    .description('open a suspended tenant again')
-    .action((subdomain, options) => move(subdomain, 'active', options))
+    .description('resume a suspended tenant')
+    .action((subdomain, options) => setStatus(subdomain, 'active', options))
   withCommonOptions(tenant.command('limit <subdomain>'))
-    .description("set a tenant's own limits; `default` is what applies to all")
-    .option('--rate <n>', 'requests per second at each node', limitUpTo(1_000_000))
-    .option('--concurrency <n>', 'requests at work at once at each node', limitUpTo(1_000))
+    .description('set limits for one tenant; `default` restores the limit that applies to all')
+    .option('--rate <n>', 'requests per second, per server', limitUpTo(1_000_000))
+    .option('--concurrency <n>', 'concurrent requests, per server', limitUpTo(1_000))
     .action(limit)
   return tenant
 }
 
 function withCommonOptions(command: Command): Command {
   return command
-    .option('--reason <text>', 'why; kept in the platform log (default: the command line)')
+    .option('--reason <text>', 'reason for the platform log (default: the command line)')
     .option('--json', 'print JSON')
 }
 
-interface CreateOptions extends OperatorOptions {
+interface CreateOptions extends PlatformOptions {
   name: string
   subdomain: string
   code?: string
@@ -65,28 +69,28 @@ interface CreateOptions extends OperatorOptions {
 
 async function create(options: CreateOptions): Promise<void> {
   const { subdomain, json } = options
-  const created = await operate(async (operation) => {
-    const tenant = await createWithAdmin(operation, options)
+  const created = await runPlatformCommand(async (command) => {
+    const tenant = await createWithAdmin(command, options)
     const { admin } = tenant
     if (!admin?.created) return tenant
-    const reset_link = await resetLink(operation, subdomain, admin.id)
+    const reset_link = await resetLink(command, subdomain, admin.id)
     return { ...tenant, admin: { ...admin, reset_link } }
   })
   if (json) return printJson(created)
   console.log(`created tenant ${subdomain} (${created.id})`)
-  if (created.admin !== undefined) printEnrolled(subdomain, created.admin)
+  if (created.admin !== undefined) printNewMember(subdomain, created.admin)
 }
 
 interface CreatedTenant {
   id: string
   subdomain: string
   code: string
-  admin?: Enrolled
+  admin?: NewMember
 }
 
-// In one transaction: a tenant without the admin that was asked for would be half a tenant.
+// In one transaction: a tenant without its admin could not be used.
 async function createWithAdmin(
-  { app, database }: Operation,
+  { app, database }: PlatformCommand,
   options: CreateOptions,
 ): Promise<CreatedTenant> {
   const { name, subdomain, adminEmail: email, adminName: full_name } = options
@@ -96,9 +100,9 @@ async function createWithAdmin(
     const id = await createTenant(db, { name, subdomain, code }).catch((error: unknown) => {
       throw taken(error, subdomain, code)
     })
-    await recordOperation(db, { action: 'tenants.create', tenant_id: id })
+    await recordPlatformAction(db, { action: 'tenants.create', tenant_id: id })
     const admin =
-      email === undefined ? {} : { admin: await enrol(db, id, { email, full_name, roles }) }
+      email === undefined ? {} : { admin: await addPerson(db, id, { email, full_name, roles }) }
     return { id, subdomain, code, ...admin }
   })
 }
@@ -108,8 +112,8 @@ function taken(error: unknown, subdomain: string, code: string): unknown {
   return new OperatorError(`subdomain "${subdomain}" or code "${code}" is taken: choose another`)
 }
 
-async function list(options: OperatorOptions): Promise<void> {
-  const tenants = await operate(({ database }) =>
+async function list(options: PlatformOptions): Promise<void> {
+  const tenants = await runPlatformCommand(({ database }) =>
     database.acrossTenants(reasonOf(options), listTenants),
   )
   if (options.json) return printJson(tenants)
@@ -119,27 +123,27 @@ async function list(options: OperatorOptions): Promise<void> {
   )
 }
 
-async function move(
+async function setStatus(
   subdomain: string,
   status: 'active' | 'suspended',
-  options: OperatorOptions,
+  options: PlatformOptions,
 ): Promise<void> {
   const change = status === 'active' ? resumeTenant : suspendTenant
-  const moved = await operate(({ database }) =>
+  const found = await runPlatformCommand(({ database }) =>
     database.acrossTenants(reasonOf(options), async (db) => {
       const tenant_id = await change(db, subdomain)
       if (tenant_id === undefined) return false
       const meta = { status, reason: reasonOf(options) }
-      await recordOperation(db, { action: 'tenants.update', tenant_id, meta })
+      await recordPlatformAction(db, { action: 'tenants.update', tenant_id, meta })
       return true
     }),
   )
-  if (!moved) throw noTenant(subdomain)
+  if (!found) throw noTenant(subdomain)
   if (options.json) printJson({ subdomain, status })
   else console.log(`tenant ${subdomain} is ${status}`)
 }
 
-interface LimitOptions extends OperatorOptions {
+interface LimitOptions extends PlatformOptions {
   rate?: number | 'default'
   concurrency?: number | 'default'
 }
@@ -149,33 +153,34 @@ async function limit(
   { rate, concurrency, ...options }: LimitOptions,
 ): Promise<void> {
   const limits: NewLimits = {
-    ...(rate === undefined ? {} : { rate: ownLimit(rate) }),
-    ...(concurrency === undefined ? {} : { concurrency: ownLimit(concurrency) }),
+    ...(rate === undefined ? {} : { rate: limitOrNull(rate) }),
+    ...(concurrency === undefined ? {} : { concurrency: limitOrNull(concurrency) }),
   }
   if (Object.keys(limits).length === 0) {
-    throw new OperatorError('nothing to set: give --rate or --concurrency')
+    throw new OperatorError('no limit is given: add --rate or --concurrency')
   }
-  const limited = await operate(({ database }) =>
+  const found = await runPlatformCommand(({ database }) =>
     database.acrossTenants(reasonOf(options), async (db) => {
       const tenant_id = await limitTenant(db, subdomain, limits)
       if (tenant_id === undefined) return false
       const meta = { ...limits, reason: reasonOf(options) }
-      await recordOperation(db, { action: 'tenants.update', tenant_id, meta })
+      await recordPlatformAction(db, { action: 'tenants.update', tenant_id, meta })
       return true
     }),
   )
-  if (!limited) throw noTenant(subdomain)
+  if (!found) throw noTenant(subdomain)
   if (options.json) printJson({ subdomain, ...limits })
-  else console.log(`tenant ${subdomain} has the limits it was given`)
+  else console.log(`the limits of tenant ${subdomain} are set`)
 }
 
-function ownLimit(given: number | 'default'): number | null {
+function limitOrNull(given: number | 'default'): number | null {
   return given === 'default' ? null : given
 }
 
-/** What to say where a subdomain is nobody's. */
 export function noTenant(subdomain: string): OperatorError {
-  return new OperatorError(`there is no tenant "${subdomain}": tenantry tenant list shows them`)
+  return new OperatorError(
+    `there is no tenant "${subdomain}": tenantry tenant list shows all tenants`,
+  )
 }
 
 function subdomainOf(text: string): string {
@@ -186,7 +191,7 @@ function subdomainOf(text: string): string {
 
 function codeOf(text: string): string {
   if (/^[A-Z0-9_]{1,32}$/.test(text)) return text
-  throw new InvalidArgumentError('It must be 1 to 32 of A-Z, 0-9 and _.')
+  throw new InvalidArgumentError('It must be 1 to 32 characters of A-Z, 0-9 and _.')
 }
 
 function limitUpTo(max: number) {

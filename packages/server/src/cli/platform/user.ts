@@ -5,62 +5,62 @@ import { OperatorError } from '../../lib/operator_error.ts'
 import { findTenantId } from '../../modules/tenants/tenants.ts'
 import { findUserId } from '../../modules/users/users.ts'
 import { printJson } from '../print.ts'
-import { assertRoles, enrol, printEnrolled, resetLink } from './add_member.ts'
+import { addPerson, assertRoles, printNewMember, resetLink } from './add_member.ts'
 import { personNameOf } from './arguments.ts'
-import { type OperatorOptions, operate, reasonOf } from './platform_command.ts'
+import { type PlatformOptions, reasonOf, runPlatformCommand } from './platform_command.ts'
 import { noTenant } from './tenant.ts'
 
 /** `tenantry user`. */
 export function userCommand(): Command {
   const user = new Command('user')
-    .description('Create users and reset links. Passwords never pass through here.')
+    .description('Create users and reset links. No command takes or prints a password.')
     .addHelpText('after', examples)
   withCommonOptions(user.command('create'))
-    .description('make somebody a member of a tenant, and a user where they are none yet')
-    .option('--name <name>', 'their name', personNameOf, '')
-    .option('--role <role>', 'a role in the tenant; may be repeated', collect, [])
+    .description('add a person to a tenant; creates the user if necessary')
+    .option('--name <name>', 'name of the person', personNameOf, '')
+    .option('--role <role>', 'role in the tenant; may be repeated', collect, [])
     .action(create)
   withCommonOptions(user.command('reset-link'))
-    .description('print a link by which a member chooses a new password')
+    .description('print a link with which a member sets a new password')
     .action(printResetLink)
   return user
 }
 
 function withCommonOptions(command: Command): Command {
   return command
-    .requiredOption('--tenant <subdomain>', 'the tenant')
-    .requiredOption('--email <email>', 'who')
-    .option('--reason <text>', 'why; kept in the platform log (default: the command line)')
+    .requiredOption('--tenant <subdomain>', 'subdomain of the tenant')
+    .requiredOption('--email <email>', 'e-mail address of the person')
+    .option('--reason <text>', 'reason for the platform log (default: the command line)')
     .option('--json', 'print JSON')
 }
 
-interface UserOptions extends OperatorOptions {
+interface UserOptions extends PlatformOptions {
   tenant: string
   email: string
 }
 
 async function create(options: UserOptions & { name: string; role: string[] }): Promise<void> {
   const { tenant, email, name: full_name, role: roles } = options
-  const person = await operate(async (operation) => {
-    const enrolled = await operation.database.acrossTenants(reasonOf(options), async (db) => {
+  const person = await runPlatformCommand(async (command) => {
+    const member = await command.database.acrossTenants(reasonOf(options), async (db) => {
       const tenantId = await requireTenant(db, tenant)
-      await assertRoles(db, operation.app, tenantId, roles)
-      return enrol(db, tenantId, { email, full_name, roles })
+      await assertRoles(db, command.app, tenantId, roles)
+      return addPerson(db, tenantId, { email, full_name, roles })
     })
-    if (!enrolled.created) return enrolled
-    return { ...enrolled, reset_link: await resetLink(operation, tenant, enrolled.id) }
+    if (!member.created) return member
+    return { ...member, reset_link: await resetLink(command, tenant, member.id) }
   })
   if (options.json) printJson(person)
-  else printEnrolled(tenant, person)
+  else printNewMember(tenant, person)
 }
 
 async function printResetLink(options: UserOptions): Promise<void> {
   const { tenant, email } = options
-  const reset_link = await operate(async (operation) => {
-    const id = await operation.database.acrossTenants(reasonOf(options), (db) =>
+  const reset_link = await runPlatformCommand(async (command) => {
+    const id = await command.database.acrossTenants(reasonOf(options), (db) =>
       requireMember(db, tenant, email),
     )
-    return resetLink(operation, tenant, id)
+    return resetLink(command, tenant, id)
   })
   if (options.json) printJson({ email, tenant, reset_link })
   else console.log(reset_link)
@@ -89,7 +89,7 @@ async function requireMember(
       .executeTakeFirst())
   if (member) return member.user_id
   throw new OperatorError(
-    `${email} is no member of ${subdomain}: add them with tenantry user create`,
+    `${email} is not a member of ${subdomain}: add them with tenantry user create`,
   )
 }
 

@@ -114,7 +114,7 @@ describe('an index that is created concurrently', () => {
     })
   })
 
-  test('that is unfinished is reported by doctor', { timeout: 60_000 }, async () => {
+  test('that is invalid is reported by doctor', { timeout: 60_000 }, async () => {
     await onMigratedDatabase(async (urls) => {
       await leaveInvalid(urls, await historiesWith({ '0002_index.up.sql': INDEX }))
       const place = makeWorkplace()
@@ -122,7 +122,7 @@ describe('an index that is created concurrently', () => {
       const { code, stdout } = await place.run('doctor', { DB_URL, DB_IDENTITY_URL })
       await place.remove()
       expect(stdout).toMatch(
-        /WARN +indexes +"public"\."by_text" of projects is not finished: .*migrate up/,
+        /WARN +indexes +"public"\."by_text" of projects is invalid: .*migrate up/,
       )
       expect(code).toBe(0)
     })

@@ -23,9 +23,9 @@ const production = {
   PUBLIC_ORIGIN: 'https://{tenant}.example.com',
 }
 
-// Each of them one clear line (or one for each fault), exit 1, nothing begun.
-describe('tenantry start refuses', { timeout: 90_000 }, () => {
-  test('OPS-6 all bad settings at once', async () => {
+// Each prints one line (or one for each fault), exits with 1 and starts nothing.
+describe('tenantry start rejects', { timeout: 90_000 }, () => {
+  test('OPS-6 malformed settings, all together', async () => {
     const { code, stderr } = await place.run('start', {
       PORT: 'eighty',
       DB_URL: 'mysql://localhost/x',
@@ -39,7 +39,7 @@ describe('tenantry start refuses', { timeout: 90_000 }, () => {
     ])
   })
 
-  test('OPS-6 production without its settings, and with weak ones', async () => {
+  test('OPS-6 production with missing and weak settings', async () => {
     const { code, stderr } = await place.run('start', {
       NODE_ENV: 'production',
       SECRET_KEY: 'change-me',
@@ -53,10 +53,10 @@ describe('tenantry start refuses', { timeout: 90_000 }, () => {
     expect(stderr).toContain('RATE_LIMIT=off is not allowed in production')
   })
 
-  test('a busy port, before it touches the database', async () => {
-    const squatter = createServer().listen(0, '127.0.0.1')
-    await new Promise((resolve) => squatter.once('listening', resolve))
-    const address = squatter.address()
+  test('a port in use, before it starts the database', async () => {
+    const blocker = createServer().listen(0, '127.0.0.1')
+    await new Promise((resolve) => blocker.once('listening', resolve))
+    const address = blocker.address()
     const port = typeof address === 'object' ? String(address?.port) : ''
     const own = makeWorkplace()
     expectOneLine(
@@ -64,11 +64,11 @@ describe('tenantry start refuses', { timeout: 90_000 }, () => {
       `port ${port} is in use: stop the other program or set PORT`,
     )
     expect(readdirSync(join(own.folder, '.data'))).toEqual([])
-    squatter.close()
+    blocker.close()
     await own.remove()
   })
 
-  test('a DATA_DIR that is none', async () => {
+  test('a DATA_DIR that is a file', async () => {
     const DATA_DIR = join(place.folder, 'package.json')
     expectOneLine(
       await place.run('start', { DATA_DIR }),
@@ -84,11 +84,11 @@ describe('tenantry start refuses', { timeout: 90_000 }, () => {
       'does not resolve: correct it',
     ],
     ['whose password is wrong', { password: 'wrong' }, 'rejects "postgres"'],
-  ])('a DB_URL %s', async (_what, change, words) => {
+  ])('a DB_URL %s', async (_what, change, text) => {
     const url = new URL(withDatabase(inject('tenantryDatabase').admin, 'saas_db'))
     const { href: DB_URL } = Object.assign(url, change)
     const rejection = await place.run('start', { DB_URL })
-    expectOneLine(rejection, `DB_URL: `, words)
+    expectOneLine(rejection, `DB_URL: `, text)
     expect(rejection.stderr).not.toContain(url.password)
   })
 
@@ -100,7 +100,7 @@ describe('tenantry start refuses', { timeout: 90_000 }, () => {
     )
   })
 
-  test('a DB_URL whose role may not make roles, where the other DSNs are missing', async () => {
+  test('a DB_URL whose role may not create roles, without the other DSNs', async () => {
     const DB_URL = sharedDatabase().app
     expectOneLine(
       await place.run('start', { DB_URL }),
@@ -116,7 +116,7 @@ describe('tenantry start refuses', { timeout: 90_000 }, () => {
     )
   })
 
-  test("RLS-3 one door's DSN at another door", async () => {
+  test("RLS-3 one role's DSN in the setting of another", async () => {
     const { platform, app } = sharedDatabase()
     const { stderr } = await place.run('start', { DB_URL: platform, DB_IDENTITY_URL: app })
     expect(lines(stderr)).toEqual([
@@ -125,7 +125,7 @@ describe('tenantry start refuses', { timeout: 90_000 }, () => {
     ])
   })
 
-  test('RLS-1 a table its roles can touch without forced row-level security, unless listed', async () => {
+  test('RLS-1 an accessible table without forced row-level security, unless it is listed', async () => {
     await onMigratedDatabase(async (urls) => {
       await withClient(urls.owner, async (owner) => {
         await owner.query('create table countries (code text primary key)')
@@ -133,7 +133,7 @@ describe('tenantry start refuses', { timeout: 90_000 }, () => {
       })
       expectOneLine(await place.run('start', served(urls)), 'L13 public.countries')
       const own = makeWorkplace('./app.ts')
-      own.write('app.ts', appWith("unprotectedTables: { countries: 'the same for everybody' }"))
+      own.write('app.ts', appWith("unprotectedTables: { countries: 'the same for all tenants' }"))
       const server = own.launch('start', served(urls))
       await server.says(/"msg":"listening"/)
       await own.remove()
@@ -141,7 +141,7 @@ describe('tenantry start refuses', { timeout: 90_000 }, () => {
     })
   })
 
-  test('a schema behind the code in production, and one ahead of it anywhere', async () => {
+  test('a schema behind the code in production, and a schema ahead of it anywhere', async () => {
     await onEmptyDatabase(async (urls) => {
       expectOneLine(
         await place.run('start', served(urls)),
@@ -163,7 +163,7 @@ describe('tenantry start refuses', { timeout: 90_000 }, () => {
     })
   })
 
-  test('a database that is not there', async () => {
+  test('a database that does not exist', async () => {
     const { app, identity } = sharedDatabase()
     const DB_URL = withDatabase(app, 'nowhere')
     const DB_IDENTITY_URL = withDatabase(identity, 'nowhere')
@@ -175,7 +175,7 @@ describe('tenantry start refuses', { timeout: 90_000 }, () => {
 
   test.each([
     ['a syntax error', 'export const app = {', 'cannot load app.ts', 'app.ts:1:'],
-    ['an error when it is loaded', "throw new Error('my fault')", 'my fault', 'app.ts:1:'],
+    ['an error while it is loaded', "throw new Error('my fault')", 'my fault', 'app.ts:1:'],
     ['no app', 'export const nothing = 1', 'app.ts exports no app'],
   ])('an app with %s', async (_what, source, ...words) => {
     const own = makeWorkplace('./app.ts')
@@ -192,23 +192,23 @@ describe('tenantry start refuses', { timeout: 90_000 }, () => {
   })
 })
 
-describe('production refuses', { timeout: 90_000 }, () => {
+describe('production rejects', { timeout: 90_000 }, () => {
   test.each([
     ['seed', 'demo data has well-known passwords'],
-    ['reset --yes', 'production refuses it'],
-    ['migrate down', 'production goes forward only'],
-    ['migrate up', 'DB_OWNER_URL is needed to migrate'],
-    ['dev', 'dev is for development'],
+    ['reset --yes', 'does not run in production'],
+    ['migrate down', 'production does not revert migrations'],
+    ['migrate up', 'set DB_OWNER_URL to migrate'],
+    ['dev', 'tenantry dev does not run in production'],
     ['setup', 'set DB_ADMIN_URL to the DSN of a role'],
-  ])('tenantry %s', async (command, words) => {
+  ])('tenantry %s', async (command, text) => {
     const { app: DB_URL, identity: DB_IDENTITY_URL, owner } = sharedDatabase()
     const environment = { ...production, DB_URL, DB_IDENTITY_URL }
     const owned = command === 'migrate down' ? { DB_OWNER_URL: owner } : {}
-    expectOneLine(await place.run(command, { ...environment, ...owned }), words)
+    expectOneLine(await place.run(command, { ...environment, ...owned }), text)
   })
 })
 
-test('an error shows its stack with LOG_LEVEL=debug, and only then', {
+test('an error prints its stack with LOG_LEVEL=debug only', {
   timeout: 90_000,
 }, async () => {
   const quiet = await place.run('reset --yes', { NODE_ENV: 'production' })
@@ -221,9 +221,9 @@ function served({ app, identity }: DatabaseUrls): Record<string, string> {
   return { ...production, DB_URL: app, DB_IDENTITY_URL: identity }
 }
 
-function expectOneLine({ code, stderr }: Finished, ...words: string[]): void {
+function expectOneLine({ code, stderr }: Finished, ...texts: string[]): void {
   expect(lines(stderr)).toEqual([expect.stringMatching(/^tenantry: /)])
-  for (const word of words) expect(stderr).toContain(word)
+  for (const text of texts) expect(stderr).toContain(text)
   expect(code).toBe(1)
 }
 
