@@ -4,13 +4,13 @@ import { counter, gauge, type Metric } from '../lib/metric.ts'
 
 const MAX_PENDING = 200
 
-/** Work that a reply does not wait for. Bounded, logged when it fails, drained at shutdown. */
+/** Work that a reply does not wait for. It is bounded, logged if it fails, and drained at shutdown. */
 export interface Background {
-  /** Starts `work`. Where too much is pending it is dropped, and the log says so. */
+  /** Starts `work`, or drops it and logs that if too much is pending. */
   run(name: string, work: () => Promise<void>): void
-  /** Throws 503 where too much is pending: for those who can still say no. */
+  /** Throws 503 if too much is pending. For requests that can still be rejected. */
   assertRoom(): void
-  /** Resolves when everything started so far has ended. */
+  /** Resolves when no work is pending. */
   drain(): Promise<void>
   metrics(): Metric[]
 }
@@ -18,19 +18,19 @@ export interface Background {
 export function createBackground(log: Logger): Background {
   const pending = new Set<Promise<void>>()
   const failed = new Map<string, number>()
-  const fail = (work: string) => failed.set(work, (failed.get(work) ?? 0) + 1)
+  const countFailure = (work: string) => failed.set(work, (failed.get(work) ?? 0) + 1)
   return {
     run(name, work) {
       if (pending.size >= MAX_PENDING) {
-        fail(name)
-        log.error({ work: name }, 'background work was dropped: too much is pending')
+        countFailure(name)
+        log.error({ work: name }, 'background work was dropped, because too much is pending')
         return
       }
-      // In a later turn: nothing of it may delay, or be measured in, the reply.
+      // Deferred to a later turn of the event loop: the work must not delay the reply.
       const done = new Promise<void>((resolve) => setImmediate(resolve))
         .then(work)
         .catch((err: unknown) => {
-          fail(name)
+          countFailure(name)
           log.error({ err, work: name }, 'background work failed')
         })
         .finally(() => pending.delete(done))
@@ -44,9 +44,17 @@ export function createBackground(log: Logger): Background {
       while (pending.size > 0) await Promise.all(pending)
     },
     metrics: () => [
-      gauge('tenantry_background_pending', 'Work that no reply waits for.', [], () => pending.size),
-      counter('tenantry_background_failures_total', 'Such work that failed.', ['work'], () =>
-        [...failed].map(([work, count]) => [{ work }, count]),
+      gauge(
+        'tenantry_background_pending',
+        'Background work that is pending.',
+        [],
+        () => pending.size,
+      ),
+      counter(
+        'tenantry_background_failures_total',
+        'Background work that failed or was dropped.',
+        ['work'],
+        () => [...failed].map(([work, count]) => [{ work }, count]),
       ),
     ],
   }

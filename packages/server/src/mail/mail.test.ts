@@ -22,7 +22,7 @@ interface Mailbox {
 
 const greeting = { subject: 'Hello', text: 'Hello there\n', html: '<p>Hello there</p>' }
 
-/** A real SMTP server; without TLS and sign-in unless the options say so. */
+/** A real SMTP server, by default without TLS and authentication. */
 async function startSmtp(options: SMTPServerOptions = {}, host = '127.0.0.1'): Promise<Mailbox> {
   const received: Received[] = []
   const server = new SMTPServer({
@@ -39,7 +39,7 @@ async function startSmtp(options: SMTPServerOptions = {}, host = '127.0.0.1'): P
       })
     },
   })
-  // A client that turns away in the middle is what some of these tests are about.
+  // In some of these tests the client disconnects early.
   server.on('error', () => {})
   await new Promise<void>((resolve) => server.listen(0, host, resolve))
   onTestFinished(() => new Promise<void>((resolve) => server.close(resolve)))
@@ -63,7 +63,7 @@ async function temporaryFolder(): Promise<string> {
   return folder
 }
 
-// Names of hosts travel as A-labels (RFC 5891), and in lower case.
+// Host names are sent as A-labels (RFC 5891), in lower case.
 function inAscii(address: string): string {
   const [name = '', host = ''] = address.split('@')
   return `${name}@${domainToASCII(host)}`
@@ -72,7 +72,7 @@ function inAscii(address: string): string {
 const headersIn = (message: string) => message.slice(0, message.indexOf('\r\n\r\n'))
 
 describe('mail by SMTP', () => {
-  test('arrives as it was written', async () => {
+  test('arrives unchanged', async () => {
     const { port, received } = await startSmtp()
     await mailWith({ smtpUrl: `smtp://127.0.0.1:${port}` }).send({
       to: 'ada@x.example',
@@ -86,7 +86,7 @@ describe('mail by SMTP', () => {
     expect(received[0]?.message).toContain('<p>Hello there</p>')
   })
 
-  test('goes to the stored address and to nobody else, or not at all (AUTHN-10)', async () => {
+  test('goes to the stored address only, or is not sent (AUTHN-10)', async () => {
     const { port, received } = await startSmtp()
     const mail = mailWith({ smtpUrl: `smtp://127.0.0.1:${port}` })
     const part = fc.string({
@@ -122,7 +122,7 @@ describe('mail by SMTP', () => {
     )
   })
 
-  test('refuses what is not one plain address before any server sees it (AUTHN-10)', async () => {
+  test('is rejected before it reaches a server unless the recipient is one plain address (AUTHN-10)', async () => {
     const mail = mailWith({ dataDir: await temporaryFolder() })
     const lists = ['a@x.example,b@x.example', 'A <a@x.example>', '"b@x.example"@y.example']
     const disguised = ['a@x.example\r\nbcc: b@x.example', ' a@x.example', 'a＠x.example', '']
@@ -132,7 +132,7 @@ describe('mail by SMTP', () => {
     expect(await mail.caught?.()).toEqual([])
   })
 
-  test('takes no header from a subject (AUTHN-10)', async () => {
+  test('a subject cannot add a header (AUTHN-10)', async () => {
     const { port, received } = await startSmtp()
     const subject = 'Hi\r\nBcc: evil@x.example\r\n\r\n<script>'
     const mail = mailWith({ smtpUrl: `smtp://127.0.0.1:${port}` })
@@ -144,7 +144,7 @@ describe('mail by SMTP', () => {
     )
   })
 
-  test('is not given to a server whose certificate nobody vouches for', async () => {
+  test('is not sent to a server with an untrusted certificate', async () => {
     const { port, received } = await startSmtp({ disabledCommands: ['AUTH'] })
     const sent = mailWith({ smtpUrl: `smtp://127.0.0.1:${port}` }).send({
       to: 'a@x.example',
@@ -154,9 +154,9 @@ describe('mail by SMTP', () => {
     expect(received).toEqual([])
   })
 
-  // Only Linux has the whole of 127.0.0.0/8 without set-up.
+  // Only Linux configures all of 127.0.0.0/8 by default.
   test.runIf(process.platform === 'linux')(
-    'never sends a password in the clear to another machine',
+    'never sends a password unencrypted to another machine',
     async () => {
       const passwords: unknown[] = []
       const { port, received } = await startSmtp(
@@ -176,21 +176,21 @@ describe('mail by SMTP', () => {
     },
   )
 
-  test('insists on TLS where the URL says so', async () => {
+  test('requires TLS if the URL says so', async () => {
     const { port, received } = await startSmtp()
     const mail = mailWith({ smtpUrl: `smtp://127.0.0.1:${port}?requireTLS=true` })
     await expect(mail.send({ to: 'a@x.example', ...greeting })).rejects.toThrow(/STARTTLS/i)
     expect(received).toEqual([])
   })
 
-  test('fails, and does not wait for ever, when nobody answers', async () => {
+  test('fails if the server is unreachable', async () => {
     const mail = mailWith({ smtpUrl: 'smtp://127.0.0.1:1' })
     await expect(mail.send({ to: 'a@x.example', ...greeting })).rejects.toThrow(/ECONNREFUSED/)
   })
 })
 
 describe('mail without SMTP', () => {
-  test('is kept for its owner alone, newest first', async () => {
+  test('is stored in files that only their owner can read, newest first', async () => {
     const dataDir = await temporaryFolder()
     const mail = mailWith({ dataDir })
     for (const to of ['first@x.example', 'second@x.example']) await mail.send({ to, ...greeting })
@@ -204,10 +204,10 @@ describe('mail without SMTP', () => {
     expect((await stat(join(folder, name))).mode & 0o777).toBe(0o600)
   })
 
-  test('keeps the last 200', async () => {
+  test('keeps the last 200 mails', async () => {
     const dataDir = await temporaryFolder()
     const mail = mailWith({ dataDir })
-    for (let at = 0; at < 203; at++) await mail.send({ to: `u${at}@x.example`, ...greeting })
+    for (let i = 0; i < 203; i++) await mail.send({ to: `u${i}@x.example`, ...greeting })
     const caught = (await mail.caught?.()) ?? []
     expect([caught.length, caught[0]?.to, caught.at(-1)?.to]).toEqual([
       200,
@@ -216,7 +216,7 @@ describe('mail without SMTP', () => {
     ])
   })
 
-  test('shows the rest where a file is no mail', async () => {
+  test('skips a file that is not a mail', async () => {
     const dataDir = await temporaryFolder()
     const mail = mailWith({ dataDir })
     expect(await mail.caught?.()).toEqual([])
@@ -225,7 +225,7 @@ describe('mail without SMTP', () => {
     expect(await mail.caught?.()).toHaveLength(1)
   })
 
-  test('is dropped in production with a warning that names neither recipient nor link', async () => {
+  test('is dropped in production, with a warning that contains neither recipient nor link', async () => {
     const dataDir = await temporaryFolder()
     const warnings: unknown[] = []
     const log = { warn: (...line: unknown[]) => void warnings.push(line) }

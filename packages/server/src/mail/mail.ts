@@ -5,9 +5,9 @@ import type { OutgoingMail } from './outgoing_mail.ts'
 import { createSmtp } from './smtp.ts'
 
 export interface Mail {
-  /** Resolves when the next server has taken the mail. Throws when it would not, or not in time. */
+  /** Resolves when the SMTP server has accepted the mail. Throws if it rejects it or does not respond. */
   send(mail: OutgoingMail): Promise<void>
-  /** Development without SMTP_URL: what would have been sent, newest first. */
+  /** In development without SMTP_URL: the mails that were stored instead, newest first. */
   caught?: () => Promise<CaughtMail[]>
 }
 
@@ -20,37 +20,37 @@ export interface MailSettings {
 }
 
 /**
- * The way out for mail: SMTP where it is set; otherwise files under the data folder, and in
- * production nothing but a warning, because a reset link in a file is a way in for its readers.
+ * Sends mail by SMTP if SMTP_URL is set. Otherwise mail is stored under the data folder, but in production
+ * only a warning is logged: a reset link in a file would grant access to its readers.
  */
 export function createMail({ smtpUrl, from, dataDir, production, log }: MailSettings): Mail {
   if (smtpUrl !== undefined) return checked(createSmtp(smtpUrl, from))
-  if (production) return nowhere(log)
+  if (production) return createDroppedMail(log)
   const folder = createMailFolder(dataDir)
-  return { ...checked(folder.keep), caught: folder.list }
+  return { ...checked(folder.store), caught: folder.list }
 }
 
 function checked(deliver: (mail: OutgoingMail) => Promise<void>): Mail {
   return {
     async send(mail) {
       assertRecipient(mail.to)
-      // A name in a subject may hold a line break; a header must not.
+      // A name in the subject may contain a line break, which would add a header.
       await deliver({ ...mail, subject: mail.subject.replaceAll(/\p{Cc}+/gu, ' ') })
     },
   }
 }
 
-function nowhere(log: MailSettings['log']): Mail {
-  log.warn('SMTP_URL is not set: no mail will be sent; `tenantry user reset-link` makes links')
+function createDroppedMail(log: MailSettings['log']): Mail {
+  log.warn('SMTP_URL is not set: no mail is sent; `tenantry user reset-link` prints reset links')
   return {
-    // Neither the mail nor its recipient: the text holds a token, the address is a person's.
+    // Logs neither the text, which contains a token, nor the recipient, who is a person.
     send: async () => log.warn('a mail was not sent: SMTP_URL is not set'),
   }
 }
 
-// What is stored was checked when it came in; this holds whatever way a row was written.
+// Stored addresses were validated on input. This check also covers rows that were written otherwise.
 function assertRecipient(to: string): void {
   if (emailKey(to) === undefined || to !== to.trim().normalize('NFKC')) {
-    throw new Error('a mail has a recipient that is not one plain e-mail address')
+    throw new Error('the recipient of a mail is not a single plain e-mail address')
   }
 }

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { newId } from '../lib/ids.ts'
 import type { OutgoingMail } from './outgoing_mail.ts'
 
-const KEPT = 200
+const MAX_MAILS = 200
 
 const CaughtMail = z.object({
   to: z.string(),
@@ -14,23 +14,23 @@ const CaughtMail = z.object({
   created_at: z.string(),
 })
 
-/** A mail that was kept instead of sent. */
+/** A mail that was stored instead of sent. */
 export type CaughtMail = z.output<typeof CaughtMail>
 
 export interface MailFolder {
-  keep(mail: OutgoingMail): Promise<void>
+  store(mail: OutgoingMail): Promise<void>
   /** Newest first. */
   list(): Promise<CaughtMail[]>
 }
 
-/** Mails as files under `dataDir`, one each, readable by their owner only; the last 200 stay. */
+/** Stores the last 200 mails under `dataDir`, one file each, readable by their owner only. */
 export function createMailFolder(dataDir: string): MailFolder {
   const folder = join(dataDir, 'mail')
   return {
-    async keep(mail) {
+    async store(mail) {
       await mkdir(folder, { recursive: true, mode: 0o700 })
       await write(folder, { ...mail, created_at: new Date().toISOString() })
-      const old = (await namesIn(folder)).slice(KEPT)
+      const old = (await namesIn(folder)).slice(MAX_MAILS)
       await Promise.all(old.map((name) => rm(join(folder, name), { force: true })))
     },
     async list() {
@@ -41,12 +41,12 @@ export function createMailFolder(dataDir: string): MailFolder {
   }
 }
 
-// Under its final name only when it is whole: a reader never sees half a mail. Ids sort by time.
+// Renames the file when it is complete, so that readers never see half a mail. Ids sort by time.
 async function write(folder: string, mail: CaughtMail): Promise<void> {
   const id = newId()
-  const unfinished = join(folder, `${id}.unfinished`)
-  await writeFile(unfinished, JSON.stringify(mail, null, 2), { mode: 0o600, flag: 'wx' })
-  await rename(unfinished, join(folder, `${id}.json`))
+  const draft = join(folder, `${id}.draft`)
+  await writeFile(draft, JSON.stringify(mail, null, 2), { mode: 0o600, flag: 'wx' })
+  await rename(draft, join(folder, `${id}.json`))
 }
 
 async function namesIn(folder: string): Promise<string[]> {
@@ -57,7 +57,7 @@ async function namesIn(folder: string): Promise<string[]> {
     .reverse()
 }
 
-// Undefined for a file that another process removed meanwhile, or that is no mail.
+// Undefined if another process has removed the file, or if it is not a mail.
 async function read(path: string): Promise<CaughtMail | undefined> {
   try {
     return CaughtMail.parse(JSON.parse(await readFile(path, 'utf8')))

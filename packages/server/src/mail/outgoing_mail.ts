@@ -1,5 +1,5 @@
 export interface OutgoingMail {
-  /** The address as it is stored: one, and nothing but an address. */
+  /** The stored address: a single plain address without a name. */
   to: string
   subject: string
   text: string

@@ -2,10 +2,10 @@ import { createTransport } from 'nodemailer'
 import type { OutgoingMail } from './outgoing_mail.ts'
 
 const CONNECT_MS = 5_000
-const SILENCE_MS = 10_000
+const SOCKET_TIMEOUT_MS = 10_000
 
-/** Greets the server and signs in, and sends nothing. Rejects where that fails. */
-export async function greetSmtp(url: string): Promise<void> {
+/** Connects to the server and signs in, but sends nothing. Rejects if that fails. */
+export async function verifySmtp(url: string): Promise<void> {
   const transport = transportTo(url)
   try {
     await transport.verify()
@@ -14,16 +14,16 @@ export async function greetSmtp(url: string): Promise<void> {
   }
 }
 
-/** Sends by SMTP. The URL's query may set nodemailer's own options, such as `?requireTLS=true`. */
+/** Sends by SMTP. The URL's query can set options of nodemailer, such as `?requireTLS=true`. */
 export function createSmtp(url: string, from: string): (mail: OutgoingMail) => Promise<void> {
   const transport = transportTo(url)
   return async ({ to, ...content }) => {
     await transport.sendMail({
       ...content,
       from,
-      // An object is taken as it is; a string would be parsed, and may come out as someone else.
+      // nodemailer parses a string, which could yield another recipient, but not an object.
       to: { name: '', address: to },
-      // RFC 3834: out-of-office replies are not wanted.
+      // RFC 3834: suppresses out-of-office replies.
       headers: { 'auto-submitted': 'auto-generated' },
       disableFileAccess: true,
       disableUrlAccess: true,
@@ -38,11 +38,11 @@ function transportTo(url: string) {
     dnsTimeout: CONNECT_MS,
     connectionTimeout: CONNECT_MS,
     greetingTimeout: CONNECT_MS,
-    socketTimeout: SILENCE_MS,
+    socketTimeout: SOCKET_TIMEOUT_MS,
   })
 }
 
-// Without it, whoever is in between strips STARTTLS and reads the password.
+// Without requireTLS, an attacker in between could strip STARTTLS and read the password.
 function sendsPassword(url: string): boolean {
   const { hostname, username } = new URL(url)
   return username !== '' && !['localhost', '127.0.0.1', '[::1]'].includes(hostname)

@@ -9,28 +9,28 @@ export interface MailContext {
   tenantName: string
 }
 
-/** The mail that carries a reset link. The only place its token goes to. */
+/** The mail with a reset link. The token is sent nowhere else. */
 export function resetMail(context: MailContext & { link: string; minutes: number }): MailContent {
   const { appName, tenantName, link, minutes } = context
-  const request = `Somebody asked for a new password for your account at ${tenantName}.`
-  const how = `To choose one, open this link within ${minutes} minutes; it works once:`
-  const otherwise = 'If it was not you, ignore this mail: your password stays as it is.'
+  const request = `A new password was requested for your account at ${tenantName}.`
+  const instruction = `To set one, open this link within ${minutes} minutes. It works once:`
+  const otherwise = 'If you did not request it, ignore this mail. Your password is unchanged.'
   return {
     subject: `Choose a new password for ${tenantName}`,
-    text: lines(request, how, link, otherwise, appName),
+    text: lines(request, instruction, link, otherwise, appName),
     html: document(html`<p>${request}</p>
-<p>${how}</p>
+<p>${instruction}</p>
 <p><a href="${link}">${link}</a></p>
 <p>${otherwise}</p>
 <p>${appName}</p>`),
   }
 }
 
-/** Tells somebody that their password was changed: the alarm, if it was not them. */
+/** Notifies a user that the password was changed, and warns them if they did not change it. */
 export function passwordChangedMail({ appName, tenantName }: MailContext): MailContent {
-  const what = `The password of your account at ${tenantName} was changed, and every session ended.`
+  const what = `The password of your account at ${tenantName} was changed, and all sessions were signed out.`
   const otherwise =
-    'If it was not you, ask for a new password at once and tell the people who run your account.'
+    'If you did not change it, request a new password immediately and inform your administrator.'
   return {
     subject: `Your password for ${tenantName} was changed`,
     text: lines(what, otherwise, appName),

@@ -17,23 +17,23 @@ afterAll(() => api.close())
 
 const read = () => api.running.metrics?.read() ?? ''
 
-/** The value of one series: its name with labels in the order they are written in, or 0. */
+/** The value of one series, or 0. The labels must be in the order of the output. */
 async function numberOf(series: string): Promise<number> {
   const line = (await read()).split('\n').find((it) => it.startsWith(`${series} `))
   return Number(line?.slice(series.length + 1) ?? 0)
 }
 
-/** What `work` adds to each of the series. */
+/** Asserts how much `work` adds to each of the series. */
 async function addedBy(work: () => Promise<unknown>, series: Record<string, number>) {
   const before = await Promise.all(Object.keys(series).map(numberOf))
   await work()
   const added = async () => {
     const after = await Promise.all(Object.keys(series).map(numberOf))
     return Object.fromEntries(
-      Object.keys(series).map((it, at) => [it, (after[at] ?? 0) - (before[at] ?? 0)]),
+      Object.keys(series).map((it, index) => [it, (after[index] ?? 0) - (before[index] ?? 0)]),
     )
   }
-  // A reply may be read before the server knows that it has left.
+  // The client may read a reply before the server has recorded it.
   await expect.poll(added, { timeout: 10_000 }).toEqual(series)
 }
 
@@ -41,13 +41,13 @@ const durations = (method: string, route: string, outcome: string, part = 'count
   `tenantry_http_request_duration_seconds_${part}{method="${method}",route="${route}",outcome="${outcome}"}`
 
 describe('the metrics', () => {
-  test('count requests by route, method and class of status', async () => {
+  test('count requests by route, method and status class', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser({ roles: ['operator'] })
     const path = `/api/projects/${randomUUID()}`
     const traffic = async () => {
       for (let time = 0; time < 3; time++) await tenant.send({ path: '/api/auth/me', user })
-      await tenant.send({ path: '/api/auth/me?access_token=of-nobody' })
+      await tenant.send({ path: '/api/auth/me?access_token=invalid' })
       await tenant.send({ path, user })
       await tenant.send({ method: 'DELETE', path, user })
       await tenant.send({ path: '/api/nothing/here', user })
@@ -64,7 +64,7 @@ describe('the metrics', () => {
     })
   })
 
-  test('put durations into buckets that add up', async () => {
+  test('put durations into cumulative buckets', async () => {
     const tenant = await api.makeTenant()
     await tenant.send({ path: '/' })
     const text = await read()
@@ -78,7 +78,7 @@ describe('the metrics', () => {
     expect(await numberOf(durations('GET', '/', '2xx', 'sum'))).toBeGreaterThan(0)
   })
 
-  test('count what was signed in, refused and written of it', async () => {
+  test('count sign-ins, their rejections and the audit rows', async () => {
     const tenant = await api.makeTenant()
     const { email, password } = await tenant.makeUser()
     const login = (body: object) => tenant.send({ method: 'POST', path: '/api/auth/login', body })
@@ -93,7 +93,7 @@ describe('the metrics', () => {
       [durations('POST', '/api/auth/login', '4xx')]: 2,
       'tenantry_problems_total{code="credentials.wrong"}': 2,
       'tenantry_rejections_total{outcome="counted"}': 1,
-      // The first refusal, and the one row that counts those after it.
+      // The first rejection, and the row that counts the later ones.
       'tenantry_rejections_total{outcome="written"}': 2,
     })
   })
@@ -123,7 +123,7 @@ describe('the metrics', () => {
     expect(text).toMatch(/^process_resident_memory_bytes \d/m)
   })
 
-  test('tell of connections that are in use, and of who waits for one', async () => {
+  test('show connections in use and callers that wait for one', async () => {
     let release = () => {}
     const released = new Promise<void>((resolve) => {
       release = resolve
@@ -144,7 +144,7 @@ describe('the metrics', () => {
     await expect.poll(stats, { timeout: 10_000 }).toEqual([0, 0])
   })
 
-  test('name as many tenants as they may, and the rest together (OPS-8)', async () => {
+  test('name the configured number of tenants, and count the rest together (OPS-8)', async () => {
     const tenants = await Promise.all(Array.from({ length: 6 }, () => api.makeTenant()))
     for (const tenant of tenants) await tenant.send({ path: '/' })
     const text = await read()
@@ -162,20 +162,19 @@ describe('the metrics', () => {
 
   test('are the ones that docs/telemetry.md lists', async () => {
     const guide = await readFile(new URL('../../../../docs/telemetry.md', import.meta.url), 'utf8')
-    const listed =
-      guide.split('### Alerts')[0]?.match(/(?<=`)tenantry_\w+(?=`)/g) ?? []
+    const listed = guide.split('### Alerts')[0]?.match(/(?<=`)tenantry_\w+(?=`)/g) ?? []
     const served = (await read()).match(/(?<=^# TYPE )tenantry_\w+/gm) ?? []
     expect([...new Set(listed)].sort()).toEqual([...served].sort())
   })
 
-  test('are not made where nobody asked for them', async () => {
+  test('are not collected unless they are configured', async () => {
     const quiet = await startTestApp(app)
     expect(quiet.running.metrics).toBeUndefined()
     await quiet.close()
   })
 })
 
-test('the number of series is bounded, whatever clients send (OPS-8)', async () => {
+test('the number of series is bounded for any input (OPS-8)', async () => {
   const metrics = createMetrics({ tenants: 0, metrics: [] })
   const record = (method: string, code: string, tenantId: string) =>
     metrics.record({
@@ -190,7 +189,7 @@ test('the number of series is bounded, whatever clients send (OPS-8)', async () 
       tenantId,
       userId: undefined,
     })
-  for (let at = 0; at < 2_000; at++) record(`M-${at}`, `code.${at}`, `tenant ${at}`)
+  for (let i = 0; i < 2_000; i++) record(`M-${i}`, `code.${i}`, `tenant ${i}`)
   const text = await metrics.read()
   const series = text.match(/^tenantry_\w+/gm) ?? []
   expect(series.length).toBeLessThan(400)

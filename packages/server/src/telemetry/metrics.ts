@@ -7,38 +7,40 @@ import { createRequestDurations } from './request_durations.ts'
 import { STATUS_CLASSES } from './status_class.ts'
 import { type TenantCounts, TenantSeries } from './tenant_series.ts'
 
-/** What Prometheus reads of this process. */
+/** The metrics of this process, in Prometheus's text format. */
 export interface Metrics {
-  /** Called for each request: it adds to a few numbers and makes nothing. */
+  /** Called for each request. It only increments numbers and allocates nothing. */
   record(request: FinishedRequest): void
-  /** All there is, as text. */
+  /** All metrics, as text. */
   read(): Promise<string>
   contentType: string
 }
 
 export interface MetricsSettings {
-  /** How many tenants are told by name; 0 for none. */
+  /** How many tenants get series of their own; 0 for none. */
   tenants: number
-  /** What is asked when the metrics are read. */
+  /** Metrics that are read at each scrape. */
   metrics: readonly Metric[]
 }
 
-// Codes are words in the code; an app that makes them up as it goes must not fill the memory.
+// Codes should be constants. An app that generates them must not exhaust the memory.
 const MAX_CODES = 300
 
-export function createMetrics({ tenants, metrics: stats }: MetricsSettings): Metrics {
+export function createMetrics({ tenants, metrics }: MetricsSettings): Metrics {
   const registry = new Registry()
   const durations = createRequestDurations()
   const problems = new Map<string, number>()
   const series = new TenantSeries(tenants)
   registry.registerMetric(durations)
   registerMetrics(registry, [
-    gauge('tenantry_info', 'The kernel.', ['version'], () => [[{ version: kernelVersion() }, 1]]),
-    counter('tenantry_problems_total', 'Problems that were told, by code.', ['code'], () =>
+    gauge('tenantry_info', 'The version of the kernel.', ['version'], () => [
+      [{ version: kernelVersion() }, 1],
+    ]),
+    counter('tenantry_problems_total', 'Problem replies, by code.', ['code'], () =>
       [...problems].map(([code, count]) => [{ code }, count]),
     ),
-    ...(tenants === 0 ? [] : tenantFigures(series)),
-    ...stats,
+    ...(tenants === 0 ? [] : tenantMetrics(series)),
+    ...metrics,
   ])
   collectDefaultMetrics({ register: registry })
   return {
@@ -61,17 +63,24 @@ function add(problems: Map<string, number>, code: string): void {
   problems.set(key, (problems.get(key) ?? 0) + 1)
 }
 
-function tenantFigures(series: TenantSeries): Metric[] {
-  const readings = (of: (tenantId: string, counts: TenantCounts) => Sample[]) =>
-    [...series.named(), ['other', series.others] as const].flatMap(([id, counts]) => of(id, counts))
-  const requests = () =>
-    readings((tenant_id, { requests }) =>
-      requests.map((it, at) => [{ tenant_id, outcome: STATUS_CLASSES[at] ?? '' }, it]),
+function tenantMetrics(series: TenantSeries): Metric[] {
+  const samples = (toSamples: (tenantId: string, counts: TenantCounts) => Sample[]) =>
+    [...series.named(), ['other', series.others] as const].flatMap(([id, counts]) =>
+      toSamples(id, counts),
     )
-  const seconds = () => readings((tenant_id, { seconds }) => [[{ tenant_id }, seconds]])
+  const requests = () =>
+    samples((tenant_id, { requests }) =>
+      requests.map((count, index) => [{ tenant_id, outcome: STATUS_CLASSES[index] ?? '' }, count]),
+    )
+  const seconds = () => samples((tenant_id, { seconds }) => [[{ tenant_id }, seconds]])
   const labels = ['tenant_id', 'outcome']
   return [
-    counter('tenantry_tenant_requests_total', 'Of the busiest tenants.', labels, requests),
-    counter('tenantry_tenant_request_seconds_total', 'How long they took.', ['tenant_id'], seconds),
+    counter('tenantry_tenant_requests_total', 'Requests of the busiest tenants.', labels, requests),
+    counter(
+      'tenantry_tenant_request_seconds_total',
+      'Total duration of these requests.',
+      ['tenant_id'],
+      seconds,
+    ),
   ]
 }

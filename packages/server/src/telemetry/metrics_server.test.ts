@@ -11,30 +11,35 @@ async function listen(token?: string) {
     send(server.port, { path, headers, method })
 }
 
-test('the metrics are at /metrics of their own listener, and nothing else is', async () => {
-  const ask = await listen()
-  const reply = await ask('/metrics')
+test('a separate listener serves the metrics at /metrics, and nothing else', async () => {
+  const request = await listen()
+  const reply = await request('/metrics')
   expect(reply.status).toBe(200)
   expect(reply.headers).toMatchObject({
     'content-type': 'text/plain; version=0.0.4; charset=utf-8',
     'cache-control': 'no-store',
   })
   expect(reply.text).toMatch(/^tenantry_info\{version="\d/m)
-  const others = [ask('/'), ask('/metrics/'), ask('/health/live'), ask('/metrics', {}, 'POST')]
+  const others = [
+    request('/'),
+    request('/metrics/'),
+    request('/health/live'),
+    request('/metrics', {}, 'POST'),
+  ]
   expect((await Promise.all(others)).map((it) => it.status)).toEqual([404, 404, 404, 405])
 })
 
-test('whoever does not know the token is told nothing', async () => {
+test('a request without the token gets 401 and no content', async () => {
   const token = 'a-token-of-scrapers'
-  const ask = await listen(token)
+  const request = await listen(token)
   for (const authorization of ['', 'Bearer', `Bearer ${token}x`, token, `Basic ${token}`]) {
-    const reply = await ask('/metrics', { authorization })
+    const reply = await request('/metrics', { authorization })
     expect([reply.status, reply.text, reply.headers['www-authenticate']]).toEqual([
       401,
       '',
       'Bearer',
     ])
   }
-  expect((await ask('/nothing')).status).toBe(401)
-  expect((await ask('/metrics', { authorization: `Bearer ${token}` })).status).toBe(200)
+  expect((await request('/nothing')).status).toBe(401)
+  expect((await request('/metrics', { authorization: `Bearer ${token}` })).status).toBe(200)
 })

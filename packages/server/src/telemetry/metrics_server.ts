@@ -7,22 +7,22 @@ import type { Metrics } from './metrics.ts'
 export interface MetricsListener {
   port: number
   host: string
-  /** Asked for as a bearer token; without one, whoever reaches the port may read. */
+  /** The required bearer token. Without one every client that reaches the port may read. */
   token: string | undefined
 }
 
-/** The listener of the metrics while it is open. */
+/** The open listener of the metrics. */
 export interface MetricsServer {
   port: number
   close(): Promise<void>
 }
 
-// Whoever scrapes sends a few lines and reads soon.
+// A scraper sends a few header lines and reads the reply immediately.
 const limits = { requestTimeout: 5_000, headersTimeout: 5_000, maxHeaderSize: 8 * 1024 }
 
 /**
- * Serves the metrics, at a listener of their own: tenants' hosts lead to the other one. Rejects where
- * the address cannot be listened on.
+ * Serves the metrics on a separate listener, which no tenant's host leads to. Rejects if the address
+ * cannot be listened on.
  */
 export async function serveMetrics(
   metrics: Metrics,
@@ -30,11 +30,11 @@ export async function serveMetrics(
 ): Promise<MetricsServer> {
   const isAllowed = token === undefined ? () => true : comparesTo(`Bearer ${token}`)
   const server = createServer(limits, (request, response) => {
-    const rejection = refusalOf(request, isAllowed)
-    if (rejection !== undefined) return answer(response, rejection, '')
+    const errorStatus = errorStatusOf(request, isAllowed)
+    if (errorStatus !== undefined) return reply(response, errorStatus, '')
     metrics
       .read()
-      .then((text) => answer(response, 200, text, { 'content-type': metrics.contentType }))
+      .then((text) => reply(response, 200, text, { 'content-type': metrics.contentType }))
       .catch(() => response.destroy())
   })
   server.listen(port, host)
@@ -49,7 +49,7 @@ export async function serveMetrics(
   }
 }
 
-function refusalOf(
+function errorStatusOf(
   { method, url, headers }: IncomingMessage,
   isAllowed: (authorization: string) => boolean,
 ): number | undefined {
@@ -58,14 +58,14 @@ function refusalOf(
   return method === 'GET' || method === 'HEAD' ? undefined : 405
 }
 
-// Of equal length whatever was sent, so that the comparison takes the same time for all of it.
+// Compares digests, which all have the same length, so that the duration reveals nothing.
 function comparesTo(expected: string): (given: string) => boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest()
-  const wanted = digest(expected)
-  return (given) => timingSafeEqual(digest(given), wanted)
+  const expectedDigest = digest(expected)
+  return (given) => timingSafeEqual(digest(given), expectedDigest)
 }
 
-function answer(
+function reply(
   response: ServerResponse,
   status: number,
   body: string,

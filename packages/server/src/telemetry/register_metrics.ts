@@ -1,7 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Metric } from '../lib/metric.ts'
 
-/** Registers metrics that are read from their owners at each scrape. */
+/** Registers metrics whose values are read from their owners at each scrape. */
 export function registerMetrics(registry: Registry, metrics: readonly Metric[]): void {
   for (const { kind, name, help, labels, read } of metrics) {
     const Kind = kind === 'gauge' ? Gauge : Counter

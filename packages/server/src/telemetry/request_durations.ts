@@ -4,7 +4,7 @@ import { STATUS_CLASSES, statusClassOf } from './status_class.ts'
 
 type Label = 'method' | 'route' | 'outcome' | 'le'
 
-/** What one route answered, by class of status: how many by duration, and how long in all. */
+/** The replies of one route by status class: counts per duration bucket, and the total duration. */
 interface Series {
   method: string
   route: string
@@ -12,17 +12,17 @@ interface Series {
 }
 
 const NAME = 'tenantry_http_request_duration_seconds'
-const HELP = 'From the arrival of the head of a request to the last byte of its reply.'
-// In seconds. The last bucket has no bound.
+const HELP = 'Time from the arrival of a request head to the last byte of its reply.'
+// Upper bounds in seconds. The last bucket has none.
 const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
 /**
- * Rate, errors and duration of requests. It counts in arrays of its own and becomes a histogram when
- * it is read: the library's own `observe` costs a hundred times as much, on every request.
+ * Rate, errors and duration of requests. Counts in arrays and becomes a histogram when it is read: the
+ * library's own `observe` costs a hundred times as much for each request.
  */
 export class RequestDurations extends Histogram<Label> {
-  readonly #served = new Map<unknown, Series>()
+  readonly #series = new Map<unknown, Series>()
 
   record(request: FinishedRequest): void {
     const { outcomes } = this.#seriesOf(request)
@@ -35,20 +35,21 @@ export class RequestDurations extends Histogram<Label> {
     outcome.seconds += seconds
   }
 
-  /** What the registry reads, and Histogram.get too. */
+  /** Called by the registry, and by Histogram.get. */
   async getForPromString() {
-    const values = [...this.#served.values()].flatMap(valuesOf)
+    const values = [...this.#series.values()].flatMap(valuesOf)
     return { name: NAME, help: HELP, type: 'histogram', values }
   }
 
-  // A route is known by identity; what matched none by its method, of which strangers may make up.
+  // A route is its own key. Requests that match no route are counted by method; clients can invent
+  // methods, so the unknown ones are counted together.
   #seriesOf(request: FinishedRequest): Series {
     const method = METHODS.has(request.method) ? request.method : 'other'
     const key = request.served ?? method
-    const known = this.#served.get(key)
-    if (known !== undefined) return known
+    const existing = this.#series.get(key)
+    if (existing !== undefined) return existing
     const series = newSeries(request.served?.method ?? method, patternOf(request))
-    this.#served.set(key, series)
+    this.#series.set(key, series)
     return series
   }
 }
@@ -71,10 +72,10 @@ function newSeries(method: string, route: string): Series {
 }
 
 function valuesOf({ method, route, outcomes }: Series) {
-  return outcomes.flatMap(({ buckets, seconds }, at) => {
+  return outcomes.flatMap(({ buckets, seconds }, index) => {
     const count = buckets.reduce((sum, it) => sum + it, 0)
     if (count === 0) return []
-    const labels = { method, route, outcome: STATUS_CLASSES[at] ?? '' }
+    const labels = { method, route, outcome: STATUS_CLASSES[index] ?? '' }
     return [
       ...bucketValues(buckets, labels),
       value('sum', labels, seconds),
@@ -83,12 +84,12 @@ function valuesOf({ method, route, outcomes }: Series) {
   })
 }
 
-// Cumulative, as Prometheus wants it.
+// Prometheus requires cumulative buckets.
 function bucketValues(buckets: Float64Array, labels: Partial<Record<Label, string>>) {
   let sum = 0
-  return Array.from(buckets, (count, at) => {
+  return Array.from(buckets, (count, index) => {
     sum += count
-    return value('bucket', { ...labels, le: String(BOUNDS[at] ?? '+Inf') }, sum)
+    return value('bucket', { ...labels, le: String(BOUNDS[index] ?? '+Inf') }, sum)
   })
 }
 

@@ -16,9 +16,9 @@ import { type FinishedRequest, patternOf, type RequestSpans } from '../http/acce
 import { isTrustedPeer } from '../http/request/forwarded.ts'
 
 /**
- * Spans for requests, told to the OpenTelemetry SDK that this process has registered; undefined where
- * it has none, so that nothing is paid for. Whoever is no proxy of ours continues no trace: strangers
- * would choose what is sampled, and join their ids to ours.
+ * Spans for requests, reported to the OpenTelemetry SDK that this process has registered. Undefined if it
+ * has registered none, so that requests pay nothing. Only a trusted proxy can continue a trace: other
+ * clients could choose what is sampled and inject their trace ids.
  */
 export function createRequestSpans(trusted: Network[]): RequestSpans | undefined {
   const tracer = registeredTracer()
@@ -30,9 +30,9 @@ export function createRequestSpans(trusted: Network[]): RequestSpans | undefined
       const span = tracer.startSpan(request.method ?? '', { kind: SpanKind.SERVER }, parent)
       spans.set(request, span)
       const within = trace.setSpan(parent, span)
-      // The body arrives in events of the connection, which knows of no request.
+      // The body arrives in events of the connection, outside the context of the request.
       context.bind(within, request)
-      // A client that leaves has no reply; an ended span ignores a second end.
+      // If the client disconnects, no reply ends the span. Ending it twice has no effect.
       response.once('close', () => span.end())
       context.with(within, next)
     },
@@ -57,8 +57,8 @@ function contextFrom(request: IncomingMessage): Context {
   return propagation.extract(ROOT_CONTEXT, request.headers)
 }
 
-// Names of the semantic conventions for HTTP where there is one. Never the path, the query or who it
-// is by name.
+// Attributes follow the semantic conventions for HTTP. Path, query and names of users are left out, as
+// they may identify a person.
 function describe(span: Span, request: FinishedRequest): void {
   const route = patternOf(request)
   span.updateName(`${request.method} ${route}`)

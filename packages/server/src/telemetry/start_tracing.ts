@@ -3,9 +3,9 @@ import type { Logger } from 'pino'
 import { OperatorError } from '../lib/operator_error.ts'
 
 export interface TracingSettings {
-  /** Where OTLP over HTTP is taken, without the path. */
+  /** The URL of the OTLP/HTTP collector, without the path. */
   endpoint: string
-  /** What the traces are from, unless OTEL_SERVICE_NAME says otherwise. */
+  /** The name of the service, unless OTEL_SERVICE_NAME is set. */
   service: string
   version: string
   log: Logger
@@ -18,9 +18,9 @@ const PACKAGES = [
 ]
 
 /**
- * Registers the OpenTelemetry SDK, which sends what is traced to `endpoint`. Its other settings are
- * its own variables of the environment (OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS, ...). Gives
- * what sends the rest and ends it. Throws an OperatorError where its packages are not installed.
+ * Registers the OpenTelemetry SDK, which sends traces to `endpoint`. The SDK reads its other settings from
+ * the environment (OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS, ...). Returns a function that sends
+ * the remaining spans and stops the SDK. Throws an OperatorError if the packages are not installed.
  */
 export async function startTracing(settings: TracingSettings): Promise<() => Promise<void>> {
   const { NodeTracerProvider, BatchSpanProcessor, OTLPTraceExporter, resourceOf } = await loadSdk()
@@ -34,7 +34,7 @@ export async function startTracing(settings: TracingSettings): Promise<() => Pro
   return () => provider.shutdown()
 }
 
-// Loaded for those who trace, and for nobody else.
+// Loaded on demand: most installations do not trace.
 async function loadSdk() {
   try {
     const [sdk, otlp, resources] = await Promise.all([
@@ -49,12 +49,12 @@ async function loadSdk() {
   } catch (error) {
     if (!(error instanceof Error && 'code' in error)) throw error
     const install = `npm install ${PACKAGES.join(' ')}`
-    const words = `OTEL_EXPORTER_OTLP_ENDPOINT needs packages that are not installed: ${install}`
-    throw new OperatorError(words, { cause: error })
+    const message = `OTEL_EXPORTER_OTLP_ENDPOINT needs packages that are not installed: ${install}`
+    throw new OperatorError(message, { cause: error })
   }
 }
 
-// A collector that cannot be reached is a line in the log and nothing else.
+// An unreachable collector is only a warning in the log.
 function diagnostics(log: Logger) {
   const warn = (message: string) => log.warn(`traces: ${message}`)
   const ignore = () => {}

@@ -1,29 +1,29 @@
 import { STATUS_CLASSES, statusClassOf } from './status_class.ts'
 
-/** What was counted of one tenant's requests, or of all that have no series of their own. */
+/** The counts of one tenant, or of all tenants without a series of their own. */
 export interface TenantCounts {
-  /** By the place of their class in OUTCOMES. */
+  /** Indexed like STATUS_CLASSES. */
   requests: number[]
   seconds: number
 }
 
 interface Candidate {
-  /** About how many requests lately. */
+  /** The approximate number of recent requests. */
   weight: number
-  /** Those who have one are told by name. */
+  /** Set if the tenant has a series of its own. */
   counts: TenantCounts | undefined
 }
 
-// Candidates for each series: any tenant with more than a (max * 4)th of all requests is among them.
+// Candidates per series. Every tenant with more than 1/(max * 4) of all requests is among them.
 const CANDIDATES = 5
-// Who is to be told by name instead of another has to be this much busier: a series that comes and
-// goes is no use to anybody.
+// A tenant replaces a named one only if it is this much busier, because a series that comes and goes is
+// useless.
 const MARGIN = 2
 
 /**
- * The busiest tenants by name and the rest as one, in bounded memory however many there are. It keeps
- * candidates by the algorithm of Misra and Gries: a newcomer without room costs every candidate one,
- * and who has nothing left is forgotten.
+ * Counts for the busiest tenants by name and for all others together, in bounded memory. Candidates are
+ * kept by the Misra-Gries algorithm: if there is no room for a new tenant, every candidate loses one, and
+ * candidates that reach zero are removed.
  */
 export class TenantSeries {
   readonly others = newCounts()
@@ -35,7 +35,7 @@ export class TenantSeries {
     this.#max = max
   }
 
-  /** How many tenants it knows: never more than five times as many as it may name. */
+  /** The number of candidates: at most five times the number of named tenants. */
   get size(): number {
     return this.#candidates.size
   }
@@ -47,14 +47,14 @@ export class TenantSeries {
     counts.seconds += seconds
   }
 
-  /** Those who are told by name. */
+  /** The tenants with series of their own. */
   named(): [tenantId: string, TenantCounts][] {
     return [...this.#candidates].flatMap(([id, { counts }]) =>
       counts === undefined ? [] : [[id, counts]],
     )
   }
 
-  /** Decides anew who is, and lets what was long ago count for less: to be called now and then. */
+  /** Chooses the named tenants again and halves all weights. The caller runs it periodically. */
   rank(): void {
     const byWeight = [...this.#candidates.values()].sort((a, b) => b.weight - a.weight)
     const idlest = byWeight.filter((it) => it.counts !== undefined)
@@ -67,10 +67,10 @@ export class TenantSeries {
   }
 
   #weigh(tenantId: string): Candidate | undefined {
-    const known = this.#candidates.get(tenantId)
-    if (known !== undefined) {
-      known.weight++
-      return known
+    const existing = this.#candidates.get(tenantId)
+    if (existing !== undefined) {
+      existing.weight++
+      return existing
     }
     if (this.#candidates.size >= this.#max * CANDIDATES) {
       this.#age((weight) => weight - 1)
@@ -82,10 +82,10 @@ export class TenantSeries {
     return candidate
   }
 
-  // A newcomer pays with what everybody else has paid before, so this is cheap on the whole.
-  #age(older: (weight: number) => number): void {
+  // Each call removes weight that earlier requests added, so the amortised cost is constant.
+  #age(reduce: (weight: number) => number): void {
     for (const [id, candidate] of this.#candidates) {
-      candidate.weight = Math.max(0, older(candidate.weight))
+      candidate.weight = Math.max(0, reduce(candidate.weight))
       if (candidate.weight === 0 && candidate.counts === undefined) this.#candidates.delete(id)
     }
   }

@@ -1,5 +1,5 @@
 import type { CommandConfig } from '../../config/config.ts'
-import { greetSmtp } from '../../mail/smtp.ts'
+import { verifySmtp } from '../../mail/smtp.ts'
 import type { Check } from './check.ts'
 import { masked } from './settings.ts'
 
@@ -13,7 +13,7 @@ export async function checkMail(config: CommandConfig): Promise<Check[]> {
       : [check('ok', 'stored under DATA_DIR, shown at /dev/mail')]
   }
   const where = masked(SMTP_URL)
-  const failure = await greetSmtp(SMTP_URL).then(() => undefined, reasonOf)
+  const failure = await verifySmtp(SMTP_URL).then(() => undefined, reasonOf)
   const connection = failure
     ? check(
         production ? 'fail' : 'warn',
