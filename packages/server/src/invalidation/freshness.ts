@@ -11,7 +11,7 @@ export interface Stamped extends Moment {
 }
 
 /** The freshness bound in milliseconds: how old the state that a cached value reflects may be. */
-export const MAX_AGE_MS = 1_000
+const MAX_AGE_MS = 1_000
 
 /** Whether cached values may be used, by the heartbeats that returned and the log. */
 export interface Freshness {
