@@ -6,9 +6,15 @@ export interface Tenant {
   id: string
   name: string
   subdomain: string
-  /** `https://acme.example.com`: the origin of links to this tenant, never taken from a request. */
+  /**
+   * The stored origin of the host that was asked for: the subdomain's or a verified custom domain's. A
+   * link that carries a credential must not use it, see installation_origin.ts.
+   */
   origin: string
-  /** The `iss` of its tokens. Made from the subdomain, so that a new custom domain ends no session. */
+  /**
+   * `https://acme.example.com`, made from the subdomain: the `iss` of its tokens and the origin of
+   * links that carry a credential.
+   */
   issuer: string
   /** Limits of this tenant alone; null where TENANT_RATE and TENANT_CONCURRENCY apply. */
   limits: { rate: number | null; concurrency: number | null }

@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import type { Tenant } from '../app/context.ts'
 import type { Database } from '../db/tenancy.ts'
 import { AppError } from '../lib/errors.ts'
@@ -18,9 +17,9 @@ export async function findTenant(
 ): Promise<FoundTenant | undefined> {
   const found = await tenantRow(database, host)
   if (found === undefined) return undefined
-  const { id, name, subdomain, domain, status, rate, concurrency } = found
+  const { id, name, subdomain, status, rate, concurrency } = found
   const issuer = publicOrigin.replaceAll('{tenant}', subdomain)
-  const origin = domain === null ? issuer : onDomain(issuer, domain)
+  const origin = host.kind === 'domain' ? onDomain(issuer, host.domain) : issuer
   // Frozen: many requests share it.
   const limits = Object.freeze({ rate, concurrency })
   const tenant = Object.freeze({ id, name, subdomain, issuer, origin, limits })
@@ -41,21 +40,16 @@ function onDomain(origin: string, domain: string): string {
   return url.origin
 }
 
-// The identity role sees only verified domains.
-const firstDomain = sql<string | null>`(
-  select d.name from tenantry.domains d where d.tenant_id = t.id order by d.created_at, d.name limit 1
-)`
-
 function tenantRow(database: Database, host: HostMatch) {
   if (host.kind === 'unknown') return undefined
   return database.asIdentity({ deadline: 'background' }, (db) => {
     const tenants = db
       .selectFrom('tenantry.tenants as t')
       .select(['t.id', 't.name', 't.subdomain', 't.status', 't.rate', 't.concurrency'])
-      .select(firstDomain.as('domain'))
     if (host.kind === 'subdomain') {
       return tenants.where('t.subdomain', '=', host.subdomain).executeTakeFirst()
     }
+    // The identity role sees only verified domains.
     const owner = db
       .selectFrom('tenantry.domains as d')
       .select('d.tenant_id')

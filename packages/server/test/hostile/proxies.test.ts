@@ -202,23 +202,6 @@ describe('a link in a mail has the stored origin (TEN-7)', () => {
     )
   })
 
-  test('which is the custom domain once it is verified', async () => {
-    const tenant = await direct.makeTenant()
-    const name = `d-${randomBytes(5).toString('hex')}.example`
-    const own = (verified_at: Date | null) =>
-      direct.database.acrossTenants('test', (db) =>
-        db
-          .insertInto('tenantry.domains')
-          .values({ name, tenant_id: tenant.id, verified_at })
-          .onConflict((it) => it.column('name').doUpdateSet({ verified_at }))
-          .execute(),
-      )
-    await own(null)
-    expect(await resetLink(direct, tenant, {})).toMatch(new RegExp(`^https://${tenant.host}/`))
-    await own(new Date())
-    expect(await resetLink(direct, tenant, {})).toMatch(new RegExp(`^https://${name}/`))
-  })
-
   test('and a Location header is a path without a host', async () => {
     const tenant = await direct.makeTenant()
     const user = await tenant.makeUser({ roles: ['admin_tenant'] })

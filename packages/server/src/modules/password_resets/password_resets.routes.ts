@@ -14,6 +14,7 @@ export function passwordResetRoutes(deps: ResetDeps): Route[] {
       summary: 'Request a reset link by mail',
       body: ForgottenPassword,
       reply: Message,
+      errors: [403],
       handle: async (ctx, { body }) => {
         await requestReset(deps, ctx, body.email)
         return { message: 'Reset link sent' }
@@ -25,6 +26,7 @@ export function passwordResetRoutes(deps: ResetDeps): Route[] {
       revokes: true,
       body: NewPassword,
       reply: Message,
+      errors: [403],
       handle: async (ctx, { body }) => {
         await resetPassword(deps, ctx, body.token, body.new_password)
         return { message: 'Password successfully reset' }

@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely'
+import { assertInstallationOrigin } from '../../access/installation_origin.ts'
 import { assertAcceptablePassword } from '../../access/password_rules.ts'
 import type { Passwords } from '../../access/passwords.ts'
 import { GLOBAL_REALM } from '../../access/realm.ts'
@@ -37,9 +38,10 @@ export interface ResetDeps {
 /**
  * Starts a reset. The reply does not depend on whether the user exists or on how many resets were
  * requested, and neither does its time: it waits for no look-up. The token is sent by mail only.
- * Throws 422 for a malformed e-mail, 429 for too many requests from the client's address.
+ * Throws 403 on a custom domain, 422 for a malformed e-mail, 429 for too many requests from the client's address.
  */
 export async function requestReset(deps: ResetDeps, ctx: PublicContext, email: string) {
+  assertInstallationOrigin(ctx.tenant)
   const key = emailKey(email)
   if (key === undefined) {
     throw unprocessable([{ pointer: '/email', message: 'must be an e-mail address' }])
@@ -51,8 +53,8 @@ export async function requestReset(deps: ResetDeps, ctx: PublicContext, email: s
 
 /**
  * Sets a new password with a reset token, which works once, until it expires, and on the tenant where
- * it was requested. Ends every session of the user in every tenant. Throws 400 for the token, 422 for
- * the password.
+ * it was requested. Ends every session of the user in every tenant. Throws 403 on a custom domain, 400
+ * for the token, 422 for the password.
  */
 export async function resetPassword(
   deps: ResetDeps,
@@ -60,6 +62,7 @@ export async function resetPassword(
   token: string,
   password: string,
 ): Promise<void> {
+  assertInstallationOrigin(ctx.tenant)
   const hash = hashSecret(token)
   const holder = await deps.database.asIdentity(ctx, (db) => findHolder(db, hash))
   if (holder === undefined) throw invalidToken()

@@ -86,7 +86,7 @@ async function hasWorkingLink(db: Kysely<KernelTables>, userId: string): Promise
 }
 
 function urlOf({ config }: LinkDeps, tenant: Tenant, token: string): string {
-  return config.RESET_URL.replaceAll('{origin}', tenant.origin)
+  return config.RESET_URL.replaceAll('{origin}', tenant.issuer)
     .replaceAll('{tenant}', tenant.subdomain)
     .replaceAll('{token}', token)
 }

@@ -1,3 +1,4 @@
+import { assertInstallationOrigin } from '../../access/installation_origin.ts'
 import { signInLimits, trustedAddress } from '../../access/sign_in_limits.ts'
 import { challenge } from '../../access/unauthenticated.ts'
 import type { PublicContext } from '../../app/context.ts'
@@ -24,7 +25,7 @@ export interface SignInInput {
 /**
  * Checks credentials and opens a session. A wrong password, an unknown user and an inactive user get
  * the same answer after the same work. A missing membership is reported only after the password was
- * right. Throws 401, 403 or 429.
+ * right. Throws 401, 403 (also on a custom domain) or 429.
  */
 export async function signIn(
   deps: SignInDeps,
@@ -32,6 +33,7 @@ export async function signIn(
   given: SignInInput,
   wants: 'access' | 'refresh',
 ) {
+  assertPlace(deps, ctx)
   // A malformed e-mail belongs to no user; it is counted like an unknown one.
   const key = emailKey(given.email) ?? given.email.trim().toLowerCase().slice(0, 320)
   const attempt = await reserve(deps, ctx, key)
@@ -45,6 +47,15 @@ export async function signIn(
   } catch (error) {
     // Only wrong credentials cost an attempt; a busy server or a missing membership does not.
     if (!(error instanceof AppError && error.code === WRONG)) refund()
+    throw error
+  }
+}
+
+function assertPlace(deps: SignInDeps, ctx: PublicContext): void {
+  try {
+    assertInstallationOrigin(ctx.tenant)
+  } catch (error) {
+    deps.rejections.record(ctx.tenant.id, ctx.request, rejection('custom_domain', undefined))
     throw error
   }
 }

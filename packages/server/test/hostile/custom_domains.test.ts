@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../src/testing.ts'
+import { app } from '../fixtures/app/app.ts'
+import { expectProblem } from '../fixtures/problem.ts'
+
+// A tenant's administrator serves the tenant's custom domain. The person has other tenants too.
+let api: TestApp
+let evil: TestTenant
+let other: TestTenant
+let domain: string
+let victim: TestUser
+beforeAll(async () => {
+  api = await startTestApp(app)
+  ;[evil, other] = [await api.makeTenant(), await api.makeTenant()]
+  victim = await evil.makeUser()
+  await other.makeUser({ email: victim.email })
+  domain = await ownDomain(evil)
+})
+afterAll(() => api.close())
+
+async function ownDomain({ id: tenant_id }: TestTenant): Promise<string> {
+  const name = `d-${randomBytes(5).toString('hex')}.example`
+  await api.database.acrossTenants('test', (db) =>
+    db
+      .insertInto('tenantry.domains')
+      .values({ name, tenant_id, verified_at: new Date() })
+      .execute(),
+  )
+  return name
+}
+
+// Every field by which a person proves to be that person. A refresh token opens this tenant only.
+const CREDENTIALS = ['password', 'new_password', 'token', 'code', 'secret']
+
+async function credentialRoutes(): Promise<string[]> {
+  const { json } = await evil.send({ path: '/openapi.json' })
+  const schemas = JSON.stringify(json.components.schemas)
+  expect(schemas).toContain('new_password')
+  return Object.entries<Record<string, { requestBody?: unknown }>>(json.paths)
+    .filter(([, { post }]) => CREDENTIALS.some((it) => fieldsOf(json, post).includes(it)))
+    .map(([path]) => path)
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: an OpenAPI document is read by name.
+function fieldsOf(document: any, operation: any): string[] {
+  return Object.values<{ schema: { $ref?: string; properties?: object } }>(
+    operation?.requestBody?.content ?? {},
+  ).flatMap(({ schema }) => {
+    const name = schema.$ref?.split('/').at(-1)
+    const found = name === undefined ? schema : document.components.schemas[name]
+    return Object.keys(found.properties ?? {})
+  })
+}
+
+test('accepts no credential of the person on any route', async () => {
+  const routes = await credentialRoutes()
+  expect(routes).toEqual(
+    expect.arrayContaining(['/api/auth/login', '/api/auth/token', '/api/auth/reset-password']),
+  )
+  const { email, password } = victim
+  const bodies = {
+    '/api/auth/login': { email, password },
+    '/api/auth/token': new URLSearchParams({ username: email, password }),
+    '/api/auth/reset-password': { token: 'x'.repeat(43), new_password: 'an entirely new one' },
+    '/api/auth/forgot-password': { email },
+  }
+  for (const path of [...routes, '/api/auth/forgot-password']) {
+    const body = bodies[path as keyof typeof bodies]
+    expect(body, `a body for ${path}`).toBeDefined()
+    const reply = await api.send(domain, { method: 'POST', path, body })
+    const problem = { code: 'credentials.custom_domain' }
+    expect(reply, path).toMatchObject({ status: 403, json: problem })
+    expect(reply.json.detail).toContain(`https://${evil.host}`)
+  }
+})
+
+test('accepts no password in the query either', async () => {
+  const { email, password } = victim
+  const path = `/api/auth/login?${new URLSearchParams({ email, password })}`
+  expect((await api.send(domain, { method: 'POST', path })).status).toBe(403)
+})
+
+test('is named by no mail: the take-over by a reset link fails', async () => {
+  const body = { email: victim.email }
+  await evil.send({ method: 'POST', path: '/api/auth/forgot-password', body })
+  const [mail] = await api.mailsTo(victim.email)
+  const token = /#token=([\w-]+)/.exec(mail?.text ?? '')?.[1] ?? ''
+  await evil.send({
+    method: 'POST',
+    path: '/api/auth/reset-password',
+    body: { token, new_password: victim.password },
+  })
+  const mails = await api.mailsTo(victim.email, 2)
+  const domains = await api.database.acrossTenants('test', (db) =>
+    db.selectFrom('tenantry.domains').select('name').execute(),
+  )
+  expect(domains.map(({ name }) => name)).toContain(domain)
+  for (const { subject, text, html } of mails) {
+    for (const { name } of domains) expect(`${subject}${text}${html}`).not.toContain(name)
+  }
+  expect(mails.at(-1)?.text).toContain(`https://${evil.host}/reset-password#token=`)
+})
+
+test("serves its tenant's sessions, and no session of another tenant", async () => {
+  const password = victim.password
+  const body = { email: victim.email, password }
+  const signedIn = await evil.send({ method: 'POST', path: '/api/auth/login', body })
+  const { access_token, refresh_token } = signedIn.json
+  const headers = { authorization: `Bearer ${access_token}` }
+  expect((await api.send(domain, { path: '/api/auth/me', headers })).status).toBe(200)
+  const renewed = await api.send(domain, {
+    method: 'POST',
+    path: '/api/auth/refresh',
+    body: { refresh_token },
+  })
+  expect(renewed.status).toBe(200)
+  for (const host of [other.host, await ownDomain(other)]) {
+    const bearer = { authorization: `Bearer ${renewed.json.access_token}` }
+    expectProblem(await api.send(host, { path: '/api/auth/me', headers: bearer }), 401)
+    const given = { refresh_token: renewed.json.refresh_token }
+    const exchange = { method: 'POST', path: '/api/auth/refresh', body: given }
+    expectProblem(await api.send(host, exchange), 401)
+  }
+})
