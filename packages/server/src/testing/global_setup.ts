@@ -8,15 +8,15 @@ declare module 'vitest' {
   export interface ProvidedContext {
     tenantryDatabase: RoleUrls & {
       admin: string
-      /** The doors by way of a pooler, where the tests are to go through one. */
+      /** DSNs of the serving roles through a pooler, if the tests use one. */
       pooled?: Pick<RoleUrls, 'app' | 'identity' | 'platform'>
     }
   }
 }
 
 /**
- * A vitest globalSetup: one migrated database for the whole run, on TEST_DB_URL's server or on an
- * embedded one in a temporary folder. `appMigrations` is the folder of the app's own SQL.
+ * A globalSetup for vitest: one migrated database for the whole run, on the server of TEST_DB_URL or on an
+ * embedded one in a temporary folder. `appMigrations` is the folder of the app's SQL migrations.
  */
 export function databaseForTests(appMigrations: string) {
   return async ({ provide }: TestProject): Promise<() => Promise<void>> => {

@@ -1,6 +1,6 @@
 import { request } from 'node:http'
 
-/** A reply as it came: bytes, and the JSON they are (undefined where they are none). */
+/** A reply: its text, and the parsed JSON, or undefined if it is not JSON. */
 export interface TestReply {
   status: number
   headers: Record<string, string>
@@ -13,11 +13,11 @@ export interface TestRequest {
   method?: string
   path: string
   headers?: Record<string, string>
-  /** An object goes as JSON; URLSearchParams as a form; a string as it is. */
+  /** An object is sent as JSON, URLSearchParams as a form, a string unchanged. */
   body?: unknown
 }
 
-/** Sends one request to a local server, with the Host header it is told. */
+/** Sends one request to a local server. `headers` set the Host. */
 export function send(port: number, options: TestRequest): Promise<TestReply> {
   const { type, payload } = encode(options.body)
   const headers = {

@@ -1,27 +1,27 @@
 import type pg from 'pg'
 
-const TRANSACTION_WORDS =
+const TRANSACTION_STATEMENTS =
   /^(BEGIN( READ ONLY)?|COMMIT|ROLLBACK|select tenantry\.set_tenant\(\$1\)|)$/
 
-/** A statement as it was sent, and by the pool of which door. */
+/** A statement that was sent, and the role of the pool that sent it. */
 export interface SentStatement {
-  door: string
+  role: string
   text: string
   values: readonly unknown[]
 }
 
-/** Listens to the pools; gives a function that lists what is sent while some work runs. */
+/** Observes the pools. Returns a function that lists the statements sent while some work runs. */
 export function recordStatements(pools: Record<string, pg.Pool>) {
   let recording: SentStatement[] | undefined
-  for (const [door, pool] of Object.entries(pools)) {
+  for (const [role, pool] of Object.entries(pools)) {
     pool.on('connect', (client) => {
       const query = client.query.bind(client)
       const recorder = (statement: pg.QueryConfig) => {
         const { text, values = [] } = statement
-        if (!TRANSACTION_WORDS.test(text)) recording?.push({ door, text, values })
+        if (!TRANSACTION_STATEMENTS.test(text)) recording?.push({ role, text, values })
         return query(statement)
       }
-      // The doors call it in this one way.
+      // connection.ts calls it only in this way.
       client.query = recorder as typeof client.query
     })
   }

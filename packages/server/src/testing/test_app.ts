@@ -21,20 +21,20 @@ import { createApp, type RunningApp } from '../runtime/create_app.ts'
 import { send, type TestReply, type TestRequest } from './http_client.ts'
 import { recordStatements, type SentStatement } from './record_statements.ts'
 
-/** A whole app, listening, on the run's database. Each test makes tenants of its own in it. */
+/** A running app on the database of the test run. Each test creates its own tenants in it. */
 export interface TestApp {
   port: number
   config: Config
   running: RunningApp
   database: PlatformDatabase
   listener: InvalidationListener
-  /** Everything the app logged, one line each. */
+  /** The log lines of the app. */
   logLines: string[]
   makeTenant(options?: { name?: string }): Promise<TestTenant>
-  /** The statements `work` sends to the database, tenant settings and transaction words aside. */
+  /** The statements that `work` sends, without BEGIN, COMMIT and setting the tenant. */
   statementsOf(work: () => Promise<unknown>): Promise<SentStatement[]>
   send(host: string, request: TestRequest): Promise<TestReply>
-  /** Waits until `count` mails to this address were caught; newest first. Throws after 5 s. */
+  /** Waits until `count` mails to this address were caught. The newest is first. Throws after 5 s. */
   mailsTo(email: string, count?: number): Promise<OutgoingMail[]>
   close(): Promise<void>
 }
@@ -44,7 +44,7 @@ export interface TestTenant {
   subdomain: string
   host: string
   makeUser(options?: { roles?: string[]; email?: string; password?: string }): Promise<TestUser>
-  /** Sends to this tenant's host, signed in as `user` where one is given. */
+  /** Sends a request to this tenant's host, with the access token of `user` if one is given. */
   send(request: TestRequest & { user?: TestUser | undefined }): Promise<TestReply>
 }
 
@@ -52,14 +52,14 @@ export interface TestUser {
   id: string
   email: string
   password: string
-  /** Of the sign-in that made the user ready; empty where it failed. */
+  /** The tokens of the user's first sign-in. Empty if it failed. */
   accessToken: string
   refreshToken: string
 }
 
 const SECRET = randomBytes(32).toString('base64')
 
-/** Starts `app` for the tests of one file. `settings` override the test defaults. */
+/** Starts `app` for the tests of one file. `settings` override the defaults of tests. */
 export async function startTestApp(
   app: App,
   settings: Record<string, string> = {},
@@ -71,7 +71,7 @@ export async function startTestApp(
   const listenUrl = config.DB_LISTEN_URL ?? inject('tenantryDatabase').app
   const parts = createAppParts(config, log, listenUrl)
   const { opened, listener, passwords, mail } = parts
-  // Before anything connects: it records the connections that are opened from here on.
+  // Before anything connects: it records only connections that are opened after it.
   const statementsOf = recordStatements(opened.pools)
   const secret = config.SECRET_KEY ?? SECRET
   const running = await createApp({ app, config, secret, log, parts })
@@ -102,7 +102,7 @@ export async function startTestApp(
   }
 }
 
-// A test expects the app to see immediately what the test wrote outside of it.
+// A test expects that the app sees immediately what the test wrote past it.
 function withSync(listener: InvalidationListener, database: PlatformDatabase): PlatformDatabase {
   return {
     ...database,
@@ -114,8 +114,7 @@ function withSync(listener: InvalidationListener, database: PlatformDatabase): P
   }
 }
 
-// Counts of statements are those of a server that has been up for a moment. A test that breaks the
-// listener on purpose waits for the whole time.
+// Statements are counted on a warm server. A test with a broken listener waits for the whole time.
 async function untilFresh(listener: InvalidationListener): Promise<void> {
   const deadline = Date.now() + 5_000
   while (!listener.isFresh() && Date.now() < deadline) await setTimeout(5)
@@ -140,7 +139,7 @@ function testConfig(settings: Record<string, string>): Config {
     SIGNIN_LIMIT_ADDRESS: '100000',
     TENANT_RATE: '100000',
     PUBLIC_RATE: '100000',
-    // Tests share few cores: a late event loop says nothing about the app.
+    // Tests share few cores: a delayed event loop says nothing about the app.
     EVENT_LOOP_DELAY_MAX_MS: '60000',
     ...settings,
   })
@@ -151,7 +150,8 @@ async function mailsTo(mail: Mail, email: string, count: number): Promise<Outgoi
   for (;;) {
     const found = ((await mail.caught?.()) ?? []).filter((it) => it.to === email)
     if (found.length >= count) return found
-    if (Date.now() > deadline) throw new Error(`${found.length} mails to ${email}, not ${count}`)
+    if (Date.now() > deadline)
+      throw new Error(`caught ${found.length} mails to ${email} instead of ${count}`)
     await setTimeout(20)
   }
 }
@@ -197,7 +197,7 @@ async function makeUser(
   const password = options.password ?? 'correct horse battery'
   const password_hash = await passwords.hash(password)
   const id = await database.acrossTenants('test', async (db) => {
-    // The same e-mail again is the same person, in one more tenant.
+    // A known e-mail address adds the same user to one more tenant.
     const user = await ensureUser(db, { email, full_name: 'Test User', password_hash })
     await addMember(db, { tenant_id: tenant.id, user_id: user.id, roles: options.roles ?? [] })
     return user.id

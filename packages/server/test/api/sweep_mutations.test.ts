@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Route } from '../../src/app/route.ts'
 import { withClient } from '../../src/db/connect/with_client.ts'
-import { accessFaults, observeAccess } from '../../src/testing/sweeps/access.ts'
+import { accessFaults, probeAccess } from '../../src/testing/sweeps/access.ts'
 import { auditFaults } from '../../src/testing/sweeps/audit.ts'
 import { unexcepted } from '../../src/testing/sweeps/exceptions.ts'
 import { isolationFaults } from '../../src/testing/sweeps/isolation.ts'
@@ -82,22 +82,22 @@ describe('the isolation sweep finds a route that', () => {
     }
     const routes = world.routes.filter((it) => it.path === '/api/projects' && it.method === 'GET')
     const faults = await isolationFaults({ ...world, routes, b: { ...world.b, tenant: careless } })
-    expect(faults).toEqual(["GET /api/projects: takes another tenant's token (200)"])
+    expect(faults).toEqual(["GET /api/projects: accepts another tenant's token (200)"])
   })
 })
 
 describe('the access sweep finds a route that', () => {
   test('admits a user that its access excludes', async () => {
     const claimed = { ...mutants.open, access: 'projects:delete' }
-    const faults = accessFaults(world, await observeAccess(only(mutants.open)), [claimed])
-    expect(faults).toContain('GET /api/open: nobody got in and should not')
-    expect(faults).toContain('GET /api/open: operator got in and should not')
+    const faults = accessFaults(world, await probeAccess(only(mutants.open)), [claimed])
+    expect(faults).toContain('GET /api/open: anonymous is permitted but must not be')
+    expect(faults).toContain('GET /api/open: operator is permitted but must not be')
   })
 
   test('excludes a user that its access admits', async () => {
     const shut = only(mutants.shut)
-    const faults = accessFaults(shut, await observeAccess(shut))
-    expect(faults).toContain('GET /api/shut: operator was kept out and should not be')
+    const faults = accessFaults(shut, await probeAccess(shut))
+    expect(faults).toContain('GET /api/shut: operator is rejected but must be permitted')
   })
 })
 
@@ -112,7 +112,7 @@ test('the statements sweep shows a route that sends a query for each row', async
 describe('the connections sweep finds a route that queries past its database scope', () => {
   test('on a connection that it opens', async () => {
     expect(await faultsOf(ownConnectionFaults, mutants.quiet)).toMatch(
-      /^PATCH \S+: asks PostgreSQL over a connection of its own \(application_name \(none\)\); ask through ctx\.db$/,
+      /^PATCH \S+: queries PostgreSQL on its own connection \(application_name \(none\)\); use ctx\.db instead$/,
     )
   })
 
@@ -152,14 +152,16 @@ describe('the audit sweep finds', () => {
 
 describe('the lifecycle sweep finds', () => {
   test('an item that still exists after its deletion', async () => {
-    expect(await faultsOf(lifecycleFaults, mutants.undead)).toContain('answers 204 for what DELETE')
+    expect(await faultsOf(lifecycleFaults, mutants.undead)).toContain(
+      'answers 204 for an item that DELETE',
+    )
   })
 
   test('a child that is found under another parent', async () => {
     const { a } = world
     const ids = new Map(a.ids).set('/api/projects/:project_id/members', a.spare.id)
     const faults = await lifecycleFaults({ ...only(mutants.anyParent), a: { ...a, ids } })
-    expect(faults.join()).toContain('finds a thing under another one of /api/projects (200)')
+    expect(faults.join()).toContain('finds an item under another item of /api/projects (200)')
   })
 
   test('a create that accepts a bad body', async () => {
@@ -204,7 +206,9 @@ test('the schema sweeps find an open table, a wide policy, a changed key and a l
       'create table notes (tenant_id uuid not null, id uuid, primary key (tenant_id, id))',
     )
     await mutate(urls, 'grant select, insert on notes to tenantry_app')
-    expect(await faults()).toMatch(/L1 notes: .*\n?[\s\S]*app notes: takes a row without a tenant/)
+    expect(await faults()).toMatch(
+      /L1 notes: .*\n?[\s\S]*app notes: accepts a row without a tenant/,
+    )
     await mutate(urls, 'drop table notes')
     await mutate(urls, 'create policy wide on projects for select to tenantry_app using (true)')
     expect(await faults()).toMatch(/L3 projects \(wide\): /)

@@ -2,34 +2,34 @@ import type { Route } from '../../app/route.ts'
 import type { TestUser } from '../test_app.ts'
 import { nameOf, pathToNothing, type World } from './world.ts'
 
-/** Who was let in where: by route, then by caller. */
+/** Whether a caller was permitted, by route and caller. */
 export type AccessMatrix = Map<string, Map<string, boolean>>
 
-/** Calls every route without credentials and as each role, with ids of nothing, and sees who gets in. */
-export async function observeAccess(world: World): Promise<AccessMatrix> {
+/** Calls every route without credentials and as each role, with unknown ids. */
+export async function probeAccess(world: World): Promise<AccessMatrix> {
   const matrix: AccessMatrix = new Map()
   for (const route of world.routes) {
     const row = new Map<string, boolean>()
     for (const [caller, user] of callersOf(world)) {
-      row.set(caller, await getsIn(world, route, user))
+      row.set(caller, await isPermitted(world, route, user))
     }
     matrix.set(nameOf(route), row)
   }
   return matrix
 }
 
-/** Where somebody got in whom the policy keeps out, or the other way round. */
+/** The callers that were permitted or rejected against the policy. */
 export function accessFaults(world: World, matrix: AccessMatrix, routes = world.routes): string[] {
   return routes.flatMap((route) =>
-    [...(matrix.get(nameOf(route)) ?? [])].flatMap(([caller, got]) => {
-      const should = mayEnter(world, route, caller)
-      if (got === should) return []
-      return `${nameOf(route)}: ${caller} ${got ? 'got in and should not' : 'was kept out and should not be'}`
+    [...(matrix.get(nameOf(route)) ?? [])].flatMap(([caller, permitted]) => {
+      const should = shouldBePermitted(world, route, caller)
+      if (permitted === should) return []
+      return `${nameOf(route)}: ${caller} ${permitted ? 'is permitted but must not be' : 'is rejected but must be permitted'}`
     }),
   )
 }
 
-/** The matrix as a table that anybody can read. */
+/** The matrix as a Markdown table. */
 export function accessTable(world: World, matrix: AccessMatrix): string {
   const callers = callersOf(world).map(([caller]) => caller)
   const rows = world.routes.map((route) => {
@@ -38,10 +38,10 @@ export function accessTable(world: World, matrix: AccessMatrix): string {
     return `| ${nameOf(route)} | ${route.access} | ${cells.join(' | ')} |`
   })
   return [
-    '# Who may call what',
+    '# Which caller may use which route',
     '',
-    'Written by the tests from what the running app answered; a change of rights shows here.',
-    '`nobody` is not signed in; `member` is a member without roles.',
+    'Written by the tests from the replies of the running app. A change of permissions changes this table.',
+    '`anonymous` is not signed in; `member` is a member without roles.',
     '',
     `| route | access | ${callers.join(' | ')} |`,
     `|---|---|${callers.map(() => '---|').join('')}`,
@@ -52,18 +52,22 @@ export function accessTable(world: World, matrix: AccessMatrix): string {
 
 function callersOf({ a }: World): [string, TestUser | undefined][] {
   const { none, ...roles } = a.users
-  return [['nobody', undefined], ['member', none], ...Object.entries(roles)]
+  return [['anonymous', undefined], ['member', none], ...Object.entries(roles)]
 }
 
-async function getsIn(world: World, route: Route, user: TestUser | undefined): Promise<boolean> {
+async function isPermitted(
+  world: World,
+  route: Route,
+  user: TestUser | undefined,
+): Promise<boolean> {
   const { method } = route
   const { status } = await world.a.tenant.send({ method, path: pathToNothing(route), user })
   return status !== 401 && status !== 403
 }
 
-function mayEnter({ app }: World, { access }: Route, caller: string): boolean {
+function shouldBePermitted({ app }: World, { access }: Route, caller: string): boolean {
   if (access === 'public') return true
-  if (caller === 'nobody') return false
+  if (caller === 'anonymous') return false
   if (access === 'member') return true
   if (access.startsWith('role:')) return access === `role:${caller}`
   const grants = app.policy.roles[caller]?.permissions ?? []

@@ -5,15 +5,15 @@ import { changedTables, fingerprintOf } from './rows.ts'
 import { call, inSafeOrder, nameOf, readyFor, type World } from './world.ts'
 
 /**
- * Calls every route of a tenant and looks for its row in the audit log: a signed-in write has one, of
- * the right action, actor and request; a public one that changes something has its row too; a read
- * changes nothing. Gives what is missing or wrong.
+ * Calls every route of a tenant and looks for its row in the audit log. An authenticated write has one
+ * with the right action, actor and request. A public write has one if it changes rows. A read changes no
+ * rows. Returns what is missing or wrong.
  */
 export async function auditFaults(world: World): Promise<string[]> {
   const faults: string[] = []
   for (const route of inSafeOrder(world)) {
     faults.push(
-      ...(isWrite(route) ? await writeFaults(world, route) : await quietFaults(world, route)),
+      ...(isWrite(route) ? await writeFaults(world, route) : await unauditedFaults(world, route)),
     )
   }
   return faults
@@ -27,26 +27,26 @@ async function writeFaults(world: World, route: Route): Promise<string[]> {
   const here = await readyFor(world, route, world.b)
   const reply = await call(world, route, here, here.admin)
   if (reply.status >= 300) {
-    return [`${nameOf(route)}: could not be carried out (${reply.status} ${reply.text})`]
+    return [`${nameOf(route)}: the call failed (${reply.status} ${reply.text})`]
   }
   const expected = JSON.stringify([{ action: route.audit, actor_id: world.b.admin.id }])
   const found = JSON.stringify(await auditRows(world, reply))
   return found === expected ? [] : [`${nameOf(route)}: the audit log has ${found}, not ${expected}`]
 }
 
-// What may change rows without a word of it, and why.
-const unspoken: Readonly<Record<string, string>> = {
-  'POST /api/auth/refresh': 'a rotation gives nobody anything; a token used twice has its row',
+// Routes that may change rows without an audit row, and why.
+const unaudited: Readonly<Record<string, string>> = {
+  'POST /api/auth/refresh': 'a rotation grants nothing; a reused token has its audit row',
 }
 
-async function quietFaults(world: World, route: Route): Promise<string[]> {
+async function unauditedFaults(world: World, route: Route): Promise<string[]> {
   const { tenant, admin } = world.b
   await world.api.running.settle()
   const before = await fingerprintOf(tenant.id)
   const reply = await call(world, route, world.b, route.access === 'public' ? undefined : admin)
   await world.api.running.settle()
   const changed = changedTables(before, await fingerprintOf(tenant.id))
-  if (changed.length === 0 || nameOf(route) in unspoken) return []
+  if (changed.length === 0 || nameOf(route) in unaudited) return []
   if (route.method === 'GET') return [`${nameOf(route)}: a read changed ${changed.join(', ')}`]
   const rows = await auditRows(world, reply)
   return rows.length > 0

@@ -16,9 +16,9 @@ const checks = [
 export type Check = (typeof checks)[number]
 
 /**
- * What is left of a check's faults without the excepted ones: `isolation GET /api/status` excepts
- * what the check says of that route. An exception that excepts nothing, has no reason or speaks of no
- * check is a fault itself, so that the list never outlives what it was for.
+ * The faults of a check without the excepted ones: `isolation GET /api/status` excepts the isolation
+ * faults of that route. An exception that excepts no fault, has no reason or names no check is a fault
+ * itself, so that the list holds only what is needed.
  */
 export function unexcepted(
   check: Check,
@@ -26,17 +26,17 @@ export function unexcepted(
   exceptions: Readonly<Record<string, string>> = {},
 ): string[] {
   const own = Object.keys(exceptions).filter((key) => key.startsWith(`${check} `))
-  const about = (key: string) => (fault: string) => speaksOf(fault, key.slice(check.length + 1))
+  const concerns = (key: string) => (fault: string) => isAbout(fault, key.slice(check.length + 1))
   return [
-    ...faults.filter((fault) => !own.some((key) => about(key)(fault))),
+    ...faults.filter((fault) => !own.some((key) => concerns(key)(fault))),
     ...own
-      .filter((key) => !faults.some(about(key)))
+      .filter((key) => !faults.some(concerns(key)))
       .map((key) => `${key}: this exception is not needed; remove it`),
     ...Object.entries(exceptions).flatMap(([key, reason]) => listFault(key, reason)),
   ]
 }
 
-function speaksOf(fault: string, subject: string): boolean {
+function isAbout(fault: string, subject: string): boolean {
   return fault.startsWith(`${subject}:`) || fault.startsWith(`${subject} (`)
 }
 
@@ -44,5 +44,5 @@ function listFault(key: string, reason: string): string[] {
   if (reason.trim() === '') return [`${key}: this exception has no reason; give one`]
   return checks.some((check) => key.startsWith(`${check} `))
     ? []
-    : [`${key}: this exception names no check; begin it with one of: ${checks.join(', ')}`]
+    : [`${key}: this exception names no check; start it with one of: ${checks.join(', ')}`]
 }

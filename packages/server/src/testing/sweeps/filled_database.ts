@@ -10,19 +10,19 @@ import { provisionDatabase } from '../../db/provisioning/provision.ts'
 import { forEachRole, type RoleUrls } from '../../db/provisioning/roles.ts'
 import { createWorld, type SweepOptions, type World } from './world.ts'
 
-/** How many tenants, and how many rows each has in every table that the API fills. */
+/** The number of tenants, and of rows for each tenant in every table that the API fills. */
 export interface Scale {
   tenants: number
   rows: number
 }
 
-/** A world on a database of its own, with tables as full as `scale` says. */
+/** A world on its own database, with tables of the size that `scale` gives. */
 export interface FilledWorld {
   world: World
   urls: RoleUrls
 }
 
-/** Makes a database, fills it by copies of what the API makes, runs `work`, and drops it. */
+/** Creates a database, fills it with copies of rows that the API creates, runs `work`, and drops it. */
 export async function inFilledWorld<T>(
   app: App,
   options: SweepOptions,
@@ -46,7 +46,7 @@ async function onOwnDatabase<T>(app: App, work: (urls: RoleUrls) => Promise<T>):
   const shared = inject('tenantryDatabase')
   const database = `tenantry_test_${randomBytes(6).toString('hex')}`
   const on = (url: string) => withDatabase(url, database)
-  // The roles have their passwords already.
+  // The roles exist already, with their passwords.
   await provisionDatabase({ adminUrl: shared.admin, database, passwords: {} })
   const urls = forEachRole((role) => on(shared[role]))
   try {
@@ -73,7 +73,7 @@ async function fillTables(urls: RoleUrls, { a }: World, scale: Scale): Promise<v
   await withClient(urls.owner, (client) => client.query('analyze'))
 }
 
-// Copies need not be checked one by one, and no plan of a read asks for a foreign key.
+// Checking each copied row would be slow, and no plan depends on a foreign key.
 async function dropForeignKeys(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ statement: string }>(`
     select format('alter table %s drop constraint %I', conrelid::regclass, conname) as statement
@@ -94,7 +94,7 @@ interface Column {
   unique: boolean
 }
 
-// Row n of one table refers to row n of the others, by ids that follow from n.
+// Row n of a table refers to row n of the others: ids are derived from n.
 function copiesSql({ name, columns }: Table): string {
   const names = columns.map((it) => `"${it.name}"`)
   const owner = name === 'tenantry.users' ? 'id' : 'tenant_id'

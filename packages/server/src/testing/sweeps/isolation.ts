@@ -7,9 +7,9 @@ import { changedTables, fingerprintOf, valuesOf } from './rows.ts'
 import { bodyFor, call, nameOf, pathIn, pathToNothing, type World } from './world.ts'
 
 /**
- * Attacks every route of tenant A with what belongs to tenant B: its tokens, and its ids in path,
- * body, query and headers. B's things must be as absent as what never was, byte for byte, and B's
- * rows unchanged. Gives what did not hold.
+ * Attacks every route of tenant A with tokens of tenant B, and with its ids in path, body, query and
+ * headers. The reply for an id of B must equal that for an unknown id, byte for byte, and the rows of B
+ * must not change. Returns the violations.
  */
 export async function isolationFaults(world: World): Promise<string[]> {
   await readEverything(world)
@@ -19,7 +19,7 @@ export async function isolationFaults(world: World): Promise<string[]> {
   return faults
 }
 
-// Whatever an app remembers of B's reads, it could tell A from now on.
+// If the app caches a reply to B wrongly, it can return it to A from now on.
 async function readEverything(world: World): Promise<void> {
   for (const route of world.routes.filter((it) => it.method === 'GET')) {
     await call(world, route, world.b, world.b.admin)
@@ -42,13 +42,15 @@ async function attack(world: World, route: Route): Promise<string[]> {
   return [...faults, `${nameOf(route)}: changed another tenant's rows in ${changed.join(', ')}`]
 }
 
-// Each id in a path in turn: the others stay this tenant's own, so that a parent cannot hide a child.
+// Replaces one id of the path at a time: the others stay those of A, so that a parent cannot hide a child.
 async function pathFaults(world: World, route: Route): Promise<string[]> {
   const faults: string[] = []
   for (const collection of collectionsIn(route.path)) {
     const theirs = world.b.ids.get(collection)
     if (theirs === undefined) {
-      faults.push(`${nameOf(route)}: nothing exists in ${collection}; add a route or a body for it`)
+      faults.push(
+        `${nameOf(route)}: the sweeps have no item of ${collection}; add a route that creates one, or its body`,
+      )
       continue
     }
     const reply = (id: string) => {
@@ -56,16 +58,16 @@ async function pathFaults(world: World, route: Route): Promise<string[]> {
       return ask(world, route, { path: pathIn(route, { ...world.a, ids }) })
     }
     const [foreign, absent] = [await reply(theirs), await reply(randomUUID())]
-    if (!alike(foreign, absent) || foreign.status < 400) {
+    if (!isEqual(foreign, absent) || foreign.status < 400) {
       faults.push(
-        `${nameOf(route)}: ${collection} of another tenant answers ${told(foreign, absent)}`,
+        `${nameOf(route)}: ${collection} of another tenant answers ${bothReplies(foreign, absent)}`,
       )
     }
   }
   return faults
 }
 
-// Wherever the body of a good request holds an id, however deep, the other tenant's is put.
+// Replaces each id of A in the body of a valid request, at any depth, by one of B.
 async function bodyFaults(world: World, route: Route): Promise<string[]> {
   const body = bodyFor(world, route, world.a)
   if (typeof body !== 'object' || body === null) return []
@@ -75,9 +77,9 @@ async function bodyFaults(world: World, route: Route): Promise<string[]> {
     if (theirs === undefined || !textOf(body).includes(own)) continue
     const reply = (id: string) => ask(world, route, { body: withText(body, own, id) })
     const [foreign, absent] = [await reply(theirs), await reply(randomUUID())]
-    if (alike(foreign, absent) && foreign.status >= 400) continue
+    if (isEqual(foreign, absent) && foreign.status >= 400) continue
     faults.push(
-      `${nameOf(route)}: ${collection} of another tenant in the body answers ${told(foreign, absent)}`,
+      `${nameOf(route)}: ${collection} of another tenant in the body answers ${bothReplies(foreign, absent)}`,
     )
   }
   return faults
@@ -92,17 +94,17 @@ async function queryFaults(world: World, route: Route): Promise<string[]> {
           path: `${pathIn(route, world.a)}?${new URLSearchParams({ [field]: id })}`,
         })
       const [foreign, absent] = [await reply(theirs), await reply(randomUUID())]
-      if (alike(foreign, absent)) continue
+      if (isEqual(foreign, absent)) continue
       faults.push(
-        `${nameOf(route)}: ?${field}= with an id of another tenant answers ${told(foreign, absent)}`,
+        `${nameOf(route)}: ?${field}= with an id of another tenant answers ${bothReplies(foreign, absent)}`,
       )
     }
   }
   return faults
 }
 
-// Naming the other tenant anywhere, beside its ids, is refused or ignored: the answer is the same as
-// for a tenant that never was.
+// Naming B in query, headers or body, in addition to its ids, is rejected or ignored: the reply is the same
+// as for an unknown tenant.
 async function namedTenantFaults(world: World, route: Route): Promise<string[]> {
   const path = pathIn(route, world.b)
   const reply = (id: string) => {
@@ -112,24 +114,24 @@ async function namedTenantFaults(world: World, route: Route): Promise<string[]> 
     return ask(world, route, { path: `${path}?${query}`, headers, body })
   }
   const [foreign, absent] = [await reply(world.b.tenant.id), await reply(randomUUID())]
-  const same = route.method === 'GET' ? alike : alikeButForNewThings
+  const same = route.method === 'GET' ? isEqual : isEqualButForNewIds
   return same(foreign, absent)
     ? []
-    : [`${nameOf(route)}: naming another tenant answers ${told(foreign, absent)}`]
+    : [`${nameOf(route)}: naming another tenant answers ${bothReplies(foreign, absent)}`]
 }
 
-// Whatever a reply shows, nothing in it may be what only the other tenant's rows say.
+// No reply may show a value that only the rows of B have.
 async function leakFaults(world: World, route: Route): Promise<string[]> {
   if (route.method !== 'GET') return []
-  const [ours, theirs] = [await valuesOf(world.a.tenant.id), await valuesOf(world.b.tenant.id)]
+  const [own, theirs] = [await valuesOf(world.a.tenant.id), await valuesOf(world.b.tenant.id)]
   const { text } = await ask(world, route, { path: pathIn(route, world.a) })
-  const leaked = [...theirs].filter((it) => !ours.has(it) && text.includes(it))
+  const leaked = [...theirs].filter((it) => !own.has(it) && text.includes(it))
   return leaked.length === 0
     ? []
     : [`${nameOf(route)}: shows another tenant's ${leaked.slice(0, 5).join(', ')}`]
 }
 
-// The same person, the same roles, another tenant's token: worth nothing here.
+// The same user with the same roles, but with a token of another tenant.
 async function tokenFaults(world: World, route: Route): Promise<string[]> {
   if (route.access === 'public') return []
   const { method } = route
@@ -137,7 +139,7 @@ async function tokenFaults(world: World, route: Route): Promise<string[]> {
   const reply = await world.b.tenant.send({ method, path: pathToNothing(route), user: admin })
   return reply.status === 401
     ? []
-    : [`${nameOf(route)}: takes another tenant's token (${reply.status})`]
+    : [`${nameOf(route)}: accepts another tenant's token (${reply.status})`]
 }
 
 function ask(world: World, route: Route, request: Partial<TestRequest>): Promise<TestReply> {
@@ -151,18 +153,19 @@ function ask(world: World, route: Route, request: Partial<TestRequest>): Promise
   })
 }
 
-function alike(one: TestReply, other: TestReply): boolean {
+function isEqual(one: TestReply, other: TestReply): boolean {
   return comparable(one) === comparable(other)
 }
 
-// Two writes that went through made two things; whether they reached the other tenant, its rows say.
-function alikeButForNewThings(one: TestReply, other: TestReply): boolean {
-  const known = (reply: TestReply) =>
+// Two successful writes create two items with different ids and times. Whether they changed B is checked by
+// its fingerprint.
+function isEqualButForNewIds(one: TestReply, other: TestReply): boolean {
+  const masked = (reply: TestReply) =>
     comparable(reply).replaceAll(/[\w-]{20,}|\d{4}-\d\d-\d\dT[\d:.]+Z/g, '*')
-  return known(one) === known(other)
+  return masked(one) === masked(other)
 }
 
-// What names this one request: its id and the time.
+// A reply without what is specific to its request: the request id and the time.
 function comparable({ status, headers, text, json }: TestReply): string {
   const { date: _date, 'x-request-id': id = '', ...constant } = headers
   const body =
@@ -170,14 +173,14 @@ function comparable({ status, headers, text, json }: TestReply): string {
   return JSON.stringify([status, constant, body])
 }
 
-function told(foreign: TestReply, absent: TestReply): string {
-  return `${foreign.status} ${foreign.text.slice(0, 200)}, and what never was ${absent.status} ${absent.text.slice(0, 200)}`
+function bothReplies(foreign: TestReply, absent: TestReply): string {
+  return `${foreign.status} ${foreign.text.slice(0, 200)}, and an unknown id ${absent.status} ${absent.text.slice(0, 200)}`
 }
 
 function idFieldsOf({ query }: Route): string[] {
   if (!(query instanceof z.ZodObject)) return []
   const fields = Object.entries<z.ZodType>(query.shape)
-  // An id and nothing else: a field that takes any text is a search or a cursor.
+  // Only fields that accept nothing but an id: one that accepts any text is a search or a cursor.
   return fields
     .filter(([, it]) => it.safeParse(randomUUID()).success && !it.safeParse('any text').success)
     .map(([name]) => name)

@@ -7,10 +7,10 @@ import {
   bodyFor,
   call,
   createIn,
-  type Inhabited,
   inSafeOrder,
   isRemoval,
   nameOf,
+  type PopulatedTenant,
   pathIn,
   readyFor,
   type World,
@@ -18,13 +18,13 @@ import {
 } from './world.ts'
 
 /**
- * Follows things through their life: what was deleted is gone for every route, a child is found under
- * its own parent only, and a create that was refused has left nothing. Gives what did not hold.
+ * Checks items from creation to deletion: no route finds a deleted item, a child is found only under its own
+ * parent, and a rejected create stores nothing. Returns the violations.
  */
 export async function lifecycleFaults(world: World): Promise<string[]> {
   const faults: string[] = []
   for (const route of world.routes) {
-    if (isCreator(route)) faults.push(...(await refusedCreate(world, route)))
+    if (isCreator(route)) faults.push(...(await rejectedCreate(world, route)))
     for (const parent of collectionsIn(route.path).slice(0, -1)) {
       faults.push(...(await wrongParent(world, route, parent)))
     }
@@ -35,7 +35,7 @@ export async function lifecycleFaults(world: World): Promise<string[]> {
   return faults
 }
 
-async function refusedCreate(world: World, route: Route): Promise<string[]> {
+async function rejectedCreate(world: World, route: Route): Promise<string[]> {
   const { a } = world
   const body = { ...Object(bodyFor(world, route, a)), 'no such field': 1 }
   const before = await fingerprintOf(a.tenant.id)
@@ -48,7 +48,7 @@ async function refusedCreate(world: World, route: Route): Promise<string[]> {
       ]
 }
 
-// A second parent of this tenant's own, so that only the path is wrong.
+// The other parent belongs to the same tenant, so that only the path is wrong.
 async function wrongParent(world: World, route: Route, parent: string): Promise<string[]> {
   const other = await createIn(world, world.a, parent)
   if (other === undefined || !collectionsIn(route.path).every((it) => world.a.ids.has(it)))
@@ -56,7 +56,7 @@ async function wrongParent(world: World, route: Route, parent: string): Promise<
   const reply = await call(world, route, withId(world.a, parent, other), world.a.admin)
   return reply.status === 404
     ? []
-    : [`${nameOf(route)}: finds a thing under another one of ${parent} (${reply.status})`]
+    : [`${nameOf(route)}: finds an item under another item of ${parent} (${reply.status})`]
 }
 
 async function useAfterDelete(world: World, route: Route): Promise<string[]> {
@@ -68,12 +68,17 @@ async function useAfterDelete(world: World, route: Route): Promise<string[]> {
   for (const user of world.routes.filter((it) => `${it.path}/`.startsWith(`${route.path}/`))) {
     const { status } = await sendAs(world, user, here, bodyFor(world, user, here))
     if (status !== 404)
-      faults.push(`${nameOf(user)}: answers ${status} for what ${nameOf(route)} deleted`)
+      faults.push(`${nameOf(user)}: answers ${status} for an item that ${nameOf(route)} deleted`)
   }
   return faults
 }
 
-function sendAs(world: World, route: Route, here: Inhabited, body: unknown): Promise<TestReply> {
+function sendAs(
+  world: World,
+  route: Route,
+  here: PopulatedTenant,
+  body: unknown,
+): Promise<TestReply> {
   const { method } = route
   return here.tenant.send({ method, path: pathIn(route, here), user: world.a.admin, body })
 }

@@ -2,47 +2,47 @@ import { Socket } from 'node:net'
 import { call, inSafeOrder, nameOf, readyFor, type World } from './world.ts'
 
 const PROTOCOL = 3
-const OURS = /^tenantry /
+const KERNEL_NAME = /^tenantry /
 
-/** By connection to PostgreSQL, whichever driver made it: the application name it gave. */
+/** The application_name of each connection to PostgreSQL, of any driver. */
 const applications = new WeakMap<Socket, string>()
-let asked = new Set<string>()
+let queried = new Set<string>()
 
 /**
- * Calls every route and listens to what the process says to any PostgreSQL meanwhile: a connection
- * that no door made knows no tenant, and no row-level security holds for what its role may see.
+ * Calls every route, and observes what the process sends to PostgreSQL meanwhile. A connection that is not
+ * the kernel's has no tenant, and its role may not be subject to row-level security.
  */
 export async function ownConnectionFaults(world: World): Promise<string[]> {
   const faults: string[] = []
   for (const route of inSafeOrder(world)) {
     const here = await readyFor(world, route, world.a)
-    asked = new Set()
+    queried = new Set()
     await call(world, route, here, here.admin)
     await world.api.running.settle()
-    for (const application of [...asked].filter((it) => !OURS.test(it))) {
+    for (const application of [...queried].filter((it) => !KERNEL_NAME.test(it))) {
       faults.push(
-        `${nameOf(route)}: asks PostgreSQL over a connection of its own ` +
-          `(application_name ${application}); ask through ctx.db`,
+        `${nameOf(route)}: queries PostgreSQL on its own connection ` +
+          `(application_name ${application}); use ctx.db instead`,
       )
     }
   }
   return faults
 }
 
-// From when this is loaded: an app may connect as soon as it is loaded itself. Writing is where all
-// drivers and TLS meet.
+// Patched when this file is loaded, because an app may connect as soon as it is loaded. Every driver, with or
+// without TLS, ends in Socket.write.
 const { write } = Socket.prototype
 Socket.prototype.write = function (this: Socket, ...args: unknown[]) {
   const application = applications.get(this) ?? applicationIn(args[0])
   if (application !== undefined) {
     applications.set(this, application)
-    asked.add(application)
+    queried.add(application)
   }
   return Reflect.apply(write, this, args)
 }
 
-// The first message: its length, the version of the protocol, then names and values in turn, each
-// ended by a zero (PostgreSQL manual, "Message Formats", StartupMessage).
+// The first message: its length, the protocol version, then alternating names and values, each terminated by
+// a zero byte (PostgreSQL manual, "Message Formats", StartupMessage).
 function applicationIn(message: unknown): string | undefined {
   if (!(message instanceof Uint8Array) || message.length < 9) return undefined
   const bytes = Buffer.from(message.buffer, message.byteOffset, message.length)

@@ -1,10 +1,10 @@
-/** The collections whose members a path names: `/api/projects` for `/api/projects/:project_id`. */
+/** The collections of the ids in a path: `/api/projects` for `/api/projects/:project_id`. */
 export function collectionsIn(path: string): string[] {
   const parts = path.split('/')
   return parts.flatMap((part, at) => (part.startsWith(':') ? [parts.slice(0, at).join('/')] : []))
 }
 
-/** A path with an id in each of its places. */
+/** A path with an id for each parameter. */
 export function withIds(path: string, idOf: (collection: string) => string): string {
   const parts = path.split('/')
   return parts

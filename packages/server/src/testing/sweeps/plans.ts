@@ -7,9 +7,9 @@ import type { FilledWorld } from './filled_database.ts'
 import { call, inSafeOrder, nameOf, readyFor, type World } from './world.ts'
 
 /**
- * Explains every statement that a successful call of each route sends, as the role that sent it, with
- * its tenant set: a table that tenants share is reached by an index that leads with the tenant, or not
- * at all. Gives what reads more.
+ * Explains every statement that a successful call of each route sends, as the role that sent it and with
+ * its tenant set. A table that tenants share must be read by an index that starts with the tenant. Returns
+ * the statements that read more.
  */
 export async function planFaults({ world, urls }: FilledWorld): Promise<string[]> {
   const indexes = await withClient(urls.owner, async (client) => {
@@ -29,7 +29,7 @@ export async function planFaults({ world, urls }: FilledWorld): Promise<string[]
       if (explained.has(statement.text)) continue
       explained.add(statement.text)
       for (const fault of faultsIn(await explain(world, statement), indexes)) {
-        faults.add(`${nameOf(route)}: ${fault}; add an index on (tenant_id, …) for what it asks`)
+        faults.add(`${nameOf(route)}: ${fault}; add an index on (tenant_id, …) for this query`)
       }
     }
   }
@@ -46,7 +46,7 @@ interface PlanNode {
 
 interface Index {
   table: string
-  /** Has the table rows of all tenants, side by side? */
+  /** Does the table hold rows of several tenants? */
   tenants: boolean
   index: string
   leads: string
@@ -58,7 +58,7 @@ function isExplainable(text: string): boolean {
 
 async function explain(
   { api, a }: World,
-  { door, text, values }: SentStatement,
+  { role, text, values }: SentStatement,
 ): Promise<PlanNode> {
   const query = CompiledQuery.raw(`explain (format json) ${text}`, [...values])
   const ask = async (db: Kysely<KernelTables>) => {
@@ -66,7 +66,7 @@ async function explain(
     return rows[0]?.['QUERY PLAN'][0]?.Plan
   }
   const { database } = api
-  const plan = await (door === 'app'
+  const plan = await (role === 'app'
     ? database.inTenant(backgroundScope(a.tenant.id), ask)
     : database.asIdentity(backgroundScope(a.tenant.id), ask))
   if (plan === undefined) throw new Error(`no plan for ${text}`)
@@ -86,7 +86,7 @@ function faultOf(node: PlanNode, indexes: Index[]): string | undefined {
   }
   const used = indexes.find((it) => it.index === node['Index Name'])
   if (used === undefined || !used.tenants || used.leads === 'tenant_id') return undefined
-  // One that begins with an id and goes on with the tenant reads one tenant's rows as well.
+  // An index on (id, tenant_id) also reads only rows of one tenant.
   if (node['Index Cond']?.includes('tenant_id') === true) return undefined
   return `reads ${used.table} by ${used.index}, which leads with ${used.leads}`
 }
@@ -101,5 +101,5 @@ const indexesSql = `
   left join pg_attribute lead on lead.attrelid = c.oid and lead.attnum = i.indkey[0]
   where n.nspname in ('public', 'tenantry') and c.relkind in ('r', 'p')
     and (t.attname is not null or c.oid = 'tenantry.users'::regclass)
-    -- Empty ones: no route fills them, and every way through nothing is short.
+    -- Not the empty ones, which no route fills: any plan for them is cheap.
     and c.reltuples > 0`

@@ -37,19 +37,19 @@ const nested = route('/api/orders/:order_id/notes')
 const { fieldsOf, rankOf } = relationsOf(references, [lines, orders, people, member, nested])
 
 describe('the relations of the sweeps', () => {
-  test('are those of the catalog, by the name of the collection', () => {
+  test('are those of the catalog, by the names of the collections', () => {
     expect(fieldsOf(lines).get('order_id')).toBe('/api/orders')
     expect(fieldsOf(member).get('order_id')).toBe('/api/orders')
     expect(fieldsOf(orders).get('customer_id')).toBe('/api/people')
     expect(fieldsOf(orders).get('placed_by')).toBeUndefined()
   })
 
-  test('are those of the own table where two tables have a column of one name', () => {
+  test('of the own table take precedence over a column of the same name elsewhere', () => {
     expect(fieldsOf(people).get('parent_id')).toBe('/api/people')
     expect(fieldsOf(nested).get('parent_id')).toBe('/api/orders')
   })
 
-  test('rank what refers to something above it, whatever the length of the paths', () => {
+  test('rank a collection above those that it refers to, regardless of the length of the paths', () => {
     const ranks = [people, orders, lines, nested].map(({ path }) => rankOf(path))
     expect(ranks).toEqual([1, 2, 3, 3])
     expect(rankOf('/api/tags')).toBe(0)

@@ -4,7 +4,7 @@ import type { Route } from '../../app/route.ts'
 import type { TestApp } from '../test_app.ts'
 import { collectionsIn } from './paths.ts'
 
-/** What refers to what, by the foreign keys of the catalog. */
+/** The references between collections, by the foreign keys of the catalog. */
 export interface Relations {
   /** The collections that fields refer to, by the name of the field. */
   fieldsOf(route: Route): Map<string, string>
@@ -12,7 +12,7 @@ export interface Relations {
   rankOf(collection: string): number
 }
 
-/** A column that refers to a row of another table, beside its tenant. */
+/** A column that refers to a row of another table; not its tenant. */
 export interface Reference {
   child: string
   column: string
@@ -49,12 +49,12 @@ export function relationsOf(references: readonly Reference[], routes: readonly R
   return { fieldsOf, rankOf: (collection) => rankOf(collection) }
 }
 
-/** Does a route create one more member of the collection that is its path? */
+/** Does a route create an item of the collection that is its path? */
 export function isCreator({ method, status }: Route): boolean {
   return method === 'POST' && status === 201
 }
 
-// A column of the route's own table means more than one of the same name elsewhere.
+// A column of the route's own table takes precedence over one of the same name elsewhere.
 function fieldsIn(
   references: readonly Reference[],
   collections: ReadonlyMap<string, string>,

@@ -4,7 +4,7 @@ import type { Route } from '../../app/route.ts'
 import type { TestReply } from '../http_client.ts'
 import { call, inSafeOrder, nameOf, pathToNothing, readyFor, type World } from './world.ts'
 
-/** Says what in a reply is not as the API's description has it. */
+/** Returns the differences between a reply and its description. */
 type ReplyCheck = (route: Route, reply: TestReply) => string[]
 
 interface DescribedResponse {
@@ -29,7 +29,7 @@ export function replyCheck({ api }: World): ReplyCheck {
     const type = reply.headers['content-type']?.split(';', 1)[0] ?? ''
     const schema = response.content?.[type]?.schema
     if (schema === undefined) return emptyFaults(route, reply, response)
-    // Reference within the document, so that components resolve.
+    // References point into the document, so that components resolve.
     const validate = ajv.compile(rebase(schema))
     return validate(reply.json)
       ? []
@@ -39,7 +39,7 @@ export function replyCheck({ api }: World): ReplyCheck {
   }
 }
 
-/** Calls every route well and badly and checks each reply. */
+/** Calls every route with valid and invalid requests, and checks each reply. */
 export async function replyFaults(world: World): Promise<string[]> {
   const check = replyCheck(world)
   const faults: string[] = []
@@ -61,7 +61,7 @@ export async function replyFaults(world: World): Promise<string[]> {
 function resolve(document: object, response: DescribedResponse): DescribedResponse {
   if (response.$ref === undefined) return response
   const parts = response.$ref.replace('#/', '').split('/')
-  // The document is our own; a reference that leads nowhere fails the check that follows.
+  // The kernel writes the document. A dangling reference fails the check that follows.
   return parts.reduce<unknown>(
     (node, part) => (node as Record<string, unknown> | undefined)?.[part],
     document,
@@ -75,5 +75,5 @@ function rebase(schema: unknown): Record<string, unknown> {
 function emptyFaults(route: Route, reply: TestReply, { content }: DescribedResponse): string[] {
   if (content === undefined && reply.text === '') return []
   const type = reply.headers['content-type'] ?? 'no content type'
-  return [`${nameOf(route)}: ${reply.status} came as ${type}, which is not described`]
+  return [`${nameOf(route)}: ${reply.status} has the content type ${type}, which is not described`]
 }

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import { inject } from 'vitest'
 import { withClient } from '../../db/connect/with_client.ts'
 
-// Shorter ones, such as a status or a role's name, are anybody's.
-const TELLING = 8
+// Shorter values, such as a status or the name of a role, occur in any tenant.
+const MIN_DISTINCTIVE_LENGTH = 8
 
-/** Every row of a tenant, by table, as JSON text. Read by the operators' door: it sees them all. */
+/** Every row of a tenant, by table, as JSON text. Read as the platform role, which sees all rows. */
 async function rowsOf(tenantId: string): Promise<Map<string, string[]>> {
   return withClient(inject('tenantryDatabase').platform, async (client) => {
     const { rows: tables } = await client.query<{ name: string; owner: string }>(tenantTables)
@@ -24,7 +24,7 @@ async function rowsOf(tenantId: string): Promise<Map<string, string[]>> {
   })
 }
 
-/** One hash for each table over all of a tenant's rows in it. */
+/** A hash over all rows of a tenant, by table. */
 export type Fingerprint = ReadonlyMap<string, string>
 
 export async function fingerprintOf(tenantId: string): Promise<Fingerprint> {
@@ -32,7 +32,7 @@ export async function fingerprintOf(tenantId: string): Promise<Fingerprint> {
   return new Map(rows.map(([table, lines]) => [table, sha256(lines.join('\n'))]))
 }
 
-/** The tables that differ between two looks. */
+/** The tables that differ between two fingerprints. */
 export function changedTables(before: Fingerprint, after: Fingerprint): string[] {
   return [...after].filter(([table, hash]) => before.get(table) !== hash).map(([table]) => table)
 }
@@ -43,14 +43,16 @@ export async function valuesByTable(tenantId: string): Promise<Map<string, Set<s
   return new Map([...rows].map(([table, lines]) => [table, distinctValues(lines)]))
 }
 
-/** What a tenant's rows say that tells them from another's: ids, names, addresses. */
+/** The distinctive values of a tenant's rows: ids, names, addresses. */
 export async function valuesOf(tenantId: string): Promise<Set<string>> {
   return distinctValues([...(await rowsOf(tenantId)).values()].flat())
 }
 
 function distinctValues(rows: readonly string[]): Set<string> {
   return new Set(
-    rows.flatMap((row) => textsIn(JSON.parse(row))).filter((it) => it.length >= TELLING),
+    rows
+      .flatMap((row) => textsIn(JSON.parse(row)))
+      .filter((it) => it.length >= MIN_DISTINCTIVE_LENGTH),
   )
 }
 

@@ -6,12 +6,12 @@ import { findingText, lint } from '../../db/lint/lint.ts'
 import { lintRules } from '../../db/lint/rules.ts'
 import { literalsOf, type RoleUrls, servingRoles } from '../../db/provisioning/roles.ts'
 
-type DoorUrls = Pick<RoleUrls, 'app' | 'identity'>
+type ServingUrls = Pick<RoleUrls, 'app' | 'identity'>
 
-/** Findings of the row-level security lint on the migrated database, the app's tables included. */
+/** The findings of the row-level security lint on the migrated database, including the app's tables. */
 export async function lintFaults(
   app: App,
-  database: DoorUrls = inject('tenantryDatabase'),
+  database: ServingUrls = inject('tenantryDatabase'),
 ): Promise<string[]> {
   return withClient(database.app, async (client) => {
     const rules = lintRules.filter((it) => it.id !== 'L12')
@@ -20,23 +20,23 @@ export async function lintFaults(
   })
 }
 
-// What a door sees before there is a tenant, and why.
+// What a role sees without a tenant, and why.
 const seenWithoutTenant: Readonly<Record<string, string>> = {
-  'identity tenantry.domains': 'verified host names: by them the tenant is found',
+  'identity tenantry.domains': 'verified host names, by which the tenant is found',
 }
 
-/** Tables where a door without a tenant sees or writes something. */
+/** The tables that a serving role can read or write without a tenant. */
 export async function tenantlessFaults(
   app: App,
-  database: DoorUrls = inject('tenantryDatabase'),
+  database: ServingUrls = inject('tenantryDatabase'),
 ): Promise<string[]> {
   const faults: string[] = []
-  for (const door of ['app', 'identity'] as const) {
-    await withClient(database[door], async (client) => {
+  for (const role of ['app', 'identity'] as const) {
+    await withClient(database[role], async (client) => {
       const { rows } = await client.query<TenantTable>(tenantTables)
       for (const table of rows.filter(({ name }) => !(name in (app.unprotectedTables ?? {})))) {
-        faults.push(...(await readFaults(client, door, table)))
-        faults.push(...(await writeFaults(client, door, table)))
+        faults.push(...(await readFaults(client, role, table)))
+        faults.push(...(await writeFaults(client, role, table)))
       }
     })
   }
@@ -49,25 +49,25 @@ interface TenantTable {
   writable: boolean
 }
 
-async function readFaults(client: pg.Client, door: string, { name, readable }: TenantTable) {
-  if (!readable || `${door} ${name}` in seenWithoutTenant) return []
+async function readFaults(client: pg.Client, role: string, { name, readable }: TenantTable) {
+  if (!readable || `${role} ${name}` in seenWithoutTenant) return []
   const { rowCount } = await client.query(`select from ${name} limit 1`)
-  return rowCount === 0 ? [] : [`${door} ${name}: shows rows without a tenant`]
+  return rowCount === 0 ? [] : [`${role} ${name}: shows rows without a tenant`]
 }
 
-async function writeFaults(client: pg.Client, door: string, { name, writable }: TenantTable) {
+async function writeFaults(client: pg.Client, role: string, { name, writable }: TenantTable) {
   if (!writable) return []
   const code = await client
     .query(`insert into ${name} (tenant_id) values (gen_random_uuid())`)
     .then(
-      () => 'it was taken',
+      () => 'it was accepted',
       (error: { code?: string }) => error.code,
     )
-  // The policy is asked before any constraint: any other refusal says that it let the row through.
-  return code === '42501' ? [] : [`${door} ${name}: takes a row without a tenant (${code})`]
+  // PostgreSQL checks the policy before any constraint: another error means that the policy accepted the row.
+  return code === '42501' ? [] : [`${role} ${name}: accepts a row without a tenant (${code})`]
 }
 
-/** Keys, grants and functions of the schema, as a text whose every change is a change of a file. */
+/** The keys, policies, grants and functions of the schema as a text, which is committed and reviewed. */
 export async function schemaRecord(
   database: Pick<RoleUrls, 'owner'> = inject('tenantryDatabase'),
 ): Promise<string> {
@@ -116,7 +116,7 @@ const recordSql: Record<string, string> = {
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     cross join aclexplode(c.relacl) a
     where ${ours} and a.grantee <> c.relowner group by c.oid, a.grantee order by 1`,
-  'Functions a door may call': `
+  'Functions that a serving role may call': `
     select format('%s: %s%s', p.oid::regprocedure, r.rolname,
       case when p.prosecdef then ' (security definer)' else '' end) as line
     from pg_proc p join pg_namespace n on n.oid = p.pronamespace

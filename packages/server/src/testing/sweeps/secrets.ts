@@ -5,19 +5,19 @@ import type { TestReply, TestRequest } from '../http_client.ts'
 import type { TestUser } from '../test_app.ts'
 import {
   bodyFor,
-  type Inhabited,
   inSafeOrder,
   nameOf,
+  type PopulatedTenant,
   pathIn,
   readyFor,
   type World,
 } from './world.ts'
 
 /**
- * Calls every route well and badly with passwords and tokens that are known, and looks for them where
- * none may be: in a reply (but for new tokens, in the one that issues them), a log line, a row of any
- * table, a mail (but for a reset token, in its own), the metrics (no address of a person either).
- * Gives where one was found, never the secret.
+ * Calls every route with valid and invalid requests that hold known passwords and tokens, and looks for
+ * these secrets where none may be: in replies (except new tokens in the reply that issues them), log lines,
+ * rows of any table, mails (except a reset token in its own mail), and the metrics, which may not hold e-mail
+ * addresses either. Returns the places where one was found, never the secret.
  */
 export async function secretFaults(world: World): Promise<string[]> {
   const watch = watchReplies(secretsOf(world.b))
@@ -45,7 +45,7 @@ export async function secretFaults(world: World): Promise<string[]> {
 interface Watch {
   secrets: Set<string>
   faults: string[]
-  /** Looks for secrets in a reply, then learns the ones that it issues. */
+  /** Looks for secrets in a reply, then adds the tokens that it issues to them. */
   see(name: string, reply: TestReply): void
 }
 
@@ -64,9 +64,9 @@ function watchReplies(secrets: Set<string>): Watch {
   }
 }
 
-function secretsOf({ users, spare }: Inhabited): Set<string> {
-  const everybody: TestUser[] = [...Object.values(users), spare]
-  return new Set(everybody.flatMap((it) => [it.password, it.accessToken, it.refreshToken]))
+function secretsOf({ users, spare }: PopulatedTenant): Set<string> {
+  const all: TestUser[] = [...Object.values(users), spare]
+  return new Set(all.flatMap((it) => [it.password, it.accessToken, it.refreshToken]))
 }
 
 async function askForReset({ b, api }: World, watch: Watch): Promise<string> {
@@ -81,7 +81,7 @@ async function askForReset({ b, api }: World, watch: Watch): Promise<string> {
   return token
 }
 
-// Last, for it ends every session of its user.
+// Last, because it ends every session of its user.
 async function useReset({ b }: World, watch: Watch, token: string): Promise<void> {
   const new_password = `${b.spare.password}-changed`
   watch.secrets.add(new_password)
@@ -92,10 +92,10 @@ async function useReset({ b }: World, watch: Watch, token: string): Promise<void
   watch.see(`POST ${path}`, reply)
 }
 
-// Well; with secrets where they do not belong; and as somebody who may do nothing.
+// A valid request, requests with misplaced secrets, and one of a member without permissions.
 function requestsTo(
   world: World,
-  b: Inhabited,
+  b: PopulatedTenant,
   route: Route,
   secrets: string[],
 ): (TestRequest & { user?: TestUser | undefined })[] {
@@ -142,7 +142,7 @@ async function mailFaults({ api, b }: World, secrets: string[], own: string): Pr
   return faults
 }
 
-// The operators' door reads every table that any door reads.
+// The platform role can read every table that another serving role can read.
 async function rowFaults(secrets: string[]): Promise<string[]> {
   return withClient(inject('tenantryDatabase').platform, async (client) => {
     const { rows: tables } = await client.query<{ name: string }>(readableTables)
@@ -162,7 +162,7 @@ function holdsOne(text: string, secrets: Iterable<string>): boolean {
   return [...secrets].some((it) => text.includes(it))
 }
 
-// As it is, in a bytea column, and what makes a token one: its signature.
+// A secret as text, as the hex digits of a bytea column, and the signature of a token.
 function spellings(secret: string): string[] {
   const [, , signature] = secret.split('.')
   const written = [secret, Buffer.from(secret).toString('hex')]

@@ -1,6 +1,6 @@
 import { call, inSafeOrder, nameOf, readyFor, type World } from './world.ts'
 
-/** How many statements a successful call of each route costs: by route, in order. */
+/** The number of statements that a successful call of each route sends. */
 export async function countStatements(world: World): Promise<Map<string, number>> {
   const counts = new Map<string, number>()
   for (const route of inSafeOrder(world)) {
@@ -16,13 +16,13 @@ export async function countStatements(world: World): Promise<Map<string, number>
   return counts
 }
 
-// A busy machine may have been too late for its memory: what that cost is not the route's.
+// On a busy machine a cache entry may be stale. The statements of its look-up are not the route's.
 function lookUps({ api }: World): number {
   const { tenants, sessions } = api.running.caches
   return tenants.counts.misses + sessions.counts.misses
 }
 
-// What a request costs that is not the first of its session, on a server that has been up for a moment.
+// Waits until a request is answered from the caches: only warm requests are counted.
 async function warmUp({ api, a }: World): Promise<void> {
   const { hits } = api.running.caches.sessions.counts
   const deadline = Date.now() + 10_000
@@ -31,14 +31,13 @@ async function warmUp({ api, a }: World): Promise<void> {
   }
 }
 
-/** The counts as a committed table: growth shows as a change of it. */
+/** The counts as a committed table, so that a review sees when they grow. */
 export function statementTable(world: World, counts: Map<string, number>): string {
   return [
     '# What a request costs the database',
     '',
-    'Statements of one successful call of somebody who was here before, counted by the tests: host,',
-    'session and rights are in memory. BEGIN, COMMIT and setting the tenant, which ride along, do not',
-    'count.',
+    'Statements of one successful call, counted by the tests while host, session and permissions are',
+    'cached. BEGIN, COMMIT and setting the tenant are sent along with them and not counted.',
     '',
     '| route | statements |',
     '|---|---|',

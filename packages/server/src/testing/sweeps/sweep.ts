@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import type { App } from '../../app/define_app.ts'
-import { accessFaults, accessTable, observeAccess } from './access.ts'
+import { accessFaults, accessTable, probeAccess } from './access.ts'
 import { auditFaults } from './audit.ts'
 import { type Check, unexcepted } from './exceptions.ts'
 import { inFilledWorld } from './filled_database.ts'
@@ -16,16 +16,16 @@ import { secretFaults } from './secrets.ts'
 import { countStatements, statementTable } from './statements.ts'
 import { createWorld, type SweepOptions, type World } from './world.ts'
 
-// A sweep grows with the app, and a busy machine takes its time.
+// A sweep grows with the app, and is slow on a busy machine.
 const SWEEP_MS = 60_000
 const PLANS_MS = 600_000
 
 type Options = SweepOptions & { records: URL }
 
 /**
- * Registers the promises about the whole API as tests: every route and table of `app`, the kernel's
- * and its own, enters by itself. `records` is a folder for the tables that are committed: who may
- * call what, what a request costs, what the database enforces; `vitest run -u` writes them anew.
+ * Registers tests of the whole API. They cover every route and table, the kernel's and those of `app`,
+ * without being listed. `records` is a folder for committed tables: which caller may use which route, what a
+ * request costs, and what the database enforces. `vitest run -u` rewrites them.
  */
 export function sweep(app: App, options: Options): void {
   const inWorld = async <T>(work: (world: World) => Promise<T>): Promise<T> => {
@@ -35,37 +35,37 @@ export function sweep(app: App, options: Options): void {
   }
   const { record, rest } = expectations(options)
   describe('every route', { timeout: SWEEP_MS }, () => {
-    test('lets in whom the policy lets in, and nobody else (AUTHZ-1)', () =>
+    test('admits exactly the callers that its access permits (AUTHZ-1)', () =>
       inWorld(async (world) => {
-        const matrix = await observeAccess(world)
+        const matrix = await probeAccess(world)
         expect(rest('access', accessFaults(world, matrix))).toEqual([])
         const table = [accessTable(world, matrix), ...(await publicRowsTable(world))].join('\n')
         await expect(table).toMatchFileSnapshot(record('access.md'))
       }))
-    test("knows nothing of another tenant's (RLS-4, TEN-5, TEN-6)", async () => {
+    test('neither shows nor changes anything of another tenant (RLS-4, TEN-5, TEN-6)', async () => {
       expect(rest('isolation', await inWorld(isolationFaults))).toEqual([])
     })
     test('shows no row to a client that is not signed in (TEN-1)', async () => {
       expect(rest('public', await inWorld(publicReplyFaults))).toEqual([])
     })
-    test('costs the statements it is known to cost', () =>
+    test('sends as many statements as recorded', () =>
       inWorld(async (world) => {
         const table = statementTable(world, await countStatements(world))
         await expect(table).toMatchFileSnapshot(record('statements.md'))
       }))
-    test('answers as it is described (API-2)', async () => {
+    test('replies as the OpenAPI document describes (API-2)', async () => {
       expect(rest('replies', await inWorld(replyFaults))).toEqual([])
     })
-    test('leaves its row in the audit log (AUD-1)', async () => {
+    test('writes its row to the audit log (AUD-1)', async () => {
       expect(rest('audit', await inWorld(auditFaults))).toEqual([])
     })
-    test('lets go of what is deleted, and keeps nothing that was refused (API-3)', async () => {
+    test('finds no deleted item, and a rejected create stores nothing (API-3)', async () => {
       expect(rest('lifecycle', await inWorld(lifecycleFaults))).toEqual([])
     })
     test('keeps secrets out of logs, metrics, rows, mails and replies (AUD-1, OPS-8)', async () => {
       expect(rest('secrets', await inWorld(secretFaults))).toEqual([])
     })
-    test('asks the database through the doors alone (POOL-1)', async () => {
+    test('queries the database only through the kernel (POOL-1)', async () => {
       expect(rest('connections', await inWorld(ownConnectionFaults))).toEqual([])
     })
   })
@@ -77,7 +77,7 @@ function sweepTables(app: App, options: Options): void {
   const scale = { tenants: 200, rows: options.planRows ?? 500 }
   const at = `${scale.tenants} tenants x ${scale.rows} rows`
   test(
-    `reaches its rows by an index that leads with the tenant, at ${at} (RLS-13)`,
+    `is read by an index that starts with the tenant, at ${at} (RLS-13)`,
     async () => {
       const faults = await inFilledWorld(app, options, scale, planFaults)
       expect(rest('plans', faults)).toEqual([])
@@ -87,10 +87,10 @@ function sweepTables(app: App, options: Options): void {
   test('passes the row-level security lint (RLS-1)', async () => {
     expect(rest('lint', await lintFaults(app))).toEqual([])
   })
-  test('shows and takes nothing without a tenant (RLS-2)', async () => {
+  test('shows and accepts no row without a tenant (RLS-2)', async () => {
     expect(rest('tenantless', await tenantlessFaults(app))).toEqual([])
   })
-  test('has the keys, policies and grants it is known to have (RLS-5, RLS-6, RLS-9)', async () => {
+  test('has the keys, policies and grants as recorded (RLS-5, RLS-6, RLS-9)', async () => {
     await expect(await schemaRecord()).toMatchFileSnapshot(record('schema.md'))
   })
 }

@@ -9,42 +9,42 @@ import { isCreator, type Relations, readRelations } from './relations.ts'
 
 export interface SweepOptions {
   /**
-   * Bodies for routes whose schema does not say enough to guess one, by `POST /api/invoices`.
+   * Bodies for routes whose schema is not enough to generate one, by route: `POST /api/invoices`.
    */
-  bodies?: Record<string, (inhabited: Inhabited) => unknown>
+  bodies?: Record<string, (populated: PopulatedTenant) => unknown>
   /**
-   * What a sweep finds and is meant to be so, with the reason: `isolation GET /api/status` -> why.
-   * One that is no longer needed is a fault.
+   * Accepted findings with their reasons: `isolation GET /api/status` -> why. An exception that is no longer
+   * needed is a fault.
    */
   exceptions?: Readonly<Record<string, string>>
   settings?: Record<string, string>
-  /** How many rows each of 200 tenants has in every table while plans are looked at; 500 unless said. */
+  /** Rows in every table for each of 200 tenants while plans are checked. The default is 500. */
   planRows?: number
 }
 
-/** A tenant with somebody of each role and one of everything that can be made. */
-export interface Inhabited {
+/** A tenant with a user for each role, and with an item of every collection. */
+export interface PopulatedTenant {
   tenant: TestTenant
   /** By system role, and `none` for a member without roles. */
   users: Record<string, TestUser>
-  /** Somebody who may do everything. */
+  /** A user with all permissions. */
   admin: TestUser
-  /** Somebody nothing else depends on, and whom the other tenant has never heard of. */
+  /** A user that nothing depends on, and that is not a member of the other tenant. */
   spare: TestUser
-  /** What exists here, by collection: `/api/projects` -> id. */
+  /** The id of an item, by collection: `/api/projects` -> id. */
   ids: Map<string, string>
-  /** What a body refers to, by collection. Where no route creates one, no removal takes it. */
+  /** The item that bodies refer to, by collection. No call of a sweep deletes it. */
   referable: Map<string, string>
 }
 
-/** Two tenants with identical names and e-mails on one app: what every sweep looks at. */
+/** One app with two tenants of identical names and e-mails: the subject of every sweep. */
 export interface World {
   app: App
   api: TestApp
   routes: readonly Route[]
   relations: Relations
-  a: Inhabited
-  b: Inhabited
+  a: PopulatedTenant
+  b: PopulatedTenant
   options: SweepOptions
   close(): Promise<void>
 }
@@ -53,12 +53,12 @@ export interface World {
 export async function createWorld(app: App, options: SweepOptions = {}): Promise<World> {
   const api = await startTestApp(app, { SIGNIN_LIMIT_ACCOUNT: '1000', ...options.settings })
   const { routes } = api.running
-  // The same e-mails in both: the same people, in two tenants.
+  // The same e-mails in both, so that the same users belong to two tenants.
   const suffix = randomUUID()
-  const [a, b] = [await settle(api, app, suffix), await settle(api, app, suffix)]
+  const [a, b] = [await makeTwin(api, app, suffix), await makeTwin(api, app, suffix)]
   const relations = await readRelations(api)
   const world: World = { app, api, routes, relations, a, b, options, close: api.close }
-  for (const inhabited of [a, b]) await fill(world, inhabited)
+  for (const populated of [a, b]) await fill(world, populated)
   return world
 }
 
@@ -67,27 +67,27 @@ export function nameOf({ method, path }: Route): string {
   return `${method} ${path}`
 }
 
-/** The path of a route with ids in it: this tenant's where it has one, else one that never was. */
-export function pathIn(route: Route, { ids }: Inhabited): string {
+/** The path of a route with this tenant's ids, and an unknown id where it has none. */
+export function pathIn(route: Route, { ids }: PopulatedTenant): string {
   return withIds(route.path, (collection) => ids.get(collection) ?? randomUUID())
 }
 
-/** The path of a route with an id of nothing in each place. */
+/** The path of a route with unknown ids. */
 export function pathToNothing(route: Route): string {
   return withIds(route.path, () => randomUUID())
 }
 
-/** A body that a route accepts from this tenant; undefined for a route that takes none. */
-export function bodyFor(world: World, route: Route, inhabited: Inhabited): unknown {
+/** A body that a route accepts from this tenant. Undefined for a route without a body. */
+export function bodyFor(world: World, route: Route, populated: PopulatedTenant): unknown {
   const given = world.options.bodies?.[nameOf(route)] ?? kernelBodies[nameOf(route)]
-  if (given !== undefined) return given(inhabited)
+  if (given !== undefined) return given(populated)
   if (route.body === undefined) return undefined
-  const body = sampleOf(route.body, knownFields(world, route, inhabited))
+  const body = sampleOf(route.body, knownFields(world, route, populated))
   return route.media === 'form' ? new URLSearchParams(body as Record<string, string>) : body
 }
 
-// Credentials are nothing that a schema can tell.
-const kernelBodies: Record<string, (inhabited: Inhabited) => unknown> = {
+// Credentials cannot be generated from a schema.
+const kernelBodies: Record<string, (populated: PopulatedTenant) => unknown> = {
   'POST /api/auth/token': ({ admin: { email, password } }) =>
     new URLSearchParams({ username: email, password }),
   'POST /api/auth/login': ({ admin: { email, password } }) => ({ email, password }),
@@ -96,60 +96,64 @@ const kernelBodies: Record<string, (inhabited: Inhabited) => unknown> = {
   'POST /api/auth/forgot-password': ({ admin: { email } }) => ({ email }),
 }
 
-/** Calls a route in a tenant as one of its users, with ids and body of that tenant. */
+/** Calls a route of a tenant as one of its users, with valid ids and a valid body. */
 export function call(
   world: World,
   route: Route,
-  inhabited: Inhabited,
+  populated: PopulatedTenant,
   user: TestUser | undefined,
 ): Promise<TestReply> {
-  return inhabited.tenant.send({
+  return populated.tenant.send({
     method: route.method,
-    path: pathIn(route, inhabited),
+    path: pathIn(route, populated),
     user,
-    body: bodyFor(world, route, inhabited),
+    body: bodyFor(world, route, populated),
   })
 }
 
 /**
- * The tenant as a removal should find it: with one more of what it removes, which nothing refers to
- * yet, where a route creates one.
+ * The tenant before a removal: with a new item to remove, which no row refers to, if a route can create
+ * one.
  */
 export async function readyFor(
   world: World,
   route: Route,
-  inhabited: Inhabited,
-): Promise<Inhabited> {
+  populated: PopulatedTenant,
+): Promise<PopulatedTenant> {
   const collection = collectionsIn(route.path).at(-1)
-  if (!isRemoval(route) || collection === undefined) return inhabited
-  const id = await createIn(world, inhabited, collection)
-  return id === undefined ? inhabited : withId(inhabited, collection, id)
+  if (!isRemoval(route) || collection === undefined) return populated
+  const id = await createIn(world, populated, collection)
+  return id === undefined ? populated : withId(populated, collection, id)
 }
 
-/** Does a route delete a member of a collection? */
+/** Does a route delete an item of a collection? */
 export function isRemoval({ method, path }: Route): boolean {
   return method === 'DELETE' && /\/:\w+$/.test(path)
 }
 
-/** Creates one more of a collection; undefined where no route does. */
+/** Creates an item of a collection. Returns undefined if no route creates one. */
 export async function createIn(
   world: World,
-  inhabited: Inhabited,
+  populated: PopulatedTenant,
   collection: string,
 ): Promise<string | undefined> {
   const { routes } = world.api.running
   const creator = routes.find((it) => it.path === collection && isCreator(it))
   if (creator === undefined) return undefined
-  const { json } = await call(world, creator, inhabited, inhabited.admin)
+  const { json } = await call(world, creator, populated, populated.admin)
   return json?.id
 }
 
-/** The same tenant, where another member stands for a collection. */
-export function withId(inhabited: Inhabited, collection: string, id: string): Inhabited {
-  return { ...inhabited, ids: new Map(inhabited.ids).set(collection, id) }
+/** The same tenant, with another item for a collection. */
+export function withId(
+  populated: PopulatedTenant,
+  collection: string,
+  id: string,
+): PopulatedTenant {
+  return { ...populated, ids: new Map(populated.ids).set(collection, id) }
 }
 
-/** Reads first and removals last; what refers to something is removed before it. */
+/** Reads first and removals last. An item is removed before the ones that it refers to. */
 export function inSafeOrder({ routes, relations }: World): Route[] {
   const order = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
   const rank = (route: Route) =>
@@ -162,63 +166,63 @@ export function inSafeOrder({ routes, relations }: World): Route[] {
   )
 }
 
-async function settle(api: TestApp, app: App, suffix: string): Promise<Inhabited> {
+async function makeTwin(api: TestApp, app: App, suffix: string): Promise<PopulatedTenant> {
   const tenant = await api.makeTenant({ name: 'Twin' })
   const twin = (name: string, roles: string[]) =>
     tenant.makeUser({
       roles,
       email: `${name}-${suffix.slice(0, 8)}@example.com`,
-      // Found wherever it should not be: nobody else has it.
+      // Unique, so that a sweep can find it where it must not be.
       password: `horse ${name} ${suffix}`,
     })
   const users: Record<string, TestUser> = { none: await twin('none', []) }
   for (const role of Object.keys(app.policy.roles)) users[role] = await twin(role, [role])
-  // The newest two, so that lists begin with them: one to be removed, and one that bodies refer to.
+  // The newest two, so that lists start with them: one to be removed, and one that bodies refer to.
   await tenant.makeUser({ password: `horse referred ${randomUUID()}` })
   const spare = await tenant.makeUser({ password: `horse spare ${randomUUID()}` })
   const all = Object.entries(app.policy.roles).find(([, it]) => it.permissions.includes('*'))
   const admin = all === undefined ? undefined : users[all[0]]
   if (admin === undefined) {
-    throw new Error('the sweeps need a system role that may do everything: permissions: ["*"]')
+    throw new Error('the sweeps need a system role with all permissions: permissions: ["*"]')
   }
-  // A second session: ending the one that is listed first must not end the one that is used.
+  // A second session: revoking the first one in the list must not revoke the one in use.
   const { email, password } = admin
   await tenant.send({ method: 'POST', path: '/api/auth/login', body: { email, password } })
   return { tenant, users, admin, spare, ids: new Map(), referable: new Map() }
 }
 
-// Through the API alone: create what can be created, parents first, then look at what the lists show.
-async function fill(world: World, inhabited: Inhabited): Promise<void> {
+// Only through the API: creates an item of each collection, parents first, then looks up the others in lists.
+async function fill(world: World, populated: PopulatedTenant): Promise<void> {
   const { relations } = world
   const creators = world.routes.filter(isCreator)
   const rank = ({ path }: Route) => relations.rankOf(path)
   for (const route of creators.toSorted(
     (a, b) => rank(a) - rank(b) || a.path.length - b.path.length,
   )) {
-    for (const parent of relations.fieldsOf(route).values()) await lookUp(inhabited, parent)
-    await create(world, inhabited, route)
+    for (const parent of relations.fieldsOf(route).values()) await lookUp(populated, parent)
+    await create(world, populated, route)
   }
   for (const collection of new Set(world.routes.flatMap((it) => collectionsIn(it.path)))) {
-    await lookUp(inhabited, collection)
+    await lookUp(populated, collection)
   }
 }
 
-async function create(world: World, inhabited: Inhabited, route: Route): Promise<void> {
-  const reply = await call(world, route, inhabited, inhabited.admin)
+async function create(world: World, populated: PopulatedTenant, route: Route): Promise<void> {
+  const reply = await call(world, route, populated, populated.admin)
   if (reply.status !== 201) {
-    const body = JSON.stringify(bodyFor(world, route, inhabited))
+    const body = JSON.stringify(bodyFor(world, route, populated))
     throw new Error(
-      `the sweeps could not create by ${nameOf(route)} with ${body} (${reply.status} ${reply.text}); ` +
+      `the sweeps could not create an item: ${nameOf(route)} with ${body} answers ${reply.status} ${reply.text}; ` +
         `give a body: sweep(app, { bodies: { '${nameOf(route)}': () => ({ … }) } })`,
     )
   }
-  inhabited.ids.set(route.path, reply.json.id)
-  inhabited.referable.set(route.path, reply.json.id)
+  populated.ids.set(route.path, reply.json.id)
+  populated.referable.set(route.path, reply.json.id)
 }
 
-// Of what no route creates: the first is there to be removed, so that bodies refer to the second.
-async function lookUp(inhabited: Inhabited, collection: string): Promise<void> {
-  const { tenant, admin, ids, referable } = inhabited
+// For collections that no route fills: the first item may be removed, so bodies refer to the second.
+async function lookUp(populated: PopulatedTenant, collection: string): Promise<void> {
+  const { tenant, admin, ids, referable } = populated
   if (ids.has(collection)) return
   const path = withIds(collection, (parent) => ids.get(parent) ?? randomUUID())
   const reply = await tenant.send({ path, user: admin })
@@ -229,12 +233,12 @@ async function lookUp(inhabited: Inhabited, collection: string): Promise<void> {
   referable.set(collection, second)
 }
 
-// A field refers to what its foreign key says, or else to what its name does: `project_id` to a project
+// A field refers to the collection of its foreign key or, without one, of its name: `project_id` to a project
 // of this tenant, `project_ids` to several.
 function knownFields(
   { relations }: World,
   route: Route,
-  { referable }: Inhabited,
+  { referable }: PopulatedTenant,
 ): Record<string, unknown> {
   const byName = [...referable].flatMap(([collection, id]) => {
     const plural = collection.split('/').at(-1) ?? ''
