@@ -13,7 +13,7 @@ export interface Stamped extends Moment {
 /** The freshness bound in milliseconds: how old the state that a cached value reflects may be. */
 const MAX_AGE_MS = 1_000
 
-/** Whether cached values may be used, by the heartbeats that returned and the log. */
+/** Decides whether a cached value may be used, from the returned heartbeats and the log. */
 export interface Freshness {
   /**
    * Whether every invalidation committed more than a second before `now` has arrived. Callers check
@@ -24,7 +24,7 @@ export interface Freshness {
   now(): Moment
   /**
    * Whether a cached value may be used: it has not expired, the log has no invalidation of it since its
-   * load began, and it is younger than MAX_AGE_MS or the listener is fresh. Moves the entry's position on.
+   * load began, and it is younger than MAX_AGE_MS or the listener is fresh. Advances the entry's position.
    */
   isCurrent(entry: Stamped, now: Moment): boolean
   /** Milliseconds since the newest returned heartbeat was sent; Infinity before the first one. */

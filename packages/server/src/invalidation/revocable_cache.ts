@@ -13,7 +13,7 @@ export interface LoadResult<V> {
   dependsOn: readonly string[]
   /** How long the value is valid without an invalidation, from the start of its load. Default: for ever. */
   validMs?: number
-  /** False for a value whose end no trigger announces, such as "there is no such session". */
+  /** False for a value whose end no trigger reports, such as "there is no such session". */
   cacheable?: boolean
 }
 

@@ -58,7 +58,7 @@ async function lockMember(ctx: Context, rules: GrantRules, userId: string) {
   await lockMemberGrants(ctx, rules, userId)
   const member = await findMember(ctx, userId)
   if (member.id === ctx.actor.user.id) {
-    throw new AppError('forbidden', 'member.self', 'Somebody else has to change your membership')
+    throw new AppError('forbidden', 'member.self', 'You cannot change your own membership')
   }
   return member
 }
