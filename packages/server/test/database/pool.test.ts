@@ -161,7 +161,7 @@ test.skipIf(isPooled())('the end of idle backends fails no request (POOL-5)', as
     await asRole(role, (it) => it.query(kill, [[...pids]]))
     ended += pids.size
   }
-  const lost = () => api.logLines.filter((it) => it.includes('idle connection lost')).length
+  const lost = () => api.logLines.filter((it) => it.includes('lost an idle connection')).length
   await expect.poll(lost, { timeout: 5_000 }).toBe(ended)
   const replies = await Promise.all(
     Array.from({ length: 6 }, () => tenant.send({ path: '/api/auth/me', user })),
