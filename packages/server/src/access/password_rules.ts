@@ -58,7 +58,7 @@ function isCommon(password: string): boolean {
   return common.has(lower) || common.has(withoutSuffix(lower)) || common.has(word)
 }
 
-// Only digits are left once the words and all punctuation are removed.
+// True if only digits are left once the words and all punctuation are removed.
 function consistsOfContextWords(password: string, context: PasswordContext): boolean {
   const guess = letters(password)
   const rest = wordsOf(context).reduce((left, word) => left.replaceAll(word, ''), guess)

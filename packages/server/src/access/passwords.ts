@@ -43,7 +43,7 @@ export function createPasswords(): Passwords {
   const workers = new FairConcurrency({
     maxRunning: WORKERS,
     maxWaiting: MAX_WAITING,
-    // A hash always ends.
+    // Every hash finishes, so no slot can hang.
     hungMs: Number.POSITIVE_INFINITY,
     busy: () => unavailable('signin.busy', 'Too many concurrent sign-ins; try again'),
   })

@@ -10,7 +10,7 @@ import { loadSnapshot } from './load_actor.ts'
 import { shareStrings } from './token_cache.ts'
 import type { AccessClaims } from './tokens.ts'
 
-/** The actors of live sessions, by session id. An entry without an actor is of a session that ended. */
+/** The actors of live sessions, by session id. Without an actor: the session has ended. */
 export type SessionCache = RevocableCache<Actor | undefined, AccessClaims, Tenant>
 
 /** How many sessions are cached, and how many verified tokens. */

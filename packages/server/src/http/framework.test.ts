@@ -9,7 +9,7 @@ import { publicError } from './response/problem.ts'
 import type { HttpServer } from './server.ts'
 
 // Long enough for a machine that is busy with other tests.
-const hasty: Limits = {
+const shortTimeouts: Limits = {
   ...limits,
   headersTimeoutMs: 500,
   requestTimeoutMs: 700,
@@ -38,7 +38,10 @@ async function listen(server: HttpServer): Promise<Listening> {
 }
 
 /** A client that sends `bytes` and nothing more, and never closes its side. */
-async function sluggish({ port, sockets }: Listening, bytes: string): Promise<[Socket, Socket]> {
+async function openSlowClient(
+  { port, sockets }: Listening,
+  bytes: string,
+): Promise<[Socket, Socket]> {
   const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
   await once(client, 'connect')
   while (!sockets.some((it) => it.remotePort === client.localPort)) await setImmediate()
@@ -61,8 +64,8 @@ describe.concurrent('a slow client loses its connection (DOS-1)', () => {
     ['in the middle of its body', `${post}{"a`, 408],
     ['after bytes that are not HTTP', 'what is this?\r\n\r\n', 400],
   ])('%s', async (_, bytes, status) => {
-    const listening = await listen(await createFramework(hasty))
-    const [client, server] = await sluggish(listening, bytes)
+    const listening = await listen(await createFramework(shortTimeouts))
+    const [client, server] = await openSlowClient(listening, bytes)
     const closed = once(server, 'close')
     const [reply] = await once(client, 'data')
     expect(String(reply)).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
@@ -72,22 +75,24 @@ describe.concurrent('a slow client loses its connection (DOS-1)', () => {
   })
 
   test('that does not read its reply', async () => {
-    const listening = await listen(await createFramework(hasty))
-    const [client, server] = await sluggish(listening, get('/big'))
+    const listening = await listen(await createFramework(shortTimeouts))
+    const [client, server] = await openSlowClient(listening, get('/big'))
     client.pause()
     await once(server, 'close')
     client.destroy()
   })
 
   test('and a hundred of them do not delay other clients', async () => {
-    const listening = await listen(await createFramework(hasty))
+    const listening = await listen(await createFramework(shortTimeouts))
     const healthy = connect(listening.port, '127.0.0.1')
     const ask = async () => {
       healthy.write(get('/'))
       return String((await once(healthy, 'data'))[0]).slice(0, 12)
     }
     expect(await ask()).toBe('HTTP/1.1 200')
-    const slow = Array.from({ length: 100 }, () => sluggish(listening, 'GET / HTTP/1.1\r\nX: '))
+    const slow = Array.from({ length: 100 }, () =>
+      openSlowClient(listening, 'GET / HTTP/1.1\r\nX: '),
+    )
     const pairs = await Promise.all(slow)
     expect(await ask()).toBe('HTTP/1.1 200')
     await Promise.all(pairs.map(([, server]) => server.closed || once(server, 'close')))
@@ -105,7 +110,7 @@ test('a client that disconnects in the middle of its body is not a server fault'
     })
   })
   const arrived = once(framework.server, 'request')
-  const [client] = await sluggish(await listen(framework), `${post}{"a`)
+  const [client] = await openSlowClient(await listen(framework), `${post}{"a`)
   await arrived
   client.destroy()
   expect(publicError(await failed)).toMatchObject({

@@ -189,7 +189,7 @@ function permit<Request extends Admitted>({ rejections }: PipelineDeps, request:
   }
 }
 
-/** The same request with its current tenant and identity. Throws the error that it would get if it arrived now. */
+/** The request with its current tenant and identity. Throws the error that it would get now. */
 function reauthorize(deps: PipelineDeps, request: Admitted): MaybePromise<Admitted> {
   const { listener } = deps
   const { tenantEntry, identity } = request

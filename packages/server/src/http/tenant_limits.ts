@@ -25,7 +25,7 @@ export interface SlotUser {
 export interface TenantLimits {
   /** Charges an authenticated request to its tenant's quota. Throws 429. */
   consume(tenant: Tenant): void
-  /** Charges an unauthenticated request to its IP address and to the tenant's anonymous quota. Throws 429. */
+  /** Charges an unauthenticated request to its address and to the tenant's anonymous quota. Throws 429. */
   consumeAnonymous(tenant: Tenant, info: RequestInfo): void
   /**
    * Runs work that may need the database when the tenant has a free slot, and frees the slot when the work

@@ -53,7 +53,7 @@ export async function serve(life: Lifecycle, serving: Serving): Promise<void> {
   await startMetrics(life, running, serving)
   life.atEnd(() => finish(running, life.forced, serving))
   await listen(running, config)
-  announce(serving)
+  reportListening(serving)
 }
 
 // Without the platform role's DSN: no request can reach a pool that the server does not have.
@@ -77,7 +77,7 @@ async function listen({ server }: RunningApp, { PORT, HOST }: Config): Promise<v
   })
 }
 
-function announce({ app, config, database, log, startedAt, onListening }: Serving): void {
+function reportListening({ app, config, database, log, startedAt, onListening }: Serving): void {
   const { HOST, PORT } = config
   const url = `http://${HOST.includes(':') ? `[${HOST}]` : HOST}:${PORT}`
   onListening(url)

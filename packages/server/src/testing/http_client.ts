@@ -17,7 +17,7 @@ export interface TestRequest {
   body?: unknown
 }
 
-/** Sends one request to a local server. `headers` set the Host. */
+/** Sends one request to a local server. The caller sets the Host in `headers`. */
 export function send(port: number, options: TestRequest): Promise<TestReply> {
   const { type, payload } = encode(options.body)
   const headers = {

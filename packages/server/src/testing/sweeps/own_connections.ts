@@ -29,8 +29,8 @@ export async function ownConnectionFaults(world: World): Promise<string[]> {
   return faults
 }
 
-// Patched when this file is loaded, because an app may connect as soon as it is loaded. Every driver, with or
-// without TLS, ends in Socket.write.
+// Patched when this file is loaded, because an app may connect as soon as it is loaded. Every driver writes
+// through Socket.write, with or without TLS.
 const { write } = Socket.prototype
 Socket.prototype.write = function (this: Socket, ...args: unknown[]) {
   const application = applications.get(this) ?? applicationIn(args[0])

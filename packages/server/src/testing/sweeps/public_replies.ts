@@ -2,7 +2,7 @@ import type { Route } from '../../app/route.ts'
 import { valuesByTable } from './rows.ts'
 import { bodyFor, call, nameOf, pathIn, type World } from './world.ts'
 
-// What the kernel's own public routes show of rows, and why.
+// The rows that public routes of the kernel may show.
 const kernelShows: Readonly<Record<string, string>> = {
   'POST /api/auth/token': 'the names of the roles of the member who signed in',
   'POST /api/auth/login': 'the names of the roles of the member who signed in',

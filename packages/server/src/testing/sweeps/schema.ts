@@ -81,7 +81,7 @@ export async function schemaRecord(
   })
 }
 
-const ours = "n.nspname in ('public', 'tenantry')"
+const inAppSchemas = "n.nspname in ('public', 'tenantry')"
 
 const tenantTables = `
   select c.oid::regclass::text as name,
@@ -90,13 +90,13 @@ const tenantTables = `
   from pg_class c
   join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped
   join pg_namespace n on n.oid = c.relnamespace
-  where c.relkind in ('r', 'p') and ${ours} and has_schema_privilege(n.oid, 'usage')
+  where c.relkind in ('r', 'p') and ${inAppSchemas} and has_schema_privilege(n.oid, 'usage')
   order by 1`
 
 const constraintsSql = (type: string) => `
   select format('%s: %s %s', con.conrelid::regclass, con.conname, pg_get_constraintdef(con.oid)) as line
   from pg_constraint con join pg_namespace n on n.oid = con.connamespace
-  where con.contype = '${type}' and ${ours} order by 1`
+  where con.contype = '${type}' and ${inAppSchemas} order by 1`
 
 const recordSql: Record<string, string> = {
   'Primary keys': constraintsSql('p'),
@@ -115,12 +115,12 @@ const recordSql: Record<string, string> = {
       string_agg(lower(a.privilege_type), ', ' order by a.privilege_type)) as line
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     cross join aclexplode(c.relacl) a
-    where ${ours} and a.grantee <> c.relowner group by c.oid, a.grantee order by 1`,
+    where ${inAppSchemas} and a.grantee <> c.relowner group by c.oid, a.grantee order by 1`,
   'Functions that a serving role may call': `
     select format('%s: %s%s', p.oid::regprocedure, r.rolname,
       case when p.prosecdef then ' (security definer)' else '' end) as line
     from pg_proc p join pg_namespace n on n.oid = p.pronamespace
     cross join pg_roles r
-    where ${ours} and r.rolname in ${literalsOf(servingRoles)}
+    where ${inAppSchemas} and r.rolname in ${literalsOf(servingRoles)}
       and has_function_privilege(r.oid, p.oid, 'execute') order by 1`,
 }
