@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { withClient } from '../../src/db/connect/with_client.ts'
-import { inFilledWorld } from '../../src/testing/sweeps/filled_database.ts'
 import { planFaults } from '../../src/testing/sweeps/plans.ts'
+import { inFilledWorld } from '../../src/testing/sweeps/world/filled_database.ts'
 import { app } from '../fixtures/app/app.ts'
 
 test('the plans sweep finds a missing index, and one that does not lead with the tenant', async () => {

@@ -7,7 +7,7 @@ import {
 } from '@opentelemetry/sdk-trace-node'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { secretFaults } from '../../src/testing/sweeps/secrets.ts'
-import { createWorld } from '../../src/testing/sweeps/world.ts'
+import { createWorld } from '../../src/testing/sweeps/world/world.ts'
 import {
   startTestApp,
   type TestApp,

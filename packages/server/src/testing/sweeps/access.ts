@@ -1,6 +1,6 @@
 import type { Route } from '../../app/route.ts'
 import type { TestUser } from '../test_app.ts'
-import { nameOf, pathToNothing, type World } from './world.ts'
+import { nameOf, pathToNothing, type World } from './world/world.ts'
 
 /** Whether a caller was permitted, by route and caller. */
 export type AccessMatrix = Map<string, Map<string, boolean>>

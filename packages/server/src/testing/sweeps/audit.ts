@@ -1,8 +1,8 @@
 import type { Route } from '../../app/route.ts'
 import { backgroundScope } from '../../db/tenancy.ts'
 import type { TestReply } from '../http_client.ts'
-import { changedTables, fingerprintOf } from './rows.ts'
-import { call, inSafeOrder, nameOf, readyFor, type World } from './world.ts'
+import { changedTables, fingerprintOf } from './world/rows.ts'
+import { call, inSafeOrder, nameOf, readyFor, type World } from './world/world.ts'
 
 /**
  * Calls every route of a tenant and looks for its row in the audit log. An authenticated write has one

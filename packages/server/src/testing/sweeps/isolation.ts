@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Route } from '../../app/route.ts'
 import type { TestReply, TestRequest } from '../http_client.ts'
-import { collectionsIn } from './paths.ts'
-import { changedTables, fingerprintOf, valuesOf } from './rows.ts'
-import { bodyFor, call, nameOf, pathIn, pathToNothing, type World } from './world.ts'
+import { collectionsIn } from './world/paths.ts'
+import { changedTables, fingerprintOf, valuesOf } from './world/rows.ts'
+import { bodyFor, call, nameOf, pathIn, pathToNothing, type World } from './world/world.ts'
 
 /**
  * Attacks every route of tenant A with tokens of tenant B, and with its ids in path, body, query and

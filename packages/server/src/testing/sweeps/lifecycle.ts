@@ -1,8 +1,8 @@
 import type { Route } from '../../app/route.ts'
 import type { TestReply } from '../http_client.ts'
-import { collectionsIn } from './paths.ts'
-import { isCreator } from './relations.ts'
-import { changedTables, fingerprintOf } from './rows.ts'
+import { collectionsIn } from './world/paths.ts'
+import { isCreator } from './world/relations.ts'
+import { changedTables, fingerprintOf } from './world/rows.ts'
 import {
   bodyFor,
   call,
@@ -15,7 +15,7 @@ import {
   readyFor,
   type World,
   withId,
-} from './world.ts'
+} from './world/world.ts'
 
 /**
  * Checks items from creation to deletion: no route finds a deleted item, a child is found only under its own

@@ -1,5 +1,5 @@
 import { Socket } from 'node:net'
-import { call, inSafeOrder, nameOf, readyFor, type World } from './world.ts'
+import { call, inSafeOrder, nameOf, readyFor, type World } from './world/world.ts'
 
 const PROTOCOL = 3
 const KERNEL_NAME = /^tenantry /

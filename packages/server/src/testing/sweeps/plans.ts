@@ -3,8 +3,8 @@ import { withClient } from '../../db/connect/with_client.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { backgroundScope } from '../../db/tenancy.ts'
 import type { SentStatement } from '../record_statements.ts'
-import type { FilledWorld } from './filled_database.ts'
-import { call, inSafeOrder, nameOf, readyFor, type World } from './world.ts'
+import type { FilledWorld } from './world/filled_database.ts'
+import { call, inSafeOrder, nameOf, readyFor, type World } from './world/world.ts'
 
 /**
  * Explains every statement that a successful call of each route sends, as the role that sent it and with

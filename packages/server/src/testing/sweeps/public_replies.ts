@@ -1,6 +1,6 @@
 import type { Route } from '../../app/route.ts'
-import { valuesByTable } from './rows.ts'
-import { bodyFor, call, nameOf, pathIn, type World } from './world.ts'
+import { valuesByTable } from './world/rows.ts'
+import { bodyFor, call, nameOf, pathIn, type World } from './world/world.ts'
 
 // The rows that public routes of the kernel may show.
 const kernelShows: Readonly<Record<string, string>> = {

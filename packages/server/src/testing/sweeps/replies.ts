@@ -2,7 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import type { Route } from '../../app/route.ts'
 import type { TestReply } from '../http_client.ts'
-import { call, inSafeOrder, nameOf, pathToNothing, readyFor, type World } from './world.ts'
+import { call, inSafeOrder, nameOf, pathToNothing, readyFor, type World } from './world/world.ts'
 
 /** Returns the differences between a reply and its description. */
 type ReplyCheck = (route: Route, reply: TestReply) => string[]

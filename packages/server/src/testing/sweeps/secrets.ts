@@ -11,7 +11,7 @@ import {
   pathIn,
   readyFor,
   type World,
-} from './world.ts'
+} from './world/world.ts'
 
 /**
  * Calls every route with valid and invalid requests that hold known passwords and tokens, and looks for

@@ -1,4 +1,4 @@
-import { call, inSafeOrder, nameOf, readyFor, type World } from './world.ts'
+import { call, inSafeOrder, nameOf, readyFor, type World } from './world/world.ts'
 
 /** The number of statements that a successful call of each route sends. */
 export async function countStatements(world: World): Promise<Map<string, number>> {

@@ -4,7 +4,6 @@ import type { App } from '../../app/define_app.ts'
 import { accessFaults, accessTable, probeAccess } from './access.ts'
 import { auditFaults } from './audit.ts'
 import { type Check, unexcepted } from './exceptions.ts'
-import { inFilledWorld } from './filled_database.ts'
 import { isolationFaults } from './isolation.ts'
 import { lifecycleFaults } from './lifecycle.ts'
 import { ownConnectionFaults } from './own_connections.ts'
@@ -14,7 +13,8 @@ import { replyFaults } from './replies.ts'
 import { lintFaults, schemaRecord, tenantlessFaults } from './schema.ts'
 import { secretFaults } from './secrets.ts'
 import { countStatements, statementTable } from './statements.ts'
-import { createWorld, type SweepOptions, type World } from './world.ts'
+import { inFilledWorld } from './world/filled_database.ts'
+import { createWorld, type SweepOptions, type World } from './world/world.ts'
 
 // A sweep grows with the app, and is slow on a busy machine.
 const SWEEP_MS = 60_000

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
-import type { Route } from '../../app/route.ts'
-import type { TestApp } from '../test_app.ts'
+import type { Route } from '../../../app/route.ts'
+import type { TestApp } from '../../test_app.ts'
 import { collectionsIn } from './paths.ts'
 
 /** The references between collections, by the foreign keys of the catalog. */

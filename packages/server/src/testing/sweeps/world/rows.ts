@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { inject } from 'vitest'
-import { withClient } from '../../db/connect/with_client.ts'
+import { withClient } from '../../../db/connect/with_client.ts'
 
 // Shorter values, such as a status or the name of a role, occur in any tenant.
 const MIN_DISTINCTIVE_LENGTH = 8

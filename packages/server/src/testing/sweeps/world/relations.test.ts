@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import type { Route } from '../../app/route.ts'
+import type { Route } from '../../../app/route.ts'
 import { relationsOf } from './relations.ts'
 
 const route = (path: `/${string}`, body: z.ZodType = z.object({})): Route => ({
