@@ -16,14 +16,13 @@ export interface Identity {
   session: CacheEntry<Actor | undefined>
 }
 
-/** What authentication needs. */
 export interface Authentication {
   tokenCache: TokenCache
   sessions: SessionCache
   rejections: Pick<Rejections, 'record'>
 }
 
-/** Where a request came from. */
+/** The request that sent the credentials, and the tenant of its host. */
 export interface CredentialsSource {
   readonly tenant: Tenant
   readonly info: RequestInfo

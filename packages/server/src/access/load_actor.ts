@@ -7,7 +7,7 @@ import { sessionIsLive } from './live_session.ts'
 import { internedNames, permissionsOf, roleColumns } from './permissions.ts'
 import type { AccessClaims } from './tokens.ts'
 
-/** A session's actor, as the database had it at one moment. */
+/** The actor of a live session, as read by one query. */
 export interface SessionSnapshot {
   actor: Actor
   /** The tenant's custom roles that the permissions come from. */
@@ -37,7 +37,7 @@ export async function loadSnapshot(
   return { actor, roleIds: role_ids, remainingSeconds: live_seconds }
 }
 
-/** The actor alone. */
+/** As loadSnapshot, but only the actor. */
 export async function loadActor(
   db: Kysely<KernelTables>,
   policy: Policy,

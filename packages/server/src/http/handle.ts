@@ -31,7 +31,6 @@ export interface Handled {
   payload: string | undefined
 }
 
-/** What handling needs. */
 export interface HandleDeps {
   database: Database
   keys: KeyRing
