@@ -55,6 +55,18 @@ describe('a server does not start with (AUTHZ-1)', () => {
       { method: 'POST', access: 'public', rows: 'why', audit: undefined },
       'without an audit name',
     ],
+    ['a reply of anything', { reply: z.any() }, 'may return anything;'],
+    [
+      'anything deep in a reply',
+      { reply: z.object({ items: z.array(z.object({ a: z.unknown() })) }) },
+      'may return anything at items.a;',
+    ],
+    [
+      'any field in a reply',
+      { reply: z.object({ a: z.record(z.string(), z.string()) }) },
+      'may return anything at a;',
+    ],
+    ['an empty audit name', { method: 'POST', audit: ' ' }, 'is not like "invoices.send"'],
     ['an open body', { body: z.object({ name }) }, open],
     ['a loose body', { body: z.looseObject({ name }) }, open],
     ['an open object in the body', { body: z.strictObject({ a: z.object({ name }) }) }, open],
@@ -120,7 +132,8 @@ test('valid routes are accepted (AUTHZ-1)', () => {
     tags: z.array(z.string()).default([]),
     labels: z.record(z.string(), z.string()).optional(),
   })
-  const reply = z.object({ meta: z.record(z.string(), z.unknown()) })
+  const meta = z.record(z.string(), z.unknown()).meta({ 'x-open': 'details of its own' })
+  const reply = z.object({ meta })
   expect(faultsOf(unchecked(write, { body, reply }))).toBe('')
   // The OAuth2 form ignores unknown fields (RFC 6749, 3.2).
   expect(faultsOf(unchecked(write, { media: 'form', body: z.object({ name: z.string() }) }))).toBe(

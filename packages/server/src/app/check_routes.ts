@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { OperatorError } from '../lib/operator_error.ts'
+import { openPartOf } from './open_schema.ts'
 import type { Policy } from './policy.ts'
 import { isPermission, type Route } from './route.ts'
 import { coercedFields } from './zod_coercion.ts'
@@ -54,9 +55,15 @@ function bodyFault(route: Route): string | undefined {
 }
 
 function replyFault({ reply }: Route): string | undefined {
-  return reply !== undefined && holdsOpenObject(reply, 'output')
-    ? 'its reply may return unlisted fields; write z.object instead of z.looseObject'
-    : undefined
+  if (reply === undefined) return undefined
+  if (holdsOpenObject(reply, 'output')) {
+    return 'its reply may return unlisted fields; write z.object instead of z.looseObject'
+  }
+  const open = openPartOf(reply)
+  return open === undefined
+    ? undefined
+    : `its reply may return anything${open}; list the fields, or say why not: ` +
+        ".meta({ 'x-open': '<why>' })"
 }
 
 function holdsOpenObject(schema: z.ZodType, io: 'input' | 'output'): boolean {
@@ -82,9 +89,16 @@ function isOpenObject(value: unknown): boolean {
 function auditFault(route: Route): string | undefined {
   // A route without access gets only that fault: a permission would bring an audit name with it.
   if (!route.access || (route.access === 'public' && route.rows === undefined)) return undefined
-  if (route.method === 'GET' || route.audit !== undefined) return undefined
-  return "writes without an audit name; add audit: '<noun>.<what happened>'"
+  if (route.method === 'GET') return undefined
+  if (route.audit === undefined) {
+    return "writes without an audit name; add audit: '<noun>.<what happened>'"
+  }
+  return AUDIT_NAME.test(route.audit)
+    ? undefined
+    : `its audit name "${route.audit}" is not like "invoices.send"; write audit: '<noun>.<what happened>'`
 }
+
+const AUDIT_NAME = /^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$/
 
 function paramsFault(route: Route): string | undefined {
   const named = [...route.path.matchAll(/:(\w+)/g)].map((it) => it[1])

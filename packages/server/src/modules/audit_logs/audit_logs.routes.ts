@@ -16,7 +16,9 @@ const AuditLog = z
     action: z.string().meta({ description: 'What happened: `projects.update`' }),
     entity: z.string(),
     entity_id: z.string(),
-    meta: z.record(z.string(), z.unknown()),
+    meta: z
+      .record(z.string(), z.unknown())
+      .meta({ 'x-open': 'each action has details of its own' }),
     request_id: z.string(),
     address: z.string(),
   })
