@@ -17,9 +17,14 @@ export interface App {
   constraints?: ConstraintMeanings
   /**
    * Tables that the server may use without forced row-level security, by name, each with its reason. The
-   * server does not start while it can reach any other such table.
+   * server does not start in production while it can reach any other such table.
    */
   unprotectedTables?: Readonly<Record<string, string>>
+  /**
+   * What the catalog rules find and this app means, each with its reason. The key is the finding up to its
+   * colon: `'L8 countries_code_key'`, or `'L23 news (readers for select) using (is_public)'`.
+   */
+  catalogExceptions?: Readonly<Record<string, string>>
   /** The data that fills an empty development database. */
   demo?: Demo
 }

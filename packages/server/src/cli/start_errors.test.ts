@@ -141,6 +141,46 @@ describe('tenantry start rejects', { timeout: 90_000 }, () => {
     })
   })
 
+  test('RLS-1 RLS-10 every violation of the catalog rules in production; elsewhere it warns', async () => {
+    await onMigratedDatabase(async (urls) => {
+      await withClient(urls.owner, (owner) =>
+        owner.query(`
+          create policy wide on projects for select to tenantry_app using (true);
+          create view everything as select * from projects;
+          create materialized view copied as select * from projects;
+          grant select on copied to tenantry_app;
+          create function peek() returns int language sql security definer return 1;
+          grant execute on function peek() to tenantry_app;
+          create unique index by_name on projects (name) include (tenant_id);
+          create table forgotten (name text)`),
+      )
+      const violated = ['L2', 'L3', 'L23', 'L4', 'L5', 'L6', 'L19', 'L8', 'L17']
+      const { code, stderr } = await place.run('start', served(urls))
+      expect(code).toBe(1)
+      const said = lines(stderr).map((it) => /^tenantry: (L\d+) .+: .+; .+/.exec(it)?.[1])
+      expect(said.sort()).toEqual(violated.sort())
+      const { app: DB_URL, identity: DB_IDENTITY_URL } = urls
+      const server = place.launch('start', { DB_URL, DB_IDENTITY_URL })
+      await server.says(/ready at/)
+      server.process.kill('SIGTERM')
+      const { stdout } = await server.finished
+      for (const rule of violated) expect(stdout).toMatch(new RegExp(`WARN.* ${rule} `))
+    })
+  })
+
+  test('RLS-3 a listener that is a role with more privileges', async () => {
+    const { owner, admin } = sharedDatabase()
+    const environment = served(sharedDatabase())
+    expectOneLine(
+      await place.run('start', { ...environment, DB_LISTEN_URL: owner }),
+      'DB_LISTEN_URL: "tenantry_owner" is not tenantry_app or tenantry_identity',
+    )
+    expectOneLine(
+      await place.run('start', { ...environment, DB_LISTEN_URL: admin }),
+      'DB_LISTEN_URL: "postgres" can bypass row-level security (superuser)',
+    )
+  })
+
   test('a schema behind the code in production, and a schema ahead of it anywhere', async () => {
     await onEmptyDatabase(async (urls) => {
       expectOneLine(

@@ -1,12 +1,18 @@
 import type { Logger } from 'pino'
 import type { App } from '../app/define_app.ts'
 import type { Config } from '../config/config.ts'
-import { assertServingRoles, assertTablesProtected, rolesToCheck } from '../db/lint/boot_check.ts'
+import {
+  assertServingRoles,
+  dsnOfListener,
+  dsnsOfPools,
+  schemaFaults,
+} from '../db/lint/boot_check.ts'
 import { findingText, lint } from '../db/lint/lint.ts'
 import { serverFloor } from '../db/lint/rules.ts'
 import type { ChosenDatabase } from '../db/provisioning/choose_database.ts'
 import { roleSettings } from '../db/provisioning/role_settings.ts'
 import { withTimeout } from '../lib/deadline.ts'
+import { OperatorError } from '../lib/operator_error.ts'
 import { createAppParts, type OpenParts } from './app_parts.ts'
 import { banner } from './banner.ts'
 import { createApp, type RunningApp } from './create_app.ts'
@@ -39,12 +45,11 @@ export async function serve(life: Lifecycle, serving: Serving): Promise<void> {
     await withTimeout(parts.opened.close(), CLOSE_TIMEOUT_MS)
   })
   // Roles before the schema: a wrong role may not see the schema, and the error would ask for a migration.
-  const roles = rolesToCheck(chosen.urls, parts.opened.pools)
-  await assertServingRoles(roles)
+  const { pools } = parts.opened
+  const dsns = [...dsnsOfPools(chosen.urls, pools), ...dsnOfListener(config.DB_LISTEN_URL)]
+  const logins = await assertServingRoles(dsns)
   await bringUpToDate(chosen, app, config.production)
-  await assertTablesProtected(roles, app.unprotectedTables)
-  const findings = await lint(parts.opened.pools.app, [serverFloor, roleSettings])
-  for (const finding of findings) log.warn(findingText(finding))
+  await checkSchema(serving, parts, logins)
   if (!config.production) await seedIfEmpty(config, chosen, app, parts)
   life.assertOngoing()
   await startTraces(life, serving)
@@ -54,6 +59,19 @@ export async function serve(life: Lifecycle, serving: Serving): Promise<void> {
   life.atEnd(() => finish(running, life.forced, serving))
   await listen(running, config)
   reportListening(serving)
+}
+
+// A development server says what production will refuse, and goes on.
+async function checkSchema(
+  { app, config, log }: Serving,
+  { opened }: OpenParts,
+  logins: string[],
+): Promise<void> {
+  const { app: pool } = opened.pools
+  const faults = await schemaFaults(pool, app, logins)
+  if (config.production && faults.length > 0) throw new OperatorError(faults.join('\n'))
+  const findings = await lint(pool, [serverFloor, roleSettings])
+  for (const line of [...faults, ...findings.map(findingText)]) log.warn(line)
 }
 
 // Without the platform role's DSN: no request can reach a pool that the server does not have.

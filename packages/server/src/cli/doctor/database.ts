@@ -3,8 +3,9 @@ import type { App } from '../../app/define_app.ts'
 import type { CommandConfig } from '../../config/config.ts'
 import {
   assertServingRoles,
-  assertTablesProtected,
-  rolesToCheck,
+  dsnOfListener,
+  dsnsOfPools,
+  schemaFaults,
 } from '../../db/lint/boot_check.ts'
 import { findingText, lint } from '../../db/lint/lint.ts'
 import { lintRules, serverFloor } from '../../db/lint/rules.ts'
@@ -62,8 +63,10 @@ async function inspect(
   checks.push({ name: 'database', state: 'ok', detail: database.place })
   const opened = openDatabase({ ...config, ...settingsOf(database.urls) }, () => {})
   try {
-    await attempt(checks, 'roles', () => checkRoles(checks, database, opened, app))
-    await attempt(checks, 'row-level security', () => checkRls(checks, opened, app))
+    const logins = await attempt(checks, 'roles', () =>
+      checkRoles(checks, config, database, opened),
+    )
+    await attempt(checks, 'row-level security', () => checkRls(checks, opened, app, logins))
     await attempt(checks, 'role settings', () => checkServerSettings(checks, opened))
     await attempt(checks, 'migrations', () => checkMigrations(checks, config, database, app))
     await attempt(checks, 'indexes', () => checkIndexes(checks, opened))
@@ -75,26 +78,27 @@ async function inspect(
 
 async function checkRoles(
   checks: Check[],
+  { DB_LISTEN_URL }: CommandConfig,
   { urls }: ChosenDatabase,
   { pools }: OpenDatabase,
-  app: App | undefined,
-): Promise<void> {
-  const checked = rolesToCheck(urls, pools)
-  await assertServingRoles(checked)
-  await assertTablesProtected(checked, app?.unprotectedTables)
-  const names = checked.map(({ role }) => role).join(', ')
+): Promise<string[]> {
+  const dsns = [...dsnsOfPools(urls, pools), ...dsnOfListener(DB_LISTEN_URL)]
+  const logins = await assertServingRoles(dsns)
+  const names = dsns.map(({ setting }) => setting).join(', ')
   checks.push({ name: 'roles', state: 'ok', detail: `${names}: none bypasses row-level security` })
+  return logins
 }
 
 async function checkRls(
   checks: Check[],
   { pools }: OpenDatabase,
   app: App | undefined,
+  logins: string[] | undefined,
 ): Promise<void> {
-  const findings = await lint(pools.app, lintRules, { allowed: app?.unprotectedTables })
+  const faults = await schemaFaults(pools.app, app ?? {}, logins)
   const name = 'row-level security'
-  for (const finding of findings) checks.push({ name, state: 'fail', detail: findingText(finding) })
-  if (findings.length === 0) {
+  checks.push(...faults.map((detail): Check => ({ name, state: 'fail', detail })))
+  if (faults.length === 0) {
     checks.push({ name, state: 'ok', detail: `${lintRules.length} rules, no violation` })
   }
 }

@@ -3,7 +3,7 @@ import pg from 'pg'
 import { afterAll, describe, expect, test } from 'vitest'
 import { asAdmin, sharedDatabase } from '../../../test/fixtures/databases.ts'
 import type { ServingRole } from '../provisioning/roles.ts'
-import { assertServingRoles, assertTablesProtected, type RoleToCheck } from './boot_check.ts'
+import { assertServingRoles, dsnOfListener, dsnsOfPools, schemaFaults } from './boot_check.ts'
 
 const created: string[] = []
 afterAll(async () => {
@@ -56,6 +56,34 @@ describe('the serving roles', () => {
     )
   })
 
+  test.each(['app', 'identity'] as const)('RLS-3 may be the listener: %s', async (role) => {
+    const urls = sharedDatabase()
+    expect(await check([['app', urls.app]], urls[role])).toBe('safe')
+  })
+
+  test.each([
+    ['admin', 'can bypass row-level security (superuser)'],
+    ['owner', 'is not tenantry_app or tenantry_identity'],
+    ['platform', 'is not tenantry_app or tenantry_identity'],
+  ] as const)('RLS-3 must not be the listener: %s', async (role, words) => {
+    const { app, [role]: listener } = sharedDatabase()
+    const said = await check([['app', app]], listener)
+    expect(said).toMatch(/^DB_LISTEN_URL: /)
+    expect(said).toContain(words)
+  })
+
+  test('RLS-10 a policy for a separate login role is found', async () => {
+    const url = await loginRole('in role tenantry_app')
+    const { username } = new URL(url)
+    await asAdmin((admin) =>
+      admin.query(
+        `create policy wide on projects to ${username} using (name > '') with check (name > '')`,
+      ),
+    )
+    expect(await check([['app', url]])).toMatch(/^L23 projects \(wide for all\)/)
+    await asAdmin((admin) => admin.query('drop policy wide on projects'))
+  })
+
   test('must use one database', async () => {
     const { app, admin } = sharedDatabase()
     const elsewhere = await loginRole('in role tenantry_identity', admin, 'postgres')
@@ -71,20 +99,23 @@ describe('the serving roles', () => {
 })
 
 /** The message of the check, or `safe`. */
-async function check(given: [ServingRole, string][]): Promise<string> {
-  const checked: RoleToCheck[] = given.map(([role, url]) => ({
-    role,
-    url,
-    pool: new pg.Pool({ connectionString: url, max: 1 }),
-  }))
+async function check(given: [ServingRole, string][], listener?: string): Promise<string> {
+  const urls = Object.fromEntries(given)
+  const pools = Object.fromEntries(
+    given.map(([role, url]) => [role, new pg.Pool({ connectionString: url, max: 1 })]),
+  )
   try {
-    await assertServingRoles(checked)
-    await assertTablesProtected(checked)
-    return 'safe'
+    const logins = await assertServingRoles([
+      ...dsnsOfPools(urls, pools),
+      ...dsnOfListener(listener),
+    ])
+    const [pool] = Object.values(pools)
+    const faults = pool === undefined ? [] : await schemaFaults(pool, {}, logins)
+    return faults[0] ?? 'safe'
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   } finally {
-    await Promise.all(checked.map(({ pool }) => pool.end()))
+    await Promise.all(Object.values(pools).map((it) => it.end()))
   }
 }
 

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { OperatorError } from '../../lib/operator_error.ts'
+import { withClient } from '../connect/with_client.ts'
 import { connectionFault } from '../provisioning/probe.ts'
 import {
   literalsOf,
@@ -9,117 +10,149 @@ import {
   type ServingRole,
   servingRoles,
 } from '../provisioning/roles.ts'
+import type { LintExceptions } from './exceptions.ts'
 import { findingText, lint } from './lint.ts'
-import { dangerousGrants, dangerousRoles, forcedRls } from './rules.ts'
+import { dangerousRoles } from './role_rules.ts'
+import { lintRules } from './rules.ts'
 
-/** A serving role, as this process connects to the database. */
-export interface RoleToCheck {
-  role: ServingRole
+/** A DSN that this process opens, and the roles that it may name. */
+export interface DsnToCheck {
+  setting: string
   url: string
-  pool: pg.Pool
+  /** The first one is named in the remedy. */
+  accepted: readonly [ServingRole, ...ServingRole[]]
+  connect<T>(work: (client: pg.ClientBase) => Promise<T>): Promise<T>
 }
 
-const MAX_FINDINGS = 5
-
-/** The serving roles that have a DSN and a pool. */
-export function rolesToCheck(
+/** The DSNs of the pools that are open. */
+export function dsnsOfPools(
   urls: Partial<RoleUrls>,
   pools: Partial<Record<Role, pg.Pool>>,
-): RoleToCheck[] {
+): DsnToCheck[] {
   return servingRoles.flatMap((role) => {
     const { [role]: url } = urls
     const { [role]: pool } = pools
-    return url === undefined || pool === undefined ? [] : [{ role, url, pool }]
+    if (url === undefined || pool === undefined) return []
+    const { setting } = roles[role]
+    return [{ setting, url, accepted: [role], connect: (work) => withPooled(pool, work) }]
   })
+}
+
+/** The listener's DSN, if it has its own: LISTEN needs no privilege, so the roles with the fewest do. */
+export function dsnOfListener(url: string | undefined): DsnToCheck[] {
+  if (url === undefined) return []
+  const accepted = ['app', 'identity'] as const
+  return [{ setting: 'DB_LISTEN_URL', url, accepted, connect: (work) => withClient(url, work) }]
 }
 
 /**
  * Rejects a role that row-level security does not apply to, and the DSN of another role. Needs no schema.
- * Throws an OperatorError with a line for each fault.
+ * Returns the names of the roles. Throws an OperatorError with a line for each fault.
  */
-export async function assertServingRoles(checked: readonly RoleToCheck[]): Promise<void> {
+export async function assertServingRoles(checked: readonly DsnToCheck[]): Promise<string[]> {
   const results: Result[] = []
   // Sequentially: an unreachable server is then reported once only.
-  for (const role of checked) results.push(await checkRole(role))
+  for (const dsn of checked) results.push(await checkDsn(dsn))
   const faults = results.map(({ fault }) => fault).filter((it) => it !== undefined)
   if (faults.length > 0) throw new OperatorError(faults.join('\n'))
   const databases = new Set(results.map(({ database }) => database))
   if (databases.size > 1) {
-    const settings = checked.map(({ role }) => roles[role].setting).join(' and ')
+    const settings = checked.map(({ setting }) => setting).join(' and ')
     throw new OperatorError(
       `${settings} name different databases (${[...databases].join(', ')}): correct them`,
     )
   }
+  return [...new Set(results.map(({ user }) => user))]
 }
 
 /**
- * Rejects a schema that does not protect tenants: a serving role can access a table without forced
- * row-level security that is on no list (`allowed` is the app's), or has dangerous privileges. Throws an
- * OperatorError with a line for each fault.
+ * The schema's violations of the rules, a line for each. `logins` are the roles of the server's DSNs:
+ * each may have privileges and policies in addition to those of the role it is a member of.
  */
-export async function assertTablesProtected(
-  checked: readonly RoleToCheck[],
-  allowed: Readonly<Record<string, string>> = {},
-): Promise<void> {
-  const findings = await Promise.all(checked.map((role) => findingsOf(role, allowed)))
-  const lines = [...new Set(findings.flat())]
-  if (lines.length > 0) throw new OperatorError(shortened(lines).join('\n'))
+export async function schemaFaults(
+  client: pg.Pool | pg.ClientBase,
+  app: LintExceptions,
+  logins: readonly string[] = [],
+): Promise<string[]> {
+  const others = logins.filter((it) => !servingRoles.some((role) => roles[role].name === it))
+  const literals = others.map((it) => `'${it.replaceAll("'", "''")}'`)
+  const findings = await lint(client, lintRules, {
+    app,
+    roles: literalsOf(servingRoles, ...literals),
+  })
+  // assertServingRoles has judged a login's own memberships.
+  const isOfLogin = (subject: string) => others.some((it) => subject.startsWith(`${it} (`))
+  return findings
+    .filter(({ rule, subject }) => rule !== dangerousRoles || !isOfLogin(subject))
+    .map(findingText)
 }
 
 interface Result {
+  user: string
   database: string
   fault?: string
 }
 
-async function checkRole({ role, url, pool }: RoleToCheck): Promise<Result> {
-  const { name, setting } = roles[role]
-  const client = await pool.connect().catch((error: unknown) => {
-    throw connectionFault(error, url, setting)
-  })
+async function withPooled<T>(
+  pool: pg.Pool,
+  work: (client: pg.ClientBase) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect()
   try {
-    const { rows } = await client.query<{ user: string; database: string; matches: boolean }>(
-      `select current_user as user, current_database() as database, exists (
-         select from pg_roles r
-         where r.rolname = $1 and pg_has_role(current_user, r.oid, 'usage')) as matches`,
-      [name],
-    )
-    const { user = '', database = '', matches = false } = rows[0] ?? {}
-    const powers = await powersOf(client, user, name)
-    return { database, ...faultOf(role, user, powers, matches) }
+    return await work(client)
   } finally {
     client.release()
   }
 }
 
-async function powersOf(client: pg.ClientBase, user: string, expected: string): Promise<string[]> {
+async function checkDsn(dsn: DsnToCheck): Promise<Result> {
+  const { setting, url, accepted } = dsn
+  try {
+    return await dsn.connect((client) => checkConnection(client, setting, accepted))
+  } catch (error) {
+    throw connectionFault(error, url, setting)
+  }
+}
+
+async function checkConnection(
+  client: pg.ClientBase,
+  setting: string,
+  accepted: DsnToCheck['accepted'],
+): Promise<Result> {
+  const { rows } = await client.query<{ user: string; database: string; matches: boolean }>(
+    `select current_user as user, current_database() as database, exists (
+       select from pg_roles r
+       where r.rolname in ${literalsOf(accepted)} and pg_has_role(current_user, r.oid, 'usage')) as matches`,
+  )
+  const { user = '', database = '', matches = false } = rows[0] ?? {}
+  const names = accepted.map((it) => roles[it].name)
+  const fault = faultOf(user, await powersOf(client, user, names), matches, names)
+  return { user, database, ...(fault === undefined ? {} : { fault: `${setting}: ${fault}` }) }
+}
+
+async function powersOf(
+  client: pg.ClientBase,
+  user: string,
+  expected: readonly string[],
+): Promise<string[]> {
   const findings = await lint(client, [dangerousRoles], { roles: '(current_user)' })
   const powers = findings.map(({ subject }) => subject.slice(user.length + 2, -1))
   // For rotating passwords, a separate login role may be a member of the expected role.
-  const found = [...new Set(powers)].filter((it) => it !== `member of ${expected}`)
+  const allowed = expected.map((it) => `member of ${it}`)
+  const found = [...new Set(powers)].filter((it) => !allowed.includes(it))
   return found.includes('superuser') ? ['superuser'] : found
 }
 
-function faultOf(role: ServingRole, user: string, powers: string[], matches: boolean) {
-  const { name, setting } = roles[role]
-  const remedy = `set the DSN of ${name} that \`tenantry setup\` prints`
+function faultOf(
+  user: string,
+  powers: string[],
+  matches: boolean,
+  names: readonly string[],
+): string | undefined {
+  const remedy = `set the DSN of ${names.join(' or ')} that \`tenantry setup\` prints`
   if (powers.length > 0) {
     const fault = `"${user}" can bypass row-level security (${powers.join(', ')})`
-    return { fault: `${setting}: ${fault}, and the server never runs as such a role: ${remedy}` }
+    return `${fault}, and the server never runs as such a role: ${remedy}`
   }
-  return matches ? {} : { fault: `${setting}: "${user}" is not ${name}: ${remedy}` }
-}
-
-async function findingsOf(
-  { pool }: RoleToCheck,
-  allowed: Readonly<Record<string, string>>,
-): Promise<string[]> {
-  const roles = literalsOf(servingRoles, 'current_user')
-  const findings = await lint(pool, [dangerousGrants, forcedRls], { roles, allowed })
-  return [...findings, ...(await lint(pool, [dangerousRoles]))].map(findingText)
-}
-
-function shortened(lines: string[]): string[] {
-  if (lines.length <= MAX_FINDINGS) return lines
-  const more = lines.length - MAX_FINDINGS
-  return [...lines.slice(0, MAX_FINDINGS), `and ${more} more: run tenantry doctor`]
+  return matches ? undefined : `"${user}" is not ${names.join(' or ')}: ${remedy}`
 }

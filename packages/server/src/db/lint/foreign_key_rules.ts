@@ -1,17 +1,19 @@
-import { hasTenantColumn, hasTenantKey, type LintRule } from './lint_rule.ts'
+import { hasTenantColumn, type LintRule } from './lint_rule.ts'
 
-/** A foreign key between tenant tables refers to a row of the same tenant. */
+/** A foreign key to a tenant table refers to a row of the same tenant. */
 export const tenantInForeignKeys: LintRule = {
   id: 'L7',
-  name: 'a foreign key between tenant tables lacks tenant_id',
+  name: 'a foreign key to a tenant table does not pair tenant_id with tenant_id',
   why: "a row could reference another tenant's row, and the error would reveal which ids exist",
   fix: 'foreign key (tenant_id, x_id) references x (tenant_id, id)',
   sql: () => `
-    select conrelid::regclass::text || ' (' || conname || ')' as subject
+    select con.conrelid::regclass::text || ' (' || con.conname || ')' as subject
     from pg_constraint con
-    where contype = 'f' and ${hasTenantColumn('con.confrelid')} and ${hasTenantColumn('con.conrelid')}
-      and not (${hasTenantKey('con.conrelid', 'con.conkey')}
-        and ${hasTenantKey('con.confrelid', 'con.confkey')})`,
+    where con.contype = 'f' and ${hasTenantColumn('con.confrelid')} and not exists (
+      select from unnest(con.conkey, con.confkey) as pair (own, referenced)
+      join pg_attribute a on a.attrelid = con.conrelid and a.attnum = pair.own
+      join pg_attribute b on b.attrelid = con.confrelid and b.attnum = pair.referenced
+      where a.attname = 'tenant_id' and b.attname = 'tenant_id')`,
 }
 
 /** A foreign key of a tenant table has an index that leads with its columns. */

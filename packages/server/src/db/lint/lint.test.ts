@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { describe, expect, test } from 'vitest'
 import { sharedDatabase } from '../../../test/fixtures/databases.ts'
 import { withClient } from '../connect/with_client.ts'
+import type { LintExceptions } from './exceptions.ts'
 import { findingText, lint } from './lint.ts'
 import { belowFloor, lintRules, serverFloor } from './rules.ts'
 
@@ -21,6 +22,9 @@ const tenantTable = `
 
 const foreignKey = `alter table lint_notes add constraint lint_parent
   foreign key (tenant_id, parent) references lint_notes (tenant_id, id)`
+
+const ownTenant =
+  "(tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)"
 
 const mutations: Mutation[] = [
   {
@@ -79,6 +83,28 @@ const mutations: Mutation[] = [
     subject: 'lint_names',
   },
   {
+    rule: 'L7',
+    breaks: `${tenantTable} alter table lint_notes add unique (id, tenant_id), add constraint crossed
+      foreign key (tenant_id, parent) references lint_notes (id, tenant_id)`,
+    subject: 'lint_notes (crossed)',
+  },
+  {
+    rule: 'L7',
+    breaks: `${tenantTable} alter table lint_notes add unique (id);
+      create table lint_links (note uuid references lint_notes (id))`,
+    subject: 'lint_links (lint_links_note_fkey)',
+  },
+  {
+    rule: 'L8',
+    breaks: `${tenantTable} create unique index lint_names on lint_notes (name) include (tenant_id)`,
+    subject: 'lint_names',
+  },
+  {
+    rule: 'L8',
+    breaks: `${tenantTable} alter table lint_notes add constraint lint_once unique (name)`,
+    subject: 'lint_once',
+  },
+  {
     rule: 'L9',
     breaks: `create table lint_log (tenant_id uuid not null, id int) partition by range (id);
       create table lint_log_1 partition of lint_log for values from (1) to (2);
@@ -127,6 +153,80 @@ const mutations: Mutation[] = [
     rule: 'L14',
     breaks: `${tenantTable} create policy open on lint_notes for select using (name > '')`,
     subject: 'lint_notes (open)',
+  },
+  {
+    rule: 'L23',
+    breaks: `${tenantTable} alter policy app_own_tenant on lint_notes using (tenant_id is not null)`,
+    subject: `lint_notes (app_own_tenant for all) using (tenant_id IS NOT NULL) check ${ownTenant}`,
+  },
+  {
+    rule: 'L23',
+    breaks: `${tenantTable} alter policy app_own_tenant on lint_notes with check (tenant_id is not null)`,
+    subject: `lint_notes (app_own_tenant for all) using ${ownTenant} check (tenant_id IS NOT NULL)`,
+  },
+  {
+    rule: 'L23',
+    breaks: `${tenantTable} create policy wide on lint_notes for select using (true)`,
+    subject: 'lint_notes (wide for select) using true',
+  },
+  {
+    rule: 'L23',
+    breaks: `${tenantTable} create policy wide on lint_notes for delete to tenantry_identity using (name > '')`,
+    subject: "lint_notes (wide for delete) using (name > ''::text)",
+  },
+  {
+    rule: 'L23',
+    breaks: 'alter policy identity_resolves_domains on tenantry.domains using (name is not null)',
+    subject: 'tenantry.domains (identity_resolves_domains for select) using (name IS NOT NULL)',
+  },
+  {
+    rule: 'L23',
+    breaks: `${tenantTable} drop policy app_own_tenant on lint_notes;
+      create function same(uuid, uuid) returns boolean language sql return true;
+      create operator public.= (leftarg = uuid, rightarg = uuid, function = same);
+      create policy app_own_tenant on lint_notes for select to tenantry_app
+        using (tenant_id operator(public.=) nullif(current_setting('app.tenant_id', true), '')::uuid);
+      set local search_path = public, pg_catalog`,
+    subject: `lint_notes (app_own_tenant for select) using ${ownTenant}`,
+  },
+  {
+    rule: 'L19',
+    breaks: `create function lint_definer() returns int language sql security definer
+      set search_path = pg_catalog return 1; grant execute on function lint_definer() to public`,
+    subject: 'lint_definer()',
+  },
+  {
+    rule: 'L19',
+    breaks: `${tenantTable} create function lint_triggered() returns trigger language plpgsql
+        security definer set search_path = pg_catalog as 'begin return new; end';
+      create trigger lint after insert on lint_notes for each row execute function lint_triggered()`,
+    subject: 'lint_triggered()',
+  },
+  {
+    rule: 'L20',
+    breaks: `${tenantTable} alter table lint_notes add author uuid references tenantry.users (id)`,
+    subject: 'lint_notes (lint_notes_author_fkey)',
+  },
+  {
+    rule: 'L20',
+    breaks: `${tenantTable} alter table lint_notes add other uuid references tenantry.tenants (id)`,
+    subject: 'lint_notes (lint_notes_other_fkey)',
+  },
+  {
+    rule: 'L21',
+    breaks: `${tenantTable} alter table lint_notes add slot int4range,
+      add constraint lint_slots exclude using gist (slot with &&)`,
+    subject: 'lint_notes (lint_slots)',
+  },
+  {
+    rule: 'L22',
+    breaks: 'create sequence lint_numbers; grant usage on sequence lint_numbers to tenantry_app',
+    subject: 'lint_numbers',
+  },
+  {
+    rule: 'L22',
+    breaks: `${tenantTable} alter table lint_notes add number int generated always as identity`,
+    subject: 'lint_notes_number_seq',
   },
   {
     rule: 'L17',
@@ -192,10 +292,39 @@ test("a table on an app's list is accepted, with or without the schema in its na
       `${unreachable} grant select on lint_open to tenantry_app`,
     ]) {
       for (const name of ['lint_open', 'public.lint_open']) {
-        expect(await findingsAfter(owner, breaks, { [name]: 'a test' })).toEqual([])
+        expect(
+          await findingsAfter(owner, breaks, { unprotectedTables: { [name]: 'a test' } }),
+        ).toEqual([])
       }
-      expect(await findingsAfter(owner, breaks, { other: 'a test' })).toHaveLength(1)
+      expect(
+        await findingsAfter(owner, breaks, { unprotectedTables: { other: 'a test' } }),
+      ).toHaveLength(1)
     }
+  })
+})
+
+test('RLS-10 a policy on the list is accepted with the condition that the list states, and no other', async () => {
+  await withClient(sharedDatabase().owner, async (owner) => {
+    const news = `create table lint_news (id uuid primary key, public boolean);
+      alter table lint_news enable row level security, force row level security;
+      grant select on lint_news to tenantry_app;
+      create policy readers on lint_news for select to tenantry_app`
+    const catalogExceptions = {
+      'L23 lint_news (readers for select) using public': 'news for all tenants',
+    }
+    expect(await findingsAfter(owner, `${news} using (public)`, { catalogExceptions })).toEqual([])
+    const wider = await findingsAfter(owner, `${news} using (public or id is null)`, {
+      catalogExceptions,
+    })
+    expect(wider).toEqual(['L23 lint_news (readers for select) using (public OR (id IS NULL))'])
+  })
+})
+
+test('RLS-10 a restrictive policy may narrow further', async () => {
+  await withClient(sharedDatabase().owner, async (owner) => {
+    const breaks = `${tenantTable} create policy narrow on lint_notes as restrictive for select
+      to tenantry_app using (name > '')`
+    expect(await findingsAfter(owner, breaks)).toEqual([])
   })
 })
 
@@ -216,12 +345,12 @@ test('RLS-12 the minimum releases are 15.20, 16.16, 17.12 and 18.7', async () =>
 async function findingsAfter(
   client: pg.Client,
   breaks: string,
-  allowed: Record<string, string> = {},
+  app: LintExceptions = {},
 ): Promise<string[]> {
   await client.query('begin')
   try {
     await client.query(breaks)
-    const findings = await lint(client, lintRules, { allowed })
+    const findings = await lint(client, lintRules, { app })
     return findings.map(({ rule, subject }) => `${rule.id} ${subject}`)
   } finally {
     await client.query('rollback')

@@ -10,8 +10,6 @@ export interface LintRule {
   fix: string
   /** `serving` is an SQL list of the serving roles: `('tenantry_app', ...)`. */
   sql(serving: string): string
-  /** Exceptions, each with its reason. */
-  allowed?: Readonly<Record<string, string>>
 }
 
 /** Tables, views and schemas that belong neither to the system nor to an extension. */
@@ -23,11 +21,6 @@ export const own = (catalog: 'pg_class' | 'pg_namespace', object: string) => `(
 export const hasTenantColumn = (table: string) => `exists (
   select from pg_attribute a
   where a.attrelid = ${table} and a.attname = 'tenant_id' and not a.attisdropped)`
-
-export const hasTenantKey = (table: string, columns: string) => `exists (
-  select from unnest(${columns}) k
-  join pg_attribute a on a.attrelid = ${table} and a.attnum = k
-  where a.attname = 'tenant_id')`
 
 /** Includes column privileges: one readable column is enough for a leak. */
 export const canAccess = (role: string, table: string) => `(

@@ -14,8 +14,7 @@ export async function lintFaults(
   database: ServingUrls = inject('tenantryDatabase'),
 ): Promise<string[]> {
   return withClient(database.app, async (client) => {
-    const rules = lintRules.filter((it) => it.id !== 'L12')
-    const findings = await lint(client, rules, { allowed: app.unprotectedTables })
+    const findings = await lint(client, lintRules, { app })
     return findings.map(findingText)
   })
 }
