@@ -134,7 +134,11 @@ const tablesSql = `
   select c.oid::regclass::text as name, json_agg(json_build_object(
     'name', a.attname, 'type', format_type(a.atttypid, null), 'defaulted', a.atthasdef,
     'unique', exists (select from pg_index i
-      where i.indrelid = c.oid and i.indisunique and a.attnum = any (i.indkey::int2[])))) as columns
+        where i.indrelid = c.oid and i.indisunique and a.attnum = any (i.indkey::int2[]))
+      -- An enum cannot vary with each row; another column of the index does.
+      and not exists (select from pg_constraint con
+        where con.conrelid = c.oid and con.contype = 'c' and con.conkey = array[a.attnum]
+          and pg_get_constraintdef(con.oid) like '% ANY (%'))) as columns
   from pg_class c
   join pg_namespace n on n.oid = c.relnamespace
   join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
