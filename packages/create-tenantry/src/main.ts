@@ -2,7 +2,7 @@ import { basename, join, relative, resolve } from 'node:path'
 import { scaffold } from './scaffold.ts'
 import { ScaffoldError } from './scaffold_error.ts'
 
-/** Runs one command line and gives its exit code: 0, or 1 after a line that says why not. */
+/** Runs one command line and returns its exit code: 0, or 1 after a line with the reason. */
 export function run(args: string[]): number {
   const [folder, ...more] = args
   if (folder === undefined || more.length > 0 || folder.startsWith('-')) {

@@ -1,5 +1,5 @@
-// Makes dist/template from the starter, when the package is packed: there is one source. What only serves
-// this repository is left out; a change of the starter that this does not expect stops the packing.
+// Makes dist/template from the starter when the package is packed, so that there is one source. Leaves out
+// what serves this repository only; packing fails if the starter no longer contains what is cut.
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
@@ -23,14 +23,14 @@ await change('package.json', async (text) => {
   manifest.allowScripts = await deniedScripts()
   return `${JSON.stringify(manifest, null, 2)}\n`
 })
-// Elsewhere `tenantry` is in node_modules.
+// In a new app `tenantry` is in node_modules.
 await change('tsconfig.json', (text) =>
   cut(text, /,\s*\/\/ In the kernel's repository[\s\S]*?"paths": \{[^}]*\}/),
 )
 await change('vitest.config.ts', (text) =>
   cut(text, /^ *\/\/ In the kernel's repository.*\n *resolve: .*\n/m),
 )
-// Here the workspace is what is built, there the app.
+// The image is built from the workspace here, and from the app there.
 await change('deploy/compose.yaml', (text) =>
   cut(cut(text, /\.\.\/(?=\.\.\n)/), /starter\/(?=deploy\/Dockerfile\n)/),
 )
@@ -57,14 +57,14 @@ async function kernelVersion(): Promise<string> {
   return JSON.parse(manifest).version
 }
 
-// What has an install script, and needs it no more there than here; npm asks about each.
+// Dependencies with an install script that is not needed; npm asks about each.
 async function deniedScripts(): Promise<Record<string, boolean>> {
   const { allowScripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
   const { '@swc/core': _ofThisRepository, ...denied } = allowScripts
   return denied
 }
 
-// The guides speak of starter/, which is the folder of the new app.
+// starter/ in the guides is the folder of the new app.
 async function copyGuide(path: string): Promise<void> {
   const text = await readFile(join(root, path), 'utf8')
   await mkdir(dirname(join(template, path)), { recursive: true })

@@ -1,9 +1,9 @@
 import { ScaffoldError } from './scaffold_error.ts'
 
-// npm's rule for new names, without scopes: a folder has none.
+// npm's rule for new names, without scopes.
 const NAME = /^[a-z0-9][a-z0-9._-]{0,213}$/
 
-/** Throws a ScaffoldError where npm would not take the name, or could not install under it. */
+/** Throws a ScaffoldError for a name that npm rejects, or that a dependency has. */
 export function assertPackageName(name: string, dependencies: string[]): void {
   if (!NAME.test(name) || name === 'node_modules' || name === 'favicon.ico') {
     throw new ScaffoldError(
@@ -15,7 +15,7 @@ export function assertPackageName(name: string, dependencies: string[]): void {
   }
 }
 
-/** `My App` for `my-app`: what people are shown. */
+/** `My App` for `my-app`: the app's name for people. */
 export function titleOf(name: string): string {
   return name
     .split(/[._-]+/)
@@ -24,7 +24,7 @@ export function titleOf(name: string): string {
     .join(' ')
 }
 
-/** The name of the app's containers: Compose takes no dots. */
+/** The name of the app's containers: Compose rejects dots. */
 export function projectOf(name: string): string {
   return name.replaceAll('.', '-')
 }

@@ -5,7 +5,7 @@ import { assertPackageName, projectOf, titleOf } from './package_name.ts'
 import { ScaffoldError } from './scaffold_error.ts'
 
 export interface ScaffoldOptions {
-  /** The folder to make, or an empty one; its name becomes the app's. */
+  /** A new or an empty folder. The app gets its name. */
   folder: string
   template: string
 }
@@ -18,13 +18,12 @@ interface NewFile {
 }
 
 /**
- * Writes a new app. Throws a ScaffoldError where it cannot, and then leaves the folder as it found
- * it.
+ * Writes a new app. If it fails, it throws a ScaffoldError and leaves the folder unchanged.
  */
 export function scaffold({ folder, template }: ScaffoldOptions): void {
   const files = filesOf(template, basename(folder))
   assertEmpty(folder)
-  // The first folder that had to be made: with it goes all that was written.
+  // The topmost folder that was created: removing it removes everything that was written.
   const made = attempt(folder, () => mkdirSync(folder, { recursive: true }))
   try {
     attempt(folder, () => writeAll(folder, files))
@@ -46,7 +45,7 @@ function filesOf(template: string, name: string): NewFile[] {
     .filter((it) => it.isFile())
     .map((it) => join(it.parentPath, it.name))
     .map((file) => ({
-      // npm takes no .gitignore into a package.
+      // npm leaves .gitignore out of packages.
       path: file.slice(template.length + 1).replace(/^gitignore$/, '.gitignore'),
       content: readFileSync(file, 'utf8')
         .replaceAll('Tenantry Starter', title)
@@ -58,14 +57,14 @@ function filesOf(template: string, name: string): NewFile[] {
   return [...others, named, environmentFile(), containersEnvironment(template)]
 }
 
-// Readable by its owner alone: every key of the app is derived from it.
+// Readable by its owner only: every key of the app is derived from it.
 function environmentFile(): NewFile {
   const secret = randomBytes(48).toString('base64')
   const content = `# Every key is derived from it. Never committed; another for each installation.\nSECRET_KEY=${secret}\n`
   return { path: '.env', content, mode: 0o600 }
 }
 
-// The line in .env.example, done here: a secret for each name that has no value.
+// What .env.example asks for: a secret for each name without a value.
 function containersEnvironment(template: string): NewFile {
   const example = readFileSync(join(template, 'deploy/.env.example'), 'utf8')
   const content = example.replaceAll(/^\w+=$/gm, (it) => it + randomBytes(32).toString('hex'))
@@ -73,7 +72,7 @@ function containersEnvironment(template: string): NewFile {
 }
 
 function assertEmpty(folder: string): void {
-  // `git init` may have come first.
+  // `git init` may have run before.
   const found = attempt(folder, () => entriesOf(folder)).filter((it) => it !== '.git')
   if (found.length === 0) return
   const some = found.slice(0, 3).join(', ')

@@ -9,7 +9,7 @@ import type { Places } from './places.ts'
 
 type Described = Pick<RunningApp, 'routes' | 'document'>
 
-/** Throws an OperatorError where the app or the kernel has something of this name already. */
+/** Throws an OperatorError if the app or the kernel already uses the name. */
 export function assertFree(names: Names, places: Places, described: Described): void {
   const { plural, path } = names
   const taken = (what: string) => new OperatorError(`"${plural}" cannot be a resource: ${what}`)
@@ -24,14 +24,14 @@ export function assertFree(names: Names, places: Places, described: Described): 
   if (schema !== undefined) throw taken(`the API has a schema ${schema} already`)
 }
 
-/** Throws an OperatorError where a field refers to a table that no migration makes. */
+/** Throws an OperatorError for a field that refers to a table without a migration. */
 export function assertReferences(names: Names, fields: readonly Field[], places: Places): void {
   for (const { name, references } of fields) {
     if (references === undefined || migrationWith(references, places) !== undefined) continue
     const why =
       references === names.plural
-        ? 'the first row could refer to none: write it by hand, nullable'
-        : 'no migration makes it: create it first'
+        ? 'the first row would have nothing to refer to: add a nullable column by hand'
+        : 'no migration creates it: add that resource first'
     throw new OperatorError(`"${name}" refers to ${references}: ${why}`)
   }
 }

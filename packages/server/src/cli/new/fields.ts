@@ -4,7 +4,7 @@ import { assertFieldName, camel } from './names.ts'
 /** A column of the table, and a field of the API. */
 export interface Field {
   name: string
-  /** What its schema is called in code: `amountCents`. */
+  /** The constant of its schema: `amountCents`. */
   identifier: string
   type: FieldType
   /** The table that it refers to. */
@@ -12,14 +12,14 @@ export interface Field {
 }
 
 interface FieldType {
-  /** What stands behind the column's name in the migration. */
+  /** Type and constraints of the column. */
   sql(column: string): string
   zod: string
   /** Two values for the test, as TypeScript. */
   examples: [string, string]
 }
 
-/** The types without arguments. Each rejects in HTTP what PostgreSQL would reject later. */
+/** The types without arguments. Each schema rejects what PostgreSQL would reject later. */
 const plainTypes: Record<string, FieldType> = {
   text: {
     sql: (column) => `text not null check (length(${column}) between 1 and 200)`,
@@ -27,7 +27,7 @@ const plainTypes: Record<string, FieldType> = {
     examples: ["'First'", "'Second'"],
   },
   integer: { sql: () => 'integer not null', zod: 'z.int32()', examples: ['1', '2'] },
-  // Text in JSON: beyond 2^53 a number would lie.
+  // A string in JSON: numbers are exact to 2^53 only.
   bigint: {
     sql: () => 'bigint not null',
     zod: 'z.string().regex(/^-?\\d{1,18}$/)',
@@ -51,18 +51,18 @@ const plainTypes: Record<string, FieldType> = {
   },
 }
 
-/** The types there are, those with arguments by an example. */
+/** All types, those with arguments by an example. */
 export const fieldTypes = [...Object.keys(plainTypes), 'enum:open:closed', 'references:projects']
 
-/** Reads `number:text due_on:date`. Throws an OperatorError that names the field that is wrong. */
+/** Parses `number:text due_on:date`. Throws an OperatorError that names the invalid field. */
 export function parseFields(text: string): Field[] {
   const fields = text.split(/[\s,]+/).filter((it) => it !== '')
   if (fields.length === 0) {
-    throw new OperatorError('a resource needs a field at least: --fields "name:text"')
+    throw new OperatorError('a resource needs at least one field: --fields "name:text"')
   }
   return fields.map(parseField).map((field, at, all) => {
     if (all.findIndex((it) => it.identifier === field.identifier) === at) return field
-    throw new OperatorError(`the field "${field.name}" is there twice`)
+    throw new OperatorError(`the field "${field.name}" appears more than once`)
   })
 }
 
@@ -70,7 +70,7 @@ function parseField(text: string): Field {
   const [name = '', typeName, ...args] = text.split(':')
   if (typeName === undefined) throw notAField(text)
   assertFieldName(name)
-  if (kept.has(name)) throw new OperatorError(`every resource has "${name}" already: leave it out`)
+  if (reserved.has(name)) throw new OperatorError(`every resource has "${name}": leave it out`)
   const field = { name, identifier: camel(name) }
   if (typeName === 'enum') return { ...field, type: enumType(name, args) }
   if (typeName === 'references') {
@@ -79,7 +79,7 @@ function parseField(text: string): Field {
   const type = Object.hasOwn(plainTypes, typeName) ? plainTypes[typeName] : undefined
   if (type === undefined) {
     const known = fieldTypes.join(', ')
-    throw new OperatorError(`"${typeName}" of "${name}" is no type: there are ${known}`)
+    throw new OperatorError(`"${typeName}" of "${name}" is not a type; the types are ${known}`)
   }
   if (args.length > 0) throw notAField(text)
   return { ...field, type }
@@ -104,7 +104,7 @@ function enumType(name: string, values: string[]): FieldType {
 
 const VALUE = /^[\w-]{1,60}$/
 
-// Its test has no id before it has created what the field refers to.
+// The test sets the id once it has created the row that the field refers to.
 function referenceType(name: string): FieldType {
   return { sql: () => 'uuid not null', zod: 'z.uuid()', examples: ["''", `example.${name}`] }
 }
@@ -112,12 +112,12 @@ function referenceType(name: string): FieldType {
 function tableIn(name: string, [table, ...more]: string[]): string {
   if (table !== undefined && more.length === 0 && name.endsWith('_id')) return table
   throw new OperatorError(
-    `"${name}" refers to one row of one table: write its name with _id, such as project_id:references:projects`,
+    `"${name}" must end in _id and name one table, such as project_id:references:projects`,
   )
 }
 
 function notAField(text: string): OperatorError {
-  return new OperatorError(`"${text}" is no field: write name:type, such as number:text`)
+  return new OperatorError(`"${text}" is not a field: write name:type, such as number:text`)
 }
 
-const kept = new Set(['tenant_id', 'id', 'created_at', 'updated_at'])
+const reserved = new Set(['tenant_id', 'id', 'created_at', 'updated_at'])

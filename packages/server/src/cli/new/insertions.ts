@@ -1,8 +1,9 @@
 import type { Names } from './names.ts'
 
-/** A line of an existing file: the file with it, or undefined where its place was not found. */
+/** A line to insert into an existing file. */
 export interface Insertion {
   line: string
+  /** Returns the file with the line, or undefined if its place was not found. */
   insertInto(source: string): string | undefined
 }
 
@@ -55,7 +56,7 @@ export function importLine({ plural, one }: Names): Insertion {
   }
 }
 
-// As the array is written: an entry a line, or all on one.
+// Keeps the style of the array: one entry a line, or all on one line.
 function routesWith(open: string, inside: string, entry: string): string {
   const entries = inside.trimEnd()
   if (!inside.includes('\n')) {

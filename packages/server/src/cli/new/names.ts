@@ -1,7 +1,7 @@
 import { OperatorError } from '../../lib/operator_error.ts'
 import { globals, javascriptWords, sqlWords } from './words.ts'
 
-/** One noun in every form that a resource needs. */
+/** A noun in all the forms that a resource needs. */
 export interface Names {
   /** The table, the folder, the permission: `purchase_orders`. */
   plural: string
@@ -20,17 +20,23 @@ export interface Names {
 }
 
 const NAME = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/
-/** Longer ones leave no room for what is named after them, in PostgreSQL and on a line of code. */
+/** Leaves room for the names derived from it: PostgreSQL truncates identifiers to 63 bytes. */
 const LONGEST = { resource: 30, field: 40 }
 
-/** Derives the forms. Throws an OperatorError where the name cannot be one. */
+/** Derives the forms. Throws an OperatorError for an invalid or reserved name. */
 export function namesOf(plural: string, given?: string): Names {
   const singular = given ?? singularOf(plural)
   for (const it of [plural, singular]) assertShape('resource', it)
-  assertUnkept('resource', plural, sqlWords.has(plural) || javascriptWords.has(camel(singular)))
+  assertNotReserved(
+    'resource',
+    plural,
+    sqlWords.has(plural) || javascriptWords.has(camel(singular)),
+  )
   const [one, One] = [camel(singular), pascal(singular)]
   if (locals.has(one) || globals.has(One)) {
-    throw new OperatorError(`"${plural}" cannot be a resource: ${one} means something else in code`)
+    throw new OperatorError(
+      `"${plural}" cannot be a resource: ${one} is a name of the generated code or of JavaScript`,
+    )
   }
   return {
     plural,
@@ -50,10 +56,10 @@ export function pathOf(plural: string): string {
   return `/api/${plural.replaceAll('_', '-')}`
 }
 
-/** Throws an OperatorError for what is no name of a column, or one that a language keeps for itself. */
+/** Throws an OperatorError for an invalid or reserved name of a column. */
 export function assertFieldName(name: string): void {
   assertShape('field', name)
-  assertUnkept('field', name, sqlWords.has(name) || javascriptWords.has(camel(name)))
+  assertNotReserved('field', name, sqlWords.has(name) || javascriptWords.has(camel(name)))
 }
 
 /** `purchaseOrder` for `purchase_order`. */
@@ -63,7 +69,7 @@ export function camel(name: string): string {
 
 function assertShape(kind: keyof typeof LONGEST, name: string): void {
   if (!NAME.test(name)) {
-    throw new OperatorError(`"${name}" is no name for a ${kind}: write lower_snake_case`)
+    throw new OperatorError(`"${name}" is not a name for a ${kind}: write lower_snake_case`)
   }
   if (name.length > LONGEST[kind]) {
     throw new OperatorError(
@@ -72,14 +78,14 @@ function assertShape(kind: keyof typeof LONGEST, name: string): void {
   }
 }
 
-function assertUnkept(kind: string, name: string, kept: boolean): void {
-  if (!kept) return
+function assertNotReserved(kind: string, name: string, reserved: boolean): void {
+  if (!reserved) return
   throw new OperatorError(
-    `"${name}" cannot be a ${kind}: SQL or JavaScript keeps that word for itself; choose another`,
+    `"${name}" cannot be a ${kind}: it is a reserved word of SQL or JavaScript; choose another`,
   )
 }
 
-// What the functions of a module call their own things.
+// Names in the generated functions.
 const locals = new Set(['changes', 'columns', 'ctx', 'cursors', 'db', 'id', 'query'])
 
 function pascal(name: string): string {

@@ -133,8 +133,11 @@ describe('tenantry new resource', () => {
   })
 
   test.each([
-    ['x_id:references:others', '"x_id" refers to others: no migration makes it: create it first'],
-    ['task_id:references:tasks', 'refers to tasks: the first row could refer to none'],
+    [
+      'x_id:references:others',
+      '"x_id" refers to others: no migration creates it: add that resource first',
+    ],
+    ['task_id:references:tasks', 'refers to tasks: the first row would have nothing to refer to'],
   ])('a reference needs a table: %s', (fields, why) => {
     const folder = newFolder()
     const places = placesOf(folder, join(folder, 'src/app.ts'))
@@ -147,30 +150,30 @@ describe('tenantry new resource', () => {
     ['Invoices', 'lower_snake_case'],
     ['invoices;drop', 'lower_snake_case'],
     ['a'.repeat(31), 'at most 30 characters'],
-    ['select', 'keeps that word for itself'],
-    ['classes', 'keeps that word for itself'],
-    ['maps', 'map means something else'],
-    ['ids', 'id means something else'],
+    ['select', 'reserved word'],
+    ['classes', 'reserved word'],
+    ['maps', 'map is a name of'],
+    ['ids', 'id is a name of'],
   ])('the name %s is refused', (name, why) => {
     expect(() => namesOf(name)).toThrow(why)
   })
 
   test.each([
-    ['', 'a field at least'],
+    ['', 'at least one field'],
     ['number', 'write name:type'],
     ['number:text:unique', 'write name:type'],
-    ['number:string', '"string" of "number" is no type: there are text, integer'],
-    ['number:constructor', 'is no type'],
+    ['number:string', '"string" of "number" is not a type; the types are text, integer'],
+    ['number:constructor', 'is not a type'],
     ['Number:text', 'lower_snake_case'],
-    ['order:text', 'keeps that word for itself'],
-    ['tenant_id:uuid', 'every resource has "tenant_id" already'],
-    ['a_1:text a1:text', 'is there twice'],
+    ['order:text', 'reserved word'],
+    ['tenant_id:uuid', 'every resource has "tenant_id"'],
+    ['a_1:text a1:text', 'appears more than once'],
     ['state:enum', 'needs values of letters'],
     ['state:enum:open:open', 'each once'],
     ["state:enum:it's", 'needs values of letters'],
-    ['project_id:references', 'refers to one row of one table'],
-    ['project_id:references:projects:tasks', 'refers to one row of one table'],
-    ['project:references:projects', 'write its name with _id'],
+    ['project_id:references', 'must end in _id and name one table'],
+    ['project_id:references:projects:tasks', 'must end in _id and name one table'],
+    ['project:references:projects', 'must end in _id'],
   ])('the fields "%s" are refused', (fields, why) => {
     expect(() => parseFields(fields)).toThrow(why)
   })

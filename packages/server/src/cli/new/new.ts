@@ -45,7 +45,7 @@ async function newResource(plural: string, options: NewResourceOptions): Promise
   assertFree(names, places, described)
   assertReferences(names, fields, places)
   const parents = parentsOf(fields, described.routes)
-  const role = almighty(app.policy.roles)
+  const role = unrestrictedRole(app.policy.roles)
   const files = resourceFiles({ names, fields, parents, role }, places)
   const { written, byHand } = writeResource(names, files, places)
   const fault = formatWithBiome(folder, places.source, written)
@@ -55,12 +55,14 @@ async function newResource(plural: string, options: NewResourceOptions): Promise
   console.log(`\nNext, in ${folder}:\n${nextSteps}`)
 }
 
-// The test signs in as a role that may do everything, as the sweeps do.
-function almighty(roles: Readonly<Record<string, { permissions: readonly string[] }>>): string {
+// The test signs in with a role that has every permission, as the sweeps do.
+function unrestrictedRole(
+  roles: Readonly<Record<string, { permissions: readonly string[] }>>,
+): string {
   const found = Object.entries(roles).find(([, it]) => it.permissions.includes('*'))
   if (found !== undefined) return found[0]
   throw new OperatorError(
-    'the test needs a system role that may do everything: give one in policy.ts permissions: ["*"]',
+    'the test needs a system role with every permission: give one in policy.ts permissions: ["*"]',
   )
 }
 

@@ -6,7 +6,7 @@ import { sampleOf } from '../../lib/sample.ts'
 import type { Field } from './fields.ts'
 import { camel, pathOf } from './names.ts'
 
-/** What the test of a resource creates first, because the resource refers to it. */
+/** A row that the test of a resource creates first, because the resource refers to it. */
 export interface Parent {
   /** The path of its collection. */
   path: string
@@ -17,8 +17,8 @@ export interface Parent {
 }
 
 /**
- * What has to exist for the references among `fields`, each after what it refers to itself. Throws an
- * OperatorError for one that no route creates.
+ * The rows that the references among `fields` need, each after the rows that it refers to itself.
+ * Throws an OperatorError for one that no route creates.
  */
 export function parentsOf(fields: readonly Field[], routes: readonly Route[]): Parent[] {
   const parents = new Map<string, Parent>()

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { OperatorError } from '../../lib/operator_error.ts'
 
-/** Where the parts of an app are. */
+/** The paths of an app's parts. */
 export interface Places {
   folder: string
   app: string
@@ -11,11 +11,11 @@ export interface Places {
   migrations: string
 }
 
-/** The places of the app that `app` defines. Throws an OperatorError where they are not the usual. */
+/** The paths of the app that `app` defines. Throws an OperatorError for an unusual layout. */
 export function placesOf(folder: string, app: string): Places {
   const source = dirname(app)
   const migrations = join(source, '../migrations')
-  if (!app.endsWith('.ts')) throw new OperatorError(`${app} is no TypeScript source`)
+  if (!app.endsWith('.ts')) throw new OperatorError(`${app} is not a TypeScript source`)
   try {
     readdirSync(migrations)
   } catch (cause) {

@@ -8,13 +8,13 @@ import type { Places } from './places.ts'
 
 const templates = join(import.meta.dirname, '../../../templates/resource')
 
-/** What a resource is made of. */
+/** The input of the templates. */
 export interface Resource {
   names: Names
   fields: readonly Field[]
-  /** What its test creates first. */
+  /** The rows that its test creates first. */
   parents: readonly Parent[]
-  /** Whom its test signs in: a role that may do everything. */
+  /** The role of the test's user: it has every permission. */
   role: string
 }
 
@@ -60,7 +60,7 @@ function valuesOf({ names, fields, parents, role }: Resource): TemplateValues {
       return table === undefined || parent === undefined ? [] : [{ name, table, parent }]
     }),
     parents: parents.map((it) => ({ ...it })),
-    // A section that is there once or not at all.
+    // A section that appears once or not at all.
     referring: parents.length > 0 ? [{}] : [],
   }
 }

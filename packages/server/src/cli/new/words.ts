@@ -1,4 +1,4 @@
-/** PostgreSQL's reserved keywords (15 to 18), and the columns that every table has already. */
+/** The reserved keywords of PostgreSQL 15 to 18, and the system columns of every table. */
 export const sqlWords: ReadonlySet<string> = new Set(
   wordsOf(`
   all analyse analyze and any array as asc asymmetric authorization binary both case cast check
@@ -12,7 +12,7 @@ export const sqlWords: ReadonlySet<string> = new Set(
   ctid cmax cmin oid tableoid xmax xmin`),
 )
 
-/** JavaScript's, and what a schema file imports. */
+/** The reserved words of JavaScript, and what a schema file imports. */
 export const javascriptWords: ReadonlySet<string> = new Set(
   wordsOf(`
   arguments await break case catch class const constructor continue debugger default delete do else
@@ -21,7 +21,7 @@ export const javascriptWords: ReadonlySet<string> = new Set(
   typeof undefined var void while with yield z`),
 )
 
-/** JavaScript's own, which a schema of that name would hide. */
+/** Globals of JavaScript, which a schema of the same name would shadow. */
 export const globals: ReadonlySet<string> = new Set(
   wordsOf(`
   Array ArrayBuffer Atomics BigInt Boolean DataView Date Error Function Infinity Intl Iterator JSON

@@ -5,13 +5,13 @@ import { type Insertion, importLine, policyLine, routesLine } from './insertions
 import type { Names } from './names.ts'
 import type { Places } from './places.ts'
 
-/** What was written, by path from the app's folder, and what is left to the user. */
+/** The written files, by path from the app's folder, and the lines left to the user. */
 export interface Outcome {
   written: string[]
   byHand: { path: string; line: string }[]
 }
 
-/** Writes the new files, all or none, and then the two lines where their places are found. */
+/** Writes the new files, all or none, and then the lines whose places are found. */
 export function writeResource(names: Names, files: Map<string, string>, places: Places): Outcome {
   const edits = [
     edit(places.policy, [policyLine(names)]),
@@ -29,13 +29,13 @@ export function writeResource(names: Names, files: Map<string, string>, places: 
 
 interface Edit {
   path: string
-  /** The file as it will be; undefined where it stays. */
+  /** The new content; undefined if nothing changes. */
   text?: string
-  /** What could not be inserted. */
+  /** The lines that could not be inserted. */
   lines: string[]
 }
 
-// Read before anything is written: a file that cannot be read is found in time.
+// Reads before anything is written.
 function edit(path: string, insertions: Insertion[]): Edit {
   const before = readText(path)
   const lines: string[] = []
