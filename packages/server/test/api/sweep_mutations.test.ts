@@ -3,7 +3,6 @@ import type { Route } from '../../src/app/route.ts'
 import { withClient } from '../../src/db/connect/with_client.ts'
 import { accessFaults, probeAccess } from '../../src/testing/sweeps/access.ts'
 import { auditFaults } from '../../src/testing/sweeps/audit.ts'
-import { unexcepted } from '../../src/testing/sweeps/exceptions.ts'
 import { isolationFaults } from '../../src/testing/sweeps/isolation.ts'
 import { lifecycleFaults } from '../../src/testing/sweeps/lifecycle.ts'
 import { ownConnectionFaults } from '../../src/testing/sweeps/own_connections.ts'
@@ -222,17 +221,3 @@ test('the schema sweeps find an open table, a wide policy, a changed key and a l
 async function mutate({ owner }: DatabaseUrls, statement: string): Promise<void> {
   await withClient(owner, (client) => client.query(statement))
 }
-
-test('an exception excuses the fault it names, and an exception without a fault is one itself', () => {
-  const faults = ['GET /a: shows too much', 'GET /b: shows too much']
-  expect(unexcepted('isolation', faults, { 'isolation GET /a': 'it is public' })).toEqual([
-    faults[1],
-  ])
-  expect(unexcepted('isolation', [], { 'isolation GET /a': 'it is public' })).toEqual([
-    'isolation GET /a: this exception is not needed; remove it',
-  ])
-  expect(unexcepted('isolation', [faults[0] ?? ''], { 'isolation GET /a': ' ' })).toEqual([
-    'isolation GET /a: this exception has no reason; give one',
-  ])
-  expect(unexcepted('audit', [], { 'GET /a': 'it is public' }).join()).toContain('names no check')
-})

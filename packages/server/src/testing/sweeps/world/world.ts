@@ -13,8 +13,8 @@ export interface SweepOptions {
    */
   bodies?: Record<string, (populated: PopulatedTenant) => unknown>
   /**
-   * Accepted findings with their reasons: `isolation GET /api/status` -> why. An exception that is no longer
-   * needed is a fault.
+   * Accepted findings with their reasons, by check and fault: `isolation GET /api/found: ?project_id=`
+   * -> why. One exception excuses one fault. One that is no longer needed is a fault.
    */
   exceptions?: Readonly<Record<string, string>>
   settings?: Record<string, string>
