@@ -58,13 +58,68 @@ create table tenantry.users (
   full_name text not null default '' check (length(full_name) <= 200),
   is_active boolean not null default true,
   email_verified_at timestamptz,
-  -- The credentials epoch. A password reset, a password change and disabling the user change it,
-  -- which ends every session that was opened under another value, in all tenants.
-  sessions_valid_from timestamptz not null default now(),
+  -- The credential epoch. The trigger below moves it, which ends every session that was opened under
+  -- another value, in all tenants.
+  sessions_valid_from timestamptz not null default now() check (isfinite(sessions_valid_from)),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   unique (realm_id, email_key)
 );
+
+-- Moves the credential epoch whenever the password, the address, the realm or is_active changes, so that
+-- no client can forget to, psql included: a token issued before must not work again, also not after the
+-- user was disabled and enabled.
+--
+-- Rules
+--   * The epoch only grows, also within one microsecond and when the clock is set back: a value that
+--     returned would revive the sessions that were opened under it. An epoch that a client writes
+--     therefore moves it too, and is not stored.
+--   * A change of the address ends its verification, unless the same update verifies the new one.
+--   * A stronger hash of the same password moves nothing, see rehash_password().
+--   * ENABLE ALWAYS, because session_replication_role = replica disables other triggers. A subscriber of
+--     logical replication stores the epoch that the publisher sent: another one would end the sessions
+--     that are replicated with it.
+create function tenantry.advance_credentials_epoch() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  address_changed boolean := row(new.realm_id, new.email, new.email_key)
+    is distinct from row(old.realm_id, old.email, old.email_key);
+  rehashed boolean := coalesce(current_setting('tenantry.rehash', true)
+    = old.id || ' ' || old.password_hash || ' ' || new.password_hash, false);
+begin
+  if current_setting('session_replication_role') = 'replica'
+    and new.sessions_valid_from > old.sessions_valid_from then
+    return new;
+  end if;
+  if address_changed and new.email_verified_at is not distinct from old.email_verified_at then
+    new.email_verified_at := null;
+  end if;
+  if address_changed or new.is_active is distinct from old.is_active
+    or new.sessions_valid_from is distinct from old.sessions_valid_from
+    or new.password_hash is distinct from old.password_hash and not rehashed then
+    new.sessions_valid_from :=
+      greatest(clock_timestamp(), old.sessions_valid_from + interval '1 microsecond');
+  end if;
+  return new;
+end
+$$;
+create trigger advance_credentials_epoch before update on tenantry.users
+  for each row execute function tenantry.advance_credentials_epoch();
+alter table tenantry.users enable always trigger advance_credentials_epoch;
+
+-- Replaces the hash of a password by a stronger hash of the same password, unless the password has
+-- changed meanwhile. Only a sign-in can know that both hashes are of one password, so only its role may
+-- call this. The setting names the user and both hashes: left behind, it excuses no other change.
+create function tenantry.rehash_password(user_id uuid, old_hash text, new_hash text) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  perform set_config('tenantry.rehash', user_id || ' ' || old_hash || ' ' || new_hash, true);
+  update tenantry.users set password_hash = new_hash, updated_at = now()
+  where id = user_id and password_hash = old_hash;
+  perform set_config('tenantry.rehash', '', true);
+end
+$$;
+grant execute on function tenantry.rehash_password(uuid, text, text) to tenantry_identity;
 
 -- members: the membership of a user in a tenant.
 create table tenantry.members (
@@ -96,15 +151,25 @@ create policy identity_active_users on tenantry.users for select to tenantry_ide
   using (is_active);
 create policy identity_changes_users on tenantry.users for update to tenantry_identity
   using (is_active) with check (is_active);
+-- It sees the realm of the installation and, with a tenant, that tenant's realm: a query that forgets the
+-- realm cannot find the user of the same address in another one.
+create policy identity_own_realms on tenantry.users as restrictive to tenantry_identity
+  using (realm_id in ('00000000-0000-0000-0000-000000000000',
+    nullif(current_setting('app.tenant_id', true), '')::uuid))
+  with check (realm_id in ('00000000-0000-0000-0000-000000000000',
+    nullif(current_setting('app.tenant_id', true), '')::uuid));
 create policy platform_all_tenants on tenantry.users to tenantry_platform
   using (true) with check (true);
 -- The app role cannot read password hashes.
 grant select (id, realm_id, email, email_key, full_name, is_active, email_verified_at,
   sessions_valid_from, created_at, updated_at) on tenantry.users to tenantry_app;
 grant select on tenantry.users to tenantry_identity;
-grant update (password_hash, sessions_valid_from, email_verified_at, updated_at)
-  on tenantry.users to tenantry_identity;
-grant select, insert, update, delete on tenantry.users to tenantry_platform;
+grant update (password_hash, email_verified_at, updated_at) on tenantry.users to tenantry_identity;
+-- Nor can the platform role, which can set them: a platform admin may end a password, and may not learn
+-- a hash to guess it elsewhere.
+grant select (id, realm_id, email, email_key, full_name, is_active, email_verified_at,
+  sessions_valid_from, created_at, updated_at) on tenantry.users to tenantry_platform;
+grant insert, update, delete on tenantry.users to tenantry_platform;
 
 -- roles: the roles a tenant defines. System roles are defined in the app's code and have no row.
 create table tenantry.roles (

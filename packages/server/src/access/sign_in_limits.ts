@@ -2,6 +2,7 @@ import type { PublicContext } from '../app/context.ts'
 import type { Config } from '../config/config.ts'
 import { clientKey } from '../lib/net/client_key.ts'
 import type { AttemptLimit, Marker, Override } from '../limits/attempt_limiter.ts'
+import { realmOf } from './realm.ts'
 
 /** The largest body of a sign-in or reset: fits the longest password and token, fully escaped. */
 export const CREDENTIALS_BODY_BYTES = 32_768
@@ -48,7 +49,7 @@ export function accountLimits(
   // Both have one name, which clients see: it must not reveal whether the address is trusted.
   const account = { name: 'signin account', limit, windowSeconds: SIGN_IN_SECONDS }
   return [
-    { ...account, subject: [key] },
+    { ...account, subject: [realmOf(ctx.tenant), key] },
     { ...account, subject: accountHere(ctx, key) },
   ]
 }
@@ -78,9 +79,10 @@ export function resetMailLimit(
   key: string,
 ): AttemptLimit {
   const windowSeconds = config.PASSWORD_RESET_EXPIRE_MINUTES * 60
-  return { name: 'reset mail', subject: [tenant.id, key], limit: MAX_MAILS, windowSeconds }
+  const subject = [tenant.id, realmOf(tenant), key]
+  return { name: 'reset mail', subject, limit: MAX_MAILS, windowSeconds }
 }
 
-function accountHere({ request }: PublicContext, key: string): string[] {
-  return [key, clientKey(request.address)]
+function accountHere({ request, tenant }: PublicContext, key: string): string[] {
+  return [realmOf(tenant), key, clientKey(request.address)]
 }

@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import { assertInstallationOrigin } from '../../access/installation_origin.ts'
 import { assertAcceptablePassword } from '../../access/password_rules.ts'
 import type { Passwords } from '../../access/passwords.ts'
-import { GLOBAL_REALM } from '../../access/realm.ts'
+import { realmOf } from '../../access/realm.ts'
 import {
   accountLimits,
   resetMailLimit,
@@ -91,7 +91,7 @@ async function unlock({ config, attemptLimiter }: ResetDeps, ctx: PublicContext,
 async function sendResetMail(deps: ResetDeps, ctx: PublicContext, key: string): Promise<void> {
   const { tenant, request } = ctx
   const user = await deps.database.inTenant({ tenant, deadline: 'background' }, (db) =>
-    findActiveMember(db, key),
+    findActiveMember(db, realmOf(tenant), key),
   )
   if (user === undefined) return
   const attempt = await deps.attemptLimiter.tryReserve([resetMailLimit(deps.config, ctx, key)])
@@ -109,12 +109,12 @@ async function sendResetMail(deps: ResetDeps, ctx: PublicContext, key: string): 
 }
 
 // Reads in the tenant's scope: a user who is not a member here gets no mail in this tenant's name.
-function findActiveMember(db: Kysely<KernelTables>, key: string) {
+function findActiveMember(db: Kysely<KernelTables>, realmId: string, key: string) {
   return db
     .selectFrom('tenantry.users as u')
     .innerJoin('tenantry.members as m', 'm.user_id', 'u.id')
     .select(['u.id', 'u.email'])
-    .where('u.realm_id', '=', GLOBAL_REALM)
+    .where('u.realm_id', '=', realmId)
     .where('u.email_key', '=', key)
     .where('u.is_active', '=', true)
     .where('m.is_active', '=', true)

@@ -1,4 +1,5 @@
 import { assertInstallationOrigin } from '../../access/installation_origin.ts'
+import { realmOf } from '../../access/realm.ts'
 import { signInLimits, trustedAddress } from '../../access/sign_in_limits.ts'
 import { challenge } from '../../access/unauthenticated.ts'
 import type { PublicContext } from '../../app/context.ts'
@@ -79,7 +80,7 @@ async function authenticate(
   password: string,
 ): Promise<Credentials> {
   const user = await deps.database.asIdentity({ deadline: ctx.deadline }, (db) =>
-    findCredentials(db, key),
+    findCredentials(db, realmOf(ctx.tenant), key),
   )
   const check = await deps.passwords.check(password, user?.password_hash)
   if (user === undefined || !check.valid) {

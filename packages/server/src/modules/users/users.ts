@@ -74,13 +74,14 @@ export interface Credentials {
 /** The credentials of a canonical e-mail, through `asIdentity`, which sees active users only. */
 export function findCredentials(
   db: Kysely<KernelTables>,
+  realmId: string,
   key: string,
 ): Promise<Credentials | undefined> {
   return db
     .selectFrom('tenantry.users')
     .select(['id', 'password_hash', sql<string>`sessions_valid_from::text`.as('credentials_epoch')])
     .where('email_key', '=', key)
-    .where('realm_id', '=', GLOBAL_REALM)
+    .where('realm_id', '=', realmId)
     .executeTakeFirst()
 }
 
@@ -90,12 +91,8 @@ export async function replaceHash(
   { id, password_hash: old }: Credentials,
   password_hash: string,
 ): Promise<void> {
-  await db
-    .updateTable('tenantry.users')
-    .set({ password_hash, updated_at: sql<string>`now()` })
-    .where('id', '=', id)
-    .where('password_hash', '=', old)
-    .execute()
+  // Any other update of the hash would end the user's sessions.
+  await sql`select tenantry.rehash_password(${id}, ${old}, ${password_hash})`.execute(db)
 }
 
 /**
@@ -112,7 +109,6 @@ export async function changePassword(
     .updateTable('tenantry.users')
     .set({
       password_hash,
-      sessions_valid_from: sql<string>`clock_timestamp()`,
       // Possession of the link proves access to the mailbox.
       email_verified_at: sql<string>`coalesce(email_verified_at, now())`,
       updated_at: sql<string>`now()`,
