@@ -180,7 +180,17 @@ describe('the identity role', () => {
     },
   )
 
-  test.each(['sessions', 'members', 'member_roles', 'roles', 'refresh_tokens', 'audit_logs'])(
+  test('sees the memberships of one person at a time, and no other column of them', async () => {
+    const select = 'select tenant_id from tenantry.members'
+    expect((await identity(select, [], a.tenantId)).rowCount).toBe(0)
+    const named = `with person as materialized (
+      select set_config('app.person_id', $1, true)) select tenant_id from person, tenantry.members`
+    expect((await identity(named, [a.userId])).rows).toEqual([{ tenant_id: a.tenantId }])
+    const active = 'select is_active from tenantry.members'
+    expect(await identity(active, [], a.tenantId)).toMatchObject({ code: '42501' })
+  })
+
+  test.each(['sessions', 'member_roles', 'roles', 'refresh_tokens', 'audit_logs'])(
     'may not read %s, even with a tenant set',
     async (table) => {
       const select = `select 1 from tenantry.${table}`
