@@ -60,6 +60,42 @@ describe('password reset', () => {
     expect((await api.mailsTo(user.email, 2))[0]?.subject).toMatch(/changed/i)
   })
 
+  test('is in the audit log of every tenant of the person, in the same transaction', async () => {
+    const tenants = [
+      await api.makeTenant(),
+      await api.makeTenant(),
+      await api.makeTenant(),
+    ] as const
+    const [tenant, other, foreign] = tenants
+    const user = await tenant.makeUser()
+    await other.makeUser({ email: user.email })
+    await foreign.makeUser()
+    const acts = (at: TestTenant) =>
+      api.database.inTenant(backgroundScope(at.id), (db) =>
+        db
+          .selectFrom('tenantry.audit_logs')
+          .select(['action', 'entity_id'])
+          .where('action', 'like', 'users.%')
+          .orderBy('id')
+          .execute(),
+      )
+    const act = { action: 'users.password_change', entity_id: user.id }
+    const token = await tokenFor(tenant, user.email)
+    for (const at of tenants) expect(await acts(at)).toEqual([])
+    expect((await reset(tenant, token, 'an entirely new one')).status).toBe(200)
+    for (const at of [tenant, other]) expect(await acts(at)).toEqual([act])
+    await api.database.acrossTenants('test', (db) =>
+      db
+        .updateTable('tenantry.users')
+        .set({ is_active: false })
+        .where('id', '=', user.id)
+        .execute(),
+    )
+    const disabled = { action: 'users.disable', entity_id: user.id }
+    for (const at of [tenant, other]) expect(await acts(at)).toEqual([act, disabled])
+    expect(await acts(foreign)).toEqual([])
+  })
+
   test('of 16 concurrent uses one succeeds (AUTHN-7)', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
