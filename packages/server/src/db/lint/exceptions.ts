@@ -30,6 +30,8 @@ const catalogExceptions: Readonly<Record<string, string>> = {
     'the identity role finds a user by address, in whichever tenant the user signs in',
   'L23 tenantry.users (identity_changes_users for update) using is_active check is_active':
     'a password reset changes the user, who belongs to several tenants',
+  "L23 tenantry.members (identity_own_person for select) using (user_id = (NULLIF(current_setting('app.person_id'::text, true), ''::text))::uuid)":
+    'an act on a person is recorded in each tenant of that person',
 }
 
 /** Whether the kernel or the app excepts a finding. */
