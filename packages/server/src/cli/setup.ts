@@ -47,11 +47,11 @@ async function setup({ resetPasswords = false, migrate, json }: SetupOptions): P
   const app = await loadApp(process.cwd())
   const given = givenPasswords(config)
   const unknownPasswords = resetPasswords ? 'reset' : 'keep'
-  const wanted = { adminUrl, setting, given, unknownPasswords } as const
-  const plan = await withProvisioningLock(wanted, () =>
+  const request = { adminUrl, setting, given, unknownPasswords } as const
+  const plan = await withProvisioningLock(request, () =>
     production
-      ? setUpForProduction(wanted)
-      : withPasswordLock(DATA_DIR, () => setUpForDevelopment(wanted, DATA_DIR)),
+      ? setUpForProduction(request)
+      : withPasswordLock(DATA_DIR, () => setUpForDevelopment(request, DATA_DIR)),
   )
   const owner = asOwner(plan.adminUrl, plan.database)
   const all = histories(fileURLToPath(app.migrations))
@@ -60,7 +60,7 @@ async function setup({ resetPasswords = false, migrate, json }: SetupOptions): P
   else printDsns(plan, given, applied)
 }
 
-type Wanted = Pick<ServerSetup, 'adminUrl' | 'setting' | 'given' | 'unknownPasswords'>
+type SetupRequest = Pick<ServerSetup, 'adminUrl' | 'setting' | 'given' | 'unknownPasswords'>
 
 /** The passwords in the DSNs that are set. */
 function givenPasswords(config: CommandConfig): Partial<RolePasswords> {
@@ -77,16 +77,19 @@ function givenPasswords(config: CommandConfig): Partial<RolePasswords> {
 }
 
 // Stores no passwords: in production they belong in a secret store, not in a local file.
-async function setUpForProduction(wanted: Wanted): Promise<ProvisioningPlan> {
-  const plan = await planProvisioning({ ...wanted, derive: false })
+async function setUpForProduction(request: SetupRequest): Promise<ProvisioningPlan> {
+  const plan = await planProvisioning({ ...request, derive: false })
   await applyPlan(plan)
   return plan
 }
 
-async function setUpForDevelopment(wanted: Wanted, dataDir: string): Promise<ProvisioningPlan> {
-  const server = serverOf(wanted.adminUrl)
+async function setUpForDevelopment(
+  request: SetupRequest,
+  dataDir: string,
+): Promise<ProvisioningPlan> {
+  const server = serverOf(request.adminUrl)
   const plan = await planProvisioning({
-    ...wanted,
+    ...request,
     derive: true,
     stored: readPasswords(dataDir, server),
   })

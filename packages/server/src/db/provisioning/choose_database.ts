@@ -37,7 +37,8 @@ const LOCK_TIMEOUT_MS = 150_000
  */
 export async function chooseDatabase(config: CommandConfig): Promise<ChosenDatabase> {
   const { DB_URL, DB_IDENTITY_URL, production } = config
-  if (production || (DB_URL !== undefined && DB_IDENTITY_URL !== undefined)) return given(config)
+  if (production || (DB_URL !== undefined && DB_IDENTITY_URL !== undefined))
+    return databaseOfSettings(config)
   if (DB_URL === undefined) return prepareEmbedded(config.DATA_DIR)
   return prepareServer(DB_URL, config.DATA_DIR)
 }
@@ -45,7 +46,8 @@ export async function chooseDatabase(config: CommandConfig): Promise<ChosenDatab
 /** The database for commands that change nothing. Undefined if it is not set up yet. */
 export async function findDatabase(config: CommandConfig): Promise<ChosenDatabase | undefined> {
   const { DB_URL, DB_IDENTITY_URL, DATA_DIR, production } = config
-  if (production || (DB_URL !== undefined && DB_IDENTITY_URL !== undefined)) return given(config)
+  if (production || (DB_URL !== undefined && DB_IDENTITY_URL !== undefined))
+    return databaseOfSettings(config)
   if (DB_URL === undefined) {
     const stored = readPasswords(DATA_DIR, 'embedded')
     return stored && findDataFolder(controlFolder(DATA_DIR)) ? prepareEmbedded(DATA_DIR) : undefined
@@ -70,7 +72,7 @@ export function withPasswordLock<T>(dataDir: string, work: () => Promise<T>): Pr
   })
 }
 
-function given(config: CommandConfig): ChosenDatabase {
+function databaseOfSettings(config: CommandConfig): ChosenDatabase {
   const { app, identity, ...others } = urlsIn(config)
   if (app === undefined || identity === undefined) {
     throw new OperatorError('set DB_URL and DB_IDENTITY_URL: `tenantry setup` prints them')
