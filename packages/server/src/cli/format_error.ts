@@ -14,7 +14,12 @@ export function formatError(error: unknown, withStack: boolean): string {
 
 /** Whether the LOG_LEVEL of this folder asks for stacks. */
 export function wantsStack(folder: string): boolean {
-  return /^(debug|trace)$/.test(readEnvironment(folder)['LOG_LEVEL'] ?? '')
+  try {
+    return /^(debug|trace)$/.test(readEnvironment(folder)['LOG_LEVEL'] ?? '')
+  } catch {
+    // The error to show may be that the file is missing.
+    return false
+  }
 }
 
 function messageOf(error: unknown): string {

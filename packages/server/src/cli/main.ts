@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { takeEnvironmentFile } from '../config/config.ts'
 import { kernelVersion } from '../lib/kernel_version.ts'
 import { formatError, wantsStack } from './format_error.ts'
 
@@ -58,7 +59,8 @@ const commands: Record<string, CommandEntry> = {
 /** Runs one command line and exits: with 0, or with 1 after a message that says what to do. */
 export async function run(args: string[]): Promise<void> {
   try {
-    await (await programFor(args)).parseAsync(args, { from: 'user' })
+    const rest = takeEnvironmentFile(args)
+    await (await programFor(rest)).parseAsync(rest, { from: 'user' })
     process.exit(process.exitCode ?? 0)
   } catch (error) {
     console.error(formatError(error, wantsStack(process.cwd())))
@@ -87,4 +89,5 @@ Examples:
   $ tenantry tenant create --name "Acme Inc." --subdomain acme --admin-email ann@acme.com
   $ tenantry doctor --json
 
-The settings come from the environment and from .env; \`tenantry doctor\` shows them.`
+The settings come from the environment and from .env, or from the file that \`--env-file NAME\` names.
+Production reads no .env. \`tenantry doctor --settings\` shows them.`

@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { App } from '../app/define_app.ts'
 import { type Config, loadConfig, readEnvironment } from '../config/config.ts'
 import { misspelledSettings } from '../config/misspelled_settings.ts'
+import { productionWarnings } from '../config/production.ts'
 import { chooseDatabase } from '../db/provisioning/choose_database.ts'
 import { lockDataDir, writeRunningUrl } from '../runtime/data_dir_lock.ts'
 import { endWithShell, type Lifecycle, runLifecycle } from '../runtime/lifecycle.ts'
@@ -31,7 +32,8 @@ async function start({ managed = false }: StartOptions): Promise<void> {
   const environment = await withFreePort(readEnvironment(process.cwd()))
   const config = loadConfig(environment)
   const log = createLog(config)
-  for (const line of misspelledSettings(environment)) log.warn(line)
+  for (const line of [...misspelledSettings(environment), ...productionWarnings(config)])
+    log.warn(line)
   const onFault = (err: unknown) => log.fatal({ err }, 'uncaught error; shutting down')
   process.exitCode = await runLifecycle({ onFault }, async (life) => {
     if (managed) process.on('disconnect', () => life.end(0))

@@ -50,7 +50,7 @@ describe('tenantry start rejects', { timeout: 90_000 }, () => {
       expect(stderr).toContain(`${name} is required in production`)
     }
     expect(stderr).toContain('SECRET_KEY is shorter than 32 bytes')
-    expect(stderr).toContain('RATE_LIMIT=off is not allowed in production')
+    expect(stderr).toContain('RATE_LIMIT must not be off in production')
   })
 
   test('a port in use, before it starts the database', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { OperatorError } from '../lib/operator_error.ts'
 import { loadConfig, readEnvironment } from './config.ts'
+import { productionWarnings } from './production.ts'
 import { settings } from './settings.ts'
 
 // From the seed's README, verbatim.
@@ -98,9 +99,17 @@ describe('the environment', () => {
 describe('production', () => {
   test('works with the required settings, and only NODE_ENV=production turns it on', () => {
     expect(loadConfig(production)).toMatchObject({ production: true, BASE_DOMAINS: ['app.test'] })
-    for (const word of ['prod', 'Production', 'PRODUCTION', 'production ']) {
+    for (const word of ['development', 'test', '']) {
       expect(loadConfig({ NODE_ENV: word }).production).toBe(false)
     }
+    for (const word of ['prod', 'Production', '"production"', 'production ', 'produciton']) {
+      expect(faultsOf({ ...production, NODE_ENV: word })).toContain(
+        `NODE_ENV must be one of development, test, production (it is ${JSON.stringify(word)})`,
+      )
+    }
+    expect(faultsOf({ PUBLIC_ORIGIN: 'https://{tenant}.app.test' })).toEqual([
+      'PUBLIC_ORIGIN begins with https:, but NODE_ENV is not production: set NODE_ENV=production',
+    ])
     expect(loadConfig({ PROD_ENV: 'prod' }).production).toBe(false)
   })
 
@@ -139,11 +148,50 @@ describe('production', () => {
     expect(faultsOf({ SECRET_KEY: secret })).toEqual([])
   })
 
-  test('rejects RATE_LIMIT=off', () => {
-    expect(faultsOf({ ...production, RATE_LIMIT: 'off' })).toEqual([
-      'RATE_LIMIT=off is not allowed in production',
-    ])
-    expect(faultsOf({ RATE_LIMIT: 'off' })).toEqual([])
+  const refused: [Record<string, string>, string][] = [
+    [{ RATE_LIMIT: 'off' }, 'RATE_LIMIT must not be off'],
+    [{ TRUST_PROXY: '0.0.0.0/0' }, 'TRUST_PROXY trusts most of the Internet'],
+    [{ TRUST_PROXY: '10.0.0.1, ::/0' }, 'TRUST_PROXY trusts most of the Internet'],
+    [{ TRUST_PROXY: '0.0.0.0/1, 128.0.0.0/1' }, 'TRUST_PROXY trusts most of the Internet'],
+    [{ PUBLIC_ORIGIN: 'http://{tenant}.app.test' }, 'PUBLIC_ORIGIN must begin with https:'],
+    [{ PUBLIC_ORIGIN: 'https://www.app.test' }, 'PUBLIC_ORIGIN must contain {tenant}'],
+    [{ BASE_DOMAINS: 'com' }, 'BASE_DOMAINS has the public suffix com,'],
+    [{ BASE_DOMAINS: 'app.test, co.uk' }, 'BASE_DOMAINS has the public suffix co.uk,'],
+    [{ BASE_DOMAINS: 'github.io' }, 'BASE_DOMAINS has the public suffix github.io,'],
+    [{ RESET_URL: 'https://evil.test/#{token}' }, 'RESET_URL leads to evil.test,'],
+    [{ RESET_URL: 'https://notapp.test/#{token}' }, 'RESET_URL leads to notapp.test,'],
+    [{ RESET_URL: 'http://www.app.test/#{token}' }, 'RESET_URL must begin with https:'],
+    [{ METRICS_PORT: '9000', METRICS_HOST: '0.0.0.0' }, 'METRICS_HOST lets every machine'],
+    [{ METRICS_PORT: '9000', METRICS_HOST: '::' }, 'METRICS_HOST lets every machine'],
+    [{ SECRET_KEY_PREVIOUS: production.SECRET_KEY }, 'SECRET_KEY_PREVIOUS equals SECRET_KEY'],
+  ]
+  test.each(refused)('OPS-6 refuses %j', (changes, words) => {
+    expect(faultsOf({ ...production, ...changes })).toEqual([expect.stringContaining(words)])
+    const isHttps = /https/.test(changes['PUBLIC_ORIGIN'] ?? '')
+    if (!isHttps) expect(faultsOf(changes)).toEqual([])
+  })
+
+  const accepted: Record<string, string>[] = [
+    { TRUST_PROXY: '10.0.0.0/8, 172.16.0.0/12, fc00::/7' },
+    { BASE_DOMAINS: 'app.test, example.com, internal' },
+    { RESET_URL: 'https://login.app.test/#{token}' },
+    { RESET_URL: 'https://{tenant}.app.test/#{token}' },
+    { METRICS_PORT: '9000', METRICS_HOST: '127.0.0.1' },
+    { METRICS_PORT: '9000', METRICS_HOST: '0.0.0.0', METRICS_TOKEN: 'm'.repeat(16) },
+    { METRICS_HOST: '0.0.0.0' },
+  ]
+  test.each(accepted)('accepts %j', (changes) => {
+    expect(faultsOf({ ...production, ...changes })).toEqual([])
+  })
+
+  test('OPS-6 warns of DSNs that a server never uses', () => {
+    for (const name of ['DB_OWNER_URL', 'DB_PLATFORM_URL', 'DB_ADMIN_URL']) {
+      const given = { [name]: 'postgresql://a@b/c' }
+      expect(productionWarnings(loadConfig({ ...production, ...given }))).toEqual([
+        expect.stringContaining(`${name} is in the environment of a server`),
+      ])
+      expect(productionWarnings(loadConfig(given))).toEqual([])
+    }
   })
 
   test('all faults are reported together', () => {

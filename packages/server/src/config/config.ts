@@ -1,9 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { parseEnv } from 'node:util'
-import { weakSecret } from '../lib/keys.ts'
 import { OperatorError } from '../lib/operator_error.ts'
+import { CHOSEN_FILE, readEnvironmentFile } from './environment_file.ts'
 import type { Network, Setting } from './parsers.ts'
+import { productionFaults } from './production.ts'
 import { settings } from './settings.ts'
 
 type Settings = typeof settings
@@ -28,19 +27,31 @@ export type CommandConfig = Omit<Config, 'BASE_DOMAINS' | 'PUBLIC_ORIGIN'> & {
   readonly [K in 'BASE_DOMAINS' | 'PUBLIC_ORIGIN']?: Config[K]
 }
 
-/** The environment, and the `.env` of `folder` for variables that the environment does not set. */
-export function readEnvironment(folder: string, environment = process.env): NodeJS.ProcessEnv {
-  return { ...readEnvironmentFile(folder), ...environment }
+/** Takes `--env-file NAME` out of a command line, and makes the process read NAME instead of `.env`. */
+export function takeEnvironmentFile(args: readonly string[], environment = process.env): string[] {
+  const at = args.findIndex((it) => it === '--env-file' || it.startsWith('--env-file='))
+  const found = args[at]
+  if (found === undefined) return [...args]
+  const isSeparate = found === '--env-file'
+  const name = isSeparate ? args[at + 1] : found.slice('--env-file='.length)
+  if (!name) throw new OperatorError('--env-file needs the name of a file')
+  environment[CHOSEN_FILE] = resolve(name)
+  return args.filter((_, index) => index !== at && !(isSeparate && index === at + 1))
 }
 
-/** The source of a setting's value: the environment, the `.env` of `folder`, or the default. */
+/** The environment, and the `.env` of `folder` for variables that the environment does not set. */
+export function readEnvironment(folder: string, environment = process.env): NodeJS.ProcessEnv {
+  return { ...readEnvironmentFile(folder, environment), ...environment }
+}
+
+/** The source of a setting's value: the environment, the environment file, or the default. */
 export function sourceOfSetting(
   name: string,
   folder: string,
   environment = process.env,
 ): 'environment' | '.env' | 'default' {
   if (environment[name] !== undefined) return environment[name] === '' ? 'default' : 'environment'
-  return readEnvironmentFile(folder)[name] ? '.env' : 'default'
+  return readEnvironmentFile(folder, environment)[name] ? '.env' : 'default'
 }
 
 /** The text that a setting is parsed from: the given value or the default. Undefined if there is none. */
@@ -52,7 +63,11 @@ export function textOfSetting(name: string, environment: NodeJS.ProcessEnv): str
 /** Parses and checks the environment. Throws an OperatorError with a line for each fault. */
 export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   const { values, faults } = readSettings(environment)
-  faults.push(...productionFaults(values.production, environment))
+  const { production } = values
+  faults.push(
+    ...(production ? productionFaults(values, missingSettings(environment)) : []),
+    ...developmentFaults(values),
+  )
   if (faults.length > 0) throw new OperatorError(faults.join('\n'))
   // productionFaults has checked that no required setting is missing.
   return Object.freeze(values as Config)
@@ -88,11 +103,6 @@ function readSettings(environment: NodeJS.ProcessEnv): { values: CommandConfig; 
   return { values: values as CommandConfig, faults }
 }
 
-function readEnvironmentFile(folder: string): Record<string, string | undefined> {
-  const file = resolve(folder, '.env')
-  return existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {}
-}
-
 function defaultsFor(environment: NodeJS.ProcessEnv): Record<string, string | undefined> {
   const production = environment['NODE_ENV'] === 'production'
   const fallbacks = Object.entries<Setting<unknown>>(settings).map(([name, it]) => [
@@ -125,19 +135,17 @@ function portSuffix(environment: NodeJS.ProcessEnv): string {
 // A list setting without a value is an empty list, not undefined.
 const EMPTY_LIST = ','
 
-function productionFaults(production: boolean, environment: NodeJS.ProcessEnv): string[] {
-  if (!production) return []
+function missingSettings(environment: NodeJS.ProcessEnv): string[] {
   const required = ['DB_URL', 'DB_IDENTITY_URL', 'SECRET_KEY', 'BASE_DOMAINS', 'PUBLIC_ORIGIN']
-  const missing = required
-    .filter((name) => !environment[name])
-    .map((name) => `${name} is required in production`)
-  const weak = ['SECRET_KEY', 'SECRET_KEY_PREVIOUS'].flatMap((name) => {
-    const weakness = environment[name] ? weakSecret(environment[name]) : undefined
-    return weakness === undefined
-      ? []
-      : [`${name} ${weakness}; generate one with: openssl rand -base64 48`]
-  })
-  const limits =
-    environment['RATE_LIMIT'] === 'off' ? ['RATE_LIMIT=off is not allowed in production'] : []
-  return [...missing, ...weak, ...limits]
+  return required.filter((name) => !environment[name])
+}
+
+// Without NODE_ENV a production installation would serve the demo's passwords and show its mail.
+function developmentFaults({
+  NODE_ENV = 'development',
+  PUBLIC_ORIGIN = '',
+}: CommandConfig): string[] {
+  return NODE_ENV === 'development' && PUBLIC_ORIGIN.startsWith('https:')
+    ? ['PUBLIC_ORIGIN begins with https:, but NODE_ENV is not production: set NODE_ENV=production']
+    : []
 }

@@ -18,7 +18,11 @@ import {
 
 /** All settings. The tables of the README and of docs/settings.md are generated from them. */
 export const settings = {
-  NODE_ENV: { meaning: '`production` turns on production mode', parse: text },
+  NODE_ENV: {
+    meaning:
+      '`production` turns on production mode, in which `.env` is not read; otherwise `development` or `test`. Default: development',
+    parse: oneOf('development', 'test', 'production'),
+  },
   PORT: { fallback: '8000', meaning: 'port of the API', parse: integer(0, 65535) },
   HOST: { fallback: '127.0.0.1', meaning: 'address the API listens on', parse: text },
   DB_URL: {

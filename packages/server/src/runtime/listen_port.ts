@@ -11,9 +11,12 @@ export async function withFreePort(environment: NodeJS.ProcessEnv): Promise<Node
 }
 
 /** Throws an OperatorError if the server could not listen: before anything is started. */
-export async function assertPortFree({ PORT, HOST }: Config): Promise<void> {
+export async function assertPortFree(
+  { PORT, HOST }: Pick<Config, 'PORT' | 'HOST'>,
+  prefix = '',
+): Promise<void> {
   await tryPort(PORT, HOST).catch((error: unknown) => {
-    throw listenFault(error, PORT, HOST)
+    throw listenFault(error, PORT, HOST, prefix)
   })
 }
 

@@ -124,6 +124,7 @@ function testConfig(settings: Record<string, string>): Config {
   const { pooled, ...direct } = inject('tenantryDatabase')
   const database = pooled ?? direct
   return loadConfig({
+    NODE_ENV: 'test',
     PORT: '0',
     DB_URL: database.app,
     DB_IDENTITY_URL: database.identity,

@@ -14,7 +14,12 @@ import { histories, migrationFault, migrationStatus } from '../../db/migrations/
 import { type OpenDatabase, openDatabase } from '../../db/open_database.ts'
 import { type ChosenDatabase, findDatabase } from '../../db/provisioning/choose_database.ts'
 import { largeObjects } from '../../db/provisioning/large_objects.ts'
-import { MINIMUM_VERSION, probeServer, versionText } from '../../db/provisioning/probe.ts'
+import {
+  MINIMUM_VERSION,
+  maintenanceUrl,
+  probeServer,
+  versionText,
+} from '../../db/provisioning/probe.ts'
 import { roleSettings } from '../../db/provisioning/role_settings.ts'
 import { settingsOf } from '../../db/provisioning/role_urls.ts'
 import { runningServer } from '../../runtime/data_dir_lock.ts'
@@ -31,8 +36,13 @@ export async function checkDatabase(config: CommandConfig): Promise<Check[]> {
   if (!config.production) checks.push(serverCheck(config))
   const database = await attempt(checks, 'database', () => findDatabase(config))
   if (database === undefined) {
-    const failed = checks.some(({ name }) => name === 'database')
-    return failed ? checks : [...checks, notSetUp(config)]
+    const { DB_URL } = config
+    // The start creates the roles and the database: the server must at least accept the DSN.
+    if (DB_URL !== undefined) {
+      await attempt(checks, 'database', () => maintenanceUrl(DB_URL, 'DB_URL'))
+    }
+    const found = checks.some(({ name }) => name === 'database')
+    return found ? checks : [...checks, notSetUp(config)]
   }
   try {
     await attempt(checks, 'database', () => inspect(checks, config, database, app))

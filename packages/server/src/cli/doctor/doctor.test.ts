@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { cpSync, existsSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { appWith, makeWorkplace } from '../../../test/fixtures/cli.ts'
@@ -155,6 +157,40 @@ describe('tenantry doctor', { timeout: 90_000 }, () => {
       )
       expect(await report()).toMatch(versions(version, '0.0.9'))
     })
+  })
+
+  test('prints the results, and the settings on request only', async () => {
+    const { stdout } = await place.run('doctor --settings', { LOG_LEVEL: 'loud' })
+    expect(stdout).toMatch(/^STATE +CHECK[\s\S]*FAIL +settings +LOG_LEVEL[\s\S]*\nSETTING +VALUE/)
+    const { stdout: short } = await place.run('doctor', { LOG_LEVEL: 'loud' })
+    expect(short).not.toContain('SETTING')
+  })
+
+  test('makes the checks of start: NODE_ENV, ports, DATA_DIR and the DSNs', async () => {
+    const squatter = createServer().listen(0, '127.0.0.1')
+    await once(squatter, 'listening')
+    const port = String((squatter.address() as AddressInfo).port)
+    const faults = async (environment: Record<string, string>) => {
+      const { code, stdout } = await place.run('doctor', environment)
+      expect(code).toBe(1)
+      return stdout
+    }
+    const folder = join(place.folder, 'package.json')
+    const said = await faults({
+      PORT: port,
+      METRICS_PORT: port,
+      DATA_DIR: join(folder, 'data'),
+      DB_URL: 'postgresql://a:b@127.0.0.1:1/c',
+    })
+    expect(said).toMatch(new RegExp(`FAIL +port +port ${port} is in use: .* set PORT\n`))
+    expect(said).toMatch(new RegExp(`FAIL +port +port ${port} is in use: .* set METRICS_PORT\n`))
+    expect(said).toMatch(/FAIL +data folder +.*package.json is not a folder: set DATA_DIR/)
+    expect(said).toMatch(/FAIL +database +DB_URL: nothing listens at 127.0.0.1:1/)
+    expect(await faults({ DB_URL: 'postgresql://a:b@nowhere.invalid/c' })).toMatch(
+      /FAIL +database +DB_URL: .*nowhere.invalid.* does not resolve/,
+    )
+    expect(await faults({ NODE_ENV: 'Production' })).toMatch(/FAIL +settings +NODE_ENV must be/)
+    squatter.close()
   })
 
   test('reports malformed settings', async () => {
