@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { App } from '../../app/define_app.ts'
 import type { CommandConfig } from '../../config/config.ts'
+import { withClient } from '../../db/connect/with_client.ts'
 import {
   assertServingRoles,
   dsnOfListener,
@@ -20,7 +21,7 @@ import {
   probeServer,
   versionText,
 } from '../../db/provisioning/probe.ts'
-import { roleSettings } from '../../db/provisioning/role_settings.ts'
+import { inheritedSettings, roleSettings } from '../../db/provisioning/role_settings.ts'
 import { settingsOf } from '../../db/provisioning/role_urls.ts'
 import { runningServer } from '../../runtime/data_dir_lock.ts'
 import { loadApp } from '../../runtime/load_app.ts'
@@ -77,7 +78,7 @@ async function inspect(
       checkRoles(checks, config, database, opened),
     )
     await attempt(checks, 'row-level security', () => checkRls(checks, opened, app, logins))
-    await attempt(checks, 'role settings', () => checkServerSettings(checks, opened))
+    await attempt(checks, 'role settings', () => checkServerSettings(checks, database, opened))
     await attempt(checks, 'migrations', () => checkMigrations(checks, config, database, app))
     await attempt(checks, 'indexes', () => checkIndexes(checks, opened))
     await attempt(checks, 'server version', () => checkVersion(checks, config, database, opened))
@@ -114,14 +115,29 @@ async function checkRls(
 }
 
 // Checks what belongs to the server and not to the schema: settings of roles, and large objects.
-async function checkServerSettings(checks: Check[], { pools }: OpenDatabase): Promise<void> {
+async function checkServerSettings(
+  checks: Check[],
+  { urls }: ChosenDatabase,
+  { pools }: OpenDatabase,
+): Promise<void> {
   const name = 'role settings'
-  const settings = await lint(pools.app, [roleSettings])
-  for (const finding of settings) checks.push({ name, state: 'fail', detail: findingText(finding) })
-  if (settings.length === 0) checks.push({ name, state: 'ok', detail: 'as the set-up made them' })
+  const stored = (await lint(pools.app, [roleSettings])).map(findingText)
+  // A server, a database, a DSN or another login role can bring settings too.
+  const faults = stored.length > 0 ? stored : await inheritedBy(urls)
+  for (const detail of faults) checks.push({ name, state: 'fail', detail })
+  if (faults.length === 0) checks.push({ name, state: 'ok', detail: 'as the set-up made them' })
   for (const finding of await lint(pools.app, [largeObjects])) {
     checks.push({ name: 'large objects', state: 'warn', detail: findingText(finding) })
   }
+}
+
+async function inheritedBy(urls: ChosenDatabase['urls']): Promise<string[]> {
+  const found: string[] = []
+  for (const [role, url] of Object.entries(urls)) {
+    const faults = await withClient(url, inheritedSettings)
+    found.push(...faults.map((fault) => `${role}: ${fault}`))
+  }
+  return found
 }
 
 async function checkMigrations(

@@ -9,15 +9,25 @@ const CONNECT_TIMEOUT_MS = 5_000
  */
 export function clientFor(url: string): typeof pg.Client {
   const next = new URL(url).searchParams.get(NEXT)
-  if (!next) return pg.Client
+  if (!next) return DsnClient
   const dsns = [plain(url), plain(url, next)]
-  return class extends pg.Client {
+  return class extends DsnClient {
     constructor(config?: string | pg.ClientConfig) {
       super(config)
       // The driver calls it when the server asks for the password. As an option, the password of the DSN
       // would take precedence.
       Object.assign(this, { password: () => acceptedPassword(dsns) })
     }
+  }
+}
+
+// The driver also reads PGOPTIONS, which would take precedence over every setting that the server stores.
+class DsnClient extends pg.Client {
+  constructor(config?: string | pg.ClientConfig) {
+    super(config)
+    const dsn = typeof config === 'string' ? config : config?.connectionString
+    const options = dsn === undefined ? null : new URL(dsn).searchParams.get('options')
+    if ('connectionParameters' in this) Object.assign(this.connectionParameters ?? {}, { options })
   }
 }
 
@@ -35,7 +45,7 @@ async function acceptedPassword(dsns: readonly string[]): Promise<string> {
 
 // Only a failed authentication (class 28) rejects a password. The real connection reports other errors.
 async function isAccepted(dsn: string): Promise<boolean> {
-  const client = new pg.Client({
+  const client = new DsnClient({
     connectionString: dsn,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   })

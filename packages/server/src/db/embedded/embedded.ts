@@ -3,9 +3,9 @@ import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Client } from 'pg'
-import { explainFileErrors } from '../../lib/file_errors.ts'
+import { errorCode, explainFileErrors } from '../../lib/file_errors.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
+import { clientFor } from '../connect/rotating_password.ts'
 import {
   controlFolder,
   type DataFolder,
@@ -112,7 +112,7 @@ async function attachOrOwn(folder: DataFolder, options: ServerOptions): Promise<
 async function inspect(folder: DataFolder, password: string | undefined): Promise<Found> {
   const server = await settledServer(folder.cluster)
   const owner = server && ownerOf(folder, server)
-  const usable = server !== undefined && (await accepts(server, password))
+  const usable = server !== undefined && (await accepts(server, password)) === true
   return { server, owner, usable }
 }
 
@@ -120,14 +120,17 @@ function required(folder: DataFolder, password: string | undefined): string {
   if (password) return password
   throw new OperatorError(
     `the database in ${folder.cluster} cannot be opened: ${join(folder.control, 'password')} is missing. ` +
-      'Restore that file, or run `tenantry reset` to begin with an empty database',
+      'restore that file, or set another DATA_DIR to begin with an empty database',
   )
 }
 
-async function accepts(server: Server, password: string | undefined): Promise<boolean> {
+/** True, or why the server is not usable with this password. */
+async function accepts(server: Server, password: string | undefined): Promise<unknown> {
   if (!password) return false
+  const url = adminUrl(server, password)
+  const Client = clientFor(url)
   const client = new Client({
-    connectionString: adminUrl(server, password),
+    connectionString: url,
     connectionTimeoutMillis: 5_000,
     query_timeout: 5_000,
   })
@@ -138,8 +141,8 @@ async function accepts(server: Server, password: string | undefined): Promise<bo
       String.raw`select split_part(pg_read_file('postmaster.pid'), E'\n', 1) as pid`,
     )
     return Number(rows[0]?.pid) === server.process.pid
-  } catch {
-    return false
+  } catch (error) {
+    return error
   } finally {
     // A frozen server never closes the connection.
     await Promise.race([client.end().catch(() => {}), sleep(1_000, undefined, { ref: false })])
@@ -179,7 +182,8 @@ async function own(
 async function takeOver(folder: DataFolder, server: Server, password: string, ephemeral: boolean) {
   const claim = JSON.stringify({ ...ownIdentity(), server: server.process.pid })
   try {
-    if (!(await accepts(server, password))) throw wrongPassword(folder)
+    const accepted = await accepts(server, password)
+    if (accepted !== true) throw notUsable(folder, accepted)
     writeFileSync(join(folder.control, 'port'), `${server.port}\n`)
     writeFileSync(ownerFile(folder.control), claim)
   } catch (error) {
@@ -196,11 +200,13 @@ async function takeOver(folder: DataFolder, server: Server, password: string, ep
   return { ...describe(folder, server, password), attached: false, stop }
 }
 
-function wrongPassword(folder: DataFolder): OperatorError {
-  return new OperatorError(
-    `the database in ${folder.cluster} rejects the password in ` +
-      `${join(folder.control, 'password')}: restore that file, or run \`tenantry reset\``,
-  )
+function notUsable(folder: DataFolder, reason: unknown): OperatorError {
+  const what =
+    errorCode(reason) === '28P01'
+      ? `rejects the password in ${join(folder.control, 'password')}: restore that file`
+      : `started but cannot be used (${reason instanceof Error ? reason.message : 'another server answers'}): ` +
+        `see ${join(folder.control, 'server.log')}`
+  return new OperatorError(`the database in ${folder.cluster} ${what}`, { cause: reason })
 }
 
 /** Holds the lock, so that no other process adopts a server that is about to stop. */
@@ -272,7 +278,8 @@ function describe(folder: DataFolder, server: Server, password: string) {
 }
 
 function adminUrl({ port }: Server, password: string): string {
-  return `postgresql://postgres:${password}@127.0.0.1:${port}/postgres`
+  // The server has no TLS. Without this, PGSSLMODE in the environment could ask for it.
+  return `postgresql://postgres:${password}@127.0.0.1:${port}/postgres?sslmode=disable`
 }
 
 function lockFile(control: string): string {

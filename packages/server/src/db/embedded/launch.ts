@@ -148,7 +148,7 @@ function initdbArguments({ major }: Binaries, draft: string, ephemeral: boolean)
 function assertSameVersion(folder: DataFolder, { major }: Binaries): void {
   const found = readIfThere(join(folder.cluster, 'PG_VERSION'))?.trim()
   if (found === String(major)) return
-  const instead = 'or run `tenantry reset` to begin with an empty database'
+  const instead = 'or set another DATA_DIR to begin with an empty database'
   throw new OperatorError(
     found
       ? `the database in ${folder.cluster} was created by PostgreSQL ${found}, but PostgreSQL ${major} ` +

@@ -13,6 +13,7 @@ import { randomPasswords } from './passwords.ts'
 import { applyPlan, planProvisioning } from './plan.ts'
 import { connectionFault } from './probe.ts'
 import { provisionDatabase } from './provision.ts'
+import { hasSessionSettings } from './role_settings.ts'
 import { roleUrls, urlsIn } from './role_urls.ts'
 import type { RoleUrls } from './roles.ts'
 
@@ -145,7 +146,7 @@ async function isReady(urls: RoleUrls): Promise<boolean> {
     await withClient(urls.app, async () => {})
     return await withClient(urls.owner, async (client) => {
       const { rowCount } = await client.query("select from pg_namespace where nspname = 'tenantry'")
-      return rowCount === 1
+      return rowCount === 1 && (await hasSessionSettings(client))
     })
   } catch (error) {
     if (/^(28|3D000|42501)/.test(errorCode(error))) return false

@@ -1,3 +1,4 @@
+import { errorCode } from '../../lib/file_errors.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
 import { databaseOf, serverOf } from '../connect/dsn.ts'
 import { withClient } from '../connect/with_client.ts'
@@ -91,9 +92,12 @@ export async function applyPlan({
     await provisionDatabase({ adminUrl, database, passwords: toSet })
   } catch (error) {
     if (!isDatabaseError(error)) throw error
+    const remedy =
+      errorCode(error) === '42501'
+        ? ': use the DSN of a superuser, or of the role that created the tenantry roles'
+        : ''
     throw new OperatorError(
-      `${setting}: the set-up at ${serverOf(adminUrl)} failed (${error.message}): ` +
-        'use the DSN of a superuser, or of the role that created the tenantry roles',
+      `${setting}: the set-up at ${serverOf(adminUrl)} failed (${error.message})${remedy}`,
       { cause: error },
     )
   }

@@ -4,7 +4,7 @@ import { withDatabase } from '../connect/dsn.ts'
 import { withClient } from '../connect/with_client.ts'
 import { revokeLargeObjects } from './large_objects.ts'
 import type { RolePasswords } from './passwords.ts'
-import { resetStraySettings } from './role_settings.ts'
+import { ensureSessionSettings, resetStraySettings } from './role_settings.ts'
 import { roleUrls } from './role_urls.ts'
 import { allRoles, namesOf, type Role, roles, servingRoles } from './roles.ts'
 import { scramVerifier } from './scram.ts'
@@ -123,5 +123,6 @@ async function countTables(client: pg.Client): Promise<number> {
 async function ensureSchema(client: pg.Client): Promise<void> {
   await client.query(`create schema if not exists tenantry authorization ${roles.owner.name}`)
   await resetStraySettings(client)
+  await ensureSessionSettings(client)
   await revokeLargeObjects(client)
 }

@@ -1,4 +1,4 @@
-import { describe, expect, inject, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { asRole, onEmptyDatabase, sharedDatabase } from '../../../test/fixtures/databases.ts'
 import { openTestDatabase } from '../../../test/fixtures/test_database.ts'
 import { databaseOf } from '../connect/dsn.ts'
@@ -6,7 +6,9 @@ import { withClient } from '../connect/with_client.ts'
 import { findingText, lint } from '../lint/lint.ts'
 import { largeObjects } from './large_objects.ts'
 import { provisionDatabase } from './provision.ts'
-import { roleSettings } from './role_settings.ts'
+import { inheritedSettings, roleSettings } from './role_settings.ts'
+import { asOwner } from './role_urls.ts'
+import { allRoles, sessionSettings } from './roles.ts'
 
 const query = (url: string, sql: string) =>
   withClient(url, async (it) => (await it.query(sql)).rows)
@@ -16,7 +18,8 @@ const findings = (url: string) =>
 describe('a role that changes its own settings', () => {
   test.each([
     ['statement_timeout = 0', 'tenantry_app (statement_timeout = 0)'],
-    ['search_path = public', 'tenantry_app (search_path = public)'],
+    ['search_path = tenantry', 'tenantry_app (search_path = tenantry)'],
+    ["datestyle = 'SQL, DMY'", 'tenantry_app (datestyle = SQL, DMY)'],
     ['row_security = off', 'tenantry_app (row_security = off)'],
     ['default_transaction_read_only = on', 'tenantry_app (default_transaction_read_only = on)'],
   ])('is detected, and the next set-up resets it: %s (RLS-3, POOL-4)', async (setting, finding) => {
@@ -33,7 +36,7 @@ describe('a role that changes its own settings', () => {
   })
 
   test('is detected for all databases, as is a missing limit', async () => {
-    await withClient(inject('tenantryDatabase').admin, async (admin) => {
+    await withClient(sharedDatabase().admin, async (admin) => {
       await admin.query('begin')
       await admin.query('alter role tenantry_identity reset lock_timeout')
       await admin.query("alter role tenantry_platform set statement_timeout = '10h'")
@@ -72,6 +75,64 @@ describe('a role that changes its own settings', () => {
       ])
       await close()
     })
+  })
+})
+
+describe('settings of a server, a database or the environment', () => {
+  const other: Record<string, string> = {
+    bytea_output: 'escape',
+    datestyle: 'SQL, DMY',
+    default_transaction_isolation: 'serializable',
+    extra_float_digits: '-15',
+    intervalstyle: 'iso_8601',
+    row_security: 'off',
+    search_path: 'tenantry',
+    standard_conforming_strings: 'off',
+    timezone: 'Europe/Berlin',
+  }
+  const shown = (url: string) => withClient(url, inheritedSettings)
+
+  test('do not reach the sessions of a role, which have settings of their own', async () => {
+    expect(Object.keys(other)).toEqual(Object.keys(sessionSettings))
+    await onEmptyDatabase(async (urls) => {
+      const database = databaseOf(urls.app)
+      for (const [name, value] of Object.entries(other)) {
+        await query(urls.admin, `alter database ${database} set ${name} = '${value}'`)
+      }
+      expect(await shown(urls.admin)).toHaveLength(9)
+      for (const role of allRoles) expect(await shown(urls[role])).toEqual([])
+      expect(await shown(asOwner(urls.admin, database))).toEqual([])
+      expect(await findings(urls.app)).toEqual([])
+    })
+  })
+
+  test('are found if an older set-up stored none for a role, and the next set-up stores them', async () => {
+    await onEmptyDatabase(async (urls) => {
+      const database = databaseOf(urls.app)
+      await query(urls.admin, `alter role tenantry_app in database ${database} reset all`)
+      await query(urls.admin, `alter database ${database} set timezone = 'Asia/Tokyo'`)
+      expect(await findings(urls.app)).toHaveLength(9)
+      const [fault] = await shown(urls.app)
+      expect(fault).toBe(
+        'TimeZone is "Asia/Tokyo" by the level "database", and must be "UTC": run: tenantry setup',
+      )
+      await provisionDatabase({ adminUrl: urls.admin, database, passwords: {} })
+      expect([await findings(urls.app), await shown(urls.app)]).toEqual([[], []])
+    })
+  })
+
+  test('PGOPTIONS changes no session; the options of a DSN are found', async () => {
+    vi.stubEnv('PGOPTIONS', '-c search_path=tenantry')
+    onTestFinished(() => {
+      vi.unstubAllEnvs()
+    })
+    const { app } = sharedDatabase()
+    expect(await shown(app)).toEqual([])
+    expect(
+      await shown(`${app}${app.includes('?') ? '&' : '?'}options=-c%20datestyle%3DGerman`),
+    ).toEqual([
+      'DateStyle is "German, DMY" by the options of its DSN, and must be "ISO, MDY": remove it there',
+    ])
   })
 })
 

@@ -1,5 +1,5 @@
 import { withDatabase } from '../connect/dsn.ts'
-import { allRoles, type Role, type RoleUrls, roles } from './roles.ts'
+import { allRoles, type Role, type RoleUrls, roles, sessionSettings } from './roles.ts'
 
 /** The DSNs of the roles whose passwords are given. */
 export function roleUrls<Passwords extends Partial<Record<Role, string>>>(
@@ -22,8 +22,11 @@ export function roleUrls<Passwords extends Partial<Record<Role, string>>>(
  */
 export function asOwner(adminUrl: string, database: string): string {
   const url = new URL(withDatabase(adminUrl, database))
-  const settings = { role: roles.owner.name, ...roles.owner.limits }
-  const options = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`)
+  // The session has the stored settings of the administrator, not those of the owner.
+  const settings = { role: roles.owner.name, ...sessionSettings, ...roles.owner.limits }
+  const options = Object.entries(settings).map(
+    ([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`,
+  )
   url.searchParams.set('options', options.join(' '))
   return url.href
 }

@@ -23,6 +23,23 @@ export const roles = {
   platform: { name: 'tenantry_platform', setting: 'DB_PLATFORM_URL', limits: servingLimits('60s') },
 } as const satisfies Record<string, RoleDefinition>
 
+/**
+ * Settings that the code's SQL and parsers rely on. The set-up stores them for each role in the database:
+ * there they take precedence over those of server, database and role, also behind a pooler. The driver
+ * itself asks for client_encoding.
+ */
+export const sessionSettings: Settings = {
+  bytea_output: 'hex',
+  datestyle: 'ISO, MDY',
+  default_transaction_isolation: 'read committed',
+  extra_float_digits: '1',
+  intervalstyle: 'postgres',
+  row_security: 'on',
+  search_path: 'public',
+  standard_conforming_strings: 'on',
+  timezone: 'UTC',
+}
+
 export type Role = keyof typeof roles
 
 /** A role behind a database scope. The owner is not one: it only migrates. */
