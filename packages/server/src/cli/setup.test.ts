@@ -1,13 +1,16 @@
+import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
+import type pg from 'pg'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Finished, makeWorkplace, type Workplace } from '../../test/fixtures/cli.ts'
 import { withDatabase } from '../db/connect/dsn.ts'
 import { withClient } from '../db/connect/with_client.ts'
 import { startEmbedded } from '../db/embedded/embedded.ts'
+import { allRoles, roles } from '../db/provisioning/roles.ts'
 import { send } from '../testing/http_client.ts'
 
 const production = {
@@ -101,6 +104,25 @@ describe('tenantry setup on an external server', { timeout: 90_000 }, () => {
     expectOneLine(await place.run('tenant list', environment), 'password authentication failed')
   })
 
+  test('prints DSNs that a shell reads whole, and none of the administrator', async () => {
+    const own = await startServer()
+    const place = newPlace()
+    const { host } = new URL(own.adminUrl)
+    const query = 'user=builder&password=builder&sslmode=disable&application_name=set-up'
+    const DB_ADMIN_URL = `postgresql://${host}/live_db?${query}`
+    const { stdout } = await place.run('setup', { NODE_ENV: 'production', DB_ADMIN_URL })
+    expect(stdout).not.toContain('builder')
+    place.write('dsns.env', stdout)
+    const script = 'set -a; . ./dsns.env; env'
+    const read = parseEnv(execFileSync('sh', ['-c', script], { cwd: place.folder }).toString())
+    expect(read).toMatchObject(parseEnv(stdout))
+    for (const role of allRoles) {
+      const { [roles[role].setting]: dsn = '' } = read
+      expect(dsn).toMatch(/\/live_db\?sslmode=disable&application_name=set-up$/)
+      expect(await withClient(dsn, currentUser)).toBe(roles[role].name)
+    }
+  })
+
   test('production runs with the DSNs that setup printed, from the first tenant to the first sign-in', async () => {
     const own = await startServer()
     const place = newPlace()
@@ -161,6 +183,11 @@ describe('tenantry setup on an external server', { timeout: 90_000 }, () => {
     expectOneLine(used, 'database "used_db" exists, belongs to "postgres" and is in use')
   })
 })
+
+async function currentUser(client: pg.Client): Promise<unknown> {
+  const { rows } = await client.query<{ user: string }>('select current_user as user')
+  return rows[0]?.user
+}
 
 const createAcme = 'tenant create --name "Acme Inc." --subdomain acme --admin-email ann@acme.com'
 

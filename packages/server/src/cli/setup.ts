@@ -4,6 +4,7 @@ import { type CommandConfig, loadCommandConfig, readEnvironment } from '../confi
 import { serverOf } from '../db/connect/dsn.ts'
 import { histories, migrateUp } from '../db/migrations/migrate.ts'
 import { withPasswordLock } from '../db/provisioning/choose_database.ts'
+import { assertConnectsAs } from '../db/provisioning/connects_as.ts'
 import { readPasswords, writePasswords } from '../db/provisioning/password_file.ts'
 import type { RolePasswords } from '../db/provisioning/passwords.ts'
 import {
@@ -56,6 +57,7 @@ async function setup({ resetPasswords = false, migrate, json }: SetupOptions): P
   const owner = asOwner(plan.adminUrl, plan.database)
   const all = histories(fileURLToPath(app.migrations))
   const applied = migrate ? await migrateUp(owner, all) : []
+  await assertRoles(plan)
   if (json) printJson({ dsns: dsnsOf(plan), applied })
   else printDsns(plan, given, applied)
 }
@@ -111,6 +113,13 @@ function isComplete({ known }: ProvisioningPlan): boolean {
   return allRoles.every((role) => known[role] !== undefined)
 }
 
+/** Connects with each DSN before it is printed: the driver may read more in it than was replaced. */
+async function assertRoles({ adminUrl, database, known }: ProvisioningPlan): Promise<void> {
+  for (const [role, url] of Object.entries(roleUrls(adminUrl, database, known))) {
+    await assertConnectsAs(url, role as Role, database)
+  }
+}
+
 function dsnsOf({ adminUrl, database, known }: ProvisioningPlan) {
   return settingsOf(roleUrls(adminUrl, database, known))
 }
@@ -124,12 +133,17 @@ function printDsns(plan: ProvisioningPlan, given: Partial<RolePasswords>, applie
     if (given[role] !== undefined) return `# ${setting}: unchanged`
     return urls[role] === undefined
       ? `# ${setting}: ${name} keeps its password (--reset-passwords sets a new one)`
-      : `${setting}=${urls[role]}`
+      : `${setting}=${shellQuoted(urls[role])}`
   }
   console.error(`${plan.database} is ready: ${applied.length} migrations applied`)
   console.log(`# for the server\n${line('app')}\n${line('identity')}`)
   console.log('# for migrations and platform admins only: do not give these to the server')
   console.log(`${line('owner')}\n${line('platform')}`)
+}
+
+// Without quotes a shell would end the assignment at an `&`. A URL may contain %27 in place of a quote.
+function shellQuoted(dsn: string): string {
+  return /^[\w@%+=:,./?-]+$/.test(dsn) ? dsn : `'${dsn.replaceAll("'", '%27')}'`
 }
 
 const examples = `

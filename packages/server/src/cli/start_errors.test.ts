@@ -34,7 +34,8 @@ describe('tenantry start rejects', { timeout: 90_000 }, () => {
     expect(code).toBe(1)
     expect(lines(stderr)).toEqual([
       'tenantry: PORT must be a whole number from 0 to 65535 (it is "eighty")',
-      'tenantry: DB_URL must look like postgresql://user:password@host:5432/database',
+      'tenantry: DB_URL must look like postgresql://user:password@host:5432/database, ' +
+        'with special characters of the password percent-encoded',
       expect.stringContaining('LOG_LEVEL must be one of'),
     ])
   })

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { OperatorError } from '../lib/operator_error.ts'
 import { loadConfig, readEnvironment } from './config.ts'
+import { databaseUrl } from './parsers.ts'
 import { productionWarnings } from './production.ts'
 import { settings } from './settings.ts'
 
@@ -264,3 +265,23 @@ test('a trusted proxy is an address or a network, IPv4 or IPv6', () => {
     '2001:db8::/32',
   ])
 })
+
+test.each([
+  ['postgresql+asyncpg://u:p@h/db', 'postgresql://u:p@h/db'],
+  [
+    'postgresql://h:5433/db?user=u&password=p%26q&sslmode=disable',
+    'postgresql://u:p%26q@h:5433/db?sslmode=disable',
+  ],
+  ['postgresql://u:p@/db?host=/sock', 'postgresql://u:p@localhost/db?host=/sock'],
+  ['postgresql:///db?host=/sock&user=u', 'postgresql://u@localhost/db?host=%2Fsock'],
+  ['postgresql:///db', 'postgresql:///db'],
+])('a DSN has user and password where the code replaces them: %s', (given, read) => {
+  expect(databaseUrl(given)).toBe(read)
+})
+
+test.each(['mysql://u:p@h/db', 'postgresql://u:a#b@h/db', 'postgresql://u:a/b@h/db'])(
+  'a DSN that URL would read otherwise is rejected: %s',
+  (dsn) => {
+    expect(() => databaseUrl(dsn)).toThrow('percent-encoded')
+  },
+)

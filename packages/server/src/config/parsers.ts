@@ -43,13 +43,35 @@ export function list<T>(parse: (item: string) => T) {
       .map(parse)
 }
 
-/** A PostgreSQL DSN. The seed's `postgresql+asyncpg://` is read as `postgresql://`. */
+/**
+ * A PostgreSQL DSN. The seed's `postgresql+asyncpg://` is read as `postgresql://`. User and password are
+ * moved from the query to their usual place, where the code replaces them for other roles.
+ */
 export function databaseUrl(text: string): string {
-  const plain = text.replace(/^postgres(ql)?(\+\w+)?:\/\//, 'postgresql://')
-  if (!plain.startsWith('postgresql://') || !URL.canParse(plain)) {
-    throw new OperatorError('must look like postgresql://user:password@host:5432/database')
+  const plain = text
+    .replace(/^postgres(ql)?(\+\w+)?:\/\//, 'postgresql://')
+    // A socket's DSN has no host, but URL allows no user without one. The query's host takes precedence.
+    .replace(/^(postgresql:\/\/[^/?#]+@)(?=\/)/, '$1localhost')
+    .replace(/^(postgresql:\/\/)(?=\/.*[?&](host|user|password)=)/, '$1localhost')
+  if (!plain.startsWith('postgresql://') || !URL.canParse(plain) || plain.includes('#')) {
+    throw new OperatorError(
+      'must look like postgresql://user:password@host:5432/database, ' +
+        'with special characters of the password percent-encoded',
+    )
   }
-  return plain
+  return withUsualCredentials(plain)
+}
+
+function withUsualCredentials(dsn: string): string {
+  const url = new URL(dsn)
+  const { searchParams: query } = url
+  const [user, password] = [query.get('user'), query.get('password')]
+  if (user === null && password === null) return dsn
+  if (user) url.username = encodeURIComponent(user)
+  if (password) url.password = encodeURIComponent(password)
+  query.delete('user')
+  query.delete('password')
+  return url.href
 }
 
 /** `https://app.example.com`: scheme, host and port, without a path. */

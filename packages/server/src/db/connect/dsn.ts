@@ -1,7 +1,9 @@
 /** `localhost:5432`: the server of a DSN, without credentials. */
 export function serverOf(url: string): string {
   const { hostname, port, searchParams } = new URL(url)
-  return `${hostname || (searchParams.get('host') ?? 'localhost')}:${port || '5432'}`
+  // The driver prefers the host in the query, which may be the folder of a socket.
+  const host = searchParams.get('host') || hostname || 'localhost'
+  return `${host}:${searchParams.get('port') || port || '5432'}`
 }
 
 /** The database of a DSN. */
