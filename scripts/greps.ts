@@ -27,6 +27,8 @@ const greps: Grep[] = [
       'packages/server/src/db/tenancy.ts': 'the database scopes',
       'packages/server/src/testing/record_statements.ts':
         'leaves the statements of the scope out of its count',
+      'packages/server/src/testing/sweeps/inputs/statement_rules.ts':
+        'finds handlers that set the tenant',
       'packages/server/migrations/0001_tenancy.up.sql': 'defines set_tenant',
       'packages/server/migrations/0001_tenancy.down.sql': 'drops set_tenant',
     },

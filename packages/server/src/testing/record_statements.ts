@@ -1,7 +1,6 @@
 import type pg from 'pg'
 
-const TRANSACTION_STATEMENTS =
-  /^(BEGIN( READ ONLY)?|COMMIT|ROLLBACK|select tenantry\.set_tenant\(\$1\)|)$/
+const SET_TENANT = 'select tenantry.set_tenant($1)'
 
 /** A statement that was sent, and the role of the pool that sent it. */
 export interface SentStatement {
@@ -16,9 +15,10 @@ export function recordStatements(pools: Record<string, pg.Pool>) {
   for (const [role, pool] of Object.entries(pools)) {
     pool.on('connect', (client) => {
       const query = client.query.bind(client)
+      const isFraming = framing()
       const recorder = (statement: pg.QueryConfig) => {
         const { text, values = [] } = statement
-        if (!TRANSACTION_STATEMENTS.test(text)) recording?.push({ role, text, values })
+        if (!isFraming(text)) recording?.push({ role, text, values })
         return query(statement)
       }
       // connection.ts calls it only in this way.
@@ -34,5 +34,25 @@ export function recordStatements(pools: Record<string, pg.Pool>) {
       recording = undefined
     }
     return statements
+  }
+}
+
+// BEGIN, one setting of the tenant, and the end of the transaction that BEGIN opened are the kernel's. A
+// handler that sends them itself sends them in another place.
+function framing(): (text: string) => boolean {
+  let state: 'idle' | 'begun' | 'open' = 'idle'
+  return (text) => {
+    if (/^BEGIN( READ ONLY)?$/.test(text) && state === 'idle') {
+      state = 'begun'
+      return true
+    }
+    if (text === SET_TENANT && state === 'begun') {
+      state = 'open'
+      return true
+    }
+    const isEnd = /^(COMMIT|ROLLBACK)$/.test(text) && state !== 'idle'
+    if (isEnd) state = 'idle'
+    else if (state === 'begun') state = 'open'
+    return isEnd || text === ''
   }
 }

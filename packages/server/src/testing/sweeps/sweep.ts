@@ -6,6 +6,7 @@ import { accessFaults, accessTable, probeAccess } from './access.ts'
 import { accessChanges } from './access_changes.ts'
 import { auditFaults } from './audit.ts'
 import { type Check, unexcepted } from './exceptions.ts'
+import { inputFaults } from './inputs/canaries.ts'
 import { isolationFaults } from './isolation.ts'
 import { lifecycleFaults } from './lifecycle.ts'
 import { ownConnectionFaults } from './own_connections.ts'
@@ -19,7 +20,7 @@ import { inFilledWorld } from './world/filled_database.ts'
 import { createWorld, type SweepOptions, type World } from './world/world.ts'
 
 // A sweep grows with the app, and is slow on a busy machine.
-const SWEEP_MS = 60_000
+const SWEEP_MS = 300_000
 const PLANS_MS = 600_000
 
 type Options = SweepOptions & { records: URL }
@@ -46,6 +47,9 @@ export function sweep(app: App, options: Options): void {
       }))
     test('neither shows nor changes anything of another tenant (RLS-4, TEN-5, TEN-6)', async () => {
       expect(rest('isolation', await inWorld(isolationFaults))).toEqual([])
+    })
+    test('sends its inputs as parameters, to no log and no other tenant (RLS-4, AUD-1)', async () => {
+      expect(rest('inputs', await inWorld(inputFaults))).toEqual([])
     })
     test('shows no row to a client that is not signed in (TEN-1)', async () => {
       expect(rest('public', await inWorld(publicReplyFaults))).toEqual([])

@@ -6,7 +6,7 @@ import { withClient } from '../../../db/connect/with_client.ts'
 const MIN_DISTINCTIVE_LENGTH = 8
 
 /** Every row of a tenant, by table, as JSON text. Read as the platform role, which sees all rows. */
-async function rowsOf(tenantId: string): Promise<Map<string, string[]>> {
+export async function rowsOf(tenantId: string): Promise<Map<string, string[]>> {
   return withClient(inject('tenantryDatabase').platform, async (client) => {
     const { rows: tables } = await client.query<{ name: string; owner: string }>(tenantTables)
     const found = new Map<string, string[]>()
