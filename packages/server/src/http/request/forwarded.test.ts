@@ -87,15 +87,39 @@ describe('the host behind a trusted proxy (TEN-4)', () => {
     ['the nearest of two in Forwarded', ['Forwarded: host=c.test, host=b.test'], 'b.test'],
     ['both, agreeing', ['X-Forwarded-Host: b.test', 'Forwarded: host=b.test'], 'b.test'],
     ['none', ['X-Forwarded-Proto: https'], 'a.test'],
+    ['two proxies', ['X-Forwarded-Host: b.test, b.test'], 'b.test'],
+    [
+      'two proxies, in two lines',
+      ['X-Forwarded-Host: b.test', 'X-Forwarded-Host: B.test:80'],
+      'b.test',
+    ],
+    ['both, in another case', ['X-Forwarded-Host: b.test', 'Forwarded: host=B.TEST'], 'b.test'],
+    [
+      'both, one with a port',
+      ['X-Forwarded-Host: b.test', 'Forwarded: host="b.test:443"'],
+      'b.test',
+    ],
+    ['both, one with a dot', ['X-Forwarded-Host: b.test.', 'Forwarded: host=b.test'], 'b.test.'],
+    ['Forwarded, escaped', ['Forwarded: host="\\b.test"'], 'b.test'],
+    ['a comma in quotes', ['Forwarded: by="x, host=c.test";host=b.test'], 'b.test'],
+    ['a semicolon in quotes', ['Forwarded: by="x;host=c.test" ; host=b.test'], 'b.test'],
+    ['empty elements', ['Forwarded: , host=b.test;, ,'], 'b.test'],
     // Not canonical: the next step rejects it.
-    ['a list', ['X-Forwarded-Host: b.test, c.test'], 'b.test, c.test'],
     ['an empty one', ['X-Forwarded-Host: '], ''],
   ])('%s', async (_, headers, host) => {
     expect(await originWith('127.0.0.1', ...headers)).toMatchObject({ host })
   })
 
   test.each([
-    ['two X-Forwarded-Host', ['X-Forwarded-Host: b.test', 'X-Forwarded-Host: b.test']],
+    ['a list of two hosts', ['X-Forwarded-Host: b.test, c.test']],
+    ['two X-Forwarded-Host', ['X-Forwarded-Host: b.test', 'X-Forwarded-Host: c.test']],
+    ['one malformed host twice', ['X-Forwarded-Host: b@test, b@test']],
+    ['a list with an empty host', ['X-Forwarded-Host: b.test,']],
+    ['an open quote', ['Forwarded: for="1.1.1.1, for=2.2.2.2;host=b.test']],
+    ['an open quote in an earlier line', ['Forwarded: for="x', 'Forwarded: for="2.2.2.2"']],
+    ['text after a quote', ['Forwarded: for="x"y;host=b.test']],
+    ['a parameter without a value', ['Forwarded: host']],
+    ['spaces around =', ['Forwarded: host = b.test']],
     ['X-Forwarded-Host against Forwarded', ['X-Forwarded-Host: b.test', 'Forwarded: host=c.test']],
     ['one hop naming two hosts', ['Forwarded: host=b.test;host=c.test']],
     ['one hop naming two addresses', ['Forwarded: for=1.1.1.1;for=2.2.2.2']],
@@ -113,7 +137,8 @@ describe('the request line and Host (TEN-3)', () => {
     ['GET / HTTP/1.1', []],
     ['GET / HTTP/1.0', []],
     ['GET http://b.test/ HTTP/1.1', ['Host: a.test']],
-    ['GET http://a.test:80/ HTTP/1.1', ['Host: a.test']],
+    ['GET http://a.test:81/ HTTP/1.1', ['Host: a.test']],
+    ['GET https://a.test/ HTTP/1.1', ['Host: a.test:80']],
     ['GET http://b.test@a.test/ HTTP/1.1', ['Host: a.test']],
     ['GET ftp://a.test/ HTTP/1.1', ['Host: a.test']],
   ])('%s with %j is rejected', async (line, headers) => {
@@ -124,6 +149,8 @@ describe('the request line and Host (TEN-3)', () => {
   test.each([
     ['GET http://a.test/ HTTP/1.1', 'Host: a.test'],
     ['GET HTTP://A.test?x HTTP/1.1', 'Host: a.TEST'],
+    ['GET http://a.test:80/ HTTP/1.1', 'Host: a.test'],
+    ['GET https://a.test./ HTTP/1.1', 'Host: a.test:443'],
     ['OPTIONS * HTTP/1.1', 'Host: a.test'],
     ['GET / HTTP/1.0', 'Host: a.test'],
   ])('%s with %j is accepted', async (line, host) => {

@@ -2,8 +2,10 @@ import type { IncomingMessage } from 'node:http'
 import { isIP, isIPv4 } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import type { Network } from '../../config/parsers.ts'
-import { AppError } from '../../lib/errors.ts'
+import { canonicalHost } from '../../lib/net/hostname.ts'
 import { rawValues } from '../../lib/net/raw_headers.ts'
+import { type ForwardedHop, parseForwarded } from './forwarded_header.ts'
+import { invalidHost } from './invalid_host.ts'
 
 /** The client's address and the host of a request, after forwarded headers are considered. */
 export interface Origin {
@@ -26,7 +28,7 @@ export function originOf(request: IncomingMessage, target: string, trusted: Netw
   if (!target.startsWith('/')) assertTargetAgrees(target, direct)
   if (trusted.length === 0 || !isTrusted(peer, trusted))
     return { host: direct, address: peer, viaProxy: false }
-  const forwarded = parseForwarded(request)
+  const forwarded = valuesOf(request, 'forwarded').flatMap(parseForwarded)
   return {
     host: forwardedHost(request, forwarded) ?? direct,
     address: nearestUntrusted([...forwardedFor(request, forwarded), peer], trusted),
@@ -46,11 +48,6 @@ export function isTrustedPeer(request: IncomingMessage, trusted: Network[]): boo
   return isTrusted(plainAddress(request.socket.remoteAddress ?? ''), trusted)
 }
 
-/** 400, with the detail that the HTTP contract fixes. */
-export function invalidHost(): AppError {
-  return new AppError('invalid', 'host.invalid', 'Invalid host format')
-}
-
 function valuesOf({ rawHeaders }: IncomingMessage, name: string): string[] {
   return rawValues(rawHeaders, name)
 }
@@ -58,17 +55,32 @@ function valuesOf({ rawHeaders }: IncomingMessage, name: string): string[] {
 // An absolute-form target overrides Host (RFC 9112, 3.2.2); one that contradicts it is an attack.
 function assertTargetAgrees(target: string, host: string) {
   if (target === '*') return
-  const authority = /^https?:\/\/([^/?#]*)/i.exec(target)?.[1]
-  if (authority?.toLowerCase() !== host.toLowerCase()) throw invalidHost()
+  const [, scheme = '', authority = ''] = /^(https?):\/\/([^/?#]*)/i.exec(target) ?? []
+  const usual = scheme.toLowerCase() === 'https' ? '443' : '80'
+  if (!isSameHost(authority, host) || portOf(authority, usual) !== portOf(host, usual)) {
+    throw invalidHost()
+  }
 }
 
+function portOf(authority: string, usual: string): string {
+  return String(Number(/:(\d+)$/.exec(authority)?.[1] ?? usual))
+}
+
+// Each proxy of a chain adds its value. They must name one host; its spelling and port may differ. A
+// value that stands alone is returned as it is: the host parser rejects a malformed one.
 function forwardedHost(request: IncomingMessage, forwarded: ForwardedHop[]): string | undefined {
-  const values = valuesOf(request, 'x-forwarded-host')
-  if (values.length > 1) throw invalidHost()
   const standard = forwarded.at(-1)?.host
-  const [value = standard] = values
-  if (standard !== undefined && value !== standard) throw invalidHost()
-  return value
+  const values = valuesOf(request, 'x-forwarded-host').flatMap((it) => it.split(','))
+  if (standard !== undefined) values.push(standard)
+  const [first, ...others] = values.map((it) => it.trim())
+  if (first === undefined) return undefined
+  if (!others.every((it) => isSameHost(it, first))) throw invalidHost()
+  return first
+}
+
+function isSameHost(a: string, b: string): boolean {
+  const host = canonicalHost(a)
+  return host !== undefined && host === canonicalHost(b)
 }
 
 function forwardedFor(request: IncomingMessage, forwarded: ForwardedHop[]): string[] {
@@ -102,31 +114,8 @@ function plainAddress(address: string): string {
 }
 
 function withoutPort(hop: string): string {
-  const trimmed = hop.trim().replace(/^"|"$/g, '')
+  const trimmed = hop.trim()
   const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(trimmed)
   if (bracketed?.[1] !== undefined) return bracketed[1]
   return /^[\d.]+:\d+$/.test(trimmed) ? trimmed.replace(/:\d+$/, '') : trimmed
-}
-
-interface ForwardedHop {
-  for?: string
-  host?: string
-}
-
-function parseForwarded(request: IncomingMessage): ForwardedHop[] {
-  const text = valuesOf(request, 'forwarded').join(',')
-  return text === '' ? [] : text.split(',').map(hopOf)
-}
-
-// RFC 7239, 4: `for=192.0.2.43;host=a.example`, each parameter at most once.
-function hopOf(element: string): ForwardedHop {
-  const hop: Record<string, string> = {}
-  for (const pair of element.split(';')) {
-    const [name = '', value = ''] = pair.trim().split('=', 2)
-    const known = name.toLowerCase()
-    if (known !== 'for' && known !== 'host') continue
-    if (hop[known] !== undefined) throw invalidHost()
-    hop[known] = value.replace(/^"|"$/g, '')
-  }
-  return hop
 }
