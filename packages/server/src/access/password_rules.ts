@@ -1,5 +1,6 @@
 import { dictionary } from '@zxcvbn-ts/language-common'
 import { type Fault, unprocessable } from '../lib/errors.ts'
+import { preparePassword } from './prepare_password.ts'
 
 const MIN = 8
 const MAX = 256
@@ -20,7 +21,7 @@ export interface PasswordContext {
  * user or tenant (ASVS 6.2.4, 6.2.11). There are no composition rules. Throws 422 with the reason.
  */
 export function assertAcceptablePassword(password: string, context: PasswordContext): void {
-  const reason = reasonAgainst(password, context)
+  const reason = reasonAgainst(preparePassword(password), context)
   if (reason === undefined) return
   const fault: Fault = { pointer: '/new_password', message: reason }
   throw unprocessable([fault])
@@ -84,5 +85,8 @@ function withoutPrefix(text: string): string {
 }
 
 function letters(text: string): string {
-  return text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '')
+  return text
+    .normalize('NFC')
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]/gu, '')
 }

@@ -1,3 +1,4 @@
+import { hash as argon2 } from '@node-rs/argon2'
 import { hash as bcrypt } from '@node-rs/bcrypt'
 import { expect, test } from 'vitest'
 import { createPasswords } from './passwords.ts'
@@ -49,4 +50,47 @@ test('an imported hash is checked, and replaced after the right password', async
   expect(right).toEqual({ valid: true, rehash: true })
   const own = await passwords.hash('right password')
   expect(await passwords.check('right password', own)).toEqual({ valid: true, rehash: false })
+})
+
+const COMPOSED = 'caf\u00e9 \u1e9b\u0323 r\u00e9sum\u00e9'
+
+test.each([
+  ['NFC', COMPOSED.normalize('NFC')],
+  ['NFD', COMPOSED.normalize('NFD')],
+  ['other spaces', COMPOSED.replaceAll(' ', '\u00a0')],
+])('a password is the same in %s, whichever form was hashed', async (_, form) => {
+  expect(await passwords.check(form, await passwords.hash(COMPOSED))).toEqual({
+    valid: true,
+    rehash: false,
+  })
+  expect((await passwords.check(COMPOSED, await passwords.hash(form))).valid).toBe(true)
+})
+
+test('an imported hash of any form is accepted and replaced', async () => {
+  for (const form of [COMPOSED.normalize('NFC'), COMPOSED.normalize('NFD')]) {
+    const imported = [await bcrypt(form, 4), await argon2(form)]
+    for (const stored of imported) {
+      const check = await passwords.check(COMPOSED.normalize('NFC'), stored)
+      expect(check.valid).toBe(true)
+      if (form !== COMPOSED.normalize('NFC')) expect(check.rehash).toBe(true)
+      expect((await passwords.check(COMPOSED.normalize('NFD'), stored)).valid).toBe(true)
+    }
+    expect((await passwords.check(`${COMPOSED}x`, imported[0])).valid).toBe(false)
+  }
+})
+
+test('an unknown user costs as many hashes as a known one in every form', async () => {
+  const stored = await passwords.hash('right password')
+  const time = async (of: string | null) => {
+    const started = performance.now()
+    await passwords.check(COMPOSED, of)
+    return performance.now() - started
+  }
+  let [unknown, known] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
+  for (let round = 0; round < 20; round++) {
+    unknown = Math.min(unknown, await time(null))
+    known = Math.min(known, await time(stored))
+    if (round >= 3 && known < unknown * 1.5 && unknown < known * 1.5) return
+  }
+  expect(known / unknown).toBeCloseTo(1, 0)
 })

@@ -5,6 +5,7 @@ import { verify as verifyBcrypt } from '@node-rs/bcrypt'
 import { unavailable } from '../lib/errors.ts'
 import { gauge, type Metric } from '../lib/metric.ts'
 import { FairConcurrency } from '../limits/fair_concurrency.ts'
+import { formsOf, preparePassword } from './prepare_password.ts'
 
 /** OWASP's parameters for argon2id (Password Storage Cheat Sheet; ASVS 11.4.2). */
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
@@ -28,10 +29,10 @@ export interface PasswordCheck {
 
 /** Password hashing. One queue per process, because all hashing shares the threads of the process. */
 export interface Passwords {
-  /** Hashes with argon2id. Waits for a slot; throws 503 when the queue is full. */
+  /** Hashes the prepared password with argon2id. Waits for a slot; throws 503 when the queue is full. */
   hash(password: string): Promise<string>
   /**
-   * Checks a password against an argon2, bcrypt or passlib `$bcrypt-sha256$` hash. Without a hash (no
+   * Checks each form of a password against an argon2, bcrypt or passlib `$bcrypt-sha256$` hash. Without a hash (no
    * such user) the check fails after the work of one argon2id hash. A wrong password never costs less
    * than that: the time must not reveal whether a user exists. Throws 503 when the queue is full.
    */
@@ -49,8 +50,8 @@ export function createPasswords(): Passwords {
   })
   const work = { key: 'hash', maxRunning: WORKERS }
   return {
-    hash: (password) => workers.run(work, () => hash(password, PARAMETERS)),
-    check: (password, stored) => workers.run(work, () => checkAgainst(password, stored ?? '')),
+    hash: (password) => workers.run(work, () => hash(preparePassword(password), PARAMETERS)),
+    check: (password, stored) => workers.run(work, () => checkForms(password, stored ?? '')),
     metrics: () => [
       gauge(
         'tenantry_hashing_running',
@@ -66,6 +67,17 @@ export function createPasswords(): Passwords {
       ),
     ],
   }
+}
+
+// The number of hashes depends on the given text alone, so it does not reveal whether a user exists.
+async function checkForms(password: string, stored: string): Promise<PasswordCheck> {
+  const [prepared, ...others] = formsOf(password)
+  const check = await checkAgainst(prepared, stored)
+  if (check.valid) return check
+  for (const form of others) {
+    if ((await checkAgainst(form, stored)).valid) return { valid: true, rehash: true }
+  }
+  return check
 }
 
 async function checkAgainst(password: string, stored: string): Promise<PasswordCheck> {
