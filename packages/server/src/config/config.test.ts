@@ -212,6 +212,22 @@ describe('production', () => {
   })
 })
 
+describe('an origin is compared by its meaning', () => {
+  test.each([
+    ['https://ui.test:443', 'https://ui.test'],
+    ['http://UI.test:80/', 'http://ui.test'],
+    ['HTTPS://ui.test:8443', 'https://ui.test:8443'],
+    ['https://bücher.test', 'https://xn--bcher-kva.test'],
+  ])('CORS_ORIGINS=%s is %s', (text, canonical) => {
+    expect(loadConfig({ CORS_ORIGINS: text }).CORS_ORIGINS).toEqual([canonical])
+  })
+
+  test('PUBLIC_ORIGIN too', () => {
+    const { PUBLIC_ORIGIN } = loadConfig({ PUBLIC_ORIGIN: 'HTTP://{tenant}.App.test:80/' })
+    expect(PUBLIC_ORIGIN).toBe('http://{tenant}.app.test')
+  })
+})
+
 describe('a malformed setting is rejected', () => {
   const wrong = {
     PORT: ['-1', '65536', '80.5', '0x50', ' 80', '1e3'],
@@ -224,7 +240,9 @@ describe('a malformed setting is rejected', () => {
       '*',
       'null',
       'https://*.app.test',
-      'https://ui.test/',
+      'https://ui.test//',
+      'https://user@ui.test',
+      'https://ui.test/?x',
       'ui.test',
       'https://a.b,*',
     ],

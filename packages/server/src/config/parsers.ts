@@ -74,19 +74,21 @@ function withUsualCredentials(dsn: string): string {
   return url.href
 }
 
-/** `https://app.example.com`: scheme, host and port, without a path. */
+/** `https://app.example.com`: scheme, host and port, without a path, as browsers write an origin. */
 export function origin(text: string): string {
-  if (!isHttpOrigin(text)) {
+  const canonical = canonicalOrigin(text)
+  if (canonical === undefined) {
     throw new OperatorError(
       'must be an exact origin such as https://app.example.com, no path, no *',
     )
   }
-  return text.toLowerCase()
+  return canonical
 }
 
-function isHttpOrigin(text: string): boolean {
-  const origin = text.toLowerCase()
-  return /^https?:[^*]+$/.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin
+// Two spellings of one origin differ in case, default port, trailing slash or Punycode (RFC 6454, 4).
+function canonicalOrigin(text: string): string | undefined {
+  if (!/^https?:\/\/[^/\\?#@*]+\/?$/i.test(text) || !URL.canParse(text)) return undefined
+  return new URL(text).origin
 }
 
 /** A network: an address and its prefix length. */
@@ -99,11 +101,15 @@ export function baseDomain(name: string): string {
 }
 
 export function publicOrigin(text: string): string {
-  if (!isHttpOrigin(text.replaceAll('{tenant}', 'tenant'))) {
+  const canonical = canonicalOrigin(text.replaceAll('{tenant}', TENANT_LABEL))
+  if (canonical === undefined) {
     throw new OperatorError('must be an origin such as https://{tenant}.example.com')
   }
-  return text
+  return canonical.replaceAll(TENANT_LABEL, '{tenant}')
 }
+
+// Stands for `{tenant}`, which no host may contain, while an origin is parsed.
+const TENANT_LABEL = 'tenant-placeholder'
 
 export function resetUrl(text: string): string {
   if (!text.includes('{token}') || !(text.startsWith('{origin}/') || URL.canParse(text))) {

@@ -1,11 +1,22 @@
+import { domainToASCII, domainToUnicode } from 'node:url'
+
 /**
- * The canonical form of an e-mail address: trimmed, NFKC, lower case. Users are looked up and attempts
+ * The canonical form of an e-mail address: trimmed, NFKC, lower case, its
+ * domain in Unicode. Users are looked up and attempts
  * are limited by it. Undefined unless the text is a plain `local@domain` (ASVS 6.2). Quotes, comments,
  * lists and control characters are rejected, so that every mail library reads the same recipient.
  */
 export function emailKey(email: string): string | undefined {
-  const key = email.trim().normalize('NFKC').toLowerCase()
+  const text = email.trim().normalize('NFKC').toLowerCase()
+  const at = text.lastIndexOf('@') + 1
+  const key = text.slice(0, at) + canonicalDomain(text.slice(at))
   return key.length <= 254 && EMAIL.test(key) ? key : undefined
+}
+
+// `bücher.example` and `xn--bcher-kva.example` are one domain (RFC 5891). Empty for invalid Punycode.
+function canonicalDomain(domain: string): string {
+  const isPlain = /^[a-z0-9.-]*$/.test(domain) && !/(^|\.)xn--/.test(domain)
+  return isPlain ? domain : domainToUnicode(domainToASCII(domain))
 }
 
 const EMAIL =
