@@ -82,6 +82,37 @@ describe('POST /api/auth/refresh', () => {
     expect(await actionsOf(strict, tenant)).toContain('refresh.reuse')
   })
 
+  test('a session keeps few tokens, and every older one still reveals a theft (SESS-3)', async () => {
+    const tenant = await api.makeTenant()
+    const user = await tenant.makeUser()
+    let token = user.refreshToken
+    for (let round = 0; round < 12; round++) {
+      const reply = await refresh(tenant, token)
+      expect(reply.status).toBe(200)
+      token = reply.json.refresh_token
+    }
+    const { count } = await api.database.inTenant(backgroundScope(tenant.id), (db) =>
+      db
+        .selectFrom('tenantry.refresh_tokens')
+        .select((it) => it.fn.countAll<string>().as('count'))
+        .executeTakeFirstOrThrow(),
+    )
+    expect(Number(count)).toBe(6)
+    expect((await refresh(tenant, user.refreshToken)).status).toBe(401)
+    expect((await refresh(tenant, token)).status).toBe(401)
+    expect(await actionsOf(api, tenant)).toContain('refresh.reuse')
+  })
+
+  test('a session can be signed out with a token whose row is deleted', async () => {
+    const tenant = await api.makeTenant()
+    const user = await tenant.makeUser()
+    let token = user.refreshToken
+    for (let round = 0; round < 8; round++)
+      token = (await refresh(tenant, token)).json.refresh_token
+    expect((await signOut(tenant, user.refreshToken)).status).toBe(204)
+    expect((await refresh(tenant, token)).status).toBe(401)
+  })
+
   test('garbage, an access token and a token of another tenant are rejected (SESS-1)', async () => {
     const [tenant, other] = [await api.makeTenant(), await api.makeTenant()]
     const user = await tenant.makeUser()

@@ -8,7 +8,7 @@ import type { KernelTables } from '../../db/tables.ts'
 import { AppError, type ErrorExtras } from '../../lib/errors.ts'
 import { hashSecret } from '../../lib/keys.ts'
 import {
-  findSessionOf,
+  findSession,
   findUsedToken,
   revokeSession,
   rotateToken,
@@ -29,7 +29,7 @@ export async function refresh(deps: SignInDeps, ctx: PublicContext, token: strin
     ctx,
     async (db) =>
       (await rotateToken(db, hashes, deps.config.REFRESH_TOKEN_EXPIRE_DAYS)) ??
-      (await retryOrRevoke(deps, ctx, db, hashes)),
+      (await retryOrRevoke(deps, ctx, db, claims.sessionId, hashes)),
   )
   if (successor === undefined) throw expired()
   // Thrown outside the transaction, so that the revocation of the session is committed.
@@ -41,7 +41,7 @@ export async function refresh(deps: SignInDeps, ctx: PublicContext, token: strin
 export async function signOut(deps: SignInDeps, ctx: PublicContext, token: string): Promise<void> {
   const claims = await verifyRefresh(deps, ctx, token)
   const known = await deps.database.inTenant(ctx, async (db) => {
-    const row = await findSessionOf(db, hashSecret(claims.jti))
+    const row = await findSession(db, claims.sessionId)
     if (row === undefined) return false
     if (await revokeSession(db, row.id, 'signed_out')) {
       await auditSession(db, ctx, 'auth.signed_out', row.id, row.user_id)
@@ -56,9 +56,10 @@ async function retryOrRevoke(
   { config }: SignInDeps,
   ctx: PublicContext,
   db: Kysely<KernelTables>,
+  sessionId: string,
   hashes: TokenHashes,
 ): Promise<Successor | 'reused' | undefined> {
-  const used = await findUsedToken(db, hashes, config.REFRESH_REUSE_GRACE_SECONDS)
+  const used = await findUsedToken(db, sessionId, hashes, config.REFRESH_REUSE_GRACE_SECONDS)
   if (used === undefined || used.retry) return used
   await revokeSession(db, used.session_id, 'refresh_reuse')
   await auditSession(db, ctx, 'refresh.reuse', used.session_id, used.user_id)

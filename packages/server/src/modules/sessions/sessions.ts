@@ -16,6 +16,9 @@ export interface SessionTimes {
 /** Per member and tenant, including expired ones. A further sign-in deletes the oldest. */
 const MAX_SESSIONS = 1_000
 
+/** How many used refresh tokens of a session are kept, to answer a retry of the client with the successor. */
+const USED_TOKENS_KEPT = 4
+
 export interface NewSession {
   id: string
   userId: string
@@ -185,41 +188,54 @@ export async function rotateToken(
       insert into tenantry.refresh_tokens (hash, session_id, expires_at)
       select ${next}, session_id, expires_at from used
       returning created_at, expires_at
-    )
+    ), ${pruned}
     select used.session_id, used.user_id, used.roles, next.created_at, next.expires_at
     from used, next`.execute(db)
   return rows[0]
 }
 
+// A chain of refreshes must not grow without bound. The statement does not see its own update: the token
+// just used is kept in addition to these.
+const pruned = sql`pruned as (
+  delete from tenantry.refresh_tokens where hash in (
+    select r.hash from tenantry.refresh_tokens r join used on used.session_id = r.session_id
+    where r.used_at is not null
+    order by r.used_at desc offset ${sql.lit(USED_TOKENS_KEPT)}
+  )
+)`
+
 /**
- * A used token of a live session, with its successor; undefined for any other token. `retry` is true
+ * A used token of a live session, with its successor; undefined for any other token. A token without a row
+ * was used long ago: a session's tokens are all stored, and only used ones are pruned. `retry` is true
  * if the token was used within the grace period and its successor was not: the client lost the reply.
  */
 export async function findUsedToken(
   db: Kysely<KernelTables>,
+  sessionId: string,
   { parent, next }: TokenHashes,
   graceSeconds: number,
 ): Promise<(Successor & { retry: boolean }) | undefined> {
   const { rows } = await sql<Successor & { retry: boolean }>`
     select s.id as session_id, s.user_id, ${rolesOf}, n.created_at, n.expires_at,
-      coalesce(n.used_at is null and now() < r.used_at + make_interval(secs => ${graceSeconds}),
+      coalesce(n.hash is not null and n.used_at is null and now() < r.used_at + make_interval(secs => ${graceSeconds}),
         false) as retry
-    from tenantry.refresh_tokens r
-    join tenantry.sessions s on s.id = r.session_id
+    from tenantry.sessions s
     join tenantry.members m on m.user_id = s.user_id
     join tenantry.users u on u.id = s.user_id
+    left join tenantry.refresh_tokens r on r.hash = ${parent}
     left join tenantry.refresh_tokens n on n.hash = ${next}
-    where r.hash = ${parent} and r.used_at is not null and ${sessionIsLive}`.execute(db)
+    where s.id = ${sessionId} and (r.hash is null or r.used_at is not null) and ${sessionIsLive}`.execute(
+    db,
+  )
   return rows[0]
 }
 
-/** The session of a refresh token, used or not. */
-export function findSessionOf(db: Kysely<KernelTables>, hash: Buffer) {
+/** A session, live or not. */
+export function findSession(db: Kysely<KernelTables>, sessionId: string) {
   return db
-    .selectFrom('tenantry.refresh_tokens as r')
-    .innerJoin('tenantry.sessions as s', 's.id', 'r.session_id')
-    .select(['s.id', 's.user_id'])
-    .where('r.hash', '=', hash)
+    .selectFrom('tenantry.sessions')
+    .select(['id', 'user_id'])
+    .where('id', '=', sessionId)
     .executeTakeFirst()
 }
 
