@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { app } from '../../../test/fixtures/app/app.ts'
+import type { AppError } from '../../lib/errors.ts'
 import { createMail } from '../../mail/mail.ts'
 import { startTestApp, type TestApp } from '../../testing.ts'
 import { devMailEndpoints } from './dev_mail.ts'
@@ -44,14 +45,48 @@ describe('/dev/mail', () => {
     expect(recipients.indexOf(email)).toBeLessThan(recipients.indexOf(older.email))
   })
 
-  test('is not found under a foreign name that points to this server', async () => {
-    for (const host of ['evil.example', 'localhost.evil.example', 'evil.example:8000']) {
-      const reply = await api.send(host, { path: '/dev/mail' })
-      expect([host, reply.status]).toEqual([host, 404])
-    }
-    for (const host of ['127.0.0.1:8000', '192.168.1.2', 'client1.localhost', '[::1]']) {
+  test.each([
+    'evil.example',
+    'localhost.evil.example',
+    'evil.example:8000',
+    'client1.app.test',
+    '192.168.1.2',
+    '[2001:db8::1]',
+    '127.0.0.1.evil.example',
+  ])('is not found under the name %s', async (host) => {
+    expect((await api.send(host, { path: '/dev/mail' })).status).toBe(404)
+  })
+
+  test.each(['127.0.0.1:8000', '127.8.8.8', 'LOCALHOST.', 'client1.localhost:8000', '[::1]'])(
+    'is shown under the loopback name %s',
+    async (host) => {
       expect((await api.send(host, { path: '/dev/mail' })).status).toBe(200)
+    },
+  )
+
+  test('is not found for another machine, nor through a proxy', async () => {
+    const mail = { caught: async () => [] }
+    const page = devMailEndpoints(api.config, 'x', mail as never).at(-1)
+    const status = async (peer: string, headers = {}) => {
+      const request = {
+        headers: { host: 'localhost', ...headers },
+        peer,
+        query: new URLSearchParams(),
+      }
+      const respond = async () => page?.respond(request)
+      return respond().then(
+        () => 200,
+        (error: AppError) => error.status,
+      )
     }
+    expect(
+      await Promise.all(['127.0.0.1', '::1', '::ffff:127.0.0.1'].map((it) => status(it))),
+    ).toEqual([200, 200, 200])
+    expect(await Promise.all(['192.168.1.2', 'fe80::1', ''].map((it) => status(it)))).toEqual([
+      404, 404, 404,
+    ])
+    expect(await status('127.0.0.1', { 'x-forwarded-for': '127.0.0.1' })).toBe(404)
+    expect(await status('127.0.0.1', { forwarded: 'for=_x' })).toBe(404)
   })
 
   test('escapes the content of a mail', async () => {
@@ -65,6 +100,7 @@ describe('/dev/mail', () => {
     const page = devMailEndpoints(api.config, hostile, mail).find((it) => it.path === '/dev/mail')
     const reply = await page?.respond({
       headers: { host: 'localhost' },
+      peer: '127.0.0.1',
       query: new URLSearchParams(),
     })
     expect(String(reply?.body)).not.toMatch(/<script|"onmouseover|'neil/)

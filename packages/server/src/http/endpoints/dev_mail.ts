@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
 import type { Config } from '../../config/config.ts'
 import { notFound } from '../../lib/errors.ts'
 import { type Html, html } from '../../lib/html.ts'
-import { canonicalHost, matchHost } from '../../lib/net/hostname.ts'
+import { canonicalHost } from '../../lib/net/hostname.ts'
 import type { Mail } from '../../mail/mail.ts'
 import type { CaughtMail } from '../../mail/mail_folder.ts'
 import {
@@ -25,27 +25,39 @@ export function devMailEndpoints(config: Config, appName: string, mail: Mail): E
   return [
     { path: '/reset-password', respond: () => resetPage(appName) },
     { path: '/reset-password.js', respond: () => scriptReply(RESET_SCRIPT) },
-    ...(caught === undefined ? [] : [mailPage(config, caught)]),
+    ...(caught === undefined ? [] : [mailPage(caught)]),
   ]
 }
 
 /** The caught mails, newest first, as HTML or, by `Accept` or `?format=json`, as JSON. */
-function mailPage(config: Config, caught: () => Promise<CaughtMail[]>): Endpoint {
+function mailPage(caught: () => Promise<CaughtMail[]>): Endpoint {
   return {
     path: '/dev/mail',
     async respond(request) {
-      assertOwnHost(config, request)
+      assertLocal(request)
       const items = await caught()
       return wantsJson(request) ? jsonReply({ items }) : mailListPage(items)
     },
   }
 }
 
-// DNS rebinding: a page under a foreign name that points to this machine could read reset links.
-function assertOwnHost(config: Config, { headers }: EndpointRequest): void {
-  const host = canonicalHost(headers.host ?? '')
-  if (host === undefined) throw notFound()
-  if (isIP(host) === 0 && matchHost(host, config).kind === 'domain') throw notFound()
+// The page shows working reset links of everyone. A page under a foreign name that points to this machine
+// (DNS rebinding), another machine of the network and a client of a proxy must not read them.
+function assertLocal({ headers, peer }: EndpointRequest): void {
+  const isForwarded = headers.forwarded !== undefined || 'x-forwarded-for' in headers
+  if (isForwarded || !isLoopbackHost(headers.host ?? '') || !isLoopbackAddress(peer)) {
+    throw notFound()
+  }
+}
+
+function isLoopbackHost(text: string): boolean {
+  const host = canonicalHost(text) ?? ''
+  const address = host.replace(/^\[|\]$/g, '')
+  return host === 'localhost' || host.endsWith('.localhost') || isLoopbackAddress(address)
+}
+
+function isLoopbackAddress(address: string): boolean {
+  return ipaddr.isValid(address) && ipaddr.process(address).range() === 'loopback'
 }
 
 function wantsJson({ headers, query }: EndpointRequest): boolean {

@@ -10,6 +10,8 @@ export interface Endpoint {
 /** The request of an endpoint. It has no tenant and no user. */
 export interface EndpointRequest {
   headers: IncomingHttpHeaders
+  /** The address of the socket's peer. */
+  peer: string
   query: URLSearchParams
 }
 

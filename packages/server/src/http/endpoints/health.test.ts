@@ -19,7 +19,9 @@ const ask = (of: TestApp, path: string) => of.send('no host, no tenant', { path 
 
 async function ready(health: Health): Promise<boolean> {
   const page = health.endpoints.find((it) => it.path === '/health/ready')
-  const reply = Promise.resolve(page?.respond({ headers: {}, query: new URLSearchParams() }))
+  const reply = Promise.resolve(
+    page?.respond({ headers: {}, peer: '', query: new URLSearchParams() }),
+  )
   return reply.then(
     () => true,
     () => false,
