@@ -102,7 +102,7 @@ export function violationOf(error: unknown, meanings: ConstraintMeanings): AppEr
   const meaning = meanings[name] ?? kernelConstraints[name]
   if (error.code === '23505') return conflictOf(meaning, 'resource.exists', 'Already exists')
   if (REFERENCE.test(error.code)) return referenceFault(error, meaning)
-  if (!OUT_OF_RANGE.test(error.code)) return undefined
+  if (!OUT_OF_RANGE.test(error.code) || isKernelRecord(error)) return undefined
   const message = meaning?.detail ?? 'a value is out of range'
   return unprocessable([{ pointer: meaning?.pointer ?? '', message }])
 }
@@ -112,6 +112,13 @@ const REFERENCE = /^(23503|23001)$/
 
 /** Check violated, string too long, number or date out of range. */
 const OUT_OF_RANGE = /^(23514|22001|22003|22008)$/
+
+// The kernel writes these rows by itself: no value that the client can correct violates their checks.
+function isKernelRecord({ schema, table = '' }: DatabaseError): boolean {
+  return schema === 'tenantry' && KERNEL_RECORDS.has(table)
+}
+
+const KERNEL_RECORDS = new Set(['audit_logs', 'sessions', 'refresh_tokens', 'attempt_counters'])
 
 // The detail of a meaning describes a referenced row, so it fits only a conflict. A row of another tenant
 // is reported like one that never existed.
