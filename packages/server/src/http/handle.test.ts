@@ -28,7 +28,7 @@ function handleUnauthenticated(route: Route) {
       info: { id: '', address: '', userAgent: '' },
       deadline: new Deadline(5_000),
       ifMatch: undefined,
-      input: {},
+      input: { params: undefined, query: undefined, body: undefined },
     },
   )
 }

@@ -22,7 +22,7 @@ import { after, type MaybePromise } from '../lib/maybe_promise.ts'
 import { auditStatement } from './audit_statement.ts'
 import { PublicRows } from './public_rows.ts'
 import type { ReadyRequest } from './ready_request.ts'
-import { cursorsFor } from './request/cursor.ts'
+import { cursorsFor, listOf } from './request/cursor.ts'
 import { IfMatch } from './request/if_match.ts'
 
 /** A handler's result, and the bytes of the reply where it has a body. */
@@ -139,7 +139,8 @@ class HandlerContext implements TenantContext<KernelTables> {
   }
 
   get cursors(): Cursors {
-    return cursorsFor(this.#keys, this.tenant.id, this.#ready.served.route.path)
+    const { served, input } = this.#ready
+    return cursorsFor(this.#keys, this.tenant.id, listOf(served.route.path, input))
   }
 
   // Functions and not methods: a handler may destructure them.

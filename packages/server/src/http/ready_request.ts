@@ -2,7 +2,7 @@ import type { Identity } from '../access/authenticate.ts'
 import type { RequestInfo, Tenant } from '../app/context.ts'
 import type { Route } from '../app/route.ts'
 import type { Deadline } from '../lib/deadline.ts'
-import type { ReadInput } from './request/validate.ts'
+import type { ReadInput, RouteInput } from './request/validate.ts'
 import type { Serializer } from './response/serialize.ts'
 
 /** A route with the serializers of its replies. */
@@ -23,5 +23,5 @@ export interface ReadyRequest {
   info: RequestInfo
   deadline: Deadline
   ifMatch: string | undefined
-  input: unknown
+  input: RouteInput
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { AppError } from '../../lib/errors.ts'
 import { keyRing } from '../../lib/keys.ts'
-import { cursorsFor } from './cursor.ts'
+import { cursorsFor, listOf } from './cursor.ts'
 
 const secret = 'one secret of an installation'
 const keys = keyRing(secret)
@@ -38,6 +38,25 @@ describe('a cursor (API-5)', () => {
   ])('does not open for %s', (_, others) => {
     expect(opens(others.seal('01a207c1'))).toBe(false)
     expect(opens(cursors.seal('01a207c1'), others)).toBe(false)
+  })
+
+  test.each([
+    ['another path parameter', { params: { id: 'b' }, query: { state: 'active' } }],
+    ['another filter', { params: { id: 'a' }, query: { state: 'closed' } }],
+    ['no filter', { params: { id: 'a' }, query: {} }],
+    ['a bigint', { params: { id: 'a' }, query: { state: 1n } }],
+    ['another set', { params: { id: 'a' }, query: { state: new Set(['active']) } }],
+  ])('does not open for %s', (_, others) => {
+    const given = { params: { id: 'a' }, query: { state: 'active' } }
+    const by = (input: Parameters<typeof listOf>[1]) =>
+      cursorsFor(keys, 'tenant-a', listOf('/api/projects/:id/tasks', input))
+    expect(opens(by(others).seal('01a207c1'), by(given))).toBe(false)
+  })
+
+  test('opens for another limit, and for filters in another order', () => {
+    const by = (query: object) => cursorsFor(keys, 'tenant-a', listOf('/a', { params: {}, query }))
+    const cursor = by({ state: 'active', q: 'x', limit: 1 }).seal('01a207c1')
+    expect(opens(cursor, by({ q: 'x', state: 'active', limit: 2, cursor }))).toBe(true)
   })
 
   test('stays valid after one rotation of the secret (JWT-4)', () => {
