@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
 import formbody from '@fastify/formbody'
 import underPressure from '@fastify/under-pressure'
@@ -29,7 +30,8 @@ export async function createFramework(limits: Limits = usualLimits): Promise<Fas
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     // Only the limit of the URL applies: the length of a path parameter is limited by its schema.
-    routerOptions: { maxParamLength: limits.urlBytes },
+    // One trailing slash names the same route. Hooks run after matching, so access is decided for that route.
+    routerOptions: { maxParamLength: limits.urlBytes, ignoreTrailingSlash: true },
     http: {
       maxHeaderSize: limits.headerBytes,
       headersTimeout: limits.headersTimeoutMs,
@@ -74,10 +76,15 @@ export function addEndpoint(app: FastifyInstance, endpoint: Endpoint): void {
     method: endpoint.method ?? 'GET',
     url: endpoint.path,
     config: { endpoint },
-    preParsing: rejectEncodedBody,
-    async handler({ headers, url }, reply) {
+    preParsing: checkBodyHeaders,
+    async handler({ headers, url, socket: { remoteAddress: peer = '' } }, reply) {
       const query = new URLSearchParams(url.split('?', 2)[1])
-      const { status = 200, headers: more, type, body } = await endpoint.respond({ headers, query })
+      const {
+        status = 200,
+        headers: more,
+        type,
+        body,
+      } = await endpoint.respond({ headers, peer, query })
       return reply
         .status(status)
         .headers({ ...more, 'content-type': type })
@@ -88,10 +95,16 @@ export function addEndpoint(app: FastifyInstance, endpoint: Endpoint): void {
 
 /**
  * The hook of routes that take a body. No body is decoded, and a compressed one must not be parsed as it is
- * (RFC 9110, 8.4 and 15.5.16).
+ * (RFC 9110, 8.4 and 15.5.16). Without content, the header fields that describe content say nothing.
  */
-export const rejectEncodedBody: preParsingHookHandler = ({ raw }, _reply, body, done) => {
-  const codings = raw.headers['content-encoding']?.toLowerCase().split(',')
+export const checkBodyHeaders: preParsingHookHandler = ({ raw }, _reply, body, done) => {
+  const { headers } = raw
+  if (!hasContent(headers)) {
+    delete headers['content-type']
+    done(null, body)
+    return
+  }
+  const codings = headers['content-encoding']?.toLowerCase().split(',')
   if (codings === undefined || codings.every((it) => it.trim() === 'identity')) {
     done(null, body)
     return
@@ -101,11 +114,17 @@ export const rejectEncodedBody: preParsingHookHandler = ({ raw }, _reply, body, 
   })
 }
 
+// RFC 9112, 6.3: without both fields a request has no content.
+function hasContent(headers: IncomingHttpHeaders): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
+
 function addParsers(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
     try {
-      done(null, parseJson(Buffer.from(body)))
+      // A chunked body may be empty too.
+      done(null, body.length === 0 ? undefined : parseJson(Buffer.from(body)))
     } catch (error) {
       done(error instanceof Error ? error : new Error(String(error)))
     }

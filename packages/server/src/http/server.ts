@@ -8,7 +8,7 @@ import type { Route } from '../app/route.ts'
 import { AppError } from '../lib/errors.ts'
 import type { FinishedRequest, RequestLog, RequestSpans } from './access_log.ts'
 import type { Endpoint } from './endpoints/endpoint.ts'
-import { addEndpoint, createFramework, rejectEncodedBody, watchEventLoop } from './framework.ts'
+import { addEndpoint, checkBodyHeaders, createFramework, watchEventLoop } from './framework.ts'
 import type { Handled } from './handle.ts'
 import { type Admitted, admit, type PipelineDeps, run } from './pipeline.ts'
 import type { ServedRoute } from './ready_request.ts'
@@ -110,7 +110,7 @@ function addRoute(app: FastifyInstance, deps: ServerDeps & PipelineDeps, route: 
     url: route.path,
     config: { route },
     // Fastify reads no body for a GET.
-    ...(route.method === 'GET' ? {} : { preParsing: rejectEncodedBody }),
+    ...(route.method === 'GET' ? {} : { preParsing: checkBodyHeaders }),
     ...(route.bodyLimit === undefined ? {} : { bodyLimit: route.bodyLimit }),
     async handler(request, reply) {
       const admitted = request.getDecorator<Admitted>(ADMITTED)

@@ -63,7 +63,7 @@ describe('a hostile body is a 400 or 422, and nothing is created (API-7)', () =>
     ['a huge string', JSON.stringify({ name: 'x'.repeat(200_000) }), 422],
     ['a long name of astral characters', JSON.stringify({ name: '😀'.repeat(201) }), 422],
     ['only white space', '{"name":" \\u00a0\\u3000\\ufeff\\n"}', 422],
-    ['nothing', '', 400],
+    ['nothing', '', 422],
     ['null', 'null', 422],
     ['a list', '[{"name":"one"}]', 422],
     ['text', '"name"', 422],
@@ -168,6 +168,33 @@ describe('a hostile body is a 400 or 422, and nothing is created (API-7)', () =>
       }
     }
   }, 60_000)
+})
+
+describe('no body is no body, whatever its header fields say', () => {
+  test.each([
+    'Content-Type: application/json',
+    'Content-Type: application/json\nContent-Length: 0',
+    'Content-Type: text/plain\nContent-Length: 0',
+    'Content-Type: malformed',
+    'Content-Type: application/json\nContent-Encoding: gzip',
+  ])('a DELETE with %j succeeds, a POST misses its fields', async (lines) => {
+    const send = async (line: string) => {
+      const head = [`Host: ${tenant.host}`, `Authorization: Bearer ${user.accessToken}`]
+      const request = rawRequest(`${line} HTTP/1.1`, ...head, ...lines.split('\n'))
+      return (await sendRaw(api.port, request))[0]
+    }
+    const path = '/api/projects'
+    const { json } = await tenant.send({ method: 'POST', path, user, body: { name: lines } })
+    expect((await send(`DELETE ${path}/${json.id}`))?.status).toBe(204)
+    expectProblem(await send(`POST ${path}`), 422)
+  })
+
+  test('in chunks either', async () => {
+    const head = [`Host: ${tenant.host}`, `Authorization: Bearer ${user.accessToken}`]
+    const chunked = ['Content-Type: application/json', 'Transfer-Encoding: chunked']
+    const request = rawRequest('POST /api/projects HTTP/1.1', ...head, ...chunked)
+    expectProblem((await sendRaw(api.port, `${request}0\r\n\r\n`))[0], 422)
+  })
 })
 
 describe('a body of any Content-Type is validated or rejected (API-9)', () => {

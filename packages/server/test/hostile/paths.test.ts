@@ -71,6 +71,24 @@ describe('no spelling of a path bypasses authentication (API-8)', () => {
     expect(tried).toBeGreaterThan(guarded.length * 20)
   }, 60_000)
 
+  test('one trailing slash names the same route, with the same access', async () => {
+    for (const route of api.running.routes.filter((it) => it.path !== '/')) {
+      const target = { method: route.method, path: `${pathOf(route)}/` }
+      const bare = await tenant.send({ ...target, path: pathOf(route) })
+      const slashed = await tenant.send(target)
+      expect([slashed.status, slashed.json.code]).toEqual([bare.status, bare.json.code])
+      if (route.access !== 'public') expectProblem(slashed, 401)
+      const twice = await tenant.send({ ...target, path: `${target.path}/`, user })
+      expect([404, 405, 422], `${route.method} ${target.path}/`).toContain(twice.status)
+    }
+    const path = '/api/projects/'
+    expect((await tenant.send({ path: `${path}?limit=1`, user })).status).toBe(200)
+    const created = await tenant.send({ method: 'POST', path, user, body: { name: 'Slashed' } })
+    expect(created.headers['location']).toBe(`/api/projects/${created.json.id}`)
+    const wrong = await tenant.send({ method: 'PUT', path, user })
+    expect([wrong.status, wrong.headers['allow']]).toEqual([405, 'GET, HEAD, POST'])
+  })
+
   test('and no header names another path', async () => {
     const headers = {
       'x-original-url': '/',

@@ -18,13 +18,18 @@ export function createRouteIndex(
 
 /** 405 with Allow (RFC 9110, 15.5.6) if the path exists for other methods, otherwise 404. */
 export function routeNotFound(index: RouteIndex, url: string): AppError {
-  const path = url.split('?', 1)[0] ?? '/'
+  const path = withoutTrailingSlash(url.split('?', 1)[0] ?? '/')
   const methods = index.methodsOf(path)
   if (methods.length === 0) return notFound()
   const allow = methods.flatMap((it) => (it === 'GET' ? ['GET', 'HEAD'] : [it])).join(', ')
   return new AppError('method_not_allowed', 'request.method', `Use one of: ${allow}`, {
     headers: { allow },
   })
+}
+
+/** The path of the route that the router finds: it ignores one trailing slash. */
+export function withoutTrailingSlash(path: string): string {
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
 }
 
 function patternOf(path: string): RegExp {

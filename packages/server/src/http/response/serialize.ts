@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import fastJson from 'fast-json-stringify'
 import { z } from 'zod'
 import type { Route } from '../../app/route.ts'
+import { withoutTrailingSlash } from './allowed_methods.ts'
 
 /** Turns a handler's result into the bytes of the reply. Fields that the schema does not list are dropped. */
 export type Serializer = (result: unknown) => string
@@ -40,6 +41,6 @@ export function hasEtag(route: Route): boolean {
 /** The path of a created resource (RFC 9110, 10.2.2), if the reply has its id. */
 export function locationOf(route: Route, url: string, result: unknown): string | undefined {
   if (route.status !== 201 || typeof result !== 'object' || result === null) return undefined
-  const path = url.split('?', 1)[0] ?? url
+  const path = withoutTrailingSlash(url.split('?', 1)[0] ?? url)
   return 'id' in result ? `${path}/${encodeURIComponent(String(result.id))}` : undefined
 }
