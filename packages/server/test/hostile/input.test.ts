@@ -409,6 +409,10 @@ describe('an internal error reveals nothing (API-1)', () => {
     expect(ofRequest.map((it) => it.level)).toEqual([50, 30])
   })
 
+  test('an audit row that the database refuses is a 500: the client cannot correct it', async () => {
+    expectProblem(await tenant.send({ method: 'POST', path: '/api/odd/unaudited', user }), 500)
+  })
+
   test('a reply that does not match its schema is a 500, and its write is rolled back', async () => {
     expectProblem(await tenant.send({ method: 'POST', path: '/api/odd/unfit', user }), 500)
     expect(await projectNames()).not.toContain('unfit')
