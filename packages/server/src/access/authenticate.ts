@@ -1,5 +1,4 @@
-import type { Actor, RequestInfo, Tenant } from '../app/context.ts'
-import type { Rejections } from '../audit/rejections.ts'
+import type { Actor, Tenant } from '../app/context.ts'
 import type { CacheEntry } from '../invalidation/revocable_cache.ts'
 import type { Deadline } from '../lib/deadline.ts'
 import type { MaybePromise } from '../lib/maybe_promise.ts'
@@ -19,31 +18,24 @@ export interface Identity {
 export interface Authentication {
   tokenCache: TokenCache
   sessions: SessionCache
-  rejections: Pick<Rejections, 'record'>
-}
-
-/** The request that sent the credentials, and the tenant of its host. */
-export interface CredentialsSource {
-  readonly tenant: Tenant
-  readonly info: RequestInfo
 }
 
 /**
- * The verified claims of a request's credentials, where they belong to this tenant; otherwise
- * undefined. Credentials of another tenant are recorded in this tenant's audit log. A further kind of
- * credentials needs a file in credentials/ and a branch here.
+ * The verified claims of a request's credentials, where they belong to this tenant; 'foreign' if they
+ * belong to another one, otherwise undefined. A further kind of credentials needs a file in credentials/
+ * and a branch here.
  */
 export function verifyCredentials(
   deps: Authentication,
   rawHeaders: readonly string[],
-  source: CredentialsSource,
-): MaybePromise<AccessClaims | undefined> {
+  tenant: Tenant,
+): MaybePromise<AccessClaims | 'foreign' | undefined> {
   const token = bearerToken(rawHeaders)
   if (token === undefined) return undefined
   const verified = deps.tokenCache.verifyAccess(token)
   return verified instanceof Promise
-    ? verified.then((it) => claimsOfTenant(deps, it, source))
-    : claimsOfTenant(deps, verified, source)
+    ? verified.then((it) => claimsOfTenant(it, tenant))
+    : claimsOfTenant(verified, tenant)
 }
 
 /**
@@ -68,14 +60,11 @@ export function belongsTo({ tenantId, audience, issuer }: AccessClaims, tenant: 
 }
 
 function claimsOfTenant(
-  { rejections }: Authentication,
   verified: AccessClaims | 'expired' | undefined,
-  { tenant, info }: CredentialsSource,
-): AccessClaims | undefined {
+  tenant: Tenant,
+): AccessClaims | 'foreign' | undefined {
   if (verified === undefined || verified === 'expired') return undefined
-  if (belongsTo(verified, tenant)) return verified
-  rejections.record(tenant.id, info, { action: 'token.foreign' })
-  return undefined
+  return belongsTo(verified, tenant) ? verified : 'foreign'
 }
 
 // The entry is found by the session id alone: it must be this user's session at this tenant.

@@ -4,9 +4,15 @@ import { counter, type Metric, type Sample } from '../lib/metric.ts'
 import { clientKey } from '../lib/net/client_key.ts'
 import { type AuditEntry, recordAudit } from './audit_log.ts'
 
-const WINDOW_MS = 60_000
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const DAY_MS = 24 * HOUR_MS
 const MAX_OPEN_WINDOWS = 1_000
 const MAX_WRITING = 20
+/** Clients with rows of their own, for each tenant and action. All further ones share a row. */
+const MAX_CLIENTS = 5
+/** Rows of one tenant and UTC day, from one server. Then one row an hour counts what was rejected. */
+const MAX_ROWS_PER_DAY = 1_000
 
 /** A rejected request. */
 export interface Rejection extends AuditEntry {
@@ -24,41 +30,54 @@ export interface RejectionStats {
   counted: number
 }
 
-/** One minute of the rejections that share a tenant, an action and a client. */
+/** The rejections of some time that share a tenant and an action, and a client unless `client` is ''. */
 interface Window {
   tenantId: string
   action: string
-  subject: string
+  client: string
   suppressed: number
   timer: NodeJS.Timeout
 }
 
 /**
  * Writes rejections to the audit log, outside the rejected request's transaction. A flood of rejections
- * must not become a flood of rows: the first rejection of a tenant, action and client is written
- * immediately, and one row counts the further ones of the same minute.
+ * must not become a flood of rows, because no role of a server can delete them. The first rejection of a
+ * tenant, action and client is written immediately, and one row counts the further ones of the same minute.
+ * Beyond a few clients, and beyond a number of rows a day, one row counts all clients.
  */
 export class Rejections {
   readonly #database: Database
   readonly #onError: (error: unknown) => void
+  readonly #maxRowsPerDay: number
+  readonly #rowsToday = new Map<string, number>()
+  #today = 0
   readonly #windows = new Map<string, Window>()
   readonly #writing = new Set<Promise<void>>()
   readonly #stats: RejectionStats = { written: 0, failed: 0, counted: 0 }
 
-  constructor(database: Database, onError: (error: unknown) => void) {
+  constructor(
+    database: Database,
+    onError: (error: unknown) => void,
+    maxRowsPerDay = MAX_ROWS_PER_DAY,
+  ) {
     this.#database = database
     this.#onError = onError
+    this.#maxRowsPerDay = maxRowsPerDay
   }
 
   record(tenantId: string, request: RequestInfo, rejection: Rejection): void {
     const { action } = rejection
-    const subject = clientKey(request.address)
-    const key = `${tenantId} ${action} ${subject}`
-    if (this.#count(key)) return
-    this.#open(key, { tenantId, action, subject })
-    // Bounds the connections that a flood from many addresses can occupy.
-    if (this.#writing.size >= MAX_WRITING) this.#count(key)
-    else this.#write(tenantId, request, rejection)
+    const of = (client: string) => ({ tenantId, action, client })
+    const own = of(clientKey(request.address))
+    if (this.#count(own) || this.#count(of(''))) return
+    if (!this.#hasRoomToday(tenantId)) this.#open(of(''), HOUR_MS, 1)
+    else if (this.#clientsOf(own) >= MAX_CLIENTS) this.#open(of(''), MINUTE_MS, 1)
+    // Bounds the connections that a flood from many tenants can occupy.
+    else if (this.#writing.size >= MAX_WRITING) this.#open(own, MINUTE_MS, 1)
+    else {
+      this.#open(own, MINUTE_MS, 0)
+      this.#write(tenantId, request, rejection)
+    }
   }
 
   /** Writes the open counts and waits for all writes. Called at shutdown. */
@@ -74,19 +93,33 @@ export class Rejections {
     return [counter('tenantry_rejections_total', help, ['outcome'], samples)]
   }
 
-  #count(key: string): boolean {
-    const window = this.#windows.get(key)
+  #count(of: WindowOf): boolean {
+    const window = this.#windows.get(keyOf(of))
     if (window === undefined) return false
     window.suppressed++
     this.#stats.counted++
     return true
   }
 
-  #open(key: string, window: Pick<Window, 'tenantId' | 'action' | 'subject'>): void {
+  #clientsOf({ tenantId, action }: WindowOf): number {
+    const open = [...this.#windows.values()]
+    return open.filter((it) => it.tenantId === tenantId && it.action === action).length
+  }
+
+  #hasRoomToday(tenantId: string): boolean {
+    const today = Math.floor(Date.now() / DAY_MS)
+    if (today !== this.#today) this.#rowsToday.clear()
+    this.#today = today
+    return (this.#rowsToday.get(tenantId) ?? 0) < this.#maxRowsPerDay
+  }
+
+  #open(of: WindowOf, milliseconds: number, suppressed: number): void {
     const oldest = this.#windows.keys().next().value
     if (this.#windows.size >= MAX_OPEN_WINDOWS && oldest !== undefined) this.#close(oldest)
-    const timer = setTimeout(() => this.#close(key), WINDOW_MS).unref()
-    this.#windows.set(key, { ...window, suppressed: 0, timer })
+    const key = keyOf(of)
+    const timer = setTimeout(() => this.#close(key), milliseconds).unref()
+    this.#windows.set(key, { ...of, suppressed, timer })
+    this.#stats.counted += suppressed
   }
 
   #close(key: string): void {
@@ -95,13 +128,14 @@ export class Rejections {
     clearTimeout(window.timer)
     this.#windows.delete(key)
     if (window.suppressed === 0) return
-    const { tenantId, action, subject, suppressed } = window
-    // The requests may have come from many people: the row names the client and the count only.
-    const request = { id: '', address: subject, userAgent: '' }
+    const { tenantId, action, client, suppressed } = window
+    // The requests may have come from many people: the row names the client, if there is one, and the count.
+    const request = { id: '', address: client, userAgent: '' }
     this.#write(tenantId, request, { action, meta: { repeated: suppressed } })
   }
 
   #write(tenantId: string, request: RequestInfo, rejection: Rejection): void {
+    this.#rowsToday.set(tenantId, (this.#rowsToday.get(tenantId) ?? 0) + 1)
     const done = this.#database
       .inTenant(backgroundScope(tenantId), async (db) => {
         const { about, ...entry } = rejection
@@ -115,6 +149,12 @@ export class Rejections {
       .finally(() => this.#writing.delete(done))
     this.#writing.add(done)
   }
+}
+
+type WindowOf = Pick<Window, 'tenantId' | 'action' | 'client'>
+
+function keyOf({ tenantId, action, client }: WindowOf): string {
+  return `${tenantId} ${action} ${client}`
 }
 
 // A user without a membership here stays unnamed: the tenant's log must not disclose that this user

@@ -23,7 +23,8 @@ import type { RequestLog } from './access_log.ts'
 import { awaitInvalidation } from './await_invalidation.ts'
 import { type HandleDeps, type Handled, handleRoute } from './handle.ts'
 import type { ServedRoute } from './ready_request.ts'
-import { invalidHost, originOf } from './request/forwarded.ts'
+import { originOf } from './request/forwarded.ts'
+import { invalidHost } from './request/invalid_host.ts'
 import { acceptableRequestId } from './request/request_id.ts'
 import type { RawRequest } from './request/validate.ts'
 import { type RouteIndex, routeNotFound } from './response/allowed_methods.ts'
@@ -97,12 +98,9 @@ export async function admit(deps: PipelineDeps, arrival: Arrival): Promise<Admit
     if (route === undefined) throw routeNotFound(deps.index, raw.url ?? '/')
     return { ...resolved, route, identity: undefined }
   }
-  const verifying = verifyCredentials(deps.authentication, raw.rawHeaders, resolved)
+  const verifying = verifyCredentials(deps.authentication, raw.rawHeaders, resolved.tenant)
   const claims = verifying instanceof Promise ? await verifying : verifying
-  if (claims === undefined) {
-    deps.limits.consumeAnonymous(resolved.tenant, resolved.info)
-    throw unauthenticated()
-  }
+  if (claims === undefined || claims === 'foreign') rejectCredentials(deps, resolved, claims)
   deps.limits.consume(resolved.tenant)
   const loading = loadIdentity(deps.authentication, claims, resolved)
   const identity: Identity = loading instanceof Promise ? await loading : loading
@@ -138,6 +136,17 @@ export async function run(
     if (again instanceof Promise) await again
   }
   return handled
+}
+
+// Charges the request before it is recorded: a request that gets 429 leaves no row in the tenant's audit log.
+function rejectCredentials(
+  { limits, rejections }: PipelineDeps,
+  { tenant, info }: Resolved,
+  claims: 'foreign' | undefined,
+): never {
+  limits.consumeAnonymous(tenant, info)
+  if (claims === 'foreign') rejections.record(tenant.id, info, { action: 'token.foreign' })
+  throw unauthenticated()
 }
 
 // Throws 400 if host headers are missing, malformed or contradictory.

@@ -123,7 +123,7 @@ function createMechanisms({ app, config, secret, log, parts: { database, listene
     tokens,
     rejections,
     tenants,
-    authentication: { tokenCache, sessions, rejections },
+    authentication: { tokenCache, sessions },
     caches: { tenants, sessions, tokens: tokenCache },
     attemptLimiter: createAttemptLimiter(database, keys, config.RATE_LIMIT === 'on'),
     background: createBackground(log),
