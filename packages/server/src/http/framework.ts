@@ -1,14 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
 import formbody from '@fastify/formbody'
-import underPressure from '@fastify/under-pressure'
-import Fastify, {
-  type FastifyInstance,
-  type FastifyRequest,
-  type preParsingHookHandler,
-} from 'fastify'
+import Fastify, { type FastifyInstance, type preParsingHookHandler } from 'fastify'
 import { AppError, unavailable } from '../lib/errors.ts'
 import type { Endpoint } from './endpoints/endpoint.ts'
+import { monitorEventLoop } from './event_loop.ts'
 import { routedPath } from './request/forwarded.ts'
 import { parseJson } from './request/json_body.ts'
 import { newRequestId } from './request/request_id.ts'
@@ -57,16 +53,17 @@ export async function createFramework(limits: Limits = usualLimits): Promise<Fas
   return app
 }
 
-/** Answers requests with 503 while the delay of the event loop exceeds `maxDelayMs`. */
-export async function watchEventLoop(app: FastifyInstance, maxDelayMs: number): Promise<void> {
-  await app.register(underPressure, {
-    maxEventLoopDelay: maxDelayMs,
-    sampleInterval: maxDelayMs,
+/** Rejects requests with 503 while the event loop is delayed by more than `maxDelayMs`. */
+export function watchEventLoop(app: FastifyInstance, maxDelayMs: number): void {
+  const monitor = monitorEventLoop(maxDelayMs)
+  app.addHook('onRequest', ({ routeOptions }, _reply, done) => {
     // Health still answers: a busy server must not be restarted.
-    pressureHandler(request: FastifyRequest) {
-      if (request.routeOptions.url?.startsWith('/health/')) return
-      throw unavailable('server.busy', 'The server is busy; try again')
-    },
+    if (!monitor.isDelayed() || routeOptions.url?.startsWith('/health/')) done()
+    else done(unavailable('server.busy', 'The server is busy; try again'))
+  })
+  app.addHook('onClose', (_app, done) => {
+    monitor.close()
+    done()
   })
 }
 

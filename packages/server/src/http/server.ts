@@ -7,6 +7,7 @@ import type { ConstraintMeanings } from '../app/constraints.ts'
 import type { Route } from '../app/route.ts'
 import { AppError } from '../lib/errors.ts'
 import type { FinishedRequest, RequestLog, RequestSpans } from './access_log.ts'
+import { limitConnections } from './connections.ts'
 import type { Endpoint } from './endpoints/endpoint.ts'
 import { addEndpoint, checkBodyHeaders, createFramework, watchEventLoop } from './framework.ts'
 import type { Handled } from './handle.ts'
@@ -47,13 +48,16 @@ export async function createServer(given: ServerDeps): Promise<HttpServer> {
   checkRoutes(routes, given.policy)
   const deps = { ...given, index: createRouteIndex([...routes, ...endpoints]) }
   const app = await createFramework()
+  limitConnections(app.server, config, (rejected) => {
+    given.log.warn({ rejected }, 'closed new connections: the limits of one server are reached')
+  })
   app.decorateRequest(LOG)
   app.decorateRequest(ADMITTED)
   // First, because a route keeps the error handler that is set when the route is added.
   app.setErrorHandler((error, request, reply) => sendProblem(deps, error, reply, logOf(request)))
   beginRequests(app, Object.entries(headersFor(config.PUBLIC_ORIGIN)))
   if (spans) app.addHook('onRequest', ({ raw }, reply, next) => spans.begin(raw, reply.raw, next))
-  await watchEventLoop(app, config.EVENT_LOOP_DELAY_MAX_MS)
+  watchEventLoop(app, config.EVENT_LOOP_DELAY_MAX_MS)
   if (config.CORS_ORIGINS.length > 0) await app.register(cors, corsOptions(config))
   admitRequests(app, deps)
   for (const endpoint of endpoints) addEndpoint(app, endpoint)

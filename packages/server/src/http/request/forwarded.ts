@@ -45,7 +45,12 @@ export function routedPath({ url = '/' }: Pick<IncomingMessage, 'url'>): string 
 
 /** Does the socket's peer belong to one of these networks? Headers do not count. */
 export function isTrustedPeer(request: IncomingMessage, trusted: Network[]): boolean {
-  return isTrusted(plainAddress(request.socket.remoteAddress ?? ''), trusted)
+  return isTrustedAddress(request.socket.remoteAddress ?? '', trusted)
+}
+
+/** Does the address of a socket's peer belong to one of these networks? */
+export function isTrustedAddress(address: string, trusted: Network[]): boolean {
+  return trusted.length > 0 && isTrusted(plainAddress(address), trusted)
 }
 
 function valuesOf({ rawHeaders }: IncomingMessage, name: string): string[] {
