@@ -1,6 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
-import { type CommandConfig, loadCommandConfig, readEnvironment } from '../config/config.ts'
+import {
+  type CommandConfig,
+  loadCommandConfig,
+  readEnvironment,
+  readForProduction,
+} from '../config/config.ts'
 import { serverOf } from '../db/connect/dsn.ts'
 import { histories, migrateUp } from '../db/migrations/migrate.ts'
 import { withPasswordLock } from '../db/provisioning/choose_database.ts'
@@ -15,10 +20,11 @@ import {
   withProvisioningLock,
 } from '../db/provisioning/plan.ts'
 import { asOwner, roleUrls, settingsOf } from '../db/provisioning/role_urls.ts'
-import { allRoles, type Role, roles } from '../db/provisioning/roles.ts'
+import { allRoles, type Role, type RoleUrls, roles } from '../db/provisioning/roles.ts'
 import { OperatorError } from '../lib/operator_error.ts'
 import { loadApp } from '../runtime/load_app.ts'
 import { printJson } from './print.ts'
+import { type ProductionFiles, planFiles, quoted, writeFiles } from './setup_files.ts'
 
 /** `tenantry setup`. */
 export function setupCommand(): Command {
@@ -29,6 +35,11 @@ export function setupCommand(): Command {
         'keeps the passwords, unless --reset-passwords is given.',
     )
     .option('--reset-passwords', 'set new passwords; servers that use the old ones lose access')
+    .option(
+      '--write <file>',
+      'for production: write <file> for servers and <file>.admin for the commands of an admin, with\n' +
+        'the DSNs, a SECRET_KEY and the settings of the file that --env-file names',
+    )
     .option('--no-migrate', 'leave the database empty, to restore a backup into it')
     .option('--json', 'print JSON')
     .addHelpText('after', examples)
@@ -38,28 +49,55 @@ export function setupCommand(): Command {
 interface SetupOptions {
   resetPasswords?: boolean
   migrate: boolean
+  write?: string
   json?: boolean
 }
 
-async function setup({ resetPasswords = false, migrate, json }: SetupOptions): Promise<void> {
-  const config = loadCommandConfig(readEnvironment(process.cwd()))
+async function setup(options: SetupOptions): Promise<void> {
+  const { resetPasswords = false, migrate, write, json } = options
+  const folder = process.cwd()
+  const { environment, file } =
+    write === undefined
+      ? { environment: readEnvironment(folder), file: {} }
+      : readForProduction(folder)
+  const config = loadCommandConfig(environment)
+  const files = write === undefined ? undefined : planFiles(write, file)
   const { DATA_DIR, production } = config
   const { adminUrl, setting } = administrator(config)
-  const app = await loadApp(process.cwd())
+  const app = await loadApp(folder)
   const given = givenPasswords(config)
   const unknownPasswords = resetPasswords ? 'reset' : 'keep'
   const request = { adminUrl, setting, given, unknownPasswords } as const
   const plan = await withProvisioningLock(request, () =>
     production
-      ? setUpForProduction(request)
+      ? setUpForProduction(request, write !== undefined)
       : withPasswordLock(DATA_DIR, () => setUpForDevelopment(request, DATA_DIR)),
   )
+  const urls = roleUrls(plan.adminUrl, plan.database, plan.known)
+  // Before the migrations: if one of them fails, the passwords must not be lost.
+  await assertRoles(urls, plan.database)
+  if (files) await writeFiles(files, urls as RoleUrls)
   const owner = asOwner(plan.adminUrl, plan.database)
   const all = histories(fileURLToPath(app.migrations))
   const applied = migrate ? await migrateUp(owner, all) : []
-  await assertRoles(plan)
-  if (json) printJson({ dsns: dsnsOf(plan), applied })
-  else printDsns(plan, given, applied)
+  report(plan, given, applied, files, json)
+}
+
+function report(
+  plan: ProvisioningPlan,
+  given: Partial<RolePasswords>,
+  applied: string[],
+  files: ProductionFiles | undefined,
+  json = false,
+): void {
+  const { servers, admin } = files ?? {}
+  if (json) {
+    printJson(files ? { files: [servers, admin], applied } : { dsns: dsnsOf(plan), applied })
+    return
+  }
+  console.error(`${plan.database} is ready: ${applied.length} migrations applied`)
+  if (files === undefined) printDsns(plan, given)
+  else console.error(`${servers}: for servers\n${admin}: for doctor, migrate, tenant and user`)
 }
 
 type SetupRequest = Pick<ServerSetup, 'adminUrl' | 'setting' | 'given' | 'unknownPasswords'>
@@ -79,8 +117,17 @@ function givenPasswords(config: CommandConfig): Partial<RolePasswords> {
 }
 
 // Stores no passwords: in production they belong in a secret store, not in a local file.
-async function setUpForProduction(request: SetupRequest): Promise<ProvisioningPlan> {
+async function setUpForProduction(
+  request: SetupRequest,
+  complete: boolean,
+): Promise<ProvisioningPlan> {
   const plan = await planProvisioning({ ...request, derive: false })
+  if (complete && !isComplete(plan)) {
+    throw new OperatorError(
+      'the roles exist, and --write does not know their passwords: set the four DSNs, ' +
+        'or set new passwords with --reset-passwords',
+    )
+  }
   await applyPlan(plan)
   return plan
 }
@@ -114,8 +161,8 @@ function isComplete({ known }: ProvisioningPlan): boolean {
 }
 
 /** Connects with each DSN before it is printed: the driver may read more in it than was replaced. */
-async function assertRoles({ adminUrl, database, known }: ProvisioningPlan): Promise<void> {
-  for (const [role, url] of Object.entries(roleUrls(adminUrl, database, known))) {
+async function assertRoles(urls: Partial<RoleUrls>, database: string): Promise<void> {
+  for (const [role, url] of Object.entries(urls)) {
     await assertConnectsAs(url, role as Role, database)
   }
 }
@@ -125,7 +172,7 @@ function dsnsOf({ adminUrl, database, known }: ProvisioningPlan) {
 }
 
 // Prints the lines of an environment file to stdout and everything else to stderr.
-function printDsns(plan: ProvisioningPlan, given: Partial<RolePasswords>, applied: string[]): void {
+function printDsns(plan: ProvisioningPlan, given: Partial<RolePasswords>): void {
   const urls = roleUrls(plan.adminUrl, plan.database, plan.known)
   const line = (role: Role) => {
     const { name, setting } = roles[role]
@@ -133,20 +180,15 @@ function printDsns(plan: ProvisioningPlan, given: Partial<RolePasswords>, applie
     if (given[role] !== undefined) return `# ${setting}: unchanged`
     return urls[role] === undefined
       ? `# ${setting}: ${name} keeps its password (--reset-passwords sets a new one)`
-      : `${setting}=${shellQuoted(urls[role])}`
+      : `${setting}=${quoted(urls[role])}`
   }
-  console.error(`${plan.database} is ready: ${applied.length} migrations applied`)
   console.log(`# for the server\n${line('app')}\n${line('identity')}`)
   console.log('# for migrations and platform admins only: do not give these to the server')
   console.log(`${line('owner')}\n${line('platform')}`)
 }
 
-// Without quotes a shell would end the assignment at an `&`. A URL may contain %27 in place of a quote.
-function shellQuoted(dsn: string): string {
-  return /^[\w@%+=:,./?-]+$/.test(dsn) ? dsn : `'${dsn.replaceAll("'", '%27')}'`
-}
-
 const examples = `
 Examples:
-  $ DB_ADMIN_URL=postgresql://postgres:secret@localhost:5432/saas_db tenantry setup > dsns.env
+  $ DB_ADMIN_URL=postgresql://postgres:secret@localhost:5432/saas_db tenantry setup
+  $ tenantry setup --env-file .env.setup --write .env.production
   $ tenantry setup --reset-passwords --json`

@@ -44,6 +44,13 @@ export function readEnvironment(folder: string, environment = process.env): Node
   return { ...readEnvironmentFile(folder, environment), ...environment }
 }
 
+/** The environment as if NODE_ENV were production, and the variables among it from the chosen file. */
+export function readForProduction(folder: string, environment = process.env) {
+  const production = { ...environment, NODE_ENV: 'production' }
+  const file = readEnvironmentFile(folder, production)
+  return { environment: readEnvironment(folder, production), file }
+}
+
 /** The source of a setting's value: the environment, the environment file, or the default. */
 export function sourceOfSetting(
   name: string,

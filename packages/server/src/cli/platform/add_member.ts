@@ -21,6 +21,8 @@ export interface NewMember {
   roles: readonly string[]
   created: boolean
   reset_link?: string
+  /** How long the link is valid. */
+  reset_link_minutes?: number
 }
 
 /** Adds a person to a tenant. Creates the user if there is none with this address. */
@@ -65,12 +67,12 @@ export function highestRole({ policy }: App): string {
   )
 }
 
-/** A link with which a member sets a password. */
+/** A link with which a member sets a password, and how long it is valid. */
 export async function resetLink(
   { config, database }: Pick<PlatformCommand, 'config' | 'database'>,
   subdomain: string,
   userId: string,
-): Promise<string> {
+): Promise<Required<Pick<NewMember, 'reset_link' | 'reset_link_minutes'>>> {
   const { PUBLIC_ORIGIN, BASE_DOMAINS = [] } = config
   if (PUBLIC_ORIGIN === undefined) {
     throw new OperatorError(
@@ -81,7 +83,8 @@ export async function resetLink(
   const found = await findTenant(database, host, PUBLIC_ORIGIN)
   if (found === undefined || found.suspended) throw closedTenant(found)
   const deps = { database, config: { ...config, PUBLIC_ORIGIN, BASE_DOMAINS } }
-  return createResetLink(deps, found.tenant, userId, commandRequest())
+  const reset_link = await createResetLink(deps, found.tenant, userId, commandRequest())
+  return { reset_link, reset_link_minutes: config.PASSWORD_RESET_EXPIRE_MINUTES }
 }
 
 /** Prints the new member. The link comes last, to be passed on. */
@@ -90,7 +93,9 @@ export function printNewMember(subdomain: string, person: NewMember): void {
   const user = person.created ? `created ${person.email}` : `${person.email} already exists`
   console.log(`${user}: now a member of ${subdomain}${roles}`)
   if (person.reset_link !== undefined) {
-    console.log(`Link to set a password:\n${person.reset_link}`)
+    console.log(
+      `Link to set a password, valid for ${person.reset_link_minutes} minutes:\n${person.reset_link}`,
+    )
   } else {
     console.log(
       'They sign in with their existing password. For a new one: ' +

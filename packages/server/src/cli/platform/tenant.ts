@@ -73,8 +73,8 @@ async function create(options: CreateOptions): Promise<void> {
     const tenant = await createWithAdmin(command, options)
     const { admin } = tenant
     if (!admin?.created) return tenant
-    const reset_link = await resetLink(command, subdomain, admin.id)
-    return { ...tenant, admin: { ...admin, reset_link } }
+    const link = await resetLink(command, subdomain, admin.id)
+    return { ...tenant, admin: { ...admin, ...link } }
   })
   if (json) return printJson(created)
   console.log(`created tenant ${subdomain} (${created.id})`)

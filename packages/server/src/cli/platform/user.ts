@@ -48,7 +48,7 @@ async function create(options: UserOptions & { name: string; role: string[] }): 
       return addPerson(db, tenantId, { email, full_name, roles })
     })
     if (!member.created) return member
-    return { ...member, reset_link: await resetLink(command, tenant, member.id) }
+    return { ...member, ...(await resetLink(command, tenant, member.id)) }
   })
   if (options.json) printJson(person)
   else printNewMember(tenant, person)
@@ -56,14 +56,15 @@ async function create(options: UserOptions & { name: string; role: string[] }): 
 
 async function printResetLink(options: UserOptions): Promise<void> {
   const { tenant, email } = options
-  const reset_link = await runPlatformCommand(async (command) => {
+  const link = await runPlatformCommand(async (command) => {
     const id = await command.database.acrossTenants(reasonOf(options), (db) =>
       requireMember(db, tenant, email),
     )
     return resetLink(command, tenant, id)
   })
-  if (options.json) printJson({ email, tenant, reset_link })
-  else console.log(reset_link)
+  if (options.json) return printJson({ email, tenant, ...link })
+  console.log(link.reset_link)
+  console.error(`valid for ${link.reset_link_minutes} minutes`)
 }
 
 async function requireTenant(db: Kysely<KernelTables>, subdomain: string): Promise<string> {

@@ -11,7 +11,8 @@ export function roleUrls<Passwords extends Partial<Record<Role, string>>>(
     const url = new URL(withDatabase(adminUrl, database))
     url.username = roles[role as Role].name
     url.password = encodeURIComponent(password)
-    return [role, url.href]
+    // A quote would end the value in an environment file.
+    return [role, url.href.replaceAll("'", '%27')]
   })
   return Object.fromEntries(urls)
 }
