@@ -31,6 +31,10 @@ const greps: Grep[] = [
         'finds handlers that set the tenant',
       'packages/server/migrations/0001_tenancy.up.sql': 'defines set_tenant',
       'packages/server/migrations/0001_tenancy.down.sql': 'drops set_tenant',
+      'packages/server/migrations/0002_control_plane.up.sql':
+        'names the rehashed user in a setting',
+      'packages/server/migrations/0004_audit.up.sql':
+        "its trigger records an act on a person in the log of each of the person's tenants",
     },
   },
   {
@@ -70,7 +74,7 @@ const greps: Grep[] = [
   {
     name: 'settings in config.ts',
     pattern: /\bprocess\.env\b/,
-    instead: 'add the setting to config.ts and take it as an argument',
+    instead: 'add the setting to config/settings.ts and take it as an argument',
     files: typescript,
     allowed: { 'packages/server/src/config/config.ts': 'reads the environment, once' },
   },

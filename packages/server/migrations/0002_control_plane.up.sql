@@ -1,4 +1,5 @@
--- Tenants, users, members, roles and permissions. The tables are small, and every request reads them.
+-- The control plane: tenants, users, members, roles and permissions. Requests read them through caches,
+-- which triggers invalidate.
 
 -- tenants: a subdomain and a code are global names and therefore unique. An id is never reused.
 create table tenantry.tenants (

@@ -2,9 +2,11 @@
 -- later migration depends on this.
 --
 -- Invariants
---   * Only set_tenant() sets the tenant. It sets it once, for one transaction.
+--   * A client sets the tenant by set_tenant() only, once, for one transaction. One trigger,
+--     record_acts_on_person (0004), visits the tenants of a user and restores the setting.
 --   * Without a tenant a transaction sees no rows and can write none: current_setting returns NULL.
---   * Policies read columns and app.tenant_id only, so that they also hold on every shard of Citus.
+--   * Policies of tenant tables read columns and app.tenant_id only (one policy of the identity role
+--     also reads app.person_id, see 0004), so that they also hold on every shard of Citus.
 
 -- By default PostgreSQL grants EXECUTE on every new function to PUBLIC. Here each grant is explicit.
 alter default privileges revoke execute on functions from public;

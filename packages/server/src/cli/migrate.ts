@@ -12,7 +12,7 @@ import {
 import { probeServer } from '../db/provisioning/probe.ts'
 import { OperatorError } from '../lib/operator_error.ts'
 import { loadApp } from '../runtime/load_app.ts'
-import { pooledOwner, withDatabase } from '../runtime/open_database.ts'
+import { pooledOwner, withDatabase } from '../runtime/with_database.ts'
 import { printJson, printTable } from './print.ts'
 
 /** `tenantry migrate`. */

@@ -31,11 +31,7 @@ export const settings = {
       'DSN of the app role. If unset, an embedded PostgreSQL runs under DATA_DIR. Outside production it may name a role that can create roles: that role is used once for the set-up, never to serve requests',
     parse: databaseUrl,
   },
-  DB_OWNER_URL: {
-    secret: true,
-    meaning: 'DSN of the owner role, for migrations',
-    parse: databaseUrl,
-  },
+  DB_OWNER_URL: { secret: true, meaning: 'DSN of the owner role (migrate)', parse: databaseUrl },
   DB_IDENTITY_URL: { secret: true, meaning: 'DSN of the identity role', parse: databaseUrl },
   DB_PLATFORM_URL: {
     secret: true,
@@ -113,14 +109,17 @@ export const settings = {
   },
   DEFAULT_TEST_TENANT: {
     fallback: 'client1',
-    meaning: "no effect; accepted because the seed's `.env` sets it",
+    meaning: 'no effect; accepted for an old `.env`',
     parse: text,
   },
   PROD_ENV: {
     meaning: '`prod` keeps the default of DEFAULT_DEV_TENANT in production',
     parse: text,
   },
-  TEST_ENV: { meaning: "no effect; accepted because the seed's `.env` sets it", parse: text },
+  TEST_ENV: {
+    meaning: 'no effect; accepted for an old `.env`',
+    parse: text,
+  },
   BASE_DOMAINS: {
     meaning:
       'domains under which one label names a tenant. Required in production; default otherwise: `localhost,local.com`',

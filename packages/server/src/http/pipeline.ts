@@ -32,10 +32,12 @@ import { isPreflight } from './response/cors.ts'
 import type { TenantLimits } from './tenant_limits.ts'
 
 // The steps of a request, in order:
-//   admit: origin -> tenant -> preflight? -> credentials -> tenant's rate -> identity -> authorize
+//   admit: receive (origin) -> resolveTenant -> preflight? -> verifyCredentials -> the tenant's rate
+//          -> loadIdentity (session) -> permit
 //   (Fastify reads the body)
-//   run:   authorize again -> validate -> slot { authorize again -> handle } -> await the invalidation
-//          -> authorize again (GET)
+//   run:   reauthorize -> readInput -> slot { reauthorize -> handle } -> await the invalidation
+//          -> reauthorize (GET)
+// reauthorize compares tenant, session and permission again: from memory while nothing was invalidated.
 // Each step takes the value of the previous one and returns a wider one. A step that is answered from
 // memory returns no promise, and only promises are awaited.
 

@@ -2,8 +2,8 @@ import type { App } from '../app/define_app.ts'
 import type { CommandConfig } from '../config/config.ts'
 import type { ChosenDatabase } from '../db/provisioning/choose_database.ts'
 import type { AppParts } from './app_parts.ts'
-import { withPlatformDatabase } from './open_database.ts'
 import { seedDemo } from './seed_demo.ts'
+import { withPlatformDatabase } from './with_database.ts'
 
 /**
  * Writes the demo data into a database that holds nothing else. A database with other tenants is left

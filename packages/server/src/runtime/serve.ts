@@ -18,10 +18,10 @@ import { banner } from './banner.ts'
 import { createApp, type RunningApp } from './create_app.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import { listenFault } from './listen_port.ts'
-import { bringUpToDate } from './open_database.ts'
 import { secretKey } from './secret_key.ts'
 import { seedIfEmpty } from './seed_if_empty.ts'
 import { startMetrics, startTraces } from './start_telemetry.ts'
+import { bringUpToDate } from './with_database.ts'
 
 export interface Serving {
   app: App

@@ -7,7 +7,7 @@ import type { KernelTables } from '../../db/tables.ts'
 import type { PlatformDatabase } from '../../db/tenancy.ts'
 import { newRequestId } from '../../http/request/request_id.ts'
 import { loadApp } from '../../runtime/load_app.ts'
-import { bringUpToDate, withDatabase, withPlatformDatabase } from '../../runtime/open_database.ts'
+import { bringUpToDate, withDatabase, withPlatformDatabase } from '../../runtime/with_database.ts'
 
 /** What a command of a platform admin works with. */
 export interface PlatformCommand {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createResetLink } from '../../src/modules/password_resets/reset_links.ts'
 import type { TestReply, TestTenant, TestUser } from '../../src/testing.ts'
-import { startTwoServers, type TwoServers } from './two_servers.ts'
+import { startTwoServers, type TwoServers } from '../revocation/two_servers.ts'
 
 // Operations of which exactly one may succeed, with concurrent attempts on two servers. Those of sessions
 // and reset tokens are in interleaving.test.ts, those of commands in two_commands.test.ts.
