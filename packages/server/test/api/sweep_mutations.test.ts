@@ -52,7 +52,7 @@ describe('the isolation sweep finds a route that', () => {
 
   test('looks up an id of its query past row-level security', async () => {
     expect(await faultsOf(isolationFaults, mutants.byQuery)).toContain(
-      '?project_id= with an id of another tenant',
+      '?project_id= with a value of another tenant',
     )
   })
 

@@ -60,5 +60,10 @@ function isNotAudited({ route, field }: Canary): boolean {
 }
 
 function isSecret({ field }: Canary): boolean {
+  return isSecretName(field)
+}
+
+/** Does a field hold a secret, by its name? */
+export function isSecretName(field: string): boolean {
   return SECRET.test(field)
 }

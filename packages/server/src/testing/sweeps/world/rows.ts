@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type pg from 'pg'
 import { inject } from 'vitest'
 import { withClient } from '../../../db/connect/with_client.ts'
 
@@ -8,7 +9,7 @@ const MIN_DISTINCTIVE_LENGTH = 8
 /** Every row of a tenant, by table, as JSON text. Read as the platform role, which sees all rows. */
 export async function rowsOf(tenantId: string): Promise<Map<string, string[]>> {
   return withClient(inject('tenantryDatabase').platform, async (client) => {
-    const { rows: tables } = await client.query<{ name: string; owner: string }>(tenantTables)
+    const tables = await tablesOf(client)
     const found = new Map<string, string[]>()
     for (const { name, owner } of tables) {
       const { rows } = await client.query<{ row: string }>(
@@ -22,6 +23,12 @@ export async function rowsOf(tenantId: string): Promise<Map<string, string[]>> {
     }
     return found
   })
+}
+
+/** The tables of tenants, and the column that names the tenant. */
+export async function tablesOf(client: pg.Client): Promise<{ name: string; owner: string }[]> {
+  const { rows } = await client.query<{ name: string; owner: string }>(tenantTables)
+  return rows
 }
 
 /** A hash over all rows of a tenant, by table. */
@@ -48,6 +55,21 @@ export async function valuesOf(tenantId: string): Promise<Set<string>> {
   return distinctValues([...(await rowsOf(tenantId)).values()].flat())
 }
 
+/** The distinctive values of a tenant's rows, by column: `projects.name`. */
+export async function valuesByColumn(tenantId: string): Promise<Map<string, Set<string>>> {
+  const found = new Map<string, Set<string>>()
+  for (const [table, lines] of await rowsOf(tenantId)) {
+    for (const row of lines) {
+      for (const [column, value] of Object.entries(JSON.parse(row))) {
+        const values = found.get(`${table}.${column}`) ?? new Set()
+        for (const it of distinctValues([JSON.stringify([value])])) values.add(it)
+        found.set(`${table}.${column}`, values)
+      }
+    }
+  }
+  return found
+}
+
 function distinctValues(rows: readonly string[]): Set<string> {
   return new Set(
     rows
@@ -56,7 +78,8 @@ function distinctValues(rows: readonly string[]): Set<string> {
   )
 }
 
-function textsIn(value: unknown): string[] {
+/** Every text in a value, at any depth. */
+export function textsIn(value: unknown): string[] {
   if (typeof value === 'string') return [value]
   if (typeof value !== 'object' || value === null) return []
   return Object.values(value).flatMap(textsIn)
