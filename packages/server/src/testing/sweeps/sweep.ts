@@ -12,7 +12,9 @@ import { lifecycleFaults } from './lifecycle.ts'
 import { ownConnectionFaults } from './own_connections.ts'
 import { planFaults } from './plans.ts'
 import { publicReplyFaults, publicRowsTable } from './public_replies.ts'
+import { raceFaults } from './races.ts'
 import { replyFaults } from './replies.ts'
+import { rowQueryFaults } from './row_queries.ts'
 import { lintFaults, schemaRecord, tenantlessFaults } from './schema.ts'
 import { secretFaults } from './secrets.ts'
 import { countStatements, statementTable } from './statements.ts'
@@ -59,11 +61,17 @@ export function sweep(app: App, options: Options): void {
         const table = statementTable(world, await countStatements(world))
         await expect(table).toMatchFileSnapshot(record('statements.md'))
       }))
+    test('sends no statement for each row', async () => {
+      expect(rest('statements', await rowQueryFaults(app, options))).toEqual([])
+    })
     test('replies as the OpenAPI document describes (API-2)', async () => {
       expect(rest('replies', await inWorld(replyFaults))).toEqual([])
     })
     test('writes its row to the audit log (AUD-1)', async () => {
       expect(rest('audit', await inWorld(auditFaults))).toEqual([])
+    })
+    test('loses no change of two that race (API-6)', async () => {
+      expect(rest('races', await inWorld(raceFaults))).toEqual([])
     })
     test('finds no deleted item, and a rejected create stores nothing (API-3)', async () => {
       expect(rest('lifecycle', await inWorld(lifecycleFaults))).toEqual([])

@@ -29,13 +29,25 @@ export async function inFilledWorld<T>(
   scale: Scale,
   work: (filled: FilledWorld) => Promise<T>,
 ): Promise<T> {
+  return inGrowingWorld(app, options, scale, async (world, grow, urls) => {
+    await grow()
+    return work({ world, urls })
+  })
+}
+
+/** The same, but the tables are filled when `work` says so. */
+export async function inGrowingWorld<T>(
+  app: App,
+  options: SweepOptions,
+  scale: Scale,
+  work: (world: World, grow: () => Promise<void>, urls: RoleUrls) => Promise<T>,
+): Promise<T> {
   return onOwnDatabase(app, async (urls) => {
     const { app: DB_URL, identity: DB_IDENTITY_URL, platform: DB_PLATFORM_URL } = urls
     const settings = { ...options.settings, DB_URL, DB_IDENTITY_URL, DB_PLATFORM_URL }
     const world = await createWorld(app, { ...options, settings })
     try {
-      await fillTables(urls, world, scale)
-      return await work({ world, urls })
+      return await work(world, () => fillTables(urls, world, scale), urls)
     } finally {
       await world.close()
     }
