@@ -39,24 +39,35 @@ create table tenantry.refresh_tokens (
 create index refresh_tokens_by_session on tenantry.refresh_tokens (tenant_id, session_id);
 select tenantry.make_tenant_table('tenantry.refresh_tokens');
 
--- password_resets: used once, by the identity role, on a host of the tenant where it was requested.
-create table tenantry.password_resets (
+-- single_use_secrets: what a person proves by once, with the identity role, at the tenant where it was
+-- created. A secret of one kind is no secret of another. Only one that left by mail proves access to the
+-- mailbox, so the channel is stored. credentials_epoch voids it like a session. A secret has 256 random
+-- bits; code_mac is a keyed hash of a short code, which attempts limits.
+create table tenantry.single_use_secrets (
   tenant_id uuid not null,
   hash bytea not null check (length(hash) = 32),
-  user_id uuid not null references tenantry.users (id) on delete cascade,
+  kind text not null check (kind in ('password_reset', 'email_verification', 'email_change',
+    'email_undo', 'magic_link', 'second_factor', 'hand_over', 'sign_up', 'sso_state', 'portal_link')),
+  channel text not null check (channel in ('mail', 'hand')),
+  origin text not null check (length(origin) between 1 and 300),
+  user_id uuid references tenantry.users (id) on delete cascade,
+  credentials_epoch timestamptz,
+  data jsonb not null default '{}',
+  code_mac bytea check (length(code_mac) = 32),
+  attempts integer not null default 0 check (attempts between 0 and 5),
   created_at timestamptz not null default now(),
   expires_at timestamptz not null,
   used_at timestamptz,
   primary key (tenant_id, hash)
 );
-create index password_resets_by_user on tenantry.password_resets (user_id);
-select tenantry.make_tenant_table('tenantry.password_resets');
-revoke all on tenantry.password_resets from tenantry_app;
-drop policy app_own_tenant on tenantry.password_resets;
-create policy identity_own_tenant on tenantry.password_resets to tenantry_identity
+create index single_use_secrets_by_user on tenantry.single_use_secrets (user_id, kind);
+select tenantry.make_tenant_table('tenantry.single_use_secrets');
+revoke all on tenantry.single_use_secrets from tenantry_app;
+drop policy app_own_tenant on tenantry.single_use_secrets;
+create policy identity_own_tenant on tenantry.single_use_secrets to tenantry_identity
   using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)
   with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
-grant select, insert, update, delete on tenantry.password_resets to tenantry_identity;
+grant select, insert, update, delete on tenantry.single_use_secrets to tenantry_identity;
 
 -- attempt_counters: attempts per window, shared by all servers. The key is a keyed hash, so that no
 -- address and no e-mail is stored. It deliberately does not contain the tenant: an attacker must gain

@@ -41,14 +41,6 @@ export interface KernelTables {
     created_at: ColumnType<string, string | Date | undefined, string | Date>
     updated_at: ColumnType<string, string | Date | undefined, string | Date>
   }
-  'tenantry.password_resets': {
-    tenant_id: ColumnType<string, string | undefined, string>
-    hash: ColumnType<Buffer, Buffer, Buffer>
-    user_id: ColumnType<string, string, string>
-    created_at: ColumnType<string, string | Date | undefined, string | Date>
-    expires_at: ColumnType<string, string | Date, string | Date>
-    used_at: ColumnType<string | null, string | Date | null | undefined, string | Date | null>
-  }
   'tenantry.platform_logs': {
     id: ColumnType<string, string, string>
     created_at: ColumnType<string, string | Date | undefined, string | Date>
@@ -88,6 +80,21 @@ export interface KernelTables {
     credentials_epoch: ColumnType<string, string | Date, string | Date>
     revoked_at: ColumnType<string | null, string | Date | null | undefined, string | Date | null>
     revoked_reason: ColumnType<string | null, string | null | undefined, string | null>
+  }
+  'tenantry.single_use_secrets': {
+    tenant_id: ColumnType<string, string | undefined, string>
+    hash: ColumnType<Buffer, Buffer, Buffer>
+    kind: ColumnType<'password_reset' | 'email_verification' | 'email_change' | 'email_undo' | 'magic_link' | 'second_factor' | 'hand_over' | 'sign_up' | 'sso_state' | 'portal_link', 'password_reset' | 'email_verification' | 'email_change' | 'email_undo' | 'magic_link' | 'second_factor' | 'hand_over' | 'sign_up' | 'sso_state' | 'portal_link', 'password_reset' | 'email_verification' | 'email_change' | 'email_undo' | 'magic_link' | 'second_factor' | 'hand_over' | 'sign_up' | 'sso_state' | 'portal_link'>
+    channel: ColumnType<'mail' | 'hand', 'mail' | 'hand', 'mail' | 'hand'>
+    origin: ColumnType<string, string, string>
+    user_id: ColumnType<string | null, string | null | undefined, string | null>
+    credentials_epoch: ColumnType<string | null, string | Date | null | undefined, string | Date | null>
+    data: ColumnType<unknown, string | undefined, string>
+    code_mac: ColumnType<Buffer | null, Buffer | null | undefined, Buffer | null>
+    attempts: ColumnType<number, number | undefined, number>
+    created_at: ColumnType<string, string | Date | undefined, string | Date>
+    expires_at: ColumnType<string, string | Date, string | Date>
+    used_at: ColumnType<string | null, string | Date | null | undefined, string | Date | null>
   }
   'tenantry.tenants': {
     id: ColumnType<string, string, string>

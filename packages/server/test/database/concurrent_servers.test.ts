@@ -175,9 +175,17 @@ test('the use of a reset link concurrent with new ones from another process succ
 /** A reset token made in this process, as the CLI makes one. */
 async function resetToken({ id, subdomain, host }: TestTenant, user: TestUser): Promise<string> {
   const limits = { rate: null, concurrency: null }
-  const about = { id, subdomain, name: '', origin: `https://${host}`, issuer: '', limits }
-  const info = { id: randomUUID(), address: '127.0.0.1', userAgent: '' }
-  const link = await createResetLink(servers.home, about, user.id, info)
+  const about = {
+    id,
+    subdomain,
+    name: '',
+    origin: `https://${host}`,
+    issuer: `https://${host}`,
+    limits,
+  }
+  const request = { id: randomUUID(), address: '127.0.0.1', userAgent: '' }
+  const wanted = { tenant: about, userId: user.id, request, channel: 'mail' } as const
+  const link = await createResetLink(servers.home, wanted)
   return link.split('#token=')[1] ?? ''
 }
 

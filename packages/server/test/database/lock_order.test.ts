@@ -106,12 +106,23 @@ test('the use of a reset link concurrent with new ones succeeds or is rejected, 
   const tenant = await api.makeTenant()
   const { id, subdomain } = tenant
   const limits = { rate: null, concurrency: null }
-  const about = { id, subdomain, name: '', origin: `https://${tenant.host}`, issuer: '', limits }
+  const about = {
+    id,
+    subdomain,
+    name: '',
+    origin: `https://${tenant.host}`,
+    issuer: `https://${tenant.host}`,
+    limits,
+  }
   const info = { id: randomUUID(), address: '127.0.0.1', userAgent: '' }
   const { config, database } = api
   for (let round = 0; round < 10; round++) {
     const user = await tenant.makeUser()
-    const ask = () => createResetLink({ config, database }, about, user.id, info)
+    const ask = () =>
+      createResetLink(
+        { config, database },
+        { tenant: about, userId: user.id, request: info, channel: 'mail' },
+      )
     const [, token = ''] = (await ask()).split('#token=')
     const body = { token, new_password: `horse ${randomUUID()}` }
     const [used] = await Promise.all([

@@ -67,7 +67,17 @@ function makeSample(): Sample {
       credentials_epoch: LATER,
     },
     'tenantry.refresh_tokens': { tenant_id, hash: hash(), session_id, expires_at },
-    'tenantry.password_resets': { tenant_id, hash: hash(), user_id, expires_at },
+    'tenantry.single_use_secrets': {
+      tenant_id,
+      hash: hash(),
+      kind: 'password_reset',
+      channel: 'mail',
+      origin: 'https://acme.example.com',
+      user_id,
+      expires_at,
+      data: '{}',
+      attempts: '0',
+    },
     'tenantry.audit_logs': { tenant_id, id: randomUUID(), action: 'test' },
     projects: { tenant_id, id: randomUUID(), name: 'Apollo' },
   }

@@ -203,8 +203,12 @@ describe('the identity role', () => {
     expect(tried).toMatchObject({ code: '42501' })
   })
 
-  test("sees one tenant's password resets at a time, and writes no other tenant's audit row", async () => {
-    const resets = await identity('select tenant_id from tenantry.password_resets', [], a.tenantId)
+  test("sees one tenant's single-use secrets at a time, and writes no other tenant's audit row", async () => {
+    const resets = await identity(
+      'select tenant_id from tenantry.single_use_secrets',
+      [],
+      a.tenantId,
+    )
     expect(resets.rows).toEqual([{ tenant_id: a.tenantId }])
     const insert = 'insert into tenantry.audit_logs (tenant_id, id, action) values ($1, $2, $3)'
     const row = [randomUUID(), 'test']
@@ -217,7 +221,7 @@ describe('the app role', () => {
   test.each([
     'select password_hash from tenantry.users',
     'select * from tenantry.users',
-    'select 1 from tenantry.password_resets',
+    'select 1 from tenantry.single_use_secrets',
     'select 1 from tenantry.attempt_counters',
     'select 1 from tenantry.platform_logs',
     'update tenantry.users set password_hash = null',

@@ -4,7 +4,7 @@ import type { KernelTables } from '../../db/tables.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
 import { addMember } from '../../modules/members/members.ts'
 import { createResetLink } from '../../modules/password_resets/reset_links.ts'
-import { ensureUser } from '../../modules/users/users.ts'
+import { ensureUser, voidUnverifiedPassword } from '../../modules/users/users.ts'
 import { closedTenant, findTenant } from '../../tenancy/find_tenant.ts'
 import { commandRequest, type PlatformCommand, recordPlatformAction } from './platform_command.ts'
 
@@ -14,12 +14,16 @@ export interface Person {
   roles: readonly string[]
 }
 
-/** A new member. `created` is true if the user did not exist before. */
+/**
+ * A new member. `created` is true if the user did not exist before, `voided` if the user's password was
+ * voided because the address is not verified. Both need a link.
+ */
 export interface NewMember {
   id: string
   email: string
   roles: readonly string[]
   created: boolean
+  voided: boolean
   reset_link?: string
   /** How long the link is valid. */
   reset_link_minutes?: number
@@ -32,10 +36,12 @@ export async function addPerson(
   { email, full_name, roles }: Person,
 ): Promise<NewMember> {
   const { id, created } = await ensureUser(db, { email, full_name, password_hash: null })
-  await addMember(db, { tenant_id, user_id: id, roles })
+  const added = await addMember(db, { tenant_id, user_id: id, roles })
+  // Until the address is verified, another person may have chosen the password: it must not open this tenant.
+  const voided = added && !created && (await voidUnverifiedPassword(db, id))
   const about = { entity: 'members', entity_id: id }
   await recordPlatformAction(db, { action: 'members.create', tenant_id, meta: { roles }, ...about })
-  return { id, email, roles, created }
+  return { id, email, roles, created, voided }
 }
 
 /** Throws an OperatorError if a role is neither a system role nor a role of this tenant. */
@@ -83,7 +89,12 @@ export async function resetLink(
   const found = await findTenant(database, host, PUBLIC_ORIGIN)
   if (found === undefined || found.suspended) throw closedTenant(found)
   const deps = { database, config: { ...config, PUBLIC_ORIGIN, BASE_DOMAINS } }
-  const reset_link = await createResetLink(deps, found.tenant, userId, commandRequest())
+  const reset_link = await createResetLink(deps, {
+    tenant: found.tenant,
+    userId,
+    request: commandRequest(),
+    channel: 'hand',
+  })
   return { reset_link, reset_link_minutes: config.PASSWORD_RESET_EXPIRE_MINUTES }
 }
 
@@ -92,6 +103,9 @@ export function printNewMember(subdomain: string, person: NewMember): void {
   const roles = person.roles.length > 0 ? ` (${person.roles.join(', ')})` : ''
   const user = person.created ? `created ${person.email}` : `${person.email} already exists`
   console.log(`${user}: now a member of ${subdomain}${roles}`)
+  if (person.voided) {
+    console.log('The earlier password is void in all tenants: the address was never verified.')
+  }
   if (person.reset_link !== undefined) {
     console.log(
       `Link to set a password, valid for ${person.reset_link_minutes} minutes:\n${person.reset_link}`,

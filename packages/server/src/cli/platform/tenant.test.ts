@@ -43,7 +43,7 @@ describe('tenantry tenant', { timeout: 90_000 }, () => {
       expect(rows).toEqual([
         { action: 'tenants.create', meta: {} },
         { action: 'members.create', meta: { roles: ['admin_tenant'] } },
-        { action: 'auth.reset_requested', meta: {} },
+        { action: 'auth.reset_requested', meta: { channel: 'hand' } },
         { action: 'tenants.update', meta: { status: 'suspended', reason: 'not paid' } },
         {
           action: 'tenants.update',

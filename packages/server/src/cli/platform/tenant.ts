@@ -72,7 +72,7 @@ async function create(options: CreateOptions): Promise<void> {
   const created = await runPlatformCommand(async (command) => {
     const tenant = await createWithAdmin(command, options)
     const { admin } = tenant
-    if (!admin?.created) return tenant
+    if (!admin?.created && !admin?.voided) return tenant
     const link = await resetLink(command, subdomain, admin.id)
     return { ...tenant, admin: { ...admin, ...link } }
   })

@@ -47,7 +47,7 @@ async function create(options: UserOptions & { name: string; role: string[] }): 
       await assertRoles(db, command.app, tenantId, roles)
       return addPerson(db, tenantId, { email, full_name, roles })
     })
-    if (!member.created) return member
+    if (!member.created && !member.voided) return member
     return { ...member, ...(await resetLink(command, tenant, member.id)) }
   })
   if (options.json) printJson(person)

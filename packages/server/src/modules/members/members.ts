@@ -158,15 +158,25 @@ export interface NewMember {
   roles: readonly string[]
 }
 
-/** Makes a user a member; a second call adds roles. Runs in `acrossTenants` only. */
-export async function addMember(db: Kysely<KernelTables>, member: NewMember): Promise<void> {
+/**
+ * Makes a user a member; a second call adds roles. Returns whether the user was no member before. Runs in
+ * `acrossTenants` only.
+ */
+export async function addMember(db: Kysely<KernelTables>, member: NewMember): Promise<boolean> {
   const { tenant_id, user_id, roles } = member
-  await db
+  const { numInsertedOrUpdatedRows: added = 0n } = await db
     .insertInto('tenantry.members')
     .values({ tenant_id, user_id })
     .onConflict((it) => it.doNothing())
-    .execute()
-  if (roles.length === 0) return
+    .executeTakeFirst()
+  if (roles.length > 0) await addRoles(db, member)
+  return added > 0n
+}
+
+async function addRoles(
+  db: Kysely<KernelTables>,
+  { tenant_id, user_id, roles }: NewMember,
+): Promise<void> {
   await db
     .insertInto('tenantry.member_roles')
     .values(

@@ -1,8 +1,11 @@
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../../test/fixtures/app/app.ts'
+import { addPerson } from '../../cli/platform/add_member.ts'
 import { backgroundScope } from '../../db/tenancy.ts'
+import { hashSecret } from '../../lib/keys.ts'
 import { startTestApp, type TestApp, type TestTenant } from '../../testing.ts'
+import { createResetLink } from './reset_links.ts'
 
 let api: TestApp
 beforeAll(async () => {
@@ -26,6 +29,28 @@ async function tokenFor(tenant: TestTenant, email: string, count = 1): Promise<s
   const token = /#token=([\w-]+)/.exec(mail?.text ?? '')?.[1]
   if (token === undefined) throw new Error('the mail has no link')
   return token
+}
+
+async function tokenByHand({ id, host, subdomain }: TestTenant, userId: string): Promise<string> {
+  const issuer = `https://${host}`
+  const limits = { rate: null, concurrency: null }
+  const link = await createResetLink(api, {
+    tenant: { id, name: '', subdomain, origin: issuer, issuer, limits },
+    userId,
+    request: { id: 'test', address: '', userAgent: '' },
+    channel: 'hand',
+  })
+  return link.split('#token=')[1] ?? ''
+}
+
+function personOf(id: string) {
+  return api.database.acrossTenants('test', (db) =>
+    db
+      .selectFrom('tenantry.users')
+      .select('email_verified_at')
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow(),
+  )
 }
 
 describe('password reset', () => {
@@ -96,6 +121,73 @@ describe('password reset', () => {
     expect(await acts(foreign)).toEqual([])
   })
 
+  test('verifies the address by a link that left by mail, not by one passed on by hand', async () => {
+    const tenant = await api.makeTenant()
+    const user = await tenant.makeUser()
+    const verified = async () => (await personOf(user.id)).email_verified_at !== null
+    const token = await tokenByHand(tenant, user.id)
+    expect((await reset(tenant, token, 'chosen by some hand')).status).toBe(200)
+    expect(await verified()).toBe(false)
+    expect(
+      (await reset(tenant, await tokenFor(tenant, user.email, 2), 'chosen by mail')).status,
+    ).toBe(200)
+    expect(await verified()).toBe(true)
+  })
+
+  test('a person added to another tenant keeps no password, session or link of an unverified address', async () => {
+    const [tenant, other] = [await api.makeTenant(), await api.makeTenant()]
+    const user = await tenant.makeUser()
+    const add = (at: TestTenant) =>
+      api.database.acrossTenants('test', (db) =>
+        addPerson(db, at.id, { email: user.email, full_name: '', roles: [] }),
+      )
+    const early = await tokenByHand(tenant, user.id)
+    expect(await add(tenant)).toMatchObject({ created: false, voided: false })
+    expect((await tenant.send({ path: '/api/auth/me', user })).status).toBe(200)
+    expect(await add(other)).toMatchObject({ created: false, voided: true })
+    expect((await personOf(user.id)).email_verified_at).toBeNull()
+    for (const at of [tenant, other]) {
+      expect((await login(at, user.email, user.password)).status).toBe(401)
+    }
+    expect((await tenant.send({ path: '/api/auth/me', user })).status).toBe(401)
+    expect((await reset(tenant, early, 'an entirely new one')).status).toBe(400)
+    const token = await tokenFor(other, user.email)
+    expect((await reset(other, token, 'an entirely new one')).status).toBe(200)
+    const third = await api.makeTenant()
+    expect(await add(third)).toMatchObject({ created: false, voided: false })
+    expect((await login(third, user.email, 'an entirely new one')).status).toBe(200)
+  })
+
+  test("a wrong, used, expired, foreign and another kind's secret get the same bytes (AUTHN-8)", async () => {
+    const [tenant, other] = [await api.makeTenant(), await api.makeTenant()]
+    const change = (token: string, set: { kind?: 'magic_link'; expires_at?: Date }) =>
+      api.database.asIdentity(backgroundScope(tenant.id), (db) =>
+        db
+          .updateTable('tenantry.single_use_secrets')
+          .set(set)
+          .where('hash', '=', hashSecret(token))
+          .execute(),
+      )
+    const make = async () => tokenByHand(tenant, (await tenant.makeUser()).id)
+    const [used, expired, foreign, kind] = [await make(), await make(), await make(), await make()]
+    expect((await reset(tenant, used, 'an entirely new one')).status).toBe(200)
+    await change(expired, { expires_at: new Date(Date.now() - 1_000) })
+    await change(kind, { kind: 'magic_link' })
+    const replies = [
+      await reset(tenant, 'x'.repeat(43), 'an entirely new one'),
+      await reset(tenant, foreign.slice(0, -1), 'an entirely new one'),
+      await reset(tenant, used, 'an entirely new one'),
+      await reset(tenant, expired, 'an entirely new one'),
+      await reset(tenant, kind, 'an entirely new one'),
+      await reset(other, foreign, 'an entirely new one'),
+    ]
+    const bytes = replies.map(({ status, text, headers }) =>
+      [status, text.replaceAll(headers['x-request-id'] ?? '-', '')].join(' '),
+    )
+    expect([...new Set(bytes)]).toEqual([expect.stringContaining('400 ')])
+    expect((await reset(tenant, foreign, 'an entirely new one')).status).toBe(200)
+  })
+
   test('of 16 concurrent uses one succeeds (AUTHN-7)', async () => {
     const tenant = await api.makeTenant()
     const user = await tenant.makeUser()
@@ -154,12 +246,12 @@ describe('password reset', () => {
       (await reset(tenant, user.refreshToken.slice(0, 500), 'an entirely new one')).status,
     ).toBe(400)
     const rows = await api.database.asIdentity(backgroundScope(tenant.id), (db) =>
-      db.selectFrom('tenantry.password_resets').selectAll().execute(),
+      db.selectFrom('tenantry.single_use_secrets').selectAll().execute(),
     )
     expect(JSON.stringify(rows)).not.toContain(token)
     await api.database.asIdentity(backgroundScope(tenant.id), (db) =>
       db
-        .updateTable('tenantry.password_resets')
+        .updateTable('tenantry.single_use_secrets')
         .set({ expires_at: new Date(Date.now() - 1_000) })
         .execute(),
     )

@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely'
+import type { Kysely } from 'kysely'
 import { assertInstallationOrigin } from '../../access/installation_origin.ts'
 import { assertAcceptablePassword } from '../../access/password_rules.ts'
 import type { Passwords } from '../../access/passwords.ts'
@@ -21,8 +21,9 @@ import { hashSecret } from '../../lib/keys.ts'
 import type { AttemptLimiter } from '../../limits/attempt_limiter.ts'
 import type { Mail } from '../../mail/mail.ts'
 import { passwordChangedMail, resetMail } from '../../mail/templates.ts'
+import { lockUserOf, secretWorks, useSecret } from '../single_use_secrets/single_use_secrets.ts'
 import { changePassword } from '../users/users.ts'
-import { createMissingLink, createResetLink, linkWorks } from './reset_links.ts'
+import { createMissingLink, createResetLink } from './reset_links.ts'
 
 /** What a reset needs. Mails are sent in the background; no reply waits for them. */
 export interface ResetDeps {
@@ -96,7 +97,7 @@ async function sendResetMail(deps: ResetDeps, ctx: PublicContext, key: string): 
   if (user === undefined) return
   const attempt = await deps.attemptLimiter.tryReserve([resetMailLimit(deps.config, ctx, key)])
   const createLink = attempt === undefined ? createMissingLink : createResetLink
-  const link = await createLink(deps, tenant, user.id, request)
+  const link = await createLink(deps, { tenant, userId: user.id, request, channel: 'mail' })
   if (link === undefined) return
   const minutes = deps.config.PASSWORD_RESET_EXPIRE_MINUTES
   const mail = resetMail({ ...mailContext(deps, tenant), link, minutes })
@@ -123,15 +124,15 @@ function findActiveMember(db: Kysely<KernelTables>, realmId: string, key: string
 
 function findHolder(db: Kysely<KernelTables>, hash: Buffer) {
   return db
-    .selectFrom('tenantry.password_resets as r')
+    .selectFrom('tenantry.single_use_secrets as r')
     .innerJoin('tenantry.users as u', 'u.id', 'r.user_id')
     .select(['u.email', 'u.email_key', 'u.full_name'])
     .where('r.hash', '=', hash)
-    .where(linkWorks)
+    .where('r.kind', '=', 'password_reset')
+    .where(secretWorks)
     .executeTakeFirst()
 }
 
-// The conditional UPDATE lets one of several concurrent uses succeed; the others find the token used.
 async function consume(
   db: Kysely<KernelTables>,
   request: RequestInfo,
@@ -139,30 +140,13 @@ async function consume(
   password_hash: string,
 ): Promise<boolean> {
   await lockUserOf(db, hash)
-  const used = await db
-    .updateTable('tenantry.password_resets as r')
-    .set({ used_at: sql<string>`now()` })
-    .where('r.hash', '=', hash)
-    .where('r.used_at', 'is', null)
-    .where('r.expires_at', '>', sql<string>`now()`)
-    .returning(['r.user_id', sql<string>`r.created_at::text`.as('created_at')])
-    .executeTakeFirst()
+  const used = await useSecret(db, 'password_reset', hash)
   if (used === undefined) return false
-  if (!(await changePassword(db, used.user_id, password_hash, used.created_at))) return false
+  if (!(await changePassword(db, used, password_hash))) return false
   const about = { entity: 'users', entity_id: used.user_id, actor_id: used.user_id }
-  await recordAudit(db, request, { action: 'auth.password_reset', ...about })
+  const meta = { channel: used.channel }
+  await recordAudit(db, request, { action: 'auth.password_reset', meta, ...about })
   return true
-}
-
-// Lock order: user, reset token, as the creation of a link takes them.
-async function lockUserOf(db: Kysely<KernelTables>, hash: Buffer): Promise<void> {
-  await db
-    .selectFrom('tenantry.password_resets as r')
-    .innerJoin('tenantry.users as u', 'u.id', 'r.user_id')
-    .select('u.id')
-    .where('r.hash', '=', hash)
-    .forUpdate('u')
-    .execute()
 }
 
 function mailContext({ appName }: ResetDeps, tenant: Tenant) {

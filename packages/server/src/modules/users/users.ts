@@ -4,6 +4,7 @@ import type { KernelTables } from '../../db/tables.ts'
 import { emailKey } from '../../lib/email_address.ts'
 import { unprocessable } from '../../lib/errors.ts'
 import { newId } from '../../lib/ids.ts'
+import type { UsedSecret } from '../single_use_secrets/single_use_secrets.ts'
 
 export interface NewUser {
   email: string
@@ -96,25 +97,45 @@ export async function replaceHash(
 }
 
 /**
- * Sets a password through a link created at `linkCreatedAt`, and ends every session of the user in
- * every tenant. Returns false if the credentials have changed since then: of two links, one works.
+ * Sets a password through a secret that was just used, which ends every session of the user in every
+ * tenant. Returns false if the credentials have changed since the secret was created.
  */
 export async function changePassword(
   db: Kysely<KernelTables>,
-  userId: string,
+  { user_id, channel, credentials_epoch }: UsedSecret,
   password_hash: string,
-  linkCreatedAt: string,
 ): Promise<boolean> {
+  // A link that was passed on by hand proves nothing about the mailbox.
+  const verified = channel === 'mail' ? sql<string>`coalesce(email_verified_at, now())` : undefined
   const { numUpdatedRows } = await db
     .updateTable('tenantry.users')
     .set({
       password_hash,
-      // Possession of the link proves access to the mailbox.
-      email_verified_at: sql<string>`coalesce(email_verified_at, now())`,
+      ...(verified === undefined ? {} : { email_verified_at: verified }),
       updated_at: sql<string>`now()`,
     })
+    .where('id', '=', user_id)
+    .where('sessions_valid_from', '=', sql<string>`${credentials_epoch}::timestamptz`)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
+}
+
+/**
+ * Voids the password, the sessions and the links of a user whose address is not verified. Another person
+ * may have chosen that password, in another tenant. Returns false for a verified address. Runs in
+ * `acrossTenants` only.
+ */
+export async function voidUnverifiedPassword(
+  db: Kysely<KernelTables>,
+  userId: string,
+): Promise<boolean> {
+  const now = sql<string>`now()`
+  const { numUpdatedRows } = await db
+    .updateTable('tenantry.users')
+    // The epoch moves also where there is no password yet: a link may be able to set one.
+    .set({ password_hash: null, sessions_valid_from: now, updated_at: now })
     .where('id', '=', userId)
-    .where('sessions_valid_from', '<=', sql<string>`${linkCreatedAt}::timestamptz`)
+    .where('email_verified_at', 'is', null)
     .executeTakeFirst()
   return numUpdatedRows > 0n
 }
