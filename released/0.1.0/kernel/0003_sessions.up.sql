@@ -39,11 +39,6 @@ create table tenantry.refresh_tokens (
 create index refresh_tokens_by_session on tenantry.refresh_tokens (tenant_id, session_id);
 select tenantry.make_tenant_table('tenantry.refresh_tokens');
 
--- The platform role ends sessions and needs no hash of a token.
-revoke select on tenantry.refresh_tokens from tenantry_platform;
-grant select (tenant_id, session_id, created_at, expires_at, used_at)
-  on tenantry.refresh_tokens to tenantry_platform;
-
 -- single_use_secrets: what a person proves by once, with the identity role, at the tenant where it was
 -- created. A secret of one kind is no secret of another. Only one that left by mail proves access to the
 -- mailbox, so the channel is stored. credentials_epoch voids it like a session. A secret has 256 random
@@ -59,7 +54,7 @@ create table tenantry.single_use_secrets (
   credentials_epoch timestamptz,
   data jsonb not null default '{}',
   code_mac bytea check (length(code_mac) = 32),
-  attempts smallint not null default 0 check (attempts between 0 and 5),
+  attempts integer not null default 0 check (attempts between 0 and 5),
   created_at timestamptz not null default now(),
   expires_at timestamptz not null,
   used_at timestamptz,
@@ -73,9 +68,6 @@ create policy identity_own_tenant on tenantry.single_use_secrets to tenantry_ide
   using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)
   with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
 grant select, insert, update, delete on tenantry.single_use_secrets to tenantry_identity;
-revoke select on tenantry.single_use_secrets from tenantry_platform;
-grant select (tenant_id, kind, channel, origin, user_id, credentials_epoch, data, attempts, created_at,
-  expires_at, used_at) on tenantry.single_use_secrets to tenantry_platform;
 
 -- attempt_counters: attempts per window, shared by all servers. The key is a keyed hash, so that no
 -- address and no e-mail is stored. It deliberately does not contain the tenant: an attacker must gain
