@@ -25,10 +25,6 @@ const greps: Grep[] = [
     files: /\.(ts|sql)$/,
     allowed: {
       'packages/server/src/db/tenancy.ts': 'the database scopes',
-      'packages/server/migrations/0002_control_plane.up.sql':
-        'names the two hashes of one password, for the trigger of the credential epoch',
-      'packages/server/migrations/0004_audit.up.sql':
-        'visits the tenants of one person, and restores the tenant',
       'packages/server/src/testing/record_statements.ts':
         'leaves the statements of the scope out of its count',
       'packages/server/src/testing/sweeps/inputs/statement_rules.ts':
