@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Route } from '../../src/app/route.ts'
 import { withClient } from '../../src/db/connect/with_client.ts'
-import { get, patch, post } from '../fixtures/app/policy.ts'
+import { del, get, patch, post } from '../fixtures/app/policy.ts'
 import { sharedDatabase } from '../fixtures/databases.ts'
 
 const Name = z.string().min(1).max(200)
@@ -92,6 +92,16 @@ export const foreignMutants: Record<string, { route: Route; fault: string }> = {
       handle: (_, { query }) => ({ is_known: seenCursors.has(query.cursor ?? '') }),
     }),
     fault: '?cursor= with a value of another tenant answers 200',
+  },
+  'answers 204 for the id of another tenant': {
+    route: del('/api/projects/:project_id/removed', {
+      ...writes,
+      params: z.object({ project_id: z.uuid() }),
+      handle: async ({ db }, { params }) => {
+        await db.deleteFrom('projects').where('id', '=', params.project_id).execute()
+      },
+    }),
+    fault: '/api/projects of another tenant answers 204',
   },
   'answers 500 for a quote': {
     route: get('/api/f/quote', {
