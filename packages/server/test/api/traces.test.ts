@@ -72,10 +72,10 @@ describe('a request is one span', () => {
     expect(request.attributes).toMatchObject({
       'http.request.method': 'GET',
       'http.route': '/api/projects/:project_id',
-      'http.response.status_code': 404,
+      'http.response.status_code': 422,
       'tenantry.tenant_id': tenant.id,
       'user.id': user.id,
-      'error.type': 'resource.not_found',
+      'error.type': 'request.invalid',
     })
     expect(JSON.stringify(request.attributes)).not.toMatch(/of-a-query|@|projects\/0/)
   })

@@ -217,7 +217,7 @@ describe('a link in a mail has the stored origin (TEN-7)', () => {
     const user = await tenant.makeUser({ roles: ['admin_tenant'] })
     const reply = await tenant.send({
       method: 'POST',
-      path: `http://${tenant.host}/api/projects?next=//evil.test`,
+      path: `http://${tenant.host}/api/projects`,
       user,
       headers: allForwarded('evil.test', randomAddress()),
       body: { name: 'Somewhere' },

@@ -147,12 +147,11 @@ export function acceptsIfMatch(route: Route): boolean {
 function statusesOf(route: Route): number[] {
   const signedIn = route.access !== 'public'
   const writes = route.method !== 'GET'
-  const reads = [route.params, route.query, route.body].some((it) => it !== undefined)
-  const statuses = new Set([400, 403, 404, 429, 503, ...route.errors])
+  // 422: a query may have a parameter that the route does not declare.
+  const statuses = new Set([400, 403, 404, 422, 429, 503, ...route.errors])
   if (signedIn) statuses.add(401)
   // Fastify reads any body that is sent, even if the route takes none.
-  if (writes) statuses.add(413).add(415).add(422)
-  if (reads) statuses.add(422)
+  if (writes) statuses.add(413).add(415)
   if (signedIn && writes) statuses.add(409)
   if (acceptsIfMatch(route)) statuses.add(412)
   return [...statuses].sort((a, b) => a - b)

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { Route } from '../../app/route.ts'
 import { coercedFields, isPlainNumber } from '../../app/zod_coercion.ts'
 import { AppError, type Fault, unprocessable } from '../../lib/errors.ts'
@@ -27,15 +27,19 @@ type ReadPart = (value: unknown, faults: Fault[]) => unknown
 
 /**
  * Compiles the validation of a route. The returned function throws 415 for a body of another media type,
- * 422 with every fault, or 400 for a parameter that appears more than once or that PostgreSQL cannot store.
+ * 422 with every fault, an undeclared query parameter among them, or 400 for a parameter that appears more than once or that PostgreSQL cannot store.
  */
 export function inputReader(route: Route): ReadInput {
   const params = parameterReader(route.params, '/params')
   const query = parameterReader(route.query, '/query')
   const body = bodyReader(route)
+  const isDeclared = declaredIn(route.query)
   return (raw) => {
-    for (const name in raw.query) assertSingle(name, raw.query[name])
     const faults: Fault[] = []
+    for (const name in raw.query) {
+      assertSingle(name, raw.query[name])
+      if (!isDeclared(name)) faults.push(unknownParameter(name))
+    }
     const input = {
       params: params?.(raw.params, faults),
       query: query?.(raw.query, faults),
@@ -44,6 +48,20 @@ export function inputReader(route: Route): ReadInput {
     if (faults.length > 0) throw unprocessable(faults)
     return input
   }
+}
+
+// A misspelled filter that is ignored would answer with the rows that it should have left out.
+function declaredIn(query: z.ZodType | undefined): (name: string) => boolean {
+  if (query === undefined) return () => false
+  if (!(query instanceof z.ZodObject) || query.def.catchall?._zod.def.type === 'unknown') {
+    return () => true
+  }
+  const names = new Set(Object.keys(query.shape))
+  return (name) => names.has(name)
+}
+
+function unknownParameter(name: string): Fault {
+  return { pointer: `/query/${escapePointer(name)}`, message: 'is not a parameter of this route' }
 }
 
 /** Throws 400 for text that PostgreSQL cannot store: with NUL or a lone surrogate. */
@@ -146,8 +164,13 @@ function withLowerCaseIds(values: unknown): unknown {
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 function faultOf(issue: z.core.$ZodIssue, pointer: string): Fault {
-  const path = issue.path.map((it) => `/${String(it).replaceAll('~', '~0').replaceAll('/', '~1')}`)
+  const path = issue.path.map((it) => `/${escapePointer(String(it))}`)
   return { pointer: `${pointer}${path.join('')}`, message: issue.message }
+}
+
+// RFC 6901, 3.
+function escapePointer(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1')
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -102,15 +102,18 @@ function requestsTo(
   const path = pathIn(route, b)
   const body = bodyFor(world, route, b)
   const [password = '', access = '', refresh = ''] = secrets
-  const query = new URLSearchParams({ password, access_token: access, refresh_token: refresh })
-  const misplaced = { path: `${path}?${query}`, user: b.admin }
+  const parameters = Object.entries({ password, access_token: access, refresh_token: refresh })
+  const pathWith = (query: [string, string][]) => `${path}?${new URLSearchParams(query)}`
+  // One at a time: a route rejects a parameter that it does not declare before it uses any.
+  const misplaced = parameters.map((it) => ({ path: pathWith([it]), user: b.admin, body }))
+  const all = pathWith(parameters)
   return [
     { path, body, user: b.admin },
-    ...(route.access === 'public' ? [] : [{ ...misplaced, body }]),
-    { ...misplaced, body: { password, token: access, refresh_token: { of: refresh } } },
-    { ...misplaced, body: `{"password":"${password}",` },
-    { ...misplaced, user: undefined, headers: { authorization: `Basic ${password}` } },
-    { ...misplaced, user: b.users['none'] },
+    ...(route.access === 'public' ? [] : misplaced),
+    { path, user: b.admin, body: { password, token: access, refresh_token: { of: refresh } } },
+    { path: all, user: b.admin, body: `{"password":"${password}",` },
+    { path: all, user: undefined, headers: { authorization: `Basic ${password}` } },
+    { path: all, user: b.users['none'] },
   ]
 }
 
