@@ -9,7 +9,7 @@ import {
   migrateUp,
   migrationStatus,
 } from '../db/migrations/migrate.ts'
-import { probeServer } from '../db/provisioning/probe.ts'
+import { isPooled } from '../db/provisioning/probe.ts'
 import { OperatorError } from '../lib/operator_error.ts'
 import { loadApp } from '../runtime/load_app.ts'
 import { pooledOwner, withDatabase } from '../runtime/with_database.ts'
@@ -90,7 +90,7 @@ async function asOwner<T>(work: (it: MigrationWork) => Promise<T>): Promise<T> {
   const all = histories(fileURLToPath(app.migrations))
   const { DB_OWNER_URL: owner } = config
   if (owner !== undefined) {
-    if ((await probeServer(owner, 'DB_OWNER_URL')).pooled) throw pooledOwner()
+    if (await isPooled(owner, 'DB_OWNER_URL')) throw pooledOwner()
     return work({ owner, all, config })
   }
   if (config.production) throw ownerNeeded()

@@ -4,7 +4,7 @@ import type { CommandConfig } from '../config/config.ts'
 import { histories, migrateUp, migrationFault, migrationStatus } from '../db/migrations/migrate.ts'
 import { type OpenDatabase, openDatabase } from '../db/open_database.ts'
 import { type ChosenDatabase, chooseDatabase } from '../db/provisioning/choose_database.ts'
-import { probeServer } from '../db/provisioning/probe.ts'
+import { encodingFault, isPooled, probeServer } from '../db/provisioning/probe.ts'
 import { settingsOf } from '../db/provisioning/role_urls.ts'
 import { OperatorError } from '../lib/operator_error.ts'
 
@@ -20,14 +20,17 @@ export async function bringUpToDate(
   const all = histories(fileURLToPath(app.migrations))
   const owner = production ? undefined : urls.owner
   const setting = owner === undefined ? 'DB_IDENTITY_URL' : 'DB_OWNER_URL'
-  const { pooled } = await probeServer(owner ?? urls.identity, setting)
+  const facts = await probeServer(owner ?? urls.identity, setting)
+  const wrongEncoding = encodingFault(facts)
+  if (wrongEncoding !== undefined) throw new OperatorError(`${setting}: ${wrongEncoding}`)
   const statuses = await migrationStatus(owner ?? urls.identity, all)
   const fault = migrationFault(statuses)
   if (fault === undefined) return
   if (owner === undefined || statuses.some(({ unknown }) => unknown.length > 0)) {
     throw new OperatorError(fault)
   }
-  if (pooled) throw pooledOwner()
+  if (facts.standby) throw new OperatorError(`${fault}, with the DSN of the primary`)
+  if (await isPooled(owner, setting)) throw pooledOwner()
   await migrateUp(owner, all)
 }
 

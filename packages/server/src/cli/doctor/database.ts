@@ -16,6 +16,7 @@ import { type OpenDatabase, openDatabase } from '../../db/open_database.ts'
 import { type ChosenDatabase, findDatabase } from '../../db/provisioning/choose_database.ts'
 import { largeObjects } from '../../db/provisioning/large_objects.ts'
 import {
+  encodingFault,
   MINIMUM_VERSION,
   maintenanceUrl,
   probeServer,
@@ -180,7 +181,14 @@ async function checkVersion(
   { pools }: OpenDatabase,
 ): Promise<void> {
   const name = 'server version'
-  const { version } = await probeServer(urls.app, 'DB_URL')
+  const facts = await probeServer(urls.app, 'DB_URL')
+  const { version, standby } = facts
+  const encoding = encodingFault(facts)
+  if (encoding !== undefined) checks.push({ name: 'encoding', state: 'fail', detail: encoding })
+  if (standby) {
+    const detail = 'a read-only standby: writes get 503 until it is promoted'
+    checks.push({ name: 'primary', state: 'warn', detail })
+  }
   const server = `PostgreSQL ${versionText(version)}`
   if (version < MINIMUM_VERSION * 10_000) {
     checks.push({ name, state: 'fail', detail: `${server}: use ${MINIMUM_VERSION} or later` })

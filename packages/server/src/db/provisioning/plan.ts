@@ -6,6 +6,7 @@ import { isDatabaseError } from '../errors.ts'
 import { derivedPasswords, type RolePasswords, randomPasswords } from './passwords.ts'
 import {
   acceptsPassword,
+  isPooled,
   MINIMUM_VERSION,
   maintenanceUrl,
   probeServer,
@@ -72,6 +73,7 @@ export async function planProvisioning(setup: ServerSetup): Promise<Provisioning
   }
   const adminUrl = await maintenanceUrl(url, setting)
   assertUsable(await probeServer(adminUrl, setting), setup)
+  await assertDirect(adminUrl, setting)
   const existing = await existingRoles(adminUrl)
   return {
     adminUrl,
@@ -116,10 +118,8 @@ export async function existingRoles(adminUrl: string): Promise<Role[]> {
 
 function assertUsable(facts: ServerFacts, { adminUrl, setting }: ServerSetup): void {
   const server = serverOf(adminUrl)
-  if (facts.pooled) {
-    throw new OperatorError(
-      `${setting}: ${server} is a connection pooler such as PgBouncer: set a direct DSN`,
-    )
+  if (facts.standby) {
+    throw new OperatorError(`${setting}: ${server} is a read-only standby: use the primary's DSN`)
   }
   if (facts.version < MINIMUM_VERSION * 10_000) {
     throw new OperatorError(
@@ -133,6 +133,13 @@ function assertUsable(facts: ServerFacts, { adminUrl, setting }: ServerSetup): v
         `(CREATEROLE and CREATEDB), or the DSNs that \`tenantry setup\` printed (${dsnSettings})`,
     )
   }
+}
+
+async function assertDirect(adminUrl: string, setting: string): Promise<void> {
+  if (!(await isPooled(adminUrl, setting))) return
+  throw new OperatorError(
+    `${setting}: ${serverOf(adminUrl)} is a connection pooler such as PgBouncer: set a direct DSN`,
+  )
 }
 
 type Chosen = Pick<ProvisioningPlan, 'known' | 'toSet'>

@@ -1,16 +1,16 @@
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import { sharedDatabase } from '../../../test/fixtures/databases.ts'
 import { withDatabase } from '../connect/dsn.ts'
 import { planProvisioning } from './plan.ts'
-import { acceptsPassword, probeServer } from './probe.ts'
+import { acceptsPassword, isPooled } from './probe.ts'
 
 test('a pooler is recognised, and the set-up rejects it', async () => {
   const { admin } = sharedDatabase()
-  const pooler = await startPooler(admin)
-  expect((await probeServer(admin, 'DB_URL')).pooled).toBe(false)
-  expect((await probeServer(pooler.url, 'DB_URL')).pooled).toBe(true)
+  const pooler = await startProxy(admin, { connections: 1 })
+  expect(await isPooled(admin, 'DB_URL')).toBe(false)
+  expect(await isPooled(pooler.url, 'DB_URL')).toBe(true)
   const plan = planProvisioning({
     adminUrl: pooler.url,
     setting: 'DB_URL',
@@ -19,6 +19,12 @@ test('a pooler is recognised, and the set-up rejects it', async () => {
   })
   await expect(plan).rejects.toThrow(/^DB_URL: .* is a connection pooler such as PgBouncer/)
   pooler.close()
+}, 60_000)
+
+test('a direct endpoint that announces a key of its own is no pooler', async () => {
+  const proxy = await startProxy(sharedDatabase().admin, { ownKeys: true })
+  expect(await isPooled(proxy.url, 'DB_URL')).toBe(false)
+  proxy.close()
 })
 
 test('a password counts as accepted even if its role may not connect', async () => {
@@ -30,15 +36,24 @@ test('a password counts as accepted even if its role may not connect', async () 
   expect(await acceptsPassword(wrong.href)).toBe(false)
 })
 
-/** Forwards everything, but replaces the server's process id, as poolers do. */
-async function startPooler(url: string) {
+interface Behaviour {
+  /** Replaces the process id and the key that the server sends, as providers do. */
+  ownKeys?: boolean
+  /** Only the newest connection is forwarded, as by a pooler whose one server connection is in use. */
+  connections?: 1
+}
+
+async function startProxy(url: string, { ownKeys = false, connections }: Behaviour) {
   const { hostname, port } = new URL(url)
+  const clients: Socket[] = []
   const server = createServer((client) => {
     const behind = connect(Number(port), hostname)
+    if (connections === 1) clients.at(-1)?.pause()
+    clients.push(client)
     client.on('error', () => {}).on('close', () => behind.destroy())
     behind.on('error', () => {}).on('close', () => client.destroy())
     client.pipe(behind)
-    behind.on('data', (bytes) => client.write(withOtherProcessId(bytes)))
+    behind.on('data', (bytes) => client.write(ownKeys ? withOtherProcessId(bytes) : bytes))
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const through = new URL(url)

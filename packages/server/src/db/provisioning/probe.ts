@@ -1,4 +1,4 @@
-import type { Client } from 'pg'
+import type { Client, QueryConfig } from 'pg'
 import { errorCode } from '../../lib/file_errors.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
 import { databaseOf, serverOf, withDatabase } from '../connect/dsn.ts'
@@ -12,11 +12,15 @@ export interface ServerFacts {
   role: string
   /** Whether it may create the roles and the database. */
   administrator: boolean
-  /** Whether a connection pooler such as PgBouncer is in between. */
-  pooled: boolean
+  /** Whether it is a standby, which only reads. */
+  standby: boolean
+  /** The encoding of the database, such as `UTF8`. */
+  encoding: string
 }
 
 export const MINIMUM_VERSION = 15
+/** A pooler without a free connection lets a statement wait. */
+const POOLED_WAIT_MS = 5_000
 
 /** Inspects a server through the DSN of `setting`. Throws an OperatorError if it cannot connect. */
 export async function probeServer(url: string, setting: string): Promise<ServerFacts> {
@@ -25,6 +29,35 @@ export async function probeServer(url: string, setting: string): Promise<ServerF
   } catch (error) {
     throw connectionFault(error, url, setting)
   }
+}
+
+/**
+ * Whether a pooler in transaction mode, such as PgBouncer, is in between: while another connection holds a
+ * transaction, it gives this one another process or none. The process id that a server announces proves
+ * nothing, because providers put their own keys there. Throws an OperatorError if it cannot connect.
+ */
+export async function isPooled(url: string, setting: string): Promise<boolean> {
+  try {
+    return await withClient(url, async (client) => {
+      const before = await pidOf(client)
+      return withClient(url, async (other) => {
+        await other.query('begin')
+        await pidOf(other)
+        return before !== (await pidOf(client, POOLED_WAIT_MS).catch(ignoreTimeout))
+      })
+    })
+  } catch (error) {
+    throw connectionFault(error, url, setting)
+  }
+}
+
+/** What a server cannot be used for, and what to do. Undefined if nothing is wrong. */
+export function encodingFault({ encoding }: Pick<ServerFacts, 'encoding'>): string | undefined {
+  if (encoding === 'UTF8') return undefined
+  return (
+    `its encoding is ${encoding}, which cannot store every text: name a database that does not exist ` +
+    'yet in the DSN, and `tenantry setup` creates it with UTF8'
+  )
 }
 
 /**
@@ -89,18 +122,23 @@ const connectionFaults: [RegExp, string][] = [
 ]
 
 async function factsOf(client: Client): Promise<ServerFacts> {
-  const { rows } = await client.query<ServerFacts & { pid: number }>(`
+  const { rows } = await client.query<ServerFacts>(`
     select current_setting('server_version_num')::int as version, current_user as role,
-      rolsuper or (rolcreaterole and rolcreatedb) as administrator, pg_backend_pid() as pid
+      rolsuper or (rolcreaterole and rolcreatedb) as administrator,
+      pg_is_in_recovery() as standby, current_setting('server_encoding') as encoding
     from pg_roles where rolname = current_user`)
   const [row] = rows
   if (row === undefined) throw new Error('the role has no entry in pg_roles')
-  const { pid, ...facts } = row
-  // A pooler sends its own process ids, because it changes the server process behind a connection.
-  return { ...facts, pooled: pid !== announcedPid(client) }
+  return row
 }
 
-// The process id that the server sent at the start (BackendKeyData). The driver's types lack it.
-function announcedPid(client: Client): unknown {
-  return 'processID' in client ? client.processID : undefined
+async function pidOf(client: Client, query_timeout?: number): Promise<number | undefined> {
+  const text = 'select pg_backend_pid() as pid'
+  const { rows } = await client.query<{ pid: number }>({ text, query_timeout } as QueryConfig)
+  return rows[0]?.pid
+}
+
+// The driver gives this error no code.
+function ignoreTimeout(error: unknown): undefined {
+  if (!(error instanceof Error && error.message === 'Query read timeout')) throw error
 }

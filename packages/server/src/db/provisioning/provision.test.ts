@@ -76,6 +76,40 @@ describe('setting up again', () => {
   })
 })
 
+describe('the encoding of the database', () => {
+  const encodingOf = (database: string) =>
+    query(
+      inject('tenantryDatabase').admin,
+      `select pg_encoding_to_char(encoding) as encoding from pg_database where datname = '${database}'`,
+    )
+
+  test('is UTF8 in a new one', async () => {
+    await onEmptyDatabase(async ({ app }) => {
+      expect(await encodingOf(databaseOf(app))).toEqual([{ encoding: 'UTF8' }])
+      expect(await query(app, "select '日本語' as it")).toEqual([{ it: '日本語' }])
+    })
+  })
+
+  test.each(['SQL_ASCII', 'LATIN1'])('%s is rejected, with what to do', async (encoding) => {
+    const { admin } = inject('tenantryDatabase')
+    const database = randomName()
+    await query(
+      admin,
+      `create database ${database} template template0 encoding '${encoding}'
+       locale_provider libc lc_collate 'C' lc_ctype 'C'`,
+    )
+    try {
+      const setUp = provisionDatabase({ adminUrl: admin, database, passwords: {} })
+      await expect(setUp).rejects.toThrow(
+        `database "${database}": its encoding is ${encoding}, which cannot store every text: ` +
+          'name a database that does not exist yet',
+      )
+    } finally {
+      await query(admin, `drop database ${database}`)
+    }
+  })
+})
+
 describe('an administrator that is not a superuser', () => {
   let postgres: EmbeddedPostgres
   let dataDir: string

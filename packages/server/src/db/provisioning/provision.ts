@@ -1,9 +1,11 @@
 import pg from 'pg'
+import { errorCode } from '../../lib/file_errors.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
 import { withDatabase } from '../connect/dsn.ts'
 import { withClient } from '../connect/with_client.ts'
 import { revokeLargeObjects } from './large_objects.ts'
 import type { RolePasswords } from './passwords.ts'
+import { encodingFault } from './probe.ts'
 import { ensureSessionSettings, resetStraySettings } from './role_settings.ts'
 import { roleUrls } from './role_urls.ts'
 import { allRoles, namesOf, type Role, roles, servingRoles } from './roles.ts'
@@ -65,14 +67,32 @@ async function ensureDatabase(admin: pg.Client, adminUrl: string, database: stri
   const name = pg.escapeIdentifier(database)
   const owner = roles.owner.name
   await ensureMayBecomeOwner(admin)
-  const { rows } = await admin.query<{ owner: string }>(
-    'select pg_get_userbyid(datdba) as owner from pg_database where datname = $1',
+  const { rows } = await admin.query<{ owner: string; encoding: string }>(
+    `select pg_get_userbyid(datdba) as owner, pg_encoding_to_char(encoding) as encoding
+     from pg_database where datname = $1`,
     [database],
   )
-  if (rows[0] === undefined) await admin.query(`create database ${name} owner ${owner}`)
-  else if (rows[0].owner !== owner) await takeOver(admin, adminUrl, database, rows[0].owner)
+  const [found] = rows
+  if (found === undefined) await createDatabase(admin, `${name} owner ${owner}`)
+  else {
+    const fault = encodingFault(found)
+    if (fault !== undefined) throw new OperatorError(`database "${database}": ${fault}`)
+    if (found.owner !== owner) await takeOver(admin, adminUrl, database, found.owner)
+  }
   await admin.query(`revoke all on database ${name} from public`)
   await admin.query(`grant connect on database ${name} to ${namesOf(servingRoles)}`)
+}
+
+// A server's default may be SQL_ASCII or LATIN1. Only template0 can be copied with another encoding.
+async function createDatabase(admin: pg.Client, nameAndOwner: string): Promise<void> {
+  const statement = `create database ${nameAndOwner} template template0 encoding 'UTF8'`
+  try {
+    await admin.query(statement)
+  } catch (error) {
+    // The server's locale is of another encoding. C fits each.
+    if (errorCode(error) !== '22023') throw error
+    await admin.query(`${statement} lc_collate 'C' lc_ctype 'C'`)
+  }
 }
 
 // Creating a database for the owner requires SET ROLE to it. Since PostgreSQL 16 that is a separate
