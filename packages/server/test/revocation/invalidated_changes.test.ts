@@ -74,7 +74,7 @@ const changes: Change[] = [
 
 /** Changes that no cached value depends on. */
 const irrelevantChanges = [
-  `update tenantry.users set email_key = email_key || '_', full_name = full_name`,
+  `update tenantry.users set email_key = email_key, full_name = full_name`,
   `update tenantry.sessions set last_seen_at = now(), idle_expires_at = idle_expires_at + interval '1 s'`,
   'update tenantry.members set is_active = false where false',
   `insert into tenantry.sessions
