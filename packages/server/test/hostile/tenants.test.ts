@@ -126,7 +126,7 @@ describe("B's id in a request to A (TEN-6)", () => {
     }
   })
 
-  test('is ignored in query, header, cookie and form: the row belongs to A', async () => {
+  test('is rejected in the query, and ignored in header, cookie and form: the row belongs to A', async () => {
     const [user, theirs] = [await a.makeUser(admin), await b.makeUser(admin)]
     const headers = {
       ...Object.fromEntries(names.map((it) => [`x-${it.replace('X-', '').toLowerCase()}`, b.id])),
@@ -136,8 +136,10 @@ describe("B's id in a request to A (TEN-6)", () => {
       referer: `https://${b.host}/`,
     }
     const query = new URLSearchParams([...names.map((it) => [it, b.id] as [string, string])])
-    const path = `/api/projects?${query}`
-    const made = await a.send({ method: 'POST', path, user, headers, body: { name: 'Whose?' } })
+    const create = (path: string) =>
+      a.send({ method: 'POST', path, user, headers, body: { name: 'Whose?' } })
+    expectProblem(await create(`/api/projects?${query}`), 422)
+    const made = await create('/api/projects')
     expect(made.status).toBe(201)
     const countIn = async (tenant: TestTenant) => {
       const { rows } = await api.database.inTenant(backgroundScope(tenant.id), (db) =>
@@ -152,12 +154,9 @@ describe("B's id in a request to A (TEN-6)", () => {
       password: user.password,
       tenant: b.subdomain,
     })
-    const signedIn = await a.send({
-      method: 'POST',
-      path: `/api/auth/token?${query}`,
-      headers,
-      body: form,
-    })
+    const signIn = (path: string) => a.send({ method: 'POST', path, headers, body: form })
+    expectProblem(await signIn(`/api/auth/token?${query}`), 422)
+    const signedIn = await signIn('/api/auth/token')
     expect([signedIn.status, signedIn.json.tenant]).toEqual([200, a.subdomain])
   })
 })
