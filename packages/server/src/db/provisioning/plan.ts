@@ -1,6 +1,6 @@
 import { errorCode } from '../../lib/file_errors.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
-import { databaseOf, serverOf } from '../connect/dsn.ts'
+import { databaseOf, serverOf, withDatabase } from '../connect/dsn.ts'
 import { withClient } from '../connect/with_client.ts'
 import { isDatabaseError } from '../errors.ts'
 import { derivedPasswords, type RolePasswords, randomPasswords } from './passwords.ts'
@@ -52,11 +52,23 @@ export async function withProvisioningLock<T>(
   { adminUrl, setting }: Pick<ServerSetup, 'adminUrl' | 'setting'>,
   work: () => Promise<T>,
 ): Promise<T> {
-  const url = await maintenanceUrl(adminUrl, setting)
+  const url = await lockUrl(adminUrl, setting)
   return withClient(url, async (client) => {
     await client.query("select pg_advisory_lock(hashtext('tenantry set-up and its passwords'))")
     return work()
   })
+}
+
+// An advisory lock belongs to one database, and roles to the whole server: set-ups of two databases have
+// to lock in the same one. A provider may not let the administrator connect to `postgres`.
+async function lockUrl(adminUrl: string, setting: string): Promise<string> {
+  const shared = withDatabase(adminUrl, 'postgres')
+  try {
+    await withClient(shared, async () => {})
+    return shared
+  } catch {
+    return maintenanceUrl(adminUrl, setting)
+  }
 }
 
 /**
