@@ -64,8 +64,9 @@ describe('a guessable password is rejected (AUTHN-2)', () => {
         minLength: 1,
         maxLength: 4,
       })
-      .map((it) => it.join(''))
-      .filter((it) => [...it].length <= 4)
+      .map((it) => it.join('').normalize('NFC'))
+      // Unicode composes some characters with the next one, which ends the repetition.
+      .filter((it) => [...it].length <= 4 && it.repeat(2).normalize('NFC') === it.repeat(2))
     fc.assert(
       fc.property(unit, fc.integer({ min: 8, max: 63 }), (it, length) => {
         expect(rejects([...it.repeat(length)].slice(0, length).join(''))).toBe(true)
