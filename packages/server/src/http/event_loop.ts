@@ -4,8 +4,8 @@ const RESOLUTION_MS = 10
 
 /** Measures the delay of the event loop. */
 export interface EventLoopMonitor {
-  /** Was it longer than `maxDelayMs` in the last interval? */
-  isDelayed(): boolean
+  /** Was it longer than `maxDelayMs` in the last interval? A field, because each request reads it. */
+  readonly isDelayed: boolean
   close(): void
 }
 
@@ -16,18 +16,16 @@ export interface EventLoopMonitor {
 export function monitorEventLoop(maxDelayMs: number): EventLoopMonitor {
   const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   histogram.enable()
-  let delayMs = 0
+  const monitor = { isDelayed: false, close }
   const sampling = setInterval(() => {
-    // No sample at all: the loop was blocked for the whole interval.
     const { mean } = histogram
-    delayMs = Number.isNaN(mean) ? Number.POSITIVE_INFINITY : mean / 1e6 - RESOLUTION_MS
+    // No sample at all: the loop was blocked for the whole interval.
+    monitor.isDelayed = Number.isNaN(mean) || mean / 1e6 - RESOLUTION_MS > maxDelayMs
     histogram.reset()
   }, maxDelayMs).unref()
-  return {
-    isDelayed: () => delayMs > maxDelayMs,
-    close() {
-      clearInterval(sampling)
-      histogram.disable()
-    },
+  function close(): void {
+    clearInterval(sampling)
+    histogram.disable()
   }
+  return monitor
 }

@@ -2,9 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
 import formbody from '@fastify/formbody'
 import Fastify, { type FastifyInstance, type preParsingHookHandler } from 'fastify'
-import { AppError, unavailable } from '../lib/errors.ts'
+import { AppError } from '../lib/errors.ts'
 import type { Endpoint } from './endpoints/endpoint.ts'
-import { monitorEventLoop } from './event_loop.ts'
 import { routedPath } from './request/forwarded.ts'
 import { parseJson } from './request/json_body.ts'
 import { newRequestId } from './request/request_id.ts'
@@ -51,20 +50,6 @@ export async function createFramework(limits: Limits = usualLimits): Promise<Fas
   addParsers(app)
   await app.register(formbody, { bodyLimit: limits.bodyBytes })
   return app
-}
-
-/** Rejects requests with 503 while the event loop is delayed by more than `maxDelayMs`. */
-export function watchEventLoop(app: FastifyInstance, maxDelayMs: number): void {
-  const monitor = monitorEventLoop(maxDelayMs)
-  app.addHook('onRequest', ({ routeOptions }, _reply, done) => {
-    // Health still answers: a busy server must not be restarted.
-    if (!monitor.isDelayed() || routeOptions.url?.startsWith('/health/')) done()
-    else done(unavailable('server.busy', 'The server is busy; try again'))
-  })
-  app.addHook('onClose', (_app, done) => {
-    monitor.close()
-    done()
-  })
 }
 
 /** Adds an endpoint that needs no tenant. */

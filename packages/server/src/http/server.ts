@@ -5,11 +5,12 @@ import type { Logger } from 'pino'
 import { checkRoutes } from '../app/check_routes.ts'
 import type { ConstraintMeanings } from '../app/constraints.ts'
 import type { Route } from '../app/route.ts'
-import { AppError } from '../lib/errors.ts'
+import { AppError, unavailable } from '../lib/errors.ts'
 import type { FinishedRequest, RequestLog, RequestSpans } from './access_log.ts'
 import { limitConnections } from './connections.ts'
 import type { Endpoint } from './endpoints/endpoint.ts'
-import { addEndpoint, checkBodyHeaders, createFramework, watchEventLoop } from './framework.ts'
+import { type EventLoopMonitor, monitorEventLoop } from './event_loop.ts'
+import { addEndpoint, checkBodyHeaders, createFramework } from './framework.ts'
 import type { Handled } from './handle.ts'
 import { type Admitted, admit, type PipelineDeps, run } from './pipeline.ts'
 import type { ServedRoute } from './ready_request.ts'
@@ -57,9 +58,10 @@ export async function createServer(given: ServerDeps): Promise<HttpServer> {
   app.setErrorHandler((error, request, reply) => sendProblem(deps, error, reply, logOf(request)))
   beginRequests(app, Object.entries(headersFor(config.PUBLIC_ORIGIN)))
   if (spans) app.addHook('onRequest', ({ raw }, reply, next) => spans.begin(raw, reply.raw, next))
-  watchEventLoop(app, config.EVENT_LOOP_DELAY_MAX_MS)
   if (config.CORS_ORIGINS.length > 0) await app.register(cors, corsOptions(config))
-  admitRequests(app, deps)
+  const eventLoop = monitorEventLoop(config.EVENT_LOOP_DELAY_MAX_MS)
+  app.addHook('onClose', async () => eventLoop.close())
+  admitRequests(app, deps, eventLoop)
   for (const endpoint of endpoints) addEndpoint(app, endpoint)
   for (const route of routes) addRoute(app, deps, route)
   app.setNotFoundHandler((request) => {
@@ -84,9 +86,17 @@ function beginRequests(app: FastifyInstance, constantHeaders: [string, string][]
   })
 }
 
-function admitRequests(app: FastifyInstance, deps: PipelineDeps): void {
+function admitRequests(
+  app: FastifyInstance,
+  deps: PipelineDeps,
+  eventLoop: EventLoopMonitor,
+): void {
   app.addHook('onRequest', (request, reply, done) => {
     const { endpoint, route } = request.routeOptions.config as Served
+    // Health still answers: a busy server must not be restarted.
+    if (eventLoop.isDelayed && endpoint?.path.startsWith('/health/') !== true) {
+      return done(unavailable('server.busy', 'The server is busy; try again'))
+    }
     if (endpoint !== undefined) return done()
     const log = request.getDecorator<RequestLog>(LOG)
     const { id } = log.info
