@@ -98,7 +98,7 @@ export async function admit(deps: PipelineDeps, arrival: Arrival): Promise<Admit
   if (route === undefined || route.access === 'public') {
     deps.limits.consumeAnonymous(resolved.tenant, resolved.info)
     if (route === undefined) throw routeNotFound(deps.index, raw.url ?? '/')
-    return { ...resolved, route, identity: undefined }
+    return admittedOf(resolved, route, undefined)
   }
   const verifying = verifyCredentials(deps.authentication, raw.rawHeaders, resolved.tenant)
   const claims = verifying instanceof Promise ? await verifying : verifying
@@ -107,7 +107,7 @@ export async function admit(deps: PipelineDeps, arrival: Arrival): Promise<Admit
   const loading = loadIdentity(deps.authentication, claims, resolved)
   const identity: Identity = loading instanceof Promise ? await loading : loading
   resolved.log.userId = identity.actor.user.id
-  return permit(deps, { ...resolved, route, identity })
+  return permit(deps, admittedOf(resolved, route, identity))
 }
 
 /**
@@ -126,7 +126,8 @@ export async function run(
   const request: Admitted = reauthorizing instanceof Promise ? await reauthorizing : reauthorizing
   const input = served.readInput(raw)
   const ifMatch = raw.headers['if-match']
-  const handle = (current: Admitted) => handleRoute(deps, { ...current, served, ifMatch, input })
+  const handle = ({ tenant, identity, info, deadline }: Admitted) =>
+    handleRoute(deps, { served, tenant, identity, info, deadline, ifMatch, input })
   const handling = deps.limits.withSlot(request, client, () => {
     const again = reauthorize(deps, request)
     return again instanceof Promise ? again.then(handle) : handle(again)
@@ -186,6 +187,14 @@ function withTenant(request: Received, tenantEntry: CacheEntry<FoundTenant | und
 }
 
 // Throws 403 and records the rejection in the tenant's audit log.
+function admittedOf(
+  { info, host, deadline, log, tenant, tenantEntry }: Resolved,
+  route: Route,
+  identity: Identity | undefined,
+): Admitted {
+  return { info, host, deadline, log, tenant, tenantEntry, route, identity }
+}
+
 function permit<Request extends Admitted>({ rejections }: PipelineDeps, request: Request): Request {
   const { route, identity, tenant, info } = request
   if (identity === undefined) return request

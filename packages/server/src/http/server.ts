@@ -191,9 +191,12 @@ function sendProblem(deps: ServerDeps, thrown: unknown, reply: FastifyReply, log
 }
 
 function finished(request: FastifyRequest, reply: FastifyReply): FinishedRequest {
-  const log = logOf(request)
+  const { startedAt, info, tenantId, userId, code } = logOf(request)
   const { endpoint, route } = request.routeOptions.config as Served
   const { raw, method } = request
-  const ms = performance.now() - log.startedAt
-  return { ...log, raw, method, served: route ?? endpoint, status: reply.statusCode, ms }
+  const ms = performance.now() - startedAt
+  const served = route ?? endpoint
+  const status = reply.statusCode
+  // Property by property, here and in the pipeline: V8 copies a spread object many times slower.
+  return { startedAt, info, tenantId, userId, code, raw, method, served, status, ms }
 }
