@@ -223,8 +223,8 @@ function reauthorize(deps: PipelineDeps, request: Admitted): MaybePromise<Admitt
 async function reload(deps: PipelineDeps, request: Admitted): Promise<Admitted> {
   const { route, identity } = request
   const resolved = await resolveTenant(deps, request, request.tenantEntry)
-  if (identity === undefined) return { ...resolved, route, identity }
+  if (identity === undefined) return admittedOf(resolved, route, identity)
   const { claims, session } = identity
   const reloaded = await loadIdentity(deps.authentication, claims, resolved, session)
-  return permit(deps, { ...resolved, route, identity: reloaded })
+  return permit(deps, admittedOf(resolved, route, reloaded))
 }

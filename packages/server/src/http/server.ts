@@ -41,7 +41,7 @@ export interface ServerDeps extends Omit<PipelineDeps, 'index'> {
 export type HttpServer = FastifyInstance
 
 /**
- * The HTTP server: Fastify around the two halves of pipeline.ts. Throws if the kernel cannot serve one of
+ * The HTTP server: Fastify around the two functions of pipeline.ts. Throws if the kernel cannot serve one of
  * the routes.
  */
 export async function createServer(given: ServerDeps): Promise<HttpServer> {
