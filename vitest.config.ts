@@ -1,4 +1,6 @@
 import { defineConfig } from 'vitest/config'
+import { findBrowser } from './packages/web/test/find_browser.ts'
+import { LongestFirst } from './scripts/tests/longest_first.ts'
 
 /** What every test needs, whichever database it runs on. */
 export const shared = {
@@ -13,27 +15,49 @@ export const shared = {
 // breaks no test of the kernel. The README's examples are the starter's.
 export const starterTests = ['starter/src/**/*.test.ts', 'packages/server/test/api/readme.test.ts']
 
+// Their parts are made by npm run test:deploy, which takes minutes.
+const deployment = [
+  ...(process.env['TENANTRY_IMAGE'] ? [] : ['packages/server/test/deploy/deployment.test.ts']),
+  ...(process.env['TENANTRY_BUILT_IMAGE'] ? [] : ['packages/server/test/deploy/image.test.ts']),
+]
+
 export default defineConfig({
   test: {
     maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     projects: [
-      project('kernel', 'packages/server/test/setup.ts', {
+      project('kernel', ['packages/server/test/setup.ts'], {
         include: ['packages/*/{src,test}/**/*.test.ts'],
-        // Those of PgBouncer need one: npm run test:pgbouncer.
-        exclude: ['packages/server/test/pgbouncer/**', ...starterTests],
+        // Those of PgBouncer and Citus need one: npm run test:pgbouncer, npm run test:citus.
+        exclude: ['packages/server/test/{pgbouncer,citus}/**', ...deployment, ...starterTests],
       }),
-      project('starter', 'starter/vitest.setup.ts', { include: starterTests }),
-      project('scripts', undefined, { include: ['scripts/**/*.test.ts'] }),
+      project('starter', ['starter/vitest.setup.ts'], { include: starterTests }),
+      project('scripts', [], { include: ['scripts/**/*.test.ts'] }),
+      ...browserProject(),
     ],
   },
 })
 
 function project(
   name: string,
-  globalSetup: string | undefined,
+  globalSetup: string[],
   files: { include: string[]; exclude?: string[] },
 ) {
-  const setup = globalSetup === undefined ? {} : { globalSetup: [globalSetup] }
   // `tenantry` is its sources here, as tsconfig.json says.
-  return { resolve: { tsconfigPaths: true }, test: { ...shared, name, ...setup, ...files } }
+  // Loading the kernel anew for each file took a third of the time. No test replaces a module.
+  const test = { ...shared, name, globalSetup, isolate: false, restoreMocks: true, ...files }
+  return { resolve: { tsconfigPaths: true }, test }
+}
+
+/** The tests of the pages. Without a browser they are left out, except in CI. */
+function browserProject() {
+  if (findBrowser(process.env) === undefined) {
+    const advice = 'install chromium, or set CHROMIUM_PATH'
+    if (process.env['CI'] === 'true')
+      throw new Error(`the tests of the pages need a browser: ${advice}`)
+    process.stderr.write(`no browser: the tests of the pages are skipped (${advice})\n`)
+    return []
+  }
+  const setup = ['starter/vitest.setup.ts', 'packages/web/test/setup.ts']
+  return [project('browser', setup, { include: ['packages/web/test/**/*.browser.ts'] })]
 }

@@ -2,7 +2,9 @@
 export const checks: Record<string, string> = {
   generated: 'tsx scripts/generate.ts --check',
   package: 'tsx scripts/package.ts',
-  types: 'tsc',
+  types: 'tsc && tsc -p packages/web && tsc -p starter/web',
+  'client-types':
+    'tsc -p packages/client/test && node packages/codegen/node_modules/typescript/bin/tsc -p packages/client/test',
   'dead-code': 'knip --treat-config-hints-as-errors',
   imports: 'node scripts/imports.mjs',
   lint: 'biome ci --error-on-warnings --diagnostic-level=warn --max-diagnostics=100 --colors=off',

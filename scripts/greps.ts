@@ -35,6 +35,10 @@ const greps: Grep[] = [
         'names the rehashed user in a setting',
       'packages/server/migrations/0004_audit.up.sql':
         "its trigger records an act on a person in the log of each of the person's tenants",
+      'packages/server/migrations/0008_sign_ups.up.sql':
+        'lists the tenants of one person, and names that person meanwhile',
+      'packages/server/migrations/0007_erasure.up.sql':
+        'visits the tenants of a person who deletes their account',
     },
   },
   {
@@ -45,7 +49,17 @@ const greps: Grep[] = [
     allowed: {
       'packages/server/src/db/': 'the mechanism',
       'packages/server/src/modules/tenants/': 'whose rows they are',
+      'packages/server/src/modules/invitations/open_invitation.ts':
+        'the identity role also sees memberships elsewhere, by an index of the person',
+      'packages/server/src/jobs/queue.ts': 'a worker takes the jobs of all tenants',
+      'packages/server/src/jobs/worker.ts': 'a worker takes the jobs of all tenants',
+      'packages/server/src/jobs/run_job.ts': 'opens the scope of the tenant of a job',
+      'packages/server/src/modules/jobs/jobs.ts': 'the platform scope sees every tenant',
+      'packages/server/src/cli/platform/jobs.ts': 'the platform scope sees every tenant',
+      'packages/server/src/modules/domains/platform_domains.ts':
+        'the platform scope sees every tenant',
       'packages/server/src/tenancy/find_tenant.ts': 'finds the tenant, so none is set yet',
+      'packages/server/src/tenancy/domain_holder.ts': 'finds the tenant, so none is set yet',
       'packages/server/src/http/access_log.ts': 'the name of a log field',
       'packages/server/src/telemetry/request_span.ts': 'the name of an attribute',
       'packages/server/src/telemetry/metrics.ts': 'the name of a label',
@@ -55,12 +69,25 @@ const greps: Grep[] = [
       'packages/server/src/cli/platform/platform_command.ts':
         'the platform scope sees every tenant',
       'packages/server/src/cli/platform/tenant.ts': 'the platform scope sees every tenant',
+      'packages/server/src/cli/platform/tenant_brand.ts': 'the platform scope sees every tenant',
+      'packages/server/src/cli/platform/tenant_delete.ts': 'the platform scope sees every tenant',
+      'packages/server/src/cli/platform/tenant_details.ts': 'the platform scope sees every tenant',
       'packages/server/src/cli/platform/user.ts': 'the platform scope sees every tenant',
+      'packages/server/src/modules/users/users.ts': 'the platform scope sees every tenant',
+      'packages/server/src/modules/users/end_user.ts': 'the platform scope sees every tenant',
+      'packages/server/src/jobs/enqueue.ts': 'the platform scope has no tenant set',
       'packages/server/src/audit/audit_log.ts': 'the platform scope has no tenant set',
       'packages/server/src/testing/test_app.ts': 'the platform scope sees every tenant',
-      'packages/server/src/cli/new/fields.ts': 'a column that no new resource may name again',
+      'packages/server/src/cli/new/fields/': 'writes the keys of a migration',
       'packages/server/src/testing/sweeps/': "tries to reach another tenant's rows",
     },
+  },
+  {
+    name: 'one function opens a session',
+    pattern: /insert(Into\(['"`]| into )tenantry\.sessions\b/,
+    instead: 'call openSession, which checks the tenant, the user and the membership',
+    files: /\.(ts|sql)$/,
+    allowed: { 'packages/server/src/modules/sessions/open_session.ts': 'openSession' },
   },
   {
     name: 'no role by name',

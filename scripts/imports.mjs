@@ -49,5 +49,7 @@ async function sourcePaths() {
       return names.map((name) => `${root}/${name.replaceAll('\\', '/')}`)
     }),
   )
-  return found.flat().filter((it) => /\.ts$/.test(it) && !/\/(node_modules|dist)\//.test(it))
+  return found
+    .flat()
+    .filter((it) => /\.ts$/.test(it) && !/\/(node_modules|dist)\/|\/web\//.test(it))
 }

@@ -22,6 +22,8 @@ test('greps.ts finds each word outside of its place', () => {
     [`${kernel}/e.ts`]: 'const mailer = container.get(Mailer)',
     [`${kernel}/f.ts`]: 'const reply = body as any',
     [`${kernel}/g.ts`]: '// @ts-ignore',
+    [`${kernel}/h.ts`]: 'await sql`insert into tenantry.sessions (id) values (1)`',
+    [`${kernel}/i.ts`]: "db.insertInto('tenantry.sessions')",
     'starter/src/utils.ts': '',
     'starter/src/common/a.ts': '',
     [`${kernel}/modules/auth/auth.ts`]: "db.updateTable('tenantry.users')",
@@ -32,6 +34,8 @@ test('greps.ts finds each word outside of its place', () => {
     expect.stringContaining('one place sets the tenant: starter/migrations/0002_a.up.sql:1'),
     expect.stringContaining(`no query names the tenant: ${kernel}/a.ts:1`),
     expect.stringContaining(`no query names the tenant: ${kernel}/b.ts:1`),
+    expect.stringContaining(`one function opens a session: ${kernel}/h.ts:1`),
+    expect.stringContaining(`one function opens a session: ${kernel}/i.ts:1`),
     expect.stringContaining(`no role by name: ${kernel}/c.ts:1`),
     expect.stringContaining(`settings in config.ts: ${kernel}/d.ts:1`),
     expect.stringContaining(`wiring is arguments: ${kernel}/e.ts:1`),
@@ -65,7 +69,7 @@ test('measure.ts counts the lines of functions and files from the first to the l
     [`${kernel}/tables.ts`]: '// generated\n'.repeat(400),
     [`${kernel}/a.test.ts`]: long(100),
   })
-  expect(faults.slice(0, 8)).toEqual([
+  expect(faults.filter((it) => !it.startsWith('0 components')).slice(0, 8)).toEqual([
     '3 functions: median 61, p90 62, longest 62',
     'the median function has 61 lines; at most 8',
     'the p90 function has 62 lines; at most 18',
@@ -74,6 +78,24 @@ test('measure.ts counts the lines of functions and files from the first to the l
     '4 files: median 123, p90 301, longest 301',
     'the median file has 123 lines; at most 80',
     `${kernel}/c.ts: 301 lines; a file has at most 300`,
+  ])
+})
+
+test('measure.ts lets the markup of a component be longer than a function', () => {
+  const component = (lines: number) =>
+    `export function Page() {\n  return (\n    <ul>\n${'      <li />\n'.repeat(lines - 6)}    </ul>\n  )\n}\n`
+  const pages = 'packages/web/src/pages'
+  const faults = judge('measure.ts', {
+    'scripts/a.ts': long(5),
+    [`${pages}/a.tsx`]: component(40),
+    [`${pages}/b.tsx`]: component(121),
+    ...Object.fromEntries(
+      Array.from({ length: 20 }, (_, at) => [`${pages}/${at}.tsx`, component(7)]),
+    ),
+  })
+  expect(faults.filter((it) => it.includes('component'))).toEqual([
+    '22 components: median 7, p90 7, longest 121',
+    `${pages}/b.tsx:1: 121 lines; a component has at most 120`,
   ])
 })
 

@@ -10,6 +10,7 @@ interface Package {
   link?: boolean
   optional?: boolean
   integrity?: string
+  inBundle?: boolean
   hasInstallScript?: boolean
   engines?: { node?: string } | string[]
   dependencies?: Record<string, string>
@@ -52,7 +53,10 @@ function installedFaults(path: string, it: Package): string[] {
   const missing = Object.keys(it.optionalDependencies ?? {}).filter((name) => !names.has(name))
   const refusing = it.optional ? [] : nodes.filter((node) => !semver.satisfies(node, range))
   return [
-    ...(it.integrity?.startsWith('sha512-') ? [] : [`${path} has no sha512 integrity`]),
+    // What is bundled is sealed by the hash of the package that contains it.
+    ...(it.inBundle || it.integrity?.startsWith('sha512-')
+      ? []
+      : [`${path} has no sha512 integrity`]),
     ...missing.map((name) => `${path} has ${name} for another platform, which is not listed`),
     ...belowFloor(path, it),
     ...scriptFaults(path, it),

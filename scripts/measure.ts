@@ -9,7 +9,7 @@ import { importCycles } from './measure/import_cycles.ts'
 import { plainEnglish } from './measure/plain_english.ts'
 import { commentsIn, messagesIn, proseIn } from './measure/prose.ts'
 import type { Report } from './measure/report.ts'
-import { fileSizes, functionSizes } from './measure/sizes.ts'
+import { componentSizes, fileSizes, functionSizes } from './measure/sizes.ts'
 import { parseSource } from './measure/syntax_tree.ts'
 import { isGenerated, isTest, readSources } from './sources.ts'
 
@@ -19,6 +19,9 @@ const measured = [
   'starter/src/',
   'scripts/',
 ]
+
+// Their functions are components, whose markup has a line for each element.
+const pages = ['packages/web/src/', 'starter/web/']
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -37,18 +40,21 @@ if (values.request) {
 }
 
 async function measureSources(folder: string): Promise<void> {
-  const all = await readSources(folder, ['.'], /\.(ts|js|mjs|sql|md)$/)
+  const all = await readSources(folder, ['.'], /\.(tsx?|js|mjs|sql|md)$/)
   // Released migrations never change.
   const written = all.filter(({ path }) => !path.startsWith('released/'))
-  const isCode = (path: string) => /\.(ts|js|mjs)$/.test(path) && !isGenerated(path)
+  const isCode = (path: string) => /\.(tsx?|js|mjs)$/.test(path) && !isGenerated(path)
   const trees = written.filter(({ path }) => isCode(path)).map(parseSource)
   const sources = trees.filter(({ path }) => isMeasured(path))
   if (sources.length === 0) throw new Error(`no files in ${measured.join(', ')}`)
   const texts = written.filter(({ path }) => /\.(sql|md)$/.test(path)).map(proseIn)
 
+  const pageSources = trees.filter(({ path }) => isIn(pages, path))
   show(functionSizes(sources))
-  show(fileSizes(sources))
-  show(folderSizes(written.map(({ path }) => path).filter(isMeasured)))
+  show(componentSizes(pageSources))
+  show(fileSizes([...sources, ...pageSources]))
+  const paths = written.map(({ path }) => path)
+  show(folderSizes(paths.filter((it) => isMeasured(it) || isIn(pages, it))))
   show(importCycles(sources))
   show(commentShare(sources), values.comments)
   show(plainEnglish('prose', [...texts, ...trees.flatMap(commentsIn)]), values.words)
@@ -56,7 +62,11 @@ async function measureSources(folder: string): Promise<void> {
 }
 
 function isMeasured(path: string): boolean {
-  return /\.(ts|mjs)$/.test(path) && !isTest(path) && measured.some((it) => path.startsWith(it))
+  return isIn(measured, path)
+}
+
+function isIn(folders: readonly string[], path: string): boolean {
+  return /\.(tsx?|mjs)$/.test(path) && !isTest(path) && folders.some((it) => path.startsWith(it))
 }
 
 function show({ line, faults, details = [] }: Report, withDetails = false): void {

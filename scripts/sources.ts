@@ -27,7 +27,7 @@ export async function readSources(
 
 /** Is this file written by `npm run generate`, not by hand? */
 export function isGenerated(path: string): boolean {
-  return path.endsWith('/tables.ts')
+  return /\/(tables\.ts|kernel_api\.ts|api\.d\.ts)$/.test(path)
 }
 
 export function isTest(path: string): boolean {

@@ -1,12 +1,14 @@
 // Tests the deployment files without Docker: makes the image's files by the Dockerfile's own steps and
-// runs them as a user who cannot change them, behind Debian's HAProxy. It needs apt (Debian 12) and the
-// npm registry, so it is not part of .ci/run. Usage: npm run test:deploy
+// runs them as a user who cannot change them, behind Debian's HAProxy. Where there is buildah, it builds the
+// image itself, too, and runs it. It needs apt (Debian 12) and the npm registry, so it is not part of .ci/run.
+// Usage: npm run test:deploy
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { buildImage, removeImages } from './deploy/build_image.ts'
 
 const run = promisify(execFile)
 const root = join(import.meta.dirname, '..')
@@ -17,17 +19,26 @@ const DEBIAN = ['haproxy', 'liblua5.3-0', 'libopentracing-c-wrapper0', 'libopent
 const place = await mkdtemp(join(tmpdir(), 'tenantry-deploy-'))
 // The other user must be able to reach the image.
 await chmod(place, 0o755)
+let built: string | undefined
 try {
   const [haproxy, image] = await Promise.all([fetchHaproxy(place), makeImage(place)])
-  const env = { ...process.env, TENANTRY_HAPROXY: haproxy, TENANTRY_IMAGE: image }
+  built = await buildImage(root, place)
+  const env = {
+    ...process.env,
+    TENANTRY_HAPROXY: haproxy,
+    TENANTRY_IMAGE: image,
+    ...(built === undefined ? {} : { TENANTRY_BUILT_IMAGE: built }),
+  }
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
-  const args = [vitest, 'run', 'packages/server/test/deploy/deployment.test.ts']
+  const tests = ['deployment', ...(built === undefined ? [] : ['image'])]
+  const args = [vitest, 'run', ...tests.map((it) => `packages/server/test/deploy/${it}.test.ts`)]
   const [code] = await once(
     spawn(process.execPath, args, { cwd: root, env, stdio: 'inherit' }),
     'close',
   )
   process.exitCode = code ?? 1
 } finally {
+  if (built !== undefined) await removeImages(built)
   await rm(place, { recursive: true, force: true })
 }
 
@@ -72,8 +83,12 @@ async function assertNoTools(image: string): Promise<void> {
 async function contextOfBuild(): Promise<string[]> {
   const { stdout } = await run('git', ['ls-files', '-co', '--exclude-standard'], { cwd: root })
   const lines = (await readFile(join(deploy, 'Dockerfile.dockerignore'), 'utf8')).split('\n')
-  const ignored = lines.filter((it) => it !== '' && !it.startsWith('#')).map(expressionFor)
-  return stdout.split('\n').filter((path) => path !== '' && !ignored.some((it) => it.test(path)))
+  const rules = lines
+    .filter((it) => it !== '' && !it.startsWith('#'))
+    .map((it) => ({ keeps: it.startsWith('!'), pattern: expressionFor(it.replace('!', '')) }))
+  // The last line that matches a path decides.
+  const isSent = (path: string) => rules.findLast((it) => it.pattern.test(path))?.keeps !== false
+  return stdout.split('\n').filter((path) => path !== '' && isSent(path))
 }
 
 function expressionFor(pattern: string): RegExp {

@@ -1,6 +1,9 @@
 import type { Figure } from './figure.ts'
 import { betterAuth } from './figures/better_auth.ts'
+import { forgotPassword } from './figures/forgot_password.ts'
 import { invalidation } from './figures/invalidation.ts'
+import { jobFairness, jobPickup, jobPickupElsewhere } from './figures/job_waits.ts'
+import { enqueue, jobThroughput } from './figures/jobs.ts'
 import { login } from './figures/login.ts'
 import { loginStorm } from './figures/login_storm.ts'
 import { memory } from './figures/memory.ts'
@@ -10,13 +13,16 @@ import { projectsRead } from './figures/projects_read.ts'
 import { randomRequests } from './figures/random_requests.ts'
 import { revocation } from './figures/revocation.ts'
 import { scale } from './figures/scale.ts'
+import { sessionCookie } from './figures/session_cookie.ts'
 import { soak } from './figures/soak.ts'
 import { start } from './figures/start.ts'
+import { staticAsset } from './figures/static_asset.ts'
 import { tenantData } from './figures/tenant_data.ts'
 
 /** The rows of the table, in order. */
 export const allFigures: readonly Figure[] = [
   tenantData,
+  sessionCookie,
   betterAuth,
   projectsRead,
   projectsCreate,
@@ -25,9 +31,16 @@ export const allFigures: readonly Figure[] = [
   noisyNeighbour,
   revocation,
   invalidation,
+  enqueue,
+  jobThroughput,
+  jobFairness,
+  jobPickup,
+  jobPickupElsewhere,
+  forgotPassword,
   scale,
   memory,
   randomRequests,
   start,
+  staticAsset,
   soak,
 ]

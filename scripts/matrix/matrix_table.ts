@@ -31,11 +31,12 @@ function lineOf({ postgres, node, passed, failed, files, on }: Row): string {
 function sameRun(line: string): (row: Row) => boolean {
   const [, postgres = '', node = '', , files] = line.split('|').map((it) => it.trim())
   return (row) =>
-    major(row.postgres) === major(postgres) &&
-    major(row.node) === major(node) &&
+    lineName(row.postgres) === lineName(postgres) &&
+    lineName(row.node) === lineName(node) &&
     row.files === files
 }
 
-function major(version: string): string {
-  return version.split('.')[0] ?? version
+/** `15.20 (Debian)` and `15.21 (Debian)` are one line of versions, apart from npm's 15. */
+function lineName(version: string): string {
+  return version.replace(/(\.\d+)+/, '')
 }

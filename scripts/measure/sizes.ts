@@ -3,6 +3,7 @@ import { lineAt, type Node, type SyntaxTree } from './syntax_tree.ts'
 
 const limits = {
   function: { median: 8, p90: 18, max: 60 },
+  component: { median: 30, p90: 40, max: 120 },
   file: { median: 80, p90: Number.POSITIVE_INFINITY, max: 300 },
 }
 
@@ -25,6 +26,11 @@ interface Piece {
 /** Measures every function with statements; `(it) => it.name` is an expression. */
 export function functionSizes(trees: readonly SyntaxTree[]): Report {
   return judge('function', trees.flatMap(functionsOf))
+}
+
+/** Measures the functions of pages: most of them are components. */
+export function componentSizes(trees: readonly SyntaxTree[]): Report {
+  return judge('component', trees.flatMap(functionsOf))
 }
 
 export function fileSizes(trees: readonly SyntaxTree[]): Report {

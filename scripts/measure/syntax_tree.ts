@@ -21,7 +21,7 @@ export interface SyntaxTree {
 export function parseSource({ path, text }: Source): SyntaxTree {
   // swc counts from the first token of the file; the semicolon makes that the first character.
   const code = `;${text.replace(/^#!/, '//')}`
-  const tree = parseSync(code, { syntax: 'typescript' })
+  const tree = parseSync(code, { syntax: 'typescript', tsx: path.endsWith('.tsx') })
   const nodes: Node[] = []
   collectNodes(tree, tree.span.start, nodes)
   return { path, code: Buffer.from(code).toString('latin1'), nodes }

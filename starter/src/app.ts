@@ -10,7 +10,11 @@ export const app = defineApp({
   routes: [...projectRoutes, ...permissionCheckRoutes],
   migrations: new URL('../migrations', import.meta.url),
   constraints: {
-    projects_name_unique: { code: 'project.name_taken', detail: 'A project of this name exists' },
+    projects_name_unique: {
+      code: 'project.name_taken',
+      detail: 'A project of this name exists',
+      pointer: '/name',
+    },
   },
   demo,
 })

@@ -13,7 +13,7 @@ export const policy = definePolicy({
     },
     manager: {
       description: 'Reads everything, manages members and projects',
-      permissions: ['*:read', 'members:*', 'projects:*'],
+      permissions: ['*:read', 'members:*', 'invitations:*', 'projects:*'],
     },
     operator: {
       description: 'Reads everything, works on projects',

@@ -53,15 +53,16 @@ const id = (writer: string) => `('00000000-0000-7000-8000-00000000000' || ${writ
 const seed = `
   insert into tenantry.tenants (id, name, subdomain, code)
     select ${id('w')}, 'w', 'writer-' || w, 'WRITER_' || w from generate_series(0, ${WRITERS - 1}) w;
-  insert into tenantry.domains (name, tenant_id)
-    select 'writer-' || w || '.example', ${id('w')} from generate_series(0, ${WRITERS - 1}) w;
+  insert into tenantry.domains (id, name, tenant_id, proof)
+    select ${id('w')}, 'writer-' || w || '.example', ${id('w')}, repeat('0', 32) from generate_series(0, ${WRITERS - 1}) w;
   insert into tenantry.users (id, email, email_key)
     select ${id('w')}, 'w' || w, 'w' || w from generate_series(0, ${WRITERS - 1}) w;
   insert into tenantry.members (tenant_id, user_id) select id, id from tenantry.users;
   insert into tenantry.roles (tenant_id, id, name) select id, id, 'clerk' from tenantry.users;
   insert into tenantry.sessions
-    (tenant_id, id, user_id, idle_expires_at, expires_at, credentials_epoch)
-    select id, id, id, now() + interval '1 day', now() + interval '1 day', sessions_valid_from
+    (tenant_id, id, user_id, idle_expires_at, expires_at, credentials_epoch, method, amr, kind, origin)
+    select id, id, id, now() + interval '1 day', now() + interval '1 day', sessions_valid_from,
+      'password', '{pwd}', 'tokens', 'https://a.test'
     from tenantry.users`
 
 // Each write changes a column that cached values depend on.
@@ -69,7 +70,7 @@ function writesOf(writer: number): string[] {
   const it = id(`'${writer}'`)
   return [
     `update tenantry.tenants set name = clock_timestamp()::text where id = ${it}`,
-    `update tenantry.domains set verified_at = clock_timestamp() where tenant_id = ${it}`,
+    `update tenantry.domains set name = 'n' || floor(random() * 1e9) || '.example' where tenant_id = ${it}`,
     `update tenantry.users set full_name = clock_timestamp()::text where id = ${it}`,
     `update tenantry.members set is_active = not is_active where tenant_id = ${it}`,
     `insert into tenantry.member_roles (tenant_id, user_id, role, role_id)

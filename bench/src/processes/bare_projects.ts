@@ -70,10 +70,9 @@ function auditRow(projectId: string): pg.QueryConfig {
   return {
     name: 'audit',
     text: `insert into tenantry.audit_logs
-      (id, action, entity, entity_id, actor_id, session_id, meta, request_id, address)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+      (action, entity, entity_id, actor_id, session_id, meta, request_id, address)
+      values ($1, $2, $3, $4, $5, $6, $7, $8)`,
     values: [
-      v7(),
       'projects.create',
       'projects',
       projectId,

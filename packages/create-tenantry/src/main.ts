@@ -1,4 +1,5 @@
 import { basename, join, relative, resolve } from 'node:path'
+import { makeFirstCommit } from './first_commit.ts'
 import { scaffold } from './scaffold.ts'
 import { ScaffoldError } from './scaffold_error.ts'
 
@@ -14,7 +15,9 @@ export function run(args: string[]): number {
   try {
     const made = resolve(folder)
     scaffold({ folder: made, template: join(import.meta.dirname, 'template') })
+    const remark = makeFirstCommit(made)
     console.log(nextSteps(made))
+    if (remark !== undefined) console.log(`Note: ${remark}`)
     return 0
   } catch (error) {
     if (!(error instanceof ScaffoldError)) throw error
@@ -31,5 +34,5 @@ Makes a multi-tenant SaaS backend in a new or empty folder, which gives it its n
 function nextSteps(folder: string): string {
   const path = relative(process.cwd(), folder)
   const enter = path === '' ? '' : `  cd ${path}\n`
-  return `${basename(folder)} is ready. Next:\n\n${enter}  npm install\n  npm start\n`
+  return `${basename(folder)} is ready. Next:\n\n${enter}  npm install\n  npm start\n\nREADME.md has the first five minutes.\n`
 }

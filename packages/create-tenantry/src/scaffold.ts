@@ -45,8 +45,8 @@ function filesOf(template: string, name: string): NewFile[] {
     .filter((it) => it.isFile())
     .map((it) => join(it.parentPath, it.name))
     .map((file) => ({
-      // npm leaves .gitignore out of packages.
-      path: file.slice(template.length + 1).replace(/^gitignore$/, '.gitignore'),
+      // npm leaves .gitignore out of packages, and .github is named alike.
+      path: file.slice(template.length + 1).replace(/^git(?=ignore$|hub[\\/])/, '.git'),
       content: readFileSync(file, 'utf8')
         .replaceAll('Tenantry Starter', title)
         .replaceAll('tenantry-starter', projectOf(name)),

@@ -1,6 +1,12 @@
 drop table tenantry.platform_logs;
 drop trigger record_acts_on_person on tenantry.users;
+drop trigger record_deletion_of_person on tenantry.users;
 drop function tenantry.record_acts_on_person();
-drop function tenantry.new_id();
-drop policy identity_own_person on tenantry.members;
+drop function tenantry.tenants_of_person(uuid);
+drop policy identity_renames_person on tenantry.members;
+drop policy identity_own_tenant_or_person on tenantry.members;
 drop table tenantry.audit_logs;
+drop function tenantry.new_id();
+drop function tenantry.is_known_actor(uuid, uuid, uuid);
+drop function tenantry.retain_log();
+drop table tenantry.retained_logs;

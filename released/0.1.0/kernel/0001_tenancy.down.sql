@@ -1,6 +1,12 @@
 drop function tenantry.invalidate_on_change(regclass, text, name, name[], boolean, name, text);
 drop function tenantry.invalidate_many(text, uuid, uuid);
 drop function tenantry.invalidate_all();
-drop function tenantry.make_tenant_table(regclass);
+drop function tenantry.make_tenant_table(regclass, text);
+drop function tenantry.is_display_name(text, integer);
+drop function tenantry.is_distributed();
+drop function tenantry.visit_tenant(text);
 drop function tenantry.set_tenant(uuid);
+alter default privileges revoke usage on schemas from tenantry_backup;
+alter default privileges revoke select on sequences from tenantry_backup;
+alter default privileges revoke select on tables from tenantry_backup;
 alter default privileges grant execute on functions to public;

@@ -4,6 +4,11 @@
 -- old, or when credentials_epoch no longer equals its user's sessions_valid_from. The two are compared
 -- for equality, not for order: a sign-in with the old password must not survive a password reset that
 -- commits concurrently.
+--
+-- A session stores how it was opened, for decisions that depend on it: method is the way in, amr the
+-- proofs (RFC 8176; empty if the method has no value there), authenticated_at when the person gave them,
+-- kind what the client holds, and origin where it was opened. A session that was opened on a custom
+-- domain must never be exchanged for a session of another tenant: that tenant's owner can read it.
 create table tenantry.sessions (
   tenant_id uuid not null,
   id uuid not null,
@@ -15,6 +20,13 @@ create table tenantry.sessions (
   idle_expires_at timestamptz not null,
   expires_at timestamptz not null,
   credentials_epoch timestamptz not null,
+  method text not null check (method in ('password', 'magic_link', 'passkey', 'sso', 'hand_over',
+    'invitation', 'sign_up', 'impersonation')),
+  amr text[] not null check (amr <@ array['face', 'fpt', 'geo', 'hwk', 'iris', 'kba', 'mca', 'mfa',
+    'otp', 'pin', 'pop', 'pwd', 'rba', 'retina', 'sc', 'sms', 'swk', 'tel', 'user', 'vbm', 'wia']),
+  authenticated_at timestamptz not null default now(),
+  kind text not null check (kind in ('tokens', 'cookie')),
+  origin text not null check (length(origin) between 1 and 300),
   revoked_at timestamptz,
   revoked_reason text check (length(revoked_reason) <= 64),
   primary key (tenant_id, id),
@@ -23,6 +35,16 @@ create table tenantry.sessions (
 );
 create index sessions_by_user on tenantry.sessions (tenant_id, user_id, id);
 select tenantry.make_tenant_table('tenantry.sessions');
+-- A change of the person's own account runs as the identity role, which locks the session that asks for
+-- it: one that was revoked meanwhile changes nothing. A change of the password moves the credential epoch
+-- and must not end that session, so it gives the new epoch to it, and to no other.
+create policy identity_own_tenant on tenantry.sessions for select to tenantry_identity
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+create policy identity_keeps_sessions on tenantry.sessions for update to tenantry_identity
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)
+  with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+grant select (tenant_id, id, user_id, idle_expires_at, expires_at, credentials_epoch, revoked_at),
+  update (credentials_epoch) on tenantry.sessions to tenantry_identity;
 
 -- refresh_tokens: one chain per session. A token is used once; using it creates its successor.
 create table tenantry.refresh_tokens (
@@ -38,19 +60,26 @@ create table tenantry.refresh_tokens (
 );
 create index refresh_tokens_by_session on tenantry.refresh_tokens (tenant_id, session_id);
 select tenantry.make_tenant_table('tenantry.refresh_tokens');
+-- No hash can be read across tenants: see users.password_hash.
+revoke select on tenantry.refresh_tokens from tenantry_platform;
+grant select (tenant_id, session_id, created_at, expires_at, used_at)
+  on tenantry.refresh_tokens to tenantry_platform;
 
 -- single_use_secrets: what a person proves by once, with the identity role, at the tenant where it was
 -- created. A secret of one kind is no secret of another. Only one that left by mail proves access to the
 -- mailbox, so the channel is stored. credentials_epoch voids it like a session. A secret has 256 random
--- bits; code_mac is a keyed hash of a short code, which attempts limits.
+-- bits; code_mac is a keyed hash of a short code, which attempts limits. The secret of an invitation has
+-- no user yet: 0006 adds what invitation_id refers to.
 create table tenantry.single_use_secrets (
   tenant_id uuid not null,
   hash bytea not null check (length(hash) = 32),
   kind text not null check (kind in ('password_reset', 'email_verification', 'email_change',
-    'email_undo', 'magic_link', 'second_factor', 'hand_over', 'sign_up', 'sso_state', 'portal_link')),
+    'email_undo', 'invitation', 'magic_link', 'second_factor', 'hand_over', 'sign_up', 'sso_state',
+    'portal_link')),
   channel text not null check (channel in ('mail', 'hand')),
   origin text not null check (length(origin) between 1 and 300),
   user_id uuid references tenantry.users (id) on delete cascade,
+  invitation_id uuid check ((invitation_id is null) = (kind <> 'invitation')),
   credentials_epoch timestamptz,
   data jsonb not null default '{}',
   code_mac bytea check (length(code_mac) = 32),
@@ -60,7 +89,8 @@ create table tenantry.single_use_secrets (
   used_at timestamptz,
   primary key (tenant_id, hash)
 );
-create index single_use_secrets_by_user on tenantry.single_use_secrets (user_id, kind);
+create index single_use_secrets_by_user on tenantry.single_use_secrets (tenant_id, user_id, kind);
+create index single_use_secrets_by_invitation on tenantry.single_use_secrets (tenant_id, invitation_id);
 select tenantry.make_tenant_table('tenantry.single_use_secrets');
 revoke all on tenantry.single_use_secrets from tenantry_app;
 drop policy app_own_tenant on tenantry.single_use_secrets;
@@ -68,6 +98,9 @@ create policy identity_own_tenant on tenantry.single_use_secrets to tenantry_ide
   using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)
   with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
 grant select, insert, update, delete on tenantry.single_use_secrets to tenantry_identity;
+revoke select on tenantry.single_use_secrets from tenantry_platform;
+grant select (tenant_id, kind, channel, origin, user_id, invitation_id, credentials_epoch, attempts, created_at,
+  expires_at, used_at) on tenantry.single_use_secrets to tenantry_platform;
 
 -- attempt_counters: attempts per window, shared by all servers. The key is a keyed hash, so that no
 -- address and no e-mail is stored. It deliberately does not contain the tenant: an attacker must gain

@@ -4,12 +4,12 @@ import { judge, requestCost } from './request_cost.ts'
 test('files and calls before the handler are bounded, those after it are not', () => {
   const files = (count: number, calls: number) =>
     Object.fromEntries(Array.from({ length: count }, (_, at) => [`${at}.ts`, calls]))
-  expect(judge({ before: { ...files(20, 4), '0.ts': 14 }, after: files(30, 9) }).faults).toEqual([])
-  expect(judge({ before: { ...files(20, 4), '0.ts': 15 }, after: {} }).faults).toEqual([
+  expect(judge({ before: { ...files(21, 4), '0.ts': 10 }, after: files(30, 9) }).faults).toEqual([])
+  expect(judge({ before: { ...files(21, 4), '0.ts': 11 }, after: {} }).faults).toEqual([
     '91 calls before the handler; at most 90',
   ])
-  expect(judge({ before: files(21, 1), after: {} }).faults).toEqual([
-    '21 files before the handler; at most 20',
+  expect(judge({ before: files(22, 1), after: {} }).faults).toEqual([
+    '22 files before the handler; at most 21',
   ])
 })
 

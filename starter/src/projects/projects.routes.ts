@@ -1,6 +1,5 @@
-import { PageQuery, pageOf } from 'tenantry'
 import { del, get, patch, post } from '../policy.ts'
-import { NewProject, Project, ProjectChanges, ProjectPath } from './projects.schema.ts'
+import { NewProject, Project, ProjectChanges, ProjectList, ProjectPath } from './projects.schema.ts'
 import {
   createProject,
   deleteProject,
@@ -13,8 +12,7 @@ export const projectRoutes = [
   get('/api/projects', {
     access: 'projects:read',
     summary: 'List projects',
-    query: PageQuery,
-    reply: pageOf(Project),
+    list: ProjectList,
     handle: (ctx, { query }) => listProjects(ctx, query),
   }),
   get('/api/projects/:project_id', {

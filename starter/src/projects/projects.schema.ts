@@ -1,3 +1,4 @@
+import { defineList } from 'tenantry'
 import { z } from 'zod'
 
 const name = z.string().trim().min(1).max(200)
@@ -15,6 +16,14 @@ export const Project = z
     updated_at: z.iso.datetime(),
   })
   .meta({ id: 'Project' })
+
+/** What a client may sort by and search: docs/lists.md of tenantry. */
+export const ProjectList = defineList(Project, {
+  table: 'projects',
+  columns: { name: 'name_key' },
+  sorts: [['-created_at', 'id'], 'name'],
+  q: ['name_key'],
+})
 
 /** The body of a request. */
 export const NewProject = z

@@ -34,6 +34,7 @@ describe('projects', () => {
     expect((await create({ name: 'Unique' })).status).toBe(201)
     const again = await create({ name: 'Unique' })
     expect([again.status, again.json.code]).toEqual([409, 'project.name_taken'])
+    expect(again.json.errors).toMatchObject([{ pointer: '/name' }])
     const other = await api.makeTenant()
     const user = await other.makeUser({ roles: ['manager'] })
     const path = '/api/projects'

@@ -1,14 +1,14 @@
-import { newId, notFound, type PageQuery, readPage, type TenantContext } from 'tenantry'
+import { type ListQuery, newId, notFound, readList, type TenantContext } from 'tenantry'
 import type { z } from 'zod'
 import type { Database } from '../database.ts'
-import type { NewProject, ProjectChanges } from './projects.schema.ts'
+import { type NewProject, type ProjectChanges, ProjectList } from './projects.schema.ts'
 
 type Context = TenantContext<Database>
 
 const columns = ['id', 'name', 'description', 'created_at', 'updated_at'] as const
 
-export function listProjects({ db, cursors }: Context, query: z.output<typeof PageQuery>) {
-  return readPage(cursors, query, db.selectFrom('projects').select(columns), 'projects.id')
+export function listProjects(ctx: Context, query: ListQuery<typeof ProjectList>) {
+  return readList(ctx, ProjectList, query, ctx.db.selectFrom('projects').select(columns))
 }
 
 /** Throws 404, also for a project of another tenant: the database does not return it. */

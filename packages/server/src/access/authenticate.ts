@@ -2,7 +2,9 @@ import type { Actor, Tenant } from '../app/context.ts'
 import type { CacheEntry } from '../invalidation/revocable_cache.ts'
 import type { Deadline } from '../lib/deadline.ts'
 import type { MaybePromise } from '../lib/maybe_promise.ts'
+import { rawValues } from '../lib/net/raw_headers.ts'
 import { bearerToken } from './credentials/bearer.ts'
+import { type CookieName, sessionCookie } from './credentials/session_cookie.ts'
 import type { SessionCache } from './session_cache.ts'
 import type { TokenCache } from './token_cache.ts'
 import type { AccessClaims } from './tokens.ts'
@@ -21,21 +23,36 @@ export interface Authentication {
 }
 
 /**
- * The verified claims of a request's credentials, where they belong to this tenant; 'foreign' if they
- * belong to another one, otherwise undefined. A further kind of credentials needs a file in credentials/
- * and a branch here.
+ * What credentials prove: the claims, where they belong to this tenant; 'foreign' if they belong to another
+ * one; 'ambiguous' for several of them; 'absent' for none; otherwise undefined.
  */
-export function verifyCredentials(
-  deps: Authentication,
+export type Verdict = AccessClaims | 'foreign' | 'ambiguous' | 'absent' | undefined
+
+/**
+ * Verifies the bearer token of a request. Where there is an Authorization header, it alone counts. A further
+ * kind of credentials needs a file in credentials/ and a function here.
+ */
+export function verifyBearer(
+  { tokenCache }: Authentication,
   rawHeaders: readonly string[],
   tenant: Tenant,
-): MaybePromise<AccessClaims | 'foreign' | undefined> {
-  const token = bearerToken(rawHeaders)
-  if (token === undefined) return undefined
-  const verified = deps.tokenCache.verifyAccess(token)
-  return verified instanceof Promise
-    ? verified.then((it) => claimsOfTenant(it, tenant))
-    : claimsOfTenant(verified, tenant)
+): MaybePromise<Verdict> {
+  const given = rawValues(rawHeaders, 'authorization')
+  if (given.length === 0) return 'absent'
+  const token = bearerToken(given)
+  return token === undefined ? undefined : verdictOn(tokenCache.verifyAccess(token), tenant)
+}
+
+/** Verifies the session cookie of a request, which has no Authorization header. */
+export function verifyCookie(
+  { tokenCache }: Authentication,
+  rawHeaders: readonly string[],
+  tenant: Tenant,
+  name: CookieName,
+): MaybePromise<Verdict> {
+  const found = sessionCookie(rawHeaders, name)
+  if (found === undefined) return 'absent'
+  return found === 'ambiguous' ? found : verdictOn(tokenCache.verifySession(found.token), tenant)
 }
 
 /**
@@ -59,10 +76,15 @@ export function belongsTo({ tenantId, audience, issuer }: AccessClaims, tenant: 
   return tenantId === tenant.id && audience === tenant.id && issuer === tenant.issuer
 }
 
-function claimsOfTenant(
-  verified: AccessClaims | 'expired' | undefined,
-  tenant: Tenant,
-): AccessClaims | 'foreign' | undefined {
+type Verified = AccessClaims | 'expired' | undefined
+
+function verdictOn(verified: MaybePromise<Verified>, tenant: Tenant): MaybePromise<Verdict> {
+  return verified instanceof Promise
+    ? verified.then((it) => claimsOfTenant(it, tenant))
+    : claimsOfTenant(verified, tenant)
+}
+
+function claimsOfTenant(verified: Verified, tenant: Tenant): AccessClaims | 'foreign' | undefined {
   if (verified === undefined || verified === 'expired') return undefined
   return belongsTo(verified, tenant) ? verified : 'foreign'
 }

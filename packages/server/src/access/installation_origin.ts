@@ -1,4 +1,5 @@
 import type { Tenant } from '../app/context.ts'
+import type { Config } from '../config/config.ts'
 import { AppError } from '../lib/errors.ts'
 
 /**
@@ -10,4 +11,14 @@ export function assertInstallationOrigin({ origin, issuer }: Tenant): void {
   if (origin === issuer) return
   const detail = `No credentials are accepted here; use ${issuer}`
   throw new AppError('forbidden', 'credentials.custom_domain', detail)
+}
+
+/** The origin of APP_HOST: the scheme and the port are those of the tenants. */
+export function appOrigin({
+  PUBLIC_ORIGIN,
+  APP_HOST,
+}: Pick<Config, 'PUBLIC_ORIGIN' | 'APP_HOST'>): string {
+  const url = new URL(PUBLIC_ORIGIN.replaceAll('{tenant}', 'tenant'))
+  url.hostname = APP_HOST
+  return url.origin
 }

@@ -33,7 +33,8 @@ export async function loadSnapshot(
   // Frozen, because many requests share it. The id is the string of the claims, which the token cache
   // holds as well: one copy in memory instead of two.
   const user = Object.freeze({ id: id === userId ? userId : id, email, full_name })
-  const actor = Object.freeze({ user, sessionId, roles: internedNames(held.roles), permissions })
+  const credential = Object.freeze({ kind: 'session' as const, id: sessionId })
+  const actor = Object.freeze({ user, credential, roles: internedNames(held.roles), permissions })
   return { actor, roleIds: role_ids, remainingSeconds: live_seconds }
 }
 
@@ -65,4 +66,37 @@ const snapshotQuery = compiledQuery(
       .where('s.id', '=', sessionId)
       .where('s.user_id', '=', userId)
       .where(sessionIsLive),
+)
+
+/**
+ * The member that a job acts for, with the permissions of now. Undefined if user or membership is not
+ * active.
+ */
+export async function loadMember(
+  db: Kysely<KernelTables>,
+  policy: Policy,
+  userId: string,
+  jobId: string,
+): Promise<Actor | undefined> {
+  const { rows } = await db.executeQuery(memberQuery(db, { userId }))
+  const [row] = rows
+  if (row === undefined) return undefined
+  const { id, email, full_name, ...held } = row
+  const permissions = permissionsOf(policy, held)
+  return {
+    user: { id, email, full_name },
+    credential: { kind: 'job', id: jobId },
+    roles: internedNames(held.roles),
+    permissions,
+  }
+}
+
+const memberQuery = compiledQuery((db, { userId }: { userId: string }) =>
+  db
+    .selectFrom('tenantry.members as m')
+    .innerJoin('tenantry.users as u', 'u.id', 'm.user_id')
+    .select(['u.id', 'u.email', 'u.full_name', ...roleColumns('m.user_id')])
+    .where('m.user_id', '=', userId)
+    .where('m.is_active', '=', true)
+    .where('u.is_active', '=', true),
 )

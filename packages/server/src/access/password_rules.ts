@@ -18,12 +18,16 @@ export interface PasswordContext {
 
 /**
  * Checks a new password: 8 to 256 characters, not a common one, not a repetition, not a name of its
- * user or tenant (ASVS 6.2.4, 6.2.11). There are no composition rules. Throws 422 with the reason.
+ * user or tenant (ASVS 6.2.4, 6.2.11). There are no composition rules. Throws 422 with the reason, at `pointer`.
  */
-export function assertAcceptablePassword(password: string, context: PasswordContext): void {
+export function assertAcceptablePassword(
+  password: string,
+  context: PasswordContext,
+  pointer = '/new_password',
+): void {
   const reason = reasonAgainst(preparePassword(password), context)
   if (reason === undefined) return
-  const fault: Fault = { pointer: '/new_password', message: reason }
+  const fault: Fault = { pointer, message: reason }
   throw unprocessable([fault])
 }
 

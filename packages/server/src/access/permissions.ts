@@ -98,7 +98,7 @@ export function roleColumns(userId: 's.user_id' | 'm.user_id') {
 }
 
 /** The current permissions of an active member; undefined where there is none. */
-async function memberPermissions(
+export async function memberPermissions(
   db: Kysely<KernelTables>,
   policy: Policy,
   userId: string,
@@ -130,24 +130,28 @@ export async function lockGrants(
   { db, actor, tenant }: Context,
   { policy }: GrantRules,
 ): Promise<void> {
-  await sql`select pg_advisory_xact_lock(hashtextextended(${`permissions ${tenant.id}`}, 0))`.execute(
-    db,
-  )
+  await lockTenantGrants(db, tenant.id)
   const current = await memberPermissions(db, policy, actor.user.id)
   const lost = [...actor.permissions].filter((it) => !current?.has(it))
   if (lost.length > 0)
     throw new AppError('forbidden', 'permission.changed', 'Your permissions have changed')
 }
 
+/** Takes the tenant's lock for changes of permissions, held until the transaction ends. */
+export async function lockTenantGrants(db: Kysely<KernelTables>, tenantId: string): Promise<void> {
+  const key = `permissions ${tenantId}`
+  await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(db)
+}
+
 /**
  * Takes that lock before a change to a member, and checks that the actor holds every permission that
- * the member holds. Throws 403, or 404 where there is no such member.
+ * the member holds. Returns those. Throws 403, or 404 where there is no such member.
  */
 export async function lockMemberGrants(
   ctx: Context,
   rules: GrantRules,
   userId: string,
-): Promise<void> {
+): Promise<ReadonlySet<string>> {
   await lockGrants(ctx, rules)
   const held = await ctx.db
     .selectFrom('tenantry.members as m')
@@ -155,22 +159,37 @@ export async function lockMemberGrants(
     .where('m.user_id', '=', userId)
     .executeTakeFirst()
   if (held === undefined) throw notFound()
-  if (userId !== ctx.actor.user.id) assertCanGrant(ctx, rules, permissionsOf(rules.policy, held))
+  const permissions = permissionsOf(rules.policy, held)
+  if (userId !== ctx.actor.user.id) assertCanGrant(ctx, rules, permissions)
+  return permissions
 }
 
 /** Checks that the actor holds all these permissions. Throws 403, which names the first missing one. */
 export function assertCanGrant(
-  { actor }: Context,
-  { guarded }: GrantRules,
+  ctx: Context,
+  rules: GrantRules,
   permissions: Iterable<string>,
 ): void {
+  const missing = firstMissing(ctx.actor.permissions, rules, permissions)
+  if (missing === undefined) return
+  const detail = `You do not hold "${missing}" yourself`
+  throw new AppError('forbidden', 'permission.cannot_grant', detail)
+}
+
+/** Does the actor hold all these permissions, so that they may grant them? */
+export function holdsAll(ctx: Context, rules: GrantRules, permissions: Iterable<string>): boolean {
+  return firstMissing(ctx.actor.permissions, rules, permissions) === undefined
+}
+
+/** The first of these permissions that a holder of `held` lacks, and so may not grant. */
+export function firstMissing(
+  held: ReadonlySet<string>,
+  { guarded }: GrantRules,
+  permissions: Iterable<string>,
+): string | undefined {
   for (const permission of permissions) {
     if (permission.startsWith('role:') && !guarded.has(permission)) continue
-    if (actor.permissions.has(permission)) continue
-    throw new AppError(
-      'forbidden',
-      'permission.cannot_grant',
-      `You do not hold "${permission}" yourself`,
-    )
+    if (!held.has(permission)) return permission
   }
+  return undefined
 }

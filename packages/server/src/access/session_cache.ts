@@ -35,7 +35,7 @@ async function loadSession(
   claims: AccessClaims,
 ): Promise<LoadResult<Actor | undefined>> {
   shareStrings(claims, tenant)
-  const found = await database.inTenant({ tenant, deadline: 'background' }, (db) =>
+  const found = await database.read({ tenant, deadline: 'background' }, ({ db }) =>
     loadSnapshot(db, policy, claims),
   )
   // authenticate.ts compares user and tenant with the claims, in this order.

@@ -1,11 +1,14 @@
+import { z } from 'zod'
 import type { PublicContext } from '../app/context.ts'
 import type { Config } from '../config/config.ts'
 import { clientKey } from '../lib/net/client_key.ts'
 import type { AttemptLimit, Marker, Override } from '../limits/attempt_limiter.ts'
-import { realmOf } from './realm.ts'
 
 /** The largest body of a sign-in or reset: fits the longest password and token, fully escaped. */
 export const CREDENTIALS_BODY_BYTES = 32_768
+
+/** The current password, in the body of a route that asks for it again. The limit bounds the work of hashing. */
+export const currentPassword = z.string().min(1).max(1024)
 
 const SIGN_IN_SECONDS = 15 * 60
 const HOUR_SECONDS = 3_600
@@ -49,7 +52,7 @@ export function accountLimits(
   // Both have one name, which clients see: it must not reveal whether the address is trusted.
   const account = { name: 'signin account', limit, windowSeconds: SIGN_IN_SECONDS }
   return [
-    { ...account, subject: [realmOf(ctx.tenant), key] },
+    { ...account, subject: [ctx.tenant.realm, key] },
     { ...account, subject: accountHere(ctx, key) },
   ]
 }
@@ -64,9 +67,10 @@ export function trustedAddress(ctx: PublicContext, key: string): Marker {
 }
 
 /** The limit of reset links that one address can request. */
-export function resetRequestLimit({ request }: PublicContext): AttemptLimit {
+export function resetRequestLimit(config: Config, { request }: PublicContext): AttemptLimit {
   const subject = [clientKey(request.address)]
-  return { name: 'reset address', subject, limit: 50, windowSeconds: HOUR_SECONDS }
+  const limit = config.RESET_LIMIT_ADDRESS
+  return { name: 'reset address', subject, limit, windowSeconds: HOUR_SECONDS }
 }
 
 /**
@@ -79,10 +83,10 @@ export function resetMailLimit(
   key: string,
 ): AttemptLimit {
   const windowSeconds = config.PASSWORD_RESET_EXPIRE_MINUTES * 60
-  const subject = [tenant.id, realmOf(tenant), key]
+  const subject = [tenant.id, tenant.realm, key]
   return { name: 'reset mail', subject, limit: MAX_MAILS, windowSeconds }
 }
 
 function accountHere({ request, tenant }: PublicContext, key: string): string[] {
-  return [realmOf(tenant), key, clientKey(request.address)]
+  return [tenant.realm, key, clientKey(request.address)]
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { keyRing } from '../lib/keys.ts'
+import { INSTALLATION_REALM } from './realm.ts'
 import { createTokenCache, shareStrings } from './token_cache.ts'
 import { createTokens, type Tokens } from './tokens.ts'
 
@@ -14,6 +15,7 @@ const tenant = {
   subdomain: 'acme',
   issuer: 'https://acme.example.com',
   origin: 'https://acme.example.com',
+  realm: INSTALLATION_REALM,
   limits: { rate: null, concurrency: null },
 }
 
@@ -83,6 +85,7 @@ test('two tokens whose signatures end alike keep their own claims (JWT-6)', asyn
     tenantId: tenant.id,
     sessionId: randomUUID(),
     expiresAt: Math.floor(Date.now() / 1_000) + 60,
+    renewAt: undefined,
   }
   const users: Record<string, string> = { 'one.same-ending': 'one', 'two.same-ending': 'two' }
   // Two such tokens cannot be found in practice; the verifier below accepts these.

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Tenant } from '../app/context.ts'
 import { ClockCache, type ClockEntry } from '../lib/clock_cache.ts'
+import type { MaybePromise } from '../lib/maybe_promise.ts'
 import { type AccessClaims, LEEWAY_SECONDS, type Tokens } from './tokens.ts'
 
 /** The claims of recently verified tokens, so that a signature is verified once per token. */
@@ -8,10 +9,12 @@ export interface TokenCache {
   readonly size: number
   readonly counts: { hits: number; misses: number }
   /** As Tokens.verifyAccess, but returns the claims of a cached token without a promise. */
-  verifyAccess(
-    token: string,
-  ): AccessClaims | 'expired' | Promise<AccessClaims | 'expired' | undefined>
+  verifyAccess(token: string): MaybePromise<Verified>
+  /** The same for the token of a session cookie. */
+  verifySession(token: string): MaybePromise<Verified>
 }
+
+type Verified = AccessClaims | 'expired' | undefined
 
 // Tokens found by their text: comparing a token is faster than hashing it.
 const MAX_IN_USE = 4_000
@@ -46,13 +49,24 @@ export function createTokenCache(tokens: Tokens, max: number): TokenCache {
     return claims
   }
 
-  async function verifyNew(token: string) {
+  async function verifyNew(token: string, isCookie: boolean) {
     counts.misses++
-    const claims = await tokens.verifyAccess(token)
+    const claims = await (isCookie ? tokens.verifySession(token) : tokens.verifyAccess(token))
     if (claims === undefined || claims === 'expired') return claims
     const entry = new VerifiedClaims(claims)
     byHash.set(hashOf(token), entry)
     return entry
+  }
+
+  function verify(token: string, isCookie: boolean): MaybePromise<Verified> {
+    const claims = find(token)
+    if (claims === undefined) return verifyNew(token, isCookie)
+    counts.hits++
+    // A token that was verified as one kind is not valid as the other.
+    if ((claims.renewAt !== undefined) !== isCookie) return undefined
+    // By the rule of Tokens.verifyAccess: a token expires while its claims are cached.
+    const isExpired = claims.expiresAt <= Math.floor(Date.now() / 1000) - LEEWAY_SECONDS
+    return isExpired ? 'expired' : claims
   }
 
   return {
@@ -60,14 +74,8 @@ export function createTokenCache(tokens: Tokens, max: number): TokenCache {
     get size() {
       return byHash.size
     },
-    verifyAccess(token) {
-      const claims = find(token)
-      if (claims === undefined) return verifyNew(token)
-      counts.hits++
-      // By the rule of Tokens.verifyAccess: a token expires while its claims are cached.
-      const isExpired = claims.expiresAt <= Math.floor(Date.now() / 1000) - LEEWAY_SECONDS
-      return isExpired ? 'expired' : claims
-    },
+    verifyAccess: (token) => verify(token, false),
+    verifySession: (token) => verify(token, true),
   }
 }
 
@@ -88,6 +96,7 @@ class VerifiedClaims implements AccessClaims {
   readonly sessionId: string
   readonly userId: string
   readonly expiresAt: number
+  readonly renewAt: number | undefined
   used = false
 
   constructor(claims: AccessClaims) {
@@ -97,6 +106,7 @@ class VerifiedClaims implements AccessClaims {
     this.sessionId = claims.sessionId
     this.userId = claims.userId
     this.expiresAt = claims.expiresAt
+    this.renewAt = claims.renewAt
   }
 
   share({ id, issuer }: Tenant): void {

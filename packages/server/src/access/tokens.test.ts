@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Tenant } from '../app/context.ts'
 import { keyRing } from '../lib/keys.ts'
 import { belongsTo } from './authenticate.ts'
+import { INSTALLATION_REALM } from './realm.ts'
 import { createTokens } from './tokens.ts'
 
 const secret = 'w0uNJ6aeDgXnXSn1H1pMIDbWQwqPZ2mN'
@@ -18,7 +19,15 @@ const subject = { userId: randomUUID(), sessionId: randomUUID(), roles: ['manage
 function tenantAt(subdomain: string): Tenant {
   const origin = `https://${subdomain}.app.test`
   const limits = { rate: null, concurrency: null }
-  return { id: randomUUID(), name: subdomain, subdomain, origin, issuer: origin, limits }
+  return {
+    id: randomUUID(),
+    name: subdomain,
+    subdomain,
+    origin,
+    issuer: origin,
+    realm: INSTALLATION_REALM,
+    limits,
+  }
 }
 
 const now = Date.UTC(2026, 1, 28, 23, 59, 59)
@@ -184,6 +193,39 @@ test('a server whose clock is behind accepts a refresh token', async () => {
   expect(await refreshVerdict(token, tenant)).toMatchObject({ jti: 'jti-1' })
 })
 
+describe('the token of a session cookie', () => {
+  const end = seconds + 90 * 86_400
+  const issue = () => tokens.issueSession(tenant, { ...subject, expiresAt: end })
+
+  test('is issued again once it is a day old, and ends with its session', async () => {
+    const token = issue()
+    const found = await tokens.verifySession(token)
+    expect(found).toMatchObject({ ...accepted, expiresAt: end, renewAt: seconds + 86_400 })
+    vi.setSystemTime((end + 6) * 1_000)
+    expect(await tokens.verifySession(token)).toBe('expired')
+  })
+
+  test('is issued again immediately if the key was replaced', async () => {
+    const next = keyRing('NGd0Yp0H8gc2Dnu4fYbFQYQ2Ae7SkN5l', secret)
+    const found = await createTokens(next, settings).verifySession(issue())
+    expect(found).toMatchObject({ ...accepted, renewAt: 0 })
+  })
+
+  test('is no other token, under its own type or another, by its own key or another (JWT-1)', async () => {
+    const session = issue()
+    expect(await tokens.verifyAccess(session)).toBeUndefined()
+    expect(await tokens.verifyRefresh(session)).toBeUndefined()
+    expect(await tokens.verifySession(tokens.issueAccess(tenant, subject))).toBeUndefined()
+    const [access, own] = [ring.current.key('access'), ring.current.key('session')]
+    expect(
+      await tokens.verifySession(await sign(claims, { typ: 'st+jwt' }, access)),
+    ).toBeUndefined()
+    expect(await tokens.verifySession(await sign(claims, { typ: 'at+jwt' }, own))).toBeUndefined()
+    expect(await tokens.verifyAccess(await sign(claims, { typ: 'st+jwt' }, own))).toBeUndefined()
+    expect(await tokens.verifySession(await sign(claims, { typ: 'st+jwt' }, own))).toBeDefined()
+  })
+})
+
 describe('keys (JWT-4)', () => {
   test('during a rotation the previous secret verifies tokens and signs none', async () => {
     const next = 'NGd0Yp0H8gc2Dnu4fYbFQYQ2Ae7SkN5l'
@@ -204,7 +246,7 @@ describe('keys (JWT-4)', () => {
   })
 
   test('each purpose has its own key, and none is the secret', () => {
-    const purposes = ['access', 'refresh', 'successor', 'cursor', 'attempt'] as const
+    const purposes = ['access', 'session', 'refresh', 'successor', 'cursor', 'attempt'] as const
     const keys = purposes.map((it) => ring.current.key(it).toString('hex'))
     expect(new Set(keys).size).toBe(purposes.length)
     expect(keys.join()).not.toContain(Buffer.from(secret).toString('hex'))

@@ -2,6 +2,7 @@ import { createHmac, type webcrypto } from 'node:crypto'
 import { errors, type JWTPayload, jwtVerify } from 'jose'
 import { z } from 'zod'
 import type { Tenant } from '../app/context.ts'
+import { newId } from '../lib/ids.ts'
 import type { KeyRing, Keys } from '../lib/keys.ts'
 
 /** The claims of a token. Permissions are never read from it: its `roles` are for display in clients. */
@@ -13,6 +14,11 @@ export interface AccessClaims {
   userId: string
   /** Seconds since the epoch. */
   expiresAt: number
+  /**
+   * Only of the token in a session cookie: when it is next issued again, in seconds since the epoch. An
+   * access token has none, which is how the two are distinguished.
+   */
+  renewAt: number | undefined
 }
 
 export interface RefreshClaims extends AccessClaims {
@@ -24,8 +30,12 @@ export interface RefreshClaims extends AccessClaims {
 export interface Tokens {
   issueAccess(tenant: Tenant, subject: AccessSubject): string
   issueRefresh(tenant: Tenant, token: RefreshSubject): string
+  /** The token of a session cookie. It names the session and ends with it at the latest. */
+  issueSession(tenant: Tenant, subject: SessionSubject): string
   /** Undefined for an invalid access token. It does not check the tenant: see belongsTo in authenticate.ts. */
   verifyAccess(token: string): Promise<AccessClaims | 'expired' | undefined>
+  /** The same for the token of a session cookie. */
+  verifySession(token: string): Promise<AccessClaims | 'expired' | undefined>
   verifyRefresh(token: string): Promise<RefreshClaims | 'expired' | undefined>
   /** The jti of the next refresh token: the same on every server and at every retry. */
   successorOf(claims: Pick<RefreshClaims, 'jti' | 'keys'>): string
@@ -39,6 +49,13 @@ export interface AccessSubject {
   jti: string
 }
 
+export interface SessionSubject {
+  userId: string
+  sessionId: string
+  /** When the session ends even if it is in use, in seconds since the epoch. */
+  expiresAt: number
+}
+
 export interface RefreshSubject {
   userId: string
   sessionId: string
@@ -50,7 +67,9 @@ export interface RefreshSubject {
 
 /** How far clocks may differ, in seconds. */
 export const LEEWAY_SECONDS = 5
-const types = { access: 'at+jwt', refresh: 'rt+jwt' } as const
+const types = { access: 'at+jwt', session: 'st+jwt', refresh: 'rt+jwt' } as const
+/** The age at which a session cookie is issued again, in seconds. */
+const RENEWAL_SECONDS = 86_400
 
 const CommonClaims = z.object({
   iss: z.string(),
@@ -63,7 +82,7 @@ const CommonClaims = z.object({
   exp: z.int(),
 })
 
-/** Issues and verifies the two kinds of JWT (RFC 7519, RFC 9068; algorithm pinned, RFC 8725). */
+/** Issues and verifies the three kinds of JWT (RFC 7519, RFC 9068; algorithm pinned, RFC 8725). */
 export function createTokens(ring: KeyRing, { algorithm, accessMinutes }: TokenSettings): Tokens {
   const accessSeconds = accessMinutes * 60
   const sign = (kind: Kind, claims: JWTPayload) =>
@@ -84,7 +103,12 @@ export function createTokens(ring: KeyRing, { algorithm, accessMinutes }: TokenS
       const base = commonClaims(tenant, userId, sessionId, jti)
       return sign('refresh', { ...base, iat: seconds(createdAt), exp: seconds(expiresAt) })
     },
+    issueSession(tenant, { userId, sessionId, expiresAt }) {
+      const base = commonClaims(tenant, userId, sessionId, newId())
+      return sign('session', { ...base, iat: nowSeconds(), exp: expiresAt })
+    },
     verifyAccess: (token) => verify(verifier, 'access', token),
+    verifySession: (token) => verify(verifier, 'session', token),
     verifyRefresh: (token) => verify(verifier, 'refresh', token),
     successorOf: ({ jti, keys }) =>
       createHmac('sha256', keys.key('successor')).update(jti).digest('base64url'),
@@ -155,11 +179,13 @@ async function verify(
   const keys = ring.accepted.find((it) => it.kid === verified.protectedHeader.kid)
   if (!claims.success || keys === undefined) return undefined
   const { iss, aud, sub, tid, sid, jti, iat, exp } = claims.data
-  // Only for access tokens. The times of a refresh token are the database's: a server whose clock is
-  // behind must not reject the refresh tokens of every session.
-  if (kind === 'access' && iat > nowSeconds() + LEEWAY_SECONDS) return undefined
+  // Not for refresh tokens. Their times are the database's: a server whose clock is behind must not reject
+  // the refresh tokens of every session.
+  if (kind !== 'refresh' && iat > nowSeconds() + LEEWAY_SECONDS) return undefined
   const ids = { issuer: iss, audience: aud, tenantId: tid, sessionId: sid, userId: sub }
-  return { ...ids, expiresAt: exp, jti, keys }
+  // A key that was replaced will not be accepted for long: the browser gets a token of the new one now.
+  const renewAt = keys === ring.current ? iat + RENEWAL_SECONDS : 0
+  return { ...ids, expiresAt: exp, renewAt: kind === 'session' ? renewAt : undefined, jti, keys }
 }
 
 function commonClaims(tenant: Tenant, userId: string, sessionId: string, jti: string) {

@@ -41,6 +41,8 @@ describe('a server does not start with (AUTHZ-1)', () => {
     ['a pattern for access', { access: 'projects:*' }, 'is not a permission'],
     ['"*" for access', { access: '*' }, 'is not a permission'],
     ['access that differs from public only in case', { access: 'Public' }, 'is not a permission'],
+    ['assurance on a public route', { access: 'public', assurance: true }, 'is for writes'],
+    ['assurance without a password in the body', { assurance: true }, 'no current_password'],
     ['an unknown role', { access: 'role:janitor' }, 'the role "janitor"'],
     ['an empty role', { access: 'role:' }, 'the role ""'],
     [
@@ -55,6 +57,13 @@ describe('a server does not start with (AUTHZ-1)', () => {
       { method: 'POST', access: 'public', rows: 'why', audit: undefined },
       'without an audit name',
     ],
+    ['the cookies of a request', { headers: z.object({ cookie: name }) }, 'header "cookie"'],
+    ['its token', { headers: z.object({ authorization: name }) }, 'header "authorization"'],
+    ['a header in upper case', { headers: z.object({ 'X-Id': name }) }, 'its name in lower case'],
+    ['headers that are no object', { headers: name }, 'are no object'],
+    ["the kernel's cookie", { appCookies: z.object({ tenantry: name }) }, "the kernel's"],
+    ['its other one', { appCookies: z.object({ 'tenantry-dev': name }) }, "the kernel's"],
+    ['a cookie with a prefix', { appCookies: z.object({ '__Host-a': name }) }, 'such as "theme"'],
     ['a reply of anything', { reply: z.any() }, 'may return anything;'],
     [
       'anything deep in a reply',

@@ -2,17 +2,30 @@ import { z } from 'zod'
 import { OperatorError } from '../lib/operator_error.ts'
 import { openPartOf } from './open_schema.ts'
 import type { Policy } from './policy.ts'
-import { isPermission, type Route } from './route.ts'
+import { isAnonymous, isPermission, type Route } from './route.ts'
 import { coercedFields } from './zod_coercion.ts'
 
 /**
  * Rejects, at start, routes that JavaScript or a cast brought past the compiler: unknown access, a body
  * that accepts unknown fields, a reply that may return unlisted fields, a write without an audit name,
- * path parameters without a schema, text coerced to a boolean, two routes for one path. Throws one error
- * that lists every fault with its fix.
+ * path parameters without a schema, text coerced to a boolean, two routes for one path, assurance without a
+ * password. Throws one error that lists every fault with its fix.
  */
 export function checkRoutes(routes: readonly Route[], policy: Policy): void {
-  const checks = [accessFault, rowsFault, bodyFault, replyFault, auditFault, paramsFault, textFault]
+  const checks = [
+    accessFault,
+    baseFault,
+    assuranceFault,
+    rowsFault,
+    bodyFault,
+    replyFault,
+    auditFault,
+    paramsFault,
+    textFault,
+    headersFault,
+    cookiesFault,
+    bytesFault,
+  ]
   const faults = routes.flatMap((route) =>
     checks
       .map((check) => check(route, policy))
@@ -35,6 +48,23 @@ function accessFault({ access }: Route, policy: Policy): string | undefined {
     return `access "${access}" is not a permission of policy.ts; known: ${policy.permissions.join(', ')}`
   }
   return undefined
+}
+
+function baseFault({ access, sends, appCookies }: Route): string | undefined {
+  return access === 'base' && (sends !== undefined || appCookies !== undefined)
+    ? 'sends a file or a redirect, or has cookies, which a route at APP_HOST cannot; reply with JSON'
+    : undefined
+}
+
+function assuranceFault(route: Route): string | undefined {
+  const { assurance, body, method } = route
+  if (!assurance) return undefined
+  if (isAnonymous(route) || method === 'GET') {
+    return 'has assurance, which is for writes of signed-in members; remove it'
+  }
+  return body instanceof z.ZodObject && 'current_password' in body.shape
+    ? undefined
+    : 'has assurance, but its body has no current_password; add it: z.string().min(1).max(1024)'
 }
 
 function rowsFault({ access, rows }: Route): string | undefined {
@@ -88,7 +118,8 @@ function isOpenObject(value: unknown): boolean {
 
 function auditFault(route: Route): string | undefined {
   // A route without access gets only that fault: a permission would bring an audit name with it.
-  if (!route.access || (route.access === 'public' && route.rows === undefined)) return undefined
+  // A route at APP_HOST has no tenant, in whose log a row could be.
+  if (!route.access || (isAnonymous(route) && route.rows === undefined)) return undefined
   if (route.method === 'GET') return undefined
   if (route.audit === undefined) {
     return "writes without an audit name; add audit: '<noun>.<what happened>'"
@@ -107,12 +138,65 @@ function paramsFault(route: Route): string | undefined {
     : undefined
 }
 
-function textFault({ params, query, body, media }: Route): string | undefined {
-  const texts = [params, query, media === 'form' ? body : undefined]
+function headersFault({ headers }: Route): string | undefined {
+  if (headers === undefined) return undefined
+  if (!(headers instanceof z.ZodObject)) {
+    return 'its headers are no object; write z.object({ … })'
+  }
+  const wrong = Object.keys(headers.shape).find((it) => !HEADER_NAME.test(it))
+  if (wrong !== undefined) return `has the header "${wrong}"; write its name in lower case`
+  const kept = CREDENTIALS.find((it) => it in headers.shape)
+  return kept === undefined
+    ? undefined
+    : `may not read the header "${kept}", which can hold the credentials of a session; remove it`
+}
+
+// RFC 9110, 5.1. Node.js gives the names in lower case.
+const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/
+const CREDENTIALS = ['authorization', 'cookie']
+
+function cookiesFault({ appCookies }: Route): string | undefined {
+  if (appCookies === undefined) return undefined
+  if (!(appCookies instanceof z.ZodObject)) {
+    return 'its appCookies are no object; write z.object({ … })'
+  }
+  const wrong = Object.keys(appCookies.shape).find((it) => !COOKIE_NAME.test(it))
+  if (wrong !== undefined) return `has the cookie "${wrong}"; write a name such as "theme"`
+  const kept = Object.keys(appCookies.shape).find((it) => it.startsWith('tenantry'))
+  return kept === undefined
+    ? undefined
+    : `has the cookie "${kept}"; names with "tenantry" are the kernel's, choose another`
+}
+
+const COOKIE_NAME = /^[a-z][a-z0-9_-]{0,63}$/
+
+function textFault({ params, query, headers, appCookies, body, media }: Route): string | undefined {
+  const texts = [params, query, headers, appCookies, media === 'form' ? body : undefined]
   const [field] = texts.flatMap(coercedFields).find(([, type]) => type === 'boolean') ?? []
   return field === undefined
     ? undefined
     : `"${field}" converts the text "false" to true; write z.stringbool() instead of z.coerce.boolean()`
+}
+
+function bytesFault({ raw, sends, method }: Route): string | undefined {
+  const types = raw?.types ?? (sends?.kind === 'file' ? sends.types : undefined)
+  const wrong = types?.find((it) => !MEDIA_TYPE.test(it))
+  if (types?.length === 0 || wrong !== undefined) {
+    return `has the media type "${wrong ?? ''}"; write such as "text/csv", in lower case, without parameters`
+  }
+  if (raw !== undefined && (method === 'GET' || !Number.isInteger(raw.max) || raw.max < 1)) {
+    return 'has a raw body, which needs a method other than GET and a max in bytes'
+  }
+  const origin = sends?.kind === 'redirect' ? sends.origins.find((it) => !isOrigin(it)) : undefined
+  return origin === undefined
+    ? undefined
+    : `may redirect to "${origin}", which is no origin; write such as "https://pay.example.com"`
+}
+
+const MEDIA_TYPE = /^[a-z0-9.+-]+\/[a-z0-9.+-]+$/
+
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text
 }
 
 function duplicates(routes: readonly Route[]): string[] {

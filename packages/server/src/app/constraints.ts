@@ -2,7 +2,7 @@
 export interface ConstraintMeaning {
   code: string
   detail: string
-  /** The field of the request that a 422 points at, if its name differs from the column's. */
+  /** The field of the request: of a unique constraint the 409 points at it, of a foreign key the 422. */
   pointer?: string
 }
 

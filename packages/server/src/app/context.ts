@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Deadline } from '../lib/deadline.ts'
+import type { Enqueue } from './jobs/job.ts'
 
 /** The tenant that the request's host belongs to. */
 export interface Tenant {
@@ -16,14 +17,19 @@ export interface Tenant {
    * links that carry a credential.
    */
   issuer: string
+  /** The realm of its users: within one realm, an e-mail address names one user. */
+  realm: string
   /** Limits of this tenant alone; null where TENANT_RATE and TENANT_CONCURRENCY apply. */
   limits: { rate: number | null; concurrency: number | null }
 }
 
-/** The signed-in user, and their permissions in this tenant. */
+/** What an actor was authenticated by. Only a session proves that a person is present. */
+export type Credential = { kind: 'session' | 'key' | 'job'; id: string }
+
+/** The authenticated user, and their permissions in this tenant. */
 export interface Actor {
   user: { id: string; email: string; full_name: string }
-  sessionId: string
+  credential: Credential
   roles: readonly string[]
   permissions: ReadonlySet<string>
 }
@@ -41,12 +47,16 @@ export interface AuditNote {
   meta?: Record<string, unknown>
 }
 
-/** The context of a public route: the tenant is known, the client is not authenticated. */
-export interface PublicContext {
-  tenant: Tenant
+/** The context of a route at APP_HOST: there is no tenant, and the client is not authenticated. */
+export interface BaseContext {
   request: RequestInfo
   /** How long this request may still wait for the database. Its own work does not count. */
   deadline: Deadline
+}
+
+/** The context of a public route: the tenant is known, the client is not authenticated. */
+export interface PublicContext extends BaseContext {
+  tenant: Tenant
 }
 
 /** The context of a public route that declares `rows`. */
@@ -55,9 +65,23 @@ export interface PublicRowsContext<Database> extends PublicContext {
    * Works on this tenant's rows. In a GET each query is a read-only transaction of its own. Otherwise the
    * work is one transaction, which also holds the audit row; a request can open it only once.
    */
-  inTenant<T>(work: (db: Kysely<Database>) => Promise<T>): Promise<T>
+  inTenant<T>(work: (db: Kysely<Database>, enqueue: Enqueue) => Promise<T>): Promise<T>
   /** Adds to this request's audit row. Call it before the work ends. */
   audit(note: AuditNote): void
+}
+
+/** The context of a write on the signed-in person's own account: their profile or their password. */
+export interface PersonContext<Database> extends PublicContext {
+  actor: Actor
+  /**
+   * Works on the person's rows, as the identity role. The work is one transaction, which also holds the
+   * audit row; a request can open it only once. Throws 401 if the session has ended meanwhile.
+   */
+  asPerson<T>(work: (db: Kysely<Database>, enqueue: Enqueue) => Promise<T>): Promise<T>
+  /** Adds to this request's audit row. Call it before the work ends. */
+  audit(note: AuditNote): void
+  /** As in TenantContext. */
+  requireMatch(current: unknown): void
 }
 
 /** The context of a route for signed-in members. */
@@ -71,6 +95,8 @@ export interface TenantContext<Database> extends PublicContext {
   db: Kysely<Database>
   /** Adds to this request's audit row. */
   audit(note: AuditNote): void
+  /** Adds a background job in the transaction of this write. In a GET, PostgreSQL rejects it. */
+  enqueue: Enqueue
   cursors: Cursors
   /**
    * Compares If-Match, if the client sent it, with the current state of the resource that is about to

@@ -1,5 +1,9 @@
 import type { ConstraintMeanings } from './constraints.ts'
 import type { Demo } from './demo.ts'
+import type { Job } from './jobs/job.ts'
+import type { Schedule } from './jobs/schedule.ts'
+import type { MailJob } from './mails/mail_job.ts'
+import type { MailTexts } from './mails/mail_template.ts'
 import type { Policy } from './policy.ts'
 import type { Route } from './route.ts'
 
@@ -13,6 +17,28 @@ export interface App {
   routes: readonly Route[]
   /** The folder of its SQL migrations: `new URL('../migrations', import.meta.url)`. */
   migrations: URL
+  /** The kinds of its background jobs. A worker runs no other ones. */
+  jobs?: readonly Job[]
+  /**
+   * The job that makes the first rows of a new tenant, after a sign-up and `tenantry tenant create`. It is added in
+   * the transaction that creates the tenant, with the payload `{}`, and needs no place in `jobs`.
+   */
+  tenantCreated?: Job
+  /** Its mails. A worker sends no other ones, but the kernel's own. */
+  mails?: readonly MailJob[]
+  /**
+   * Texts that replace or translate those of mails, the kernel's too: by name of the mail, by language, by
+   * key, such as `{ 'password_resets.mail': { fr: { subject: '...' } } }`. A language of which a mail has not
+   * every text is not used for it. The page /dev/mails shows names and languages.
+   */
+  mailTexts?: Readonly<Record<string, MailTexts>>
+  /**
+   * Subdomains that no new tenant gets, in addition to the kernel's, such as `['shop']`. What looks like one of
+   * them is reserved too.
+   */
+  reservedSubdomains?: readonly string[]
+  /** When jobs run in each tenant. */
+  schedules?: readonly Schedule[]
   /** What a violated constraint means to a client, by constraint name. */
   constraints?: ConstraintMeanings
   /**

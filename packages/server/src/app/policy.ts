@@ -1,12 +1,15 @@
+import { createJobs, type Jobs } from './jobs/create_jobs.ts'
 import type { Routes } from './route.ts'
 import { createRoutes } from './route.ts'
 
 /** The kernel's own resources. Every app has them, and its roles grant them like the app's own. */
 export const kernelResources = {
-  tenant: ['read'],
+  tenant: ['read', 'transfer'],
   members: ['read', 'update', 'delete'],
+  invitations: ['read', 'create', 'delete'],
   roles: ['read', 'create', 'update', 'delete'],
   sessions: ['read', 'delete'],
+  domains: ['read', 'create', 'update', 'delete'],
   audit_logs: ['read'],
 } as const
 
@@ -41,6 +44,8 @@ export interface Policy<Permission extends string = string, Role extends string 
   can(ctx: WithActor, permission: Permission): boolean
   /** Route builders whose `access` is typed by this policy's permissions and roles. */
   routes<Database>(): Routes<Permission, Role, Database>
+  /** Builders of background jobs whose `ctx.db` has these tables. */
+  jobs<Database>(): Jobs<Database>
 }
 
 /**
@@ -63,6 +68,7 @@ export function definePolicy<const R extends Resources, const Role extends strin
     expand: (grants) => expandGrants(grants, catalogue),
     can: (ctx, permission) => holds(ctx, permission, catalogue),
     routes: createRoutes,
+    jobs: createJobs,
   }
 }
 

@@ -1,5 +1,7 @@
 import type { z } from 'zod'
-import type { PublicContext, PublicRowsContext, TenantContext } from './context.ts'
+import type { BaseContext, PublicContext, PublicRowsContext, TenantContext } from './context.ts'
+import type { List } from './list.ts'
+import type { FileOutput, FileReply, RawBody, RedirectReply, ReplyWithCookies } from './replies.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
@@ -13,13 +15,23 @@ export interface Route {
   readonly deprecated?: boolean
   readonly params?: z.ZodType | undefined
   readonly query?: z.ZodType | undefined
+  /** Request headers, by their names in lower case. */
+  readonly headers?: z.ZodType | undefined
+  /** Cookies of the app that it reads or sets, by name. */
+  readonly appCookies?: z.ZodType | undefined
   readonly body?: z.ZodType | undefined
+  /** Its body, if the handler gets the bytes. */
+  readonly raw?: RawBody | undefined
+  /** What it lists, if it is a list: its indexes are checked against the database. */
+  readonly list?: ListedColumns | undefined
   /** The media type of the body. The default is JSON. */
   readonly media: 'json' | 'form'
   readonly reply?: z.ZodType | undefined
+  /** Its reply, if that is not JSON. */
+  readonly sends?: FileReply | RedirectReply | undefined
   /** In bytes. The default is 256 kB. */
   readonly bodyLimit?: number
-  /** The default is 200 with a reply and 204 without one. */
+  /** The default is 200 with a reply, 303 for a redirect and 204 without a reply. */
   readonly status: number
   /** Statuses in addition to those that every route of its kind may answer. */
   readonly errors: readonly number[]
@@ -31,34 +43,66 @@ export interface Route {
   readonly revokes: boolean
   /** The reason why a public route may reach its tenant's rows. Without one it cannot. */
   readonly rows?: string | undefined
+  /** The path names one resource: its GET has an etag, and its changes accept If-Match. */
+  readonly single: boolean
+  /** Writes the signed-in person's own account: the handler gets a PersonContext. */
+  readonly person: boolean
+  /** Asks for the current password in its body, `current_password`, although the client is signed in. */
+  readonly assurance: boolean
+  /** Opens or ends sessions: the handler of this public route may give the browser a cookie. */
+  readonly cookies: boolean
   readonly handle: (ctx: never, input: never) => unknown
 }
 
+/** The columns that a list reads by. */
+export type ListedColumns = Pick<List, 'table' | 'id' | 'filters' | 'sorts' | 'orders' | 'q'>
+
 type Schema = z.ZodType | undefined
-type OutputOf<S> = S extends z.ZodType ? z.output<S> : undefined
-// biome-ignore lint/suspicious/noConfusingVoidType: a handler without a reply returns nothing.
-type ReplyOf<S> = S extends z.ZodType ? z.output<S> : void
+type BodySchema = Schema | RawBody
+type ReplySchema = Schema | FileReply | RedirectReply
+type OutputOf<S> = S extends z.ZodType ? z.output<S> : S extends RawBody ? Buffer : undefined
+type ResultOf<S> = ReplyOf<S> | ReplyWithCookies<ReplyOf<S>>
+type ReplyOf<S> = S extends z.ZodType
+  ? z.output<S>
+  : S extends FileReply
+    ? FileOutput
+    : S extends RedirectReply
+      ? string
+      : // biome-ignore lint/suspicious/noConfusingVoidType: a handler without a reply returns nothing.
+        void
 
 /** The validated input of a handler. A part that the route does not declare is undefined. */
-export interface Input<P extends Schema, Q extends Schema, B extends Schema> {
+export interface Input<
+  P extends Schema,
+  Q extends Schema,
+  B extends BodySchema,
+  H extends Schema = undefined,
+  C extends Schema = undefined,
+> {
   params: OutputOf<P>
   query: OutputOf<Q>
+  headers: OutputOf<H>
+  cookies: OutputOf<C>
   body: OutputOf<B>
 }
 
 type ContextOf<A, W, Database> = A extends 'public'
   ? PublicContextOf<W, Database>
-  : TenantContext<Database>
+  : A extends 'base'
+    ? BaseContext
+    : TenantContext<Database>
 type PublicContextOf<W, Database> = W extends string ? PublicRowsContext<Database> : PublicContext
 
 export interface RouteOptions<
   A extends string,
   P extends Schema,
   Q extends Schema,
-  B extends Schema,
-  R extends Schema,
+  B extends BodySchema,
+  R extends ReplySchema,
   W extends string | undefined,
   Database,
+  H extends Schema = undefined,
+  C extends Schema = undefined,
 > {
   access: A
   summary: string
@@ -66,6 +110,15 @@ export interface RouteOptions<
   deprecated?: boolean
   params?: P
   query?: Q
+  /** Request headers that the handler gets, by their names in lower case. */
+  headers?: H
+  /**
+   * The cookies of the app that the handler gets and may set, by name. One whose value the schema does not
+   * accept is left out: the browser would send it again and again.
+   */
+  appCookies?: C
+  /** What it lists: gives the query and the reply of the route. */
+  list?: ListedColumns & { readonly query: Q; readonly reply: R }
   body?: B
   media?: 'json' | 'form'
   bodyLimit?: number
@@ -76,26 +129,33 @@ export interface RouteOptions<
   denial?: string
   revokes?: boolean
   rows?: W
+  /** The default is whether the path ends in a parameter. */
+  single?: boolean
+  /** Asks for the current password: the body needs `current_password`. */
+  assurance?: boolean
   handle(
     ctx: ContextOf<A, W, Database>,
-    input: Input<P, Q, B>,
-  ): Promise<ReplyOf<NoInfer<R>>> | ReplyOf<NoInfer<R>>
+    input: Input<P, Q, B, H, C>,
+  ): Promise<ResultOf<NoInfer<R>>> | ResultOf<NoInfer<R>>
 }
 
 type Builder<Access extends string, Database> = <
   const A extends Access,
   P extends Schema = undefined,
   Q extends Schema = undefined,
-  B extends Schema = undefined,
-  R extends Schema = undefined,
+  B extends BodySchema = undefined,
+  R extends ReplySchema = undefined,
   W extends string | undefined = undefined,
+  H extends Schema = undefined,
+  C extends Schema = undefined,
 >(
   path: `/${string}`,
-  options: RouteOptions<A, P, Q, B, R, W, Database>,
+  options: RouteOptions<A, P, Q, B, R, W, Database, H, C>,
 ) => Route
 
 type AccessOf<Permission extends string, Role extends string> =
   | 'public'
+  | 'base'
   | 'member'
   | `role:${Role}`
   | Permission
@@ -123,21 +183,82 @@ export function createRoutes<Permission extends string, Role extends string, Dat
   }
 }
 
+type ContextOptions<Q extends Schema, B extends Schema, R extends Schema, Context> = Omit<
+  RouteOptions<'public', undefined, Q, B, R, undefined, never>,
+  'access' | 'params' | 'headers' | 'appCookies' | 'media' | 'rows' | 'assurance' | 'handle'
+> & {
+  handle(
+    ctx: Context,
+    input: Input<undefined, Q, B>,
+  ): Promise<ReplyOf<NoInfer<R>>> | ReplyOf<NoInfer<R>>
+}
+
+/**
+ * The builder of routes whose handlers get a context of their own, which `fixed` decides. For the kernel's own
+ * routes: writes on the signed-in person's account, and routes that give the browser a cookie.
+ */
+export function contextRoutes<Context extends PublicContext>(
+  fixed: Pick<Route, 'access'> & Partial<Pick<Route, 'person' | 'cookies'>>,
+) {
+  return <Q extends Schema = undefined, B extends Schema = undefined, R extends Schema = undefined>(
+    method: Exclude<Method, 'GET'>,
+    path: `/${string}`,
+    options: ContextOptions<Q, B, R, Context>,
+  ): Route => routeOf(method, path, { ...options, ...fixed })
+}
+
 function builder<Access extends string, Database>(method: Method): Builder<Access, Database> {
-  return (path, options) => {
-    const audit = options.audit ?? defaultAudit(method, options.access)
-    return Object.freeze({
-      ...options,
-      method,
-      path,
-      media: options.media ?? 'json',
-      status: options.status ?? (options.reply === undefined ? 204 : 200),
-      errors: options.errors ?? [],
-      denial: options.denial ?? defaultDenial(options.access),
-      revokes: options.revokes ?? false,
-      ...(audit === undefined ? {} : { audit }),
-    })
+  return (path, options) => routeOf(method, path, options)
+}
+
+type AnyOptions = Pick<Route, 'access' | 'summary' | 'handle'> &
+  Omit<Partial<Route>, 'list' | 'body' | 'reply'> & {
+    body?: BodySchema
+    reply?: ReplySchema
+    list?: (ListedColumns & { readonly query: Schema; readonly reply: ReplySchema }) | undefined
   }
+
+function routeOf(method: Method, path: string, options: AnyOptions): Route {
+  const audit = options.audit ?? defaultAudit(method, options.access)
+  const given = { body: options.body, reply: options.reply ?? options.list?.reply }
+  const { raw, sends, body, reply } = partsOf(given)
+  return Object.freeze({
+    ...options,
+    ...(raw === undefined ? {} : { raw, bodyLimit: raw.max }),
+    body,
+    sends,
+    method,
+    path,
+    query: options.query ?? options.list?.query,
+    reply,
+    media: options.media ?? 'json',
+    status: options.status ?? defaultStatus(reply ?? sends),
+    errors: options.errors ?? [],
+    denial: options.denial ?? defaultDenial(options.access),
+    revokes: options.revokes ?? false,
+    single: options.single ?? /\/:\w+$/.test(path),
+    person: options.person ?? false,
+    assurance: options.assurance ?? false,
+    cookies: options.cookies ?? false,
+    ...(audit === undefined ? {} : { audit }),
+  })
+}
+
+// What is no schema of JSON has its own place, so that nothing takes it for one.
+function partsOf({ body, reply }: { body: BodySchema; reply: ReplySchema }) {
+  const raw = body !== undefined && 'kind' in body ? body : undefined
+  const sends = reply !== undefined && 'kind' in reply ? reply : undefined
+  return {
+    raw,
+    sends,
+    body: raw === undefined ? (body as Schema) : undefined,
+    reply: sends === undefined ? (reply as Schema) : undefined,
+  }
+}
+
+function defaultStatus(reply: ReplySchema): number {
+  if (reply === undefined) return 204
+  return 'kind' in reply && reply.kind === 'redirect' ? 303 : 200
 }
 
 function defaultAudit(method: Method, access: string): string | undefined {
@@ -151,7 +272,12 @@ function defaultDenial(access: string): string {
 
 /** Does this `access` name a permission, and not a word with a meaning in the kernel? */
 export function isPermission(access: string): boolean {
-  return isText(access) && !['public', 'member'].includes(access) && !isRole(access)
+  return isText(access) && !['public', 'base', 'member'].includes(access) && !isRole(access)
+}
+
+/** Does a route have no identity, because its clients are not signed in? */
+export function isAnonymous({ access }: Pick<Route, 'access'>): boolean {
+  return access === 'public' || access === 'base'
 }
 
 function isRole(access: string): boolean {

@@ -1,8 +1,8 @@
 import type { CompiledQuery, Kysely } from 'kysely'
 import type { Actor, AuditNote, RequestInfo } from '../app/context.ts'
+import { sessionIdOf } from '../app/session_id_of.ts'
 import { compiledQuery } from '../db/compiled_query.ts'
 import type { KernelTables } from '../db/tables.ts'
-import { newId } from '../lib/ids.ts'
 
 /** One row of the audit log. Never put a secret in `meta`. */
 export interface AuditEntry extends AuditNote {
@@ -29,17 +29,7 @@ export function auditInsert(
   request: RequestInfo,
   entry: AuditEntry,
 ): CompiledQuery {
-  const row = {
-    id: newId(),
-    action: entry.action,
-    entity: entry.entity ?? '',
-    entity_id: entry.entity_id ?? '',
-    actor_id: entry.actor_id ?? null,
-    session_id: entry.session_id ?? null,
-    meta: JSON.stringify(entry.meta ?? {}),
-    request_id: request.id,
-    address: request.address,
-  }
+  const row = rowOf(request, entry)
   const { tenant_id } = entry
   return tenant_id === undefined
     ? insertRow(db, row)
@@ -49,15 +39,26 @@ export function auditInsert(
         .compile()
 }
 
-type Row = Record<
-  'id' | 'action' | 'entity' | 'entity_id' | 'meta' | 'request_id' | 'address',
-  string
-> &
+type Row = Record<'action' | 'entity' | 'entity_id' | 'meta' | 'request_id' | 'address', string> &
   Record<'actor_id' | 'session_id', string | null>
+
+function rowOf(request: RequestInfo, entry: AuditEntry): Row {
+  return {
+    action: entry.action,
+    entity: entry.entity ?? '',
+    entity_id: entry.entity_id ?? '',
+    actor_id: entry.actor_id ?? null,
+    session_id: entry.session_id ?? null,
+    meta: JSON.stringify(entry.meta ?? {}),
+    request_id: request.id,
+    address: request.address,
+  }
+}
 
 const insertRow = compiledQuery((db, row: Row) => db.insertInto('tenantry.audit_logs').values(row))
 
 /** The fields of an audit entry that name the actor. */
 export function byActor(actor: Actor): Pick<AuditEntry, 'actor_id' | 'session_id'> {
-  return { actor_id: actor.user.id, session_id: actor.sessionId }
+  const session_id = sessionIdOf(actor)
+  return { actor_id: actor.user.id, ...(session_id === undefined ? {} : { session_id }) }
 }

@@ -1,16 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync, watch } from 'node:fs'
-import { dirname, join, sep } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { loadConfig, readEnvironment } from '../config/config.ts'
+import { CHOSEN_FILE } from '../config/environment_file.ts'
 import { startEmbedded } from '../db/embedded/embedded.ts'
 import { OperatorError } from '../lib/operator_error.ts'
 import { lockDataDir } from '../runtime/data_dir_lock.ts'
 import { endWithShell, type Lifecycle, runLifecycle } from '../runtime/lifecycle.ts'
 import { findApp } from '../runtime/load_app.ts'
 import { formatError, wantsStack } from './format_error.ts'
+import { supervise } from './supervise.ts'
+import { watchChanges } from './watch_changes.ts'
 
 /** `tenantry dev`. */
 export function devCommand(): Command {
@@ -21,9 +21,6 @@ export function devCommand(): Command {
     .addHelpText('after', '\nExamples:\n  $ tenantry dev\n  $ PORT=9000 tenantry dev')
     .action(dev)
 }
-
-const DEBOUNCE_MS = 120
-const bin = fileURLToPath(new URL('../../bin/tenantry.js', import.meta.url))
 
 async function dev(): Promise<void> {
   const folder = process.cwd()
@@ -38,7 +35,8 @@ async function dev(): Promise<void> {
     if (config.DB_URL === undefined) await startDatabase(life, config.DATA_DIR)
     const supervisor = supervise()
     life.atEnd(supervisor.stop)
-    watchAll(life, watchedPaths(folder, app), supervisor.restart)
+    const paths = watchedPaths(folder, app, environment)
+    life.atEnd(await watchChanges({ paths, folder, onChange: supervisor.restart }))
     supervisor.restart()
   })
 }
@@ -52,81 +50,17 @@ async function startDatabase(life: Lifecycle, dataDir: string): Promise<void> {
   life.assertOngoing()
 }
 
-interface Supervisor {
-  restart(changed?: string): void
-  stop(): Promise<void>
-}
-
-function supervise(): Supervisor {
-  let child: ChildProcess | undefined
-  let last = Promise.resolve()
-  let stopping = false
-  const start = () => {
-    const started = spawn(process.execPath, [bin, 'start', '--managed'], {
-      stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-    })
-    started.on('exit', () => {
-      if (child !== started) return
-      child = undefined
-      if (!stopping) console.error('tenantry: the server exited; waiting for a change')
-    })
-    child = started
-  }
-  const end = async () => {
-    const ending = child
-    child = undefined
-    if (ending !== undefined) await terminate(ending)
-  }
-  return {
-    restart(changed) {
-      last = last.then(async () => {
-        if (stopping) return
-        if (changed !== undefined) console.error(`tenantry: ${changed} changed; restarting`)
-        await end()
-        if (!stopping) start()
-      })
-    },
-    async stop() {
-      stopping = true
-      await last
-      await end()
-    },
-  }
-}
-
-async function terminate(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const exit = once(child, 'exit')
-  child.kill('SIGTERM')
-  await exit
-}
-
 // The app's sources, its migrations and the settings. In a checkout, the kernel's sources too.
-function watchedPaths(folder: string, app: string): string[] {
+function watchedPaths(folder: string, app: string, environment: NodeJS.ProcessEnv): string[] {
   const sources = dirname(app)
   const kernel = fileURLToPath(new URL('..', import.meta.url))
-  const migrations = join(sources, '..', 'migrations')
-  const candidates = [sources, migrations, join(folder, '.env')]
-  return [...candidates, ...(kernel.includes('node_modules') ? [] : [kernel])].filter(existsSync)
-}
-
-function watchAll(life: Lifecycle, paths: string[], onChange: (changed: string) => void): void {
-  let timer: NodeJS.Timeout | undefined
-  const onEvent = (name: string | null) => {
-    if (name === null || isIgnored(name)) return
-    clearTimeout(timer)
-    timer = setTimeout(() => onChange(name), DEBOUNCE_MS)
-  }
-  for (const path of paths) {
-    const watcher = watch(path, { recursive: true }, (_event, name) => onEvent(name))
-    watcher.on('error', () => {})
-    life.atEnd(() => watcher.close())
-  }
-}
-
-function isIgnored(name: string): boolean {
-  return (
-    name.split(sep).some((part) => part === 'node_modules' || part === '.git') ||
-    /(^|[/\\])\.(?!env$)|~$|\.(swp|tmp)$|\.test\.[jt]s$/.test(name)
-  )
+  const settings = resolve(folder, environment[CHOSEN_FILE] ?? '.env')
+  // The server reads the built pages once, at its start.
+  const own = [
+    sources,
+    resolve(sources, '../migrations'),
+    resolve(sources, '../web/dist'),
+    settings,
+  ]
+  return kernel.includes('node_modules') ? own : [...own, resolve(kernel)]
 }

@@ -12,6 +12,11 @@ export function formatError(error: unknown, withStack: boolean): string {
   return lines.join('\n')
 }
 
+/** An error for programs, on standard error: `{"error":"…"}`. Standard output has results only. */
+export function errorJson(error: unknown): string {
+  return JSON.stringify({ error: messageOf(error) })
+}
+
 /** Whether the LOG_LEVEL of this folder asks for stacks. */
 export function wantsStack(folder: string): boolean {
   try {

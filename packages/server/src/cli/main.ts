@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { takeEnvironmentFile } from '../config/config.ts'
 import { kernelVersion } from '../lib/kernel_version.ts'
-import { formatError, wantsStack } from './format_error.ts'
+import { errorJson, formatError, wantsStack } from './format_error.ts'
 
 interface CommandEntry {
   summary: string
@@ -17,6 +17,10 @@ const commands: Record<string, CommandEntry> = {
   dev: {
     summary: 'serve the app, and restart it on every change',
     load: async () => (await import('./dev.ts')).devCommand(),
+  },
+  worker: {
+    summary: 'run background jobs without serving requests',
+    load: async () => (await import('./start.ts')).workerCommand(),
   },
   setup: {
     summary: 'create roles, database and schema on a PostgreSQL server and print the DSNs',
@@ -39,33 +43,62 @@ const commands: Record<string, CommandEntry> = {
     load: async () => (await import('./generate.ts')).generateCommand(),
   },
   new: {
-    summary: 'write a new resource: migration, routes, test',
+    summary: 'write a new resource, a field of one, or secrets for Compose',
     load: async () => (await import('./new/new.ts')).newCommand(),
   },
   doctor: {
     summary: 'check settings, database, roles and row-level security',
     load: async () => (await import('./doctor/doctor.ts')).doctorCommand(),
   },
+  scale: {
+    summary: 'distribute the rows of tenants over the workers of Citus',
+    load: async () => (await import('./scale/scale.ts')).scaleCommand(),
+  },
+  domain: {
+    summary: 'list, add, check and remove custom domains',
+    load: async () => (await import('./platform/domain.ts')).domainCommand(),
+  },
+  jobs: {
+    summary: 'list, show, retry and drop background jobs',
+    load: async () => (await import('./platform/jobs.ts')).jobsCommand(),
+  },
   tenant: {
-    summary: 'create, list, suspend, resume and limit tenants',
+    summary: 'create, list, show, rename, suspend, resume, limit, brand and delete tenants',
     load: async () => (await import('./platform/tenant.ts')).tenantCommand(),
   },
+  invitation: {
+    summary: 'invite people by mail, list, send again and revoke invitations',
+    load: async () => (await import('./platform/invitation.ts')).invitationCommand(),
+  },
   user: {
-    summary: 'create users and reset links',
+    summary: 'create, list, disable, enable and delete users, create reset links',
     load: async () => (await import('./platform/user.ts')).userCommand(),
   },
 }
 
 /** Runs one command line and exits: with 0, or with 1 after a message that says what to do. */
 export async function run(args: string[]): Promise<void> {
+  const json = args.includes('--json')
   try {
     const rest = takeEnvironmentFile(args)
-    await (await programFor(rest)).parseAsync(rest, { from: 'user' })
+    const program = await programFor(rest)
+    if (json) reportAsJson(program)
+    await program.parseAsync(rest, { from: 'user' })
     process.exit(process.exitCode ?? 0)
   } catch (error) {
-    console.error(formatError(error, wantsStack(process.cwd())))
+    console.error(json ? errorJson(error) : formatError(error, wantsStack(process.cwd())))
     process.exit(1)
   }
+}
+
+// The parser reports a wrong option itself.
+function reportAsJson(command: Command): void {
+  command.configureOutput({
+    outputError: (text, write) =>
+      write(`${JSON.stringify({ error: text.replace(/^error: /, '').trim() })}\n`),
+  })
+  command.showHelpAfterError(false)
+  for (const it of command.commands) reportAsJson(it)
 }
 
 /** All commands. Only the one in `args` is loaded, with its subcommands and options. */

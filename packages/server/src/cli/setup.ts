@@ -7,6 +7,9 @@ import {
   readForProduction,
 } from '../config/config.ts'
 import { serverOf } from '../db/connect/dsn.ts'
+import { withClient } from '../db/connect/with_client.ts'
+import { lint } from '../db/lint/lint.ts'
+import { serverFloor } from '../db/lint/rules.ts'
 import { histories, migrateUp } from '../db/migrations/migrate.ts'
 import { withPasswordLock } from '../db/provisioning/choose_database.ts'
 import { assertConnectsAs } from '../db/provisioning/connects_as.ts'
@@ -24,7 +27,7 @@ import { allRoles, type Role, type RoleUrls, roles } from '../db/provisioning/ro
 import { OperatorError } from '../lib/operator_error.ts'
 import { loadApp } from '../runtime/load_app.ts'
 import { printJson } from './print.ts'
-import { type ProductionFiles, planFiles, quoted, writeFiles } from './setup_files.ts'
+import { namesOf, type ProductionFiles, planFiles, quoted, writeFiles } from './setup_files.ts'
 
 /** `tenantry setup`. */
 export function setupCommand(): Command {
@@ -37,8 +40,9 @@ export function setupCommand(): Command {
     .option('--reset-passwords', 'set new passwords; servers that use the old ones lose access')
     .option(
       '--write <file>',
-      'for production: write <file> for servers and <file>.admin for the commands of an admin, with\n' +
-        'the DSNs, a SECRET_KEY and the settings of the file that --env-file names',
+      'for production: write <file> for servers, <file>.admin for the commands of an admin and\n' +
+        '<file>.backup for pg_dump, with the DSNs, a SECRET_KEY and the settings of the file that\n' +
+        '--env-file names',
     )
     .option('--no-migrate', 'leave the database empty, to restore a backup into it')
     .option('--json', 'print JSON')
@@ -81,6 +85,15 @@ async function setup(options: SetupOptions): Promise<void> {
   const all = histories(fileURLToPath(app.migrations))
   const applied = migrate ? await migrateUp(owner, all) : []
   report(plan, given, applied, files, json)
+  if (files && !json) await warnOfServer(plan.adminUrl)
+}
+
+// The files are for production, where doctor reports it as a fault.
+async function warnOfServer(adminUrl: string): Promise<void> {
+  const findings = await withClient(adminUrl, (admin) => lint(admin, [serverFloor]))
+  for (const { rule, subject } of findings) {
+    console.error(`warning: this server is ${subject}: ${rule.name}; ${rule.fix}`)
+  }
 }
 
 function report(
@@ -90,14 +103,18 @@ function report(
   files: ProductionFiles | undefined,
   json = false,
 ): void {
-  const { servers, admin } = files ?? {}
   if (json) {
-    printJson(files ? { files: [servers, admin], applied } : { dsns: dsnsOf(plan), applied })
+    printJson(files ? { files: namesOf(files), applied } : { dsns: dsnsOf(plan), applied })
     return
   }
   console.error(`${plan.database} is ready: ${applied.length} migrations applied`)
-  if (files === undefined) printDsns(plan, given)
-  else console.error(`${servers}: for servers\n${admin}: for doctor, migrate, tenant and user`)
+  if (files === undefined) {
+    printDsns(plan, given)
+    return
+  }
+  const [servers, admin, backup] = namesOf(files)
+  console.error(`${servers}: for servers\n${admin}: for doctor, migrate, tenant, user and jobs`)
+  console.error(`${backup}: for pg_dump`)
 }
 
 type SetupRequest = Pick<ServerSetup, 'adminUrl' | 'setting' | 'given' | 'unknownPasswords'>
@@ -124,7 +141,7 @@ async function setUpForProduction(
   const plan = await planProvisioning({ ...request, derive: false })
   if (complete && !isComplete(plan)) {
     throw new OperatorError(
-      'the roles exist, and --write does not know their passwords: set the four DSNs, ' +
+      'the roles exist, and --write does not know their passwords: set the DSN of each role, ' +
         'or set new passwords with --reset-passwords',
     )
   }
@@ -182,9 +199,10 @@ function printDsns(plan: ProvisioningPlan, given: Partial<RolePasswords>): void 
       ? `# ${setting}: ${name} keeps its password (--reset-passwords sets a new one)`
       : `${setting}=${quoted(urls[role])}`
   }
-  console.log(`# for the server\n${line('app')}\n${line('identity')}`)
+  console.log(`# for the server\n${line('app')}\n${line('identity')}\n${line('jobs')}`)
   console.log('# for migrations and platform admins only: do not give these to the server')
   console.log(`${line('owner')}\n${line('platform')}`)
+  console.log(`# for pg_dump only\n${line('backup')}`)
 }
 
 const examples = `

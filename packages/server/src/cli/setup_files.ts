@@ -8,11 +8,15 @@ import { OperatorError } from '../lib/operator_error.ts'
 
 type Environment = Record<string, string | undefined>
 
-/** The files that `tenantry setup --write` makes: one for servers, and one for the commands of an admin. */
+/** The files that `tenantry setup --write` makes: for servers, for the commands of an admin, and for pg_dump. */
 export interface ProductionFiles {
   servers: string
-  admin: string
   settings: Environment
+}
+
+/** The names of the files: for servers, for the commands of an admin, and for pg_dump. */
+export function namesOf({ servers }: ProductionFiles) {
+  return [servers, `${servers}.admin`, `${servers}.backup`] as const
 }
 
 /**
@@ -20,8 +24,7 @@ export interface ProductionFiles {
  * OperatorError, before anything is set up, if a file exists or a server could not run with the settings.
  */
 export function planFiles(name: string, given: Environment): ProductionFiles {
-  const admin = `${name}.admin`
-  for (const file of [name, admin]) {
+  for (const file of namesOf({ servers: name, settings: {} })) {
     if (existsSync(file)) {
       throw new OperatorError(`${file} exists and is not overwritten: name another one, or move it`)
     }
@@ -32,18 +35,18 @@ export function planFiles(name: string, given: Environment): ProductionFiles {
   const placeholders = settingsOf(forEachRole((role) => `postgresql://${roles[role].name}@db/app`))
   loadConfig({ ...settings, ...placeholders })
   for (const [name, value] of Object.entries(settings)) assertQuotable(name, value)
-  return { servers: name, admin, settings }
+  return { servers: name, settings }
 }
 
 /** Writes the files, readable by their owner only. The servers' file lacks the DSNs that can do more. */
-export async function writeFiles(
-  { servers, admin, settings }: ProductionFiles,
-  urls: RoleUrls,
-): Promise<void> {
+export async function writeFiles(files: ProductionFiles, urls: RoleUrls): Promise<void> {
+  const { settings } = files
+  const [servers, admin, backup] = namesOf(files)
   const none = Object.fromEntries(allRoles.map((role) => [roles[role].setting, undefined]))
-  const { app, identity } = urls
-  await writeNew(servers, { ...settings, ...none, ...settingsOf({ app, identity }) })
+  const { app, identity, jobs } = urls
+  await writeNew(servers, { ...settings, ...none, ...settingsOf({ app, identity, jobs }) })
   await writeNew(admin, { ...settings, ...settingsOf(urls) })
+  await writeNew(backup, settingsOf({ backup: urls.backup }))
 }
 
 function writeNew(file: string, environment: Environment): Promise<void> {

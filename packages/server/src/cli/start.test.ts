@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   appWith,
+  checkout,
   makeWorkplace,
   type RunningCommand,
   type Workplace,
@@ -20,10 +21,10 @@ let server: RunningCommand
 let port: number
 
 beforeAll(async () => {
-  place = makeWorkplace('./app.ts')
+  place = makeWorkplace('./app.ts', checkout)
   // Causes an unhandled rejection from outside.
   const onSignal = "process.on('SIGUSR2', () => Promise.reject(new Error('from the test')))"
-  place.write('app.ts', appWith('', onSignal))
+  place.write('app.ts', appWith('', onSignal, checkout))
   await start()
 }, 90_000)
 afterAll(() => place.remove())
@@ -130,7 +131,8 @@ describe('tenantry start on the embedded database', { timeout: 90_000 }, () => {
 })
 
 async function start(environment: Record<string, string> = {}): Promise<void> {
-  server = place.launch('start', environment)
+  // Its mail would be a file that the demo's first sign-in leaves behind.
+  server = place.launch('start', { NEW_DEVICE_MAIL: 'off', ...environment })
   port = Number((await server.says(READY))[1])
 }
 

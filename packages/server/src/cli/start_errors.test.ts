@@ -10,6 +10,7 @@ import {
   onMigratedDatabase,
   sharedDatabase,
 } from '../../test/fixtures/databases.ts'
+import { refusedSettings } from '../../test/fixtures/refused_settings.ts'
 import { withDatabase } from '../db/connect/dsn.ts'
 import { withClient } from '../db/connect/with_client.ts'
 
@@ -18,6 +19,7 @@ afterAll(() => place.remove())
 
 const production = {
   NODE_ENV: 'production',
+  WORKER: 'off',
   SECRET_KEY: randomBytes(32).toString('base64'),
   BASE_DOMAINS: 'example.com',
   PUBLIC_ORIGIN: 'https://{tenant}.example.com',
@@ -47,11 +49,46 @@ describe('tenantry start rejects', { timeout: 90_000 }, () => {
       RATE_LIMIT: 'off',
     })
     expect(code).toBe(1)
-    for (const name of ['DB_URL', 'DB_IDENTITY_URL', 'BASE_DOMAINS', 'PUBLIC_ORIGIN']) {
+    for (const name of [
+      'DB_URL',
+      'DB_IDENTITY_URL',
+      'DB_JOBS_URL',
+      'BASE_DOMAINS',
+      'PUBLIC_ORIGIN',
+    ]) {
       expect(stderr).toContain(`${name} is required in production`)
     }
     expect(stderr).toContain('SECRET_KEY is shorter than 32 bytes')
     expect(stderr).toContain('RATE_LIMIT must not be off in production')
+  })
+
+  test('OPS-6 every setting that undoes what production promises', async () => {
+    const SECRET_KEY = randomBytes(48).toString('hex')
+    const { app: DB_URL, identity: DB_IDENTITY_URL } = sharedDatabase()
+    const sound = {
+      ...production,
+      ...{ DB_URL, DB_IDENTITY_URL, SECRET_KEY },
+      ...{ BASE_DOMAINS: 'app.test', PUBLIC_ORIGIN: 'https://{tenant}.app.test' },
+    }
+    for (const together of disjoint(refusedSettings(SECRET_KEY))) {
+      const settings = Object.assign({}, ...together.map(([changes]) => changes))
+      const { code, stderr } = await place.run('start', { ...sound, ...settings })
+      expect(code).toBe(1)
+      for (const [, words] of together) expect(stderr).toContain(`tenantry: ${words}`)
+    }
+  })
+
+  test('OPS-6 OPS-7 nothing, but warns, when it is given DSNs that a server never uses', async () => {
+    const { app: DB_URL, identity: DB_IDENTITY_URL, owner, platform } = sharedDatabase()
+    const given = { DB_URL, DB_IDENTITY_URL, DB_OWNER_URL: owner, DB_PLATFORM_URL: platform }
+    const server = place.launch('start', { ...production, ...given })
+    await server.says(/listening/)
+    server.process.kill('SIGTERM')
+    const { stdout } = await server.finished
+    for (const name of ['DB_OWNER_URL', 'DB_PLATFORM_URL']) {
+      expect(stdout).toContain(`${name} is in the environment of a server, which never uses it`)
+    }
+    expect(stdout).not.toContain(new URL(owner).password)
   })
 
   test('a port in use, before it starts the database', async () => {
@@ -270,4 +307,18 @@ function expectOneLine({ code, stderr }: Finished, ...texts: string[]): void {
 
 function lines(text: string): string[] {
   return text.trimEnd().split('\n')
+}
+
+/** The rows in as few groups as possible, each with one value for a setting. */
+function disjoint<T extends [Record<string, string>, string]>(rows: readonly T[]): T[][] {
+  const groups: T[][] = []
+  for (const row of rows) {
+    const names = Object.keys(row[0])
+    const free = groups.find((group) =>
+      group.every(([settings]) => names.every((it) => !(it in settings))),
+    )
+    if (free === undefined) groups.push([row])
+    else free.push(row)
+  }
+  return groups
 }

@@ -1,4 +1,5 @@
-import { resolve } from 'node:path'
+import { relative, resolve } from 'node:path'
+import { isLoopbackHost } from '../lib/net/hostname.ts'
 import { OperatorError } from '../lib/operator_error.ts'
 import { CHOSEN_FILE, readEnvironmentFile } from './environment_file.ts'
 import type { Network, Setting } from './parsers.ts'
@@ -15,17 +16,21 @@ type Optional<K extends keyof Settings> = Settings[K] extends { fallback: string
 export type Config = Readonly<
   { [K in keyof Settings]: Optional<K> } & {
     production: boolean
+    APP_HOST: string
     BASE_DOMAINS: string[]
     PUBLIC_ORIGIN: string
     TRUST_PROXY: Network[]
     CORS_ORIGINS: string[]
+    DOCS: 'on' | 'off'
+    SIGN_UP: 'on' | 'off'
+    SESSION_IDLE_DAYS: number
   }
 >
 
 /** The settings of a command. In production it may lack those that only a server needs. */
-export type CommandConfig = Omit<Config, 'BASE_DOMAINS' | 'PUBLIC_ORIGIN'> & {
-  readonly [K in 'BASE_DOMAINS' | 'PUBLIC_ORIGIN']?: Config[K]
-}
+export type CommandConfig = Omit<Config, ServerOnly> & { readonly [K in ServerOnly]?: Config[K] }
+
+type ServerOnly = 'APP_HOST' | 'BASE_DOMAINS' | 'PUBLIC_ORIGIN'
 
 /** Takes `--env-file NAME` out of a command line, and makes the process read NAME instead of `.env`. */
 export function takeEnvironmentFile(args: readonly string[], environment = process.env): string[] {
@@ -51,14 +56,11 @@ export function readForProduction(folder: string, environment = process.env) {
   return { environment: readEnvironment(folder, production), file }
 }
 
-/** The source of a setting's value: the environment, the environment file, or the default. */
-export function sourceOfSetting(
-  name: string,
-  folder: string,
-  environment = process.env,
-): 'environment' | '.env' | 'default' {
+/** The source of a setting's value: `environment`, the name of the environment file, or `default`. */
+export function sourceOfSetting(name: string, folder: string, environment = process.env): string {
   if (environment[name] !== undefined) return environment[name] === '' ? 'default' : 'environment'
-  return readEnvironmentFile(folder, environment)[name] ? '.env' : 'default'
+  const file = relative(folder, environment[CHOSEN_FILE] ?? resolve(folder, '.env'))
+  return readEnvironmentFile(folder, environment)[name] ? file : 'default'
 }
 
 /** The text that a setting is parsed from: the given value or the default. Undefined if there is none. */
@@ -74,6 +76,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   faults.push(
     ...(production ? productionFaults(values, missingSettings(environment)) : []),
     ...developmentFaults(values),
+    ...appHostFaults(values),
   )
   if (faults.length > 0) throw new OperatorError(faults.join('\n'))
   // productionFaults has checked that no required setting is missing.
@@ -107,7 +110,14 @@ function readSettings(environment: NodeJS.ProcessEnv): { values: CommandConfig; 
       )
     }
   }
+  values['APP_HOST'] ??= defaultAppHost(values)
   return { values: values as CommandConfig, faults }
+}
+
+// In development, localhost itself is the host of DEFAULT_DEV_TENANT.
+function defaultAppHost({ production, BASE_DOMAINS }: Partial<CommandConfig>): string | undefined {
+  const [first] = BASE_DOMAINS ?? []
+  return first === 'localhost' && !production ? 'app.localhost' : first
 }
 
 function defaultsFor(environment: NodeJS.ProcessEnv): Record<string, string | undefined> {
@@ -118,8 +128,13 @@ function defaultsFor(environment: NodeJS.ProcessEnv): Record<string, string | un
   ])
   return {
     ...Object.fromEntries(fallbacks),
+    SESSION_IDLE_DAYS:
+      environment['REFRESH_TOKEN_EXPIRE_DAYS'] || settings.REFRESH_TOKEN_EXPIRE_DAYS.fallback,
     TRUST_PROXY: EMPTY_LIST,
     CORS_ORIGINS: EMPTY_LIST,
+    // Its script comes from another vendor, and would run on the origin of the session cookie.
+    DOCS: production ? 'off' : 'on',
+    SIGN_UP: production ? 'off' : 'on',
     // As in the seed, PROD_ENV=prod keeps the tenant of localhost in production.
     ...(production && environment['PROD_ENV'] !== 'prod' ? {} : { DEFAULT_DEV_TENANT: 'public' }),
     ...(production ? {} : developmentOrigins(environment)),
@@ -144,7 +159,16 @@ const EMPTY_LIST = ','
 
 function missingSettings(environment: NodeJS.ProcessEnv): string[] {
   const required = ['DB_URL', 'DB_IDENTITY_URL', 'SECRET_KEY', 'BASE_DOMAINS', 'PUBLIC_ORIGIN']
+  if (environment['WORKER'] !== 'off') required.splice(2, 0, 'DB_JOBS_URL')
   return required.filter((name) => !environment[name])
+}
+
+function appHostFaults({ APP_HOST = '', DEFAULT_DEV_TENANT }: CommandConfig): string[] {
+  return isLoopbackHost(APP_HOST) && DEFAULT_DEV_TENANT !== undefined
+    ? [
+        `APP_HOST is ${APP_HOST}, which serves the tenant of DEFAULT_DEV_TENANT: choose another, such as app.localhost`,
+      ]
+    : []
 }
 
 // Without NODE_ENV a production installation would serve the demo's passwords and show its mail.

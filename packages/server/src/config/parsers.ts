@@ -1,6 +1,8 @@
 /** The parsers of settings. A parser throws an OperatorError that continues the setting's name. */
 import { isIP } from 'node:net'
+import { domainToASCII } from 'node:url'
 import ipaddr from 'ipaddr.js'
+import { canonicalLocale } from '../lib/locale.ts'
 import { canonicalName } from '../lib/net/hostname.ts'
 import { OperatorError } from '../lib/operator_error.ts'
 
@@ -8,7 +10,7 @@ export interface Setting<T> {
   /** The value if the setting is not set; undefined means "none". */
   fallback?: string
   secret?: boolean
-  /** The default suits every installation: listed in docs/settings.md, not in the README. */
+  /** The default suits every installation: listed under Tuning in docs/settings.md. */
   tuning?: boolean
   meaning: string
   parse(text: string): T
@@ -34,6 +36,13 @@ export function oneOf<const T extends string>(...allowed: T[]) {
   }
 }
 
+/** A language tag in its canonical form. */
+export function locale(text: string): string {
+  const canonical = canonicalLocale(text)
+  if (canonical === undefined) throw new OperatorError('must be a language tag such as en or pt-BR')
+  return canonical
+}
+
 export function list<T>(parse: (item: string) => T) {
   return (text: string): T[] =>
     text
@@ -41,6 +50,21 @@ export function list<T>(parse: (item: string) => T) {
       .map((it) => it.trim())
       .filter((it) => it !== '')
       .map(parse)
+}
+
+const SURFACES = ['auth', 'account', 'console'] as const
+
+/** A group of pages under one path: `/auth`, `/account` or `/console`. */
+export type Surface = (typeof SURFACES)[number]
+
+export function surfaces(text: string): Surface[] {
+  if (text.trim() === 'off') return []
+  const names = list((it) => it)(text)
+  const known = SURFACES.filter((it) => names.includes(it))
+  if (known.length === 0 || known.length < new Set(names).size) {
+    throw new OperatorError(`must be off, or a list of ${SURFACES.join(', ')}`)
+  }
+  return known
 }
 
 /**
@@ -95,7 +119,8 @@ function canonicalOrigin(text: string): string | undefined {
 export type Network = readonly [ipaddr.IPv4 | ipaddr.IPv6, number]
 
 export function baseDomain(name: string): string {
-  const canonical = canonicalName(name)
+  // A browser sends a host in Punycode, and a person writes a domain as it is read.
+  const canonical = canonicalName(/[^ -~]/.test(name) ? domainToASCII(name) : name)
   if (canonical === undefined) throw new OperatorError(`has an invalid domain "${name}"`)
   return canonical
 }
@@ -111,13 +136,13 @@ export function publicOrigin(text: string): string {
 // Stands for `{tenant}`, which no host may contain, while an origin is parsed.
 const TENANT_LABEL = 'tenant-placeholder'
 
-export function resetUrl(text: string): string {
-  if (!text.includes('{token}') || !(text.startsWith('{origin}/') || URL.canParse(text))) {
-    throw new OperatorError(
-      'must be a URL with {token}, such as {origin}/reset-password#token={token}',
-    )
+/** A link that carries a secret, as `{token}`. */
+export function linkUrl(example: string): (text: string) => string {
+  return (text) => {
+    if (text.includes('{token}') && (text.startsWith('{origin}/') || URL.canParse(text)))
+      return text
+    throw new OperatorError(`must be a URL with {token}, such as ${example}`)
   }
-  return text
 }
 
 export function smtpUrl(text: string): string {

@@ -1,4 +1,4 @@
-import { parse } from 'tldts'
+import { getDomain, parse } from 'tldts'
 import { weakSecret } from '../lib/keys.ts'
 import type { settings } from './settings.ts'
 
@@ -34,6 +34,9 @@ function linesOf(all: readonly Rule[], config: Values): string[] {
   })
 }
 
+// The links of mails, each of which carries a secret.
+const links = ['RESET_URL', 'INVITATION_URL', 'EMAIL_URL', 'SIGN_UP_URL'] as const
+
 const rules: readonly Rule[] = [
   { setting: 'SECRET_KEY', fault: ({ SECRET_KEY }) => weakness(SECRET_KEY) },
   { setting: 'SECRET_KEY_PREVIOUS', fault: ({ SECRET_KEY_PREVIOUS: it }) => weakness(it) },
@@ -47,6 +50,13 @@ const rules: readonly Rule[] = [
   {
     setting: 'RATE_LIMIT',
     fault: ({ RATE_LIMIT }) => (RATE_LIMIT === 'off' ? 'must not be off in production' : undefined),
+  },
+  {
+    setting: 'EMAIL_VERIFICATION',
+    fault: ({ EMAIL_VERIFICATION, SMTP_URL }) =>
+      EMAIL_VERIFICATION === 'required' && SMTP_URL === undefined
+        ? 'is required, but without SMTP_URL no code can be mailed: set SMTP_URL, or EMAIL_VERIFICATION=optional'
+        : undefined,
   },
   {
     setting: 'TRUST_PROXY',
@@ -78,7 +88,29 @@ const rules: readonly Rule[] = [
         ? undefined
         : 'must contain {tenant}, such as https://{tenant}.example.com: links of all tenants would lead to one host',
   },
-  { setting: 'RESET_URL', fault: resetUrlFault },
+  { setting: 'PUBLIC_ORIGIN', fault: foreignOriginFault },
+  {
+    setting: 'APP_HOST',
+    fault: ({ APP_HOST = '', BASE_DOMAINS = [] }) =>
+      BASE_DOMAINS.length === 0 || belongsTo(APP_HOST, BASE_DOMAINS)
+        ? undefined
+        : `is ${APP_HOST}, which belongs to none of BASE_DOMAINS`,
+  },
+  ...links.map((setting): Rule => ({ setting, fault: (config) => linkFault(config, setting) })),
+  {
+    setting: 'SIGN_UP',
+    fault: ({ SIGN_UP, SMTP_URL }) =>
+      SIGN_UP === 'on' && SMTP_URL === undefined
+        ? 'is on, but no code can be mailed without SMTP_URL: set SMTP_URL, or SIGN_UP=off'
+        : undefined,
+  },
+  {
+    setting: 'METRICS_TOKEN',
+    fault: ({ METRICS_TOKEN, SECRET_KEY, SECRET_KEY_PREVIOUS }) =>
+      [SECRET_KEY, SECRET_KEY_PREVIOUS].includes(METRICS_TOKEN)
+        ? 'equals SECRET_KEY, so that each scraper can sign tokens: generate one with: openssl rand -hex 32'
+        : undefined,
+  },
   {
     setting: 'METRICS_HOST',
     fault: ({ METRICS_PORT, METRICS_HOST, METRICS_TOKEN }) =>
@@ -89,15 +121,30 @@ const rules: readonly Rule[] = [
 ]
 
 // Code that an attacker runs in a server can read its environment.
-const serverRules: readonly Rule[] = (
-  ['DB_OWNER_URL', 'DB_PLATFORM_URL', 'DB_ADMIN_URL'] as const
-).map((setting) => ({
-  setting,
-  fault: ({ [setting]: url }) =>
-    url === undefined
-      ? undefined
-      : 'is in the environment of a server, which never uses it: give it to the command that needs it only',
-}))
+const privileged = ['DB_OWNER_URL', 'DB_PLATFORM_URL', 'DB_BACKUP_URL', 'DB_ADMIN_URL'] as const
+
+const serverRules: readonly Rule[] = [
+  ...privileged.map(
+    (setting): Rule => ({
+      setting,
+      fault: ({ [setting]: url }) =>
+        url === undefined
+          ? undefined
+          : 'is in the environment of a server, which never uses it: give it to the command that needs it only',
+    }),
+  ),
+  ...links.map(
+    (setting): Rule => ({
+      setting,
+      fault: ({ [setting]: url = '', WEB = [], SIGN_UP }) =>
+        url.startsWith('{origin}/auth/') &&
+        !WEB.includes('auth') &&
+        (setting !== 'SIGN_UP_URL' || SIGN_UP === 'on')
+          ? 'leads to a page that WEB leaves out: name a page of your own, or add auth to WEB'
+          : undefined,
+    }),
+  ),
+]
 
 function weakness(secret: string | undefined): string | undefined {
   const found = secret === undefined ? undefined : weakSecret(secret)
@@ -109,10 +156,31 @@ function isPublicSuffix(domain: string): boolean {
   return publicSuffix === domain && (isIcann === true || isPrivate === true)
 }
 
-// The link carries the secret that sets a person's password.
-function resetUrlFault({ RESET_URL = '', BASE_DOMAINS = [] }: Values): string | undefined {
-  if (RESET_URL.startsWith('{origin}/')) return undefined
-  const { protocol, hostname } = new URL(RESET_URL.replaceAll('{tenant}', 'tenant'))
+// Reset links lead there. A front end may have a domain beside the API's: ui.example.com, api.example.com.
+function foreignOriginFault({ PUBLIC_ORIGIN = '', BASE_DOMAINS = [] }: Values): string | undefined {
+  const { hostname } = new URL(PUBLIC_ORIGIN.replaceAll('{tenant}', 'tenant'))
+  const isOwn = belongsTo(hostname, BASE_DOMAINS)
+  // A public suffix is reported, and says nothing about the origin.
+  return isOwn || BASE_DOMAINS.length === 0 || BASE_DOMAINS.some(isPublicSuffix)
+    ? undefined
+    : `leads to ${hostname}, which belongs to none of BASE_DOMAINS`
+}
+
+function belongsTo(host: string, domains: readonly string[]): boolean {
+  return domains.some(
+    (it) => `.${host}`.endsWith(`.${it}`) || registrable(host) === registrable(it),
+  )
+}
+
+// Two names without one, such as IP addresses, do not belong together.
+function registrable(host: string): string | symbol {
+  return getDomain(host, { allowPrivateDomains: true }) ?? Symbol(host)
+}
+
+function linkFault(config: Values, link: (typeof links)[number]): string | undefined {
+  const { [link]: url = '', BASE_DOMAINS = [] } = config
+  if (url.startsWith('{origin}/')) return undefined
+  const { protocol, hostname } = new URL(url.replaceAll('{tenant}', 'tenant'))
   if (protocol !== 'https:')
     return 'must begin with https: in production, because it carries a secret'
   const isOwn = BASE_DOMAINS.some((it) => hostname === it || hostname.endsWith(`.${it}`))

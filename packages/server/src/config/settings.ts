@@ -1,22 +1,27 @@
 import { resolve } from 'node:path'
+import { databaseSettings } from './database_settings.ts'
+import { domainSettings } from './domain_settings.ts'
 import {
   baseDomain,
-  bearerToken,
-  databaseUrl,
-  httpUrl,
   integer,
+  linkUrl,
   list,
+  locale,
   network,
   oneOf,
   origin,
   publicOrigin,
-  resetUrl,
   type Setting,
   smtpUrl,
+  surfaces,
   text,
 } from './parsers.ts'
+import { sessionSettings } from './session_settings.ts'
+import { signUpSettings } from './sign_up_settings.ts'
+import { telemetrySettings } from './telemetry_settings.ts'
+import { workerSettings } from './worker_settings.ts'
 
-/** All settings. The tables of the README and of docs/settings.md are generated from them. */
+/** All settings. The tables of docs/settings.md are generated from them. */
 export const settings = {
   NODE_ENV: {
     meaning:
@@ -25,37 +30,7 @@ export const settings = {
   },
   PORT: { fallback: '8000', meaning: 'port of the API', parse: integer(0, 65535) },
   HOST: { fallback: '127.0.0.1', meaning: 'address the API listens on', parse: text },
-  DB_URL: {
-    secret: true,
-    meaning:
-      'DSN of the app role. If unset, an embedded PostgreSQL runs under DATA_DIR. Outside production it may name a role that can create roles: that role is used once for the set-up, never to serve requests',
-    parse: databaseUrl,
-  },
-  DB_OWNER_URL: { secret: true, meaning: 'DSN of the owner role (migrate)', parse: databaseUrl },
-  DB_IDENTITY_URL: { secret: true, meaning: 'DSN of the identity role', parse: databaseUrl },
-  DB_PLATFORM_URL: {
-    secret: true,
-    meaning:
-      'DSN of the platform role, for commands that reach all tenants, such as `tenantry tenant`',
-    parse: databaseUrl,
-  },
-  DB_LISTEN_URL: {
-    secret: true,
-    meaning: 'DSN for LISTEN. Required if DB_URL leads to a connection pooler; this one must not',
-    parse: databaseUrl,
-  },
-  DB_ADMIN_URL: {
-    secret: true,
-    meaning:
-      'DSN that `tenantry setup` creates roles and database with; the server does not read it',
-    parse: databaseUrl,
-  },
-  TEST_DB_URL: {
-    secret: true,
-    meaning:
-      'DSN of the server the tests use; its role needs CREATEDB and CREATEROLE. If unset, the tests start an embedded PostgreSQL',
-    parse: databaseUrl,
-  },
+  ...databaseSettings,
   DATA_DIR: {
     fallback: '.data',
     meaning: 'folder of the embedded database, the development secret and mail that is not sent',
@@ -72,36 +47,7 @@ export const settings = {
     meaning: 'the previous SECRET_KEY; during a rotation its tokens stay valid',
     parse: text,
   },
-  JWT_ALGORITHM: {
-    fallback: 'HS256',
-    meaning: '`HS256`, `HS384` or `HS512`',
-    parse: oneOf('HS256', 'HS384', 'HS512'),
-  },
-  ACCESS_TOKEN_EXPIRE_MINUTES: {
-    fallback: '15',
-    meaning: 'lifetime of an access token, in minutes',
-    parse: integer(1, 60),
-  },
-  REFRESH_TOKEN_EXPIRE_DAYS: {
-    fallback: '14',
-    meaning: 'lifetime of a refresh token, in days; a session that is unused for so long ends',
-    parse: integer(1, 365),
-  },
-  SESSION_MAX_DAYS: {
-    fallback: '90',
-    meaning: 'lifetime of a session, in days, even if it is in use',
-    parse: integer(1, 3650),
-  },
-  REFRESH_REUSE_GRACE_SECONDS: {
-    fallback: '10',
-    meaning: 'how long a retry with a refresh token that was just used gets the same reply',
-    parse: integer(0, 60),
-  },
-  PASSWORD_RESET_EXPIRE_MINUTES: {
-    fallback: '30',
-    meaning: 'lifetime of a reset link, in minutes',
-    parse: integer(5, 60),
-  },
+  ...sessionSettings,
   DEFAULT_DEV_TENANT: {
     meaning:
       'subdomain of the tenant that localhost serves. Default: `public` outside production or with PROD_ENV=prod, otherwise none',
@@ -130,10 +76,39 @@ export const settings = {
       'origin of links; `{tenant}` stands for the subdomain. Required in production; default otherwise: `http://{tenant}.localhost:PORT`',
     parse: publicOrigin,
   },
+  ...signUpSettings,
+  ...domainSettings,
+  WEB: {
+    fallback: 'auth,account,console',
+    meaning:
+      'pages that are served: sign-in and password resets under `/auth`, `/account`, `/console`; `off` for none',
+    parse: surfaces,
+  },
   RESET_URL: {
-    fallback: '{origin}/reset-password#token={token}',
-    meaning: 'link in a password reset mail',
-    parse: resetUrl,
+    fallback: '{origin}/auth/reset-password#token={token}',
+    meaning: 'link of a password reset',
+    parse: linkUrl('{origin}/auth/reset-password#token={token}'),
+  },
+  INVITATION_URL: {
+    fallback: '{origin}/auth/accept-invitation#token={token}',
+    meaning: 'link of an invitation',
+    parse: linkUrl('{origin}/auth/accept-invitation#token={token}'),
+  },
+  EMAIL_URL: {
+    fallback: '{origin}/auth/verify#purpose={purpose}&token={token}',
+    meaning: 'link that proves an e-mail address; `{purpose}` is `verification` or `change`',
+    parse: linkUrl('{origin}/auth/verify#purpose={purpose}&token={token}'),
+  },
+  DOCS: {
+    meaning:
+      "`on` serves the API's reference at `/docs`, `off` does not. Default: on outside production",
+    parse: oneOf('on', 'off'),
+  },
+  DEFAULT_LOCALE: {
+    fallback: 'en',
+    meaning:
+      'language of people who have not chosen one, as a tag of BCP 47 such as `de` or `pt-BR`',
+    parse: locale,
   },
   TRUST_PROXY: {
     meaning: 'addresses or networks of the proxies whose forwarded headers are trusted',
@@ -157,6 +132,12 @@ export const settings = {
   SIGNIN_LIMIT_ADDRESS: {
     fallback: '100',
     meaning: 'failed sign-ins per IP address (IPv6: per /64) in 15 minutes',
+    parse: integer(1, 1_000_000),
+  },
+  RESET_LIMIT_ADDRESS: {
+    tuning: true,
+    fallback: '50',
+    meaning: 'reset links that one IP address (IPv6: per /64) can request in an hour',
     parse: integer(1, 1_000_000),
   },
   SIGNIN_LIMIT_TENANT: {
@@ -200,37 +181,7 @@ export const settings = {
     meaning: 'sender of outgoing mail',
     parse: text,
   },
-  LOG_LEVEL: {
-    fallback: 'info',
-    meaning: '`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`',
-    parse: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
-  },
-  METRICS_PORT: {
-    meaning:
-      'port of a separate listener that serves Prometheus metrics at `/metrics`. If unset, no metrics are collected (docs/telemetry.md)',
-    parse: integer(0, 65535),
-  },
-  METRICS_HOST: {
-    fallback: '127.0.0.1',
-    meaning: 'address of the metrics listener',
-    parse: text,
-  },
-  METRICS_TOKEN: {
-    secret: true,
-    meaning:
-      'bearer token that the metrics listener requires, at least 16 characters. If unset, it requires none',
-    parse: bearerToken,
-  },
-  METRICS_TENANTS: {
-    fallback: '20',
-    meaning: 'how many of the busiest tenants have request metrics of their own; 0 for none',
-    parse: integer(0, 1000),
-  },
-  OTEL_EXPORTER_OTLP_ENDPOINT: {
-    meaning:
-      'OTLP/HTTP endpoint for traces, such as http://localhost:4318; needs additional packages (docs/telemetry.md). If unset, no traces are sent',
-    parse: httpUrl,
-  },
+  ...telemetrySettings,
   DB_POOL_MAX: {
     fallback: '10',
     meaning: 'maximum connections of the app role, per server',
@@ -241,6 +192,7 @@ export const settings = {
     meaning: 'maximum connections of the identity role, per server',
     parse: integer(1, 1000),
   },
+  ...workerSettings,
   REQUEST_WAIT_MS: {
     fallback: '900',
     tuning: true,

@@ -3,7 +3,9 @@ import { compiledQuery } from './compiled_query.ts'
 import { boundKysely } from './kysely.ts'
 import type { KernelTables } from './tables.ts'
 
-const db = boundKysely<KernelTables>(() => Promise.reject(new Error('only compiled here')), true)
+const db = boundKysely<KernelTables>(() => Promise.reject(new Error('only compiled here')), {
+  named: true,
+})
 
 test('a compiled query equals the one that kysely builds, with the values of each use', () => {
   const build = (kysely: typeof db, { id, name }: { id: string; name: string | null }) =>

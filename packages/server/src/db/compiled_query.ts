@@ -1,4 +1,4 @@
-import type { Compilable, CompiledQuery, Kysely } from 'kysely'
+import type { Compilable, CompiledQuery, DialectAdapter, Kysely } from 'kysely'
 import type { KernelTables } from './tables.ts'
 
 type Db = Kysely<KernelTables>
@@ -12,9 +12,15 @@ type Value = string | null
 export function compiledQuery<Row, Values extends Record<string, Value>>(
   build: (db: Db, values: Values) => Compilable<Row>,
 ): (db: Db, values: Values) => CompiledQuery<Row> {
-  let template: ReturnType<typeof templateOf<Row, Values>> | undefined
+  // The scopes of tenants compile another text than the others. Each dialect has its own adapter.
+  const templates = new WeakMap<DialectAdapter, Template<Row>>()
   return (db, values) => {
-    template ??= templateOf(build, db, values)
+    const { adapter } = db.getExecutor()
+    let template = templates.get(adapter)
+    if (template === undefined) {
+      template = templateOf(build, db, values)
+      templates.set(adapter, template)
+    }
     const parameters = template.parameters.map((it) => ('name' in it ? values[it.name] : it.value))
     return { ...template.compiled, parameters }
   }
@@ -23,11 +29,16 @@ export function compiledQuery<Row, Values extends Record<string, Value>>(
 /** A constant of the query, or the name of the value to insert. */
 type Parameter = { value: unknown } | { name: string }
 
+interface Template<Row> {
+  compiled: CompiledQuery<Row>
+  parameters: Parameter[]
+}
+
 function templateOf<Row, Values extends Record<string, Value>>(
   build: (db: Db, values: Values) => Compilable<Row>,
   db: Db,
   values: Values,
-) {
+): Template<Row> {
   const names = Object.keys(values)
   const placeholders = new Map(names.map((name) => [`value of ${name}`, name]))
   const marked = Object.fromEntries(names.map((name) => [name, `value of ${name}`]))

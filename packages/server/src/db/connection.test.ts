@@ -134,10 +134,10 @@ describe.each([{ pipeline: true }, { pipeline: false }])('with %o', (settings) =
 })
 
 test('a connection that breaks before the reply to COMMIT gives a 503, never a success', async () => {
-  const { app, identity, platform } = scopeUrls()
+  const { app, ...others } = scopeUrls()
   const proxy = await startWireProxy(app)
   onTestFinished(() => proxy.close())
-  const database = openTestDatabase({ urls: { app: proxy.through(app), identity, platform } })
+  const database = openTestDatabase({ urls: { ...others, app: proxy.through(app) } })
   const work = database.inTenant(backgroundScope(a.tenantId), async (db) => {
     await pidOf(db)
     proxy.set('hold')
@@ -186,11 +186,16 @@ test('the connection of a transaction that a statement left open is closed', asy
 
 describe('a server that does not answer', () => {
   async function frozen(settings: Parameters<typeof openTestDatabase>[0]) {
-    const { app, identity, platform } = scopeUrls()
+    const { app, ...others } = scopeUrls()
     const proxy = await startWireProxy(app)
     onTestFinished(() => proxy.close())
     const { through } = proxy
-    const urls = { app: through(app), identity: through(identity), platform: through(platform) }
+    const urls = {
+      app: through(app),
+      identity: through(others.identity),
+      platform: through(others.platform),
+      jobs: others.jobs,
+    }
     const database = openTestDatabase({ ...settings, urls })
     await expectUsable(database)
     return { proxy, database }

@@ -25,11 +25,20 @@ const SPOILING = /^(08|57P|25P0[34]|26000|42P05)/
 export function publicDatabaseError(error: unknown): unknown {
   if (error instanceof AppError || !(error instanceof Error)) return error
   if (isDatabaseError(error)) {
+    nameConstraint(error)
     if (!TRANSIENT.test(error.code) && !isStalePlan(error) && !isQueueFull(error)) return error
     return unavailable('database.busy', 'The database cannot do this now; try again', error)
   }
   if (!isConnectionError(error)) return error
   return unavailable('database.unavailable', 'The database is not available', error)
+}
+
+// Citus reports an error of a worker by its message alone, which names the shard:
+// `... violates unique constraint "projects_name_unique_102050"`.
+function nameConstraint(error: DatabaseError): void {
+  if (error.routine !== 'ReportResultError' || !error.code.startsWith('23')) return
+  const [, constraint] = /constraint "([^"]+)_\d{6,}"/.exec(error.message) ?? []
+  if (constraint !== undefined) error.constraint = constraint
 }
 
 /** After this error, must the connection be closed? */
@@ -86,6 +95,21 @@ const kernelConstraints: ConstraintMeanings = {
     detail: 'Members have this role; remove it from them first',
     pointer: '/roles',
   },
+  invitation_roles_role_fkey: {
+    code: 'role.in_use',
+    detail: 'Open invitations name this role; revoke them first',
+    pointer: '/roles',
+  },
+  invitations_tenant_id_email_key_key: {
+    code: 'invitation.exists',
+    detail: 'An invitation of this address is open; send it again, or revoke it',
+  },
+  domains_tenant_id_name_key: {
+    code: 'domain.exists',
+    detail: 'The tenant has this domain already',
+    pointer: '/name',
+  },
+  domains_live_name_key: { code: 'domain.taken', detail: 'Another tenant uses this domain' },
   roles_tenant_id_name_key: { code: 'role.exists', detail: 'A role with this name exists' },
   tenants_subdomain_key: { code: 'tenant.exists', detail: 'The subdomain is taken' },
   tenants_code_key: { code: 'tenant.exists', detail: 'The code is taken' },
@@ -100,7 +124,9 @@ export function violationOf(error: unknown, meanings: ConstraintMeanings): AppEr
   if (!isDatabaseError(error)) return undefined
   const name = error.constraint ?? ''
   const meaning = meanings[name] ?? kernelConstraints[name]
-  if (error.code === '23505') return conflictOf(meaning, 'resource.exists', 'Already exists')
+  if (error.code === '23505') {
+    return conflictOf(meaning, 'resource.exists', 'Already exists', meaning?.pointer)
+  }
   if (REFERENCE.test(error.code)) return referenceFault(error, meaning)
   if (!OUT_OF_RANGE.test(error.code) || isKernelRecord(error)) return undefined
   const message = meaning?.detail ?? 'a value is out of range'
@@ -110,8 +136,8 @@ export function violationOf(error: unknown, meanings: ConstraintMeanings): AppEr
 /** Foreign key violated. Since PostgreSQL 18, `on delete restrict` has its own code. */
 const REFERENCE = /^(23503|23001)$/
 
-/** Check violated, string too long, number or date out of range. */
-const OUT_OF_RANGE = /^(23514|22001|22003|22008)$/
+/** Check violated, string too long; number, date or offset of a time zone out of range. */
+const OUT_OF_RANGE = /^(23514|22001|22003|22008|22009)$/
 
 // The kernel writes these rows by itself: no value that the client can correct violates their checks.
 function isKernelRecord({ schema, table = '' }: DatabaseError): boolean {
@@ -136,6 +162,7 @@ function conflictOf(
   meaning: ConstraintMeaning | undefined,
   code: string,
   detail: string,
+  pointer?: string,
 ): AppError {
-  return conflict(meaning?.code ?? code, meaning?.detail ?? detail)
+  return conflict(meaning?.code ?? code, meaning?.detail ?? detail, pointer)
 }

@@ -10,6 +10,9 @@ import {
   type QueryResult,
 } from 'kysely'
 import type pg from 'pg'
+import { TENANT } from './tenant_filter/filter_query.ts'
+import { isDataRead, TenantCompiler } from './tenant_filter/tenant_compiler.ts'
+import type { TenantTables } from './tenant_filter/tenant_tables.ts'
 
 /** Runs one compiled statement. The only thing kysely gets from a database scope. */
 export type RunStatement = (statement: Statement) => Promise<pg.QueryResult>
@@ -24,6 +27,16 @@ export interface Statement {
   queryMode?: 'extended'
   /** In milliseconds; replaces the limit of the pool. */
   query_timeout?: number
+  /** It reads tables of the data plane and nothing else. */
+  dataOnly?: boolean
+}
+
+/** How the queries of a scope become statements. */
+export interface StatementFormat {
+  /** Prepare statements by name? */
+  named: boolean
+  /** The tenant that each query on a table of the data plane names. */
+  tenant?: { readonly id: string; readonly dialect: ScopeDialect }
 }
 
 const MAX_NAMED_STATEMENTS = 500
@@ -33,26 +46,38 @@ const namesBySql = new Map<string, string>()
  * A kysely bound to one transaction of a database scope. It owns no connection: each query goes to
  * `run`, which opens the transaction at the first one.
  */
-export function boundKysely<Database>(run: RunStatement, named: boolean): Kysely<Database> {
-  const connection = boundConnection(run, named)
+export function boundKysely<Database>(
+  run: RunStatement,
+  format: StatementFormat,
+): Kysely<Database> {
+  const connection = boundConnection(run, format)
+  const { dialect, config, compiler, adapter } = format.tenant?.dialect ?? plainDialect
   const executor = new DefaultQueryExecutor(compiler, adapter, {
     provideConnection: (consumer) => consumer(connection),
   })
   return new Kysely<Database>({ config, driver, dialect, executor })
 }
 
-// Shared by all requests: a request that sends no query should pay next to nothing.
-const compiler = new PostgresQueryCompiler()
-const adapter = new PostgresAdapter()
-
-const dialect = {
-  createAdapter: () => adapter,
-  createDriver: rejectDriver,
-  createIntrospector: (db: Kysely<unknown>) => new PostgresIntrospector(db),
-  createQueryCompiler: () => compiler,
+/** The dialect of the scopes of tenants. */
+export function tenantDialect(tables: TenantTables): ScopeDialect {
+  return dialectOf(new TenantCompiler(tables))
 }
 
-const config = { dialect }
+/** What all requests share: a request that sends no query should pay next to nothing. */
+export type ScopeDialect = ReturnType<typeof dialectOf>
+
+const plainDialect = dialectOf(new PostgresQueryCompiler())
+
+function dialectOf(compiler: PostgresQueryCompiler) {
+  const adapter = new PostgresAdapter()
+  const dialect = {
+    createAdapter: () => adapter,
+    createDriver: rejectDriver,
+    createIntrospector: (db: Kysely<unknown>) => new PostgresIntrospector(db),
+    createQueryCompiler: () => compiler,
+  }
+  return { dialect, config: { dialect }, compiler, adapter }
+}
 
 // kysely requires a driver, and never asks it for a connection: the executor provides one.
 const driver = {
@@ -65,10 +90,10 @@ const driver = {
   destroy: async () => {},
 }
 
-function boundConnection(run: RunStatement, named: boolean): DatabaseConnection {
+function boundConnection(run: RunStatement, format: StatementFormat): DatabaseConnection {
   return {
     async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
-      const result = await run(statementOf(query, named))
+      const result = await run(statementOf(query, format))
       return { rows: result.rows, numAffectedRows: BigInt(result.rowCount ?? 0) }
     },
     // biome-ignore lint/correctness/useYield: kysely's interface requires a generator; a pipelining client rejects cursors.
@@ -79,10 +104,17 @@ function boundConnection(run: RunStatement, named: boolean): DatabaseConnection 
 }
 
 /** A compiled query as node-postgres takes it. With `named` the server keeps its plan. */
-export function statementOf(query: CompiledQuery, named: boolean): Statement {
+export function statementOf(query: CompiledQuery, { named, tenant }: StatementFormat): Statement {
   const name = named ? statementName(query.sql) : undefined
   const mode: Partial<Statement> = name === undefined ? { queryMode: 'extended' } : { name }
-  return { text: query.sql, values: [...query.parameters], ...mode }
+  const values = query.parameters.map((it) => (it === TENANT ? idOf(tenant) : it))
+  const statement = { text: query.sql, values, ...mode }
+  return isDataRead(query) ? { ...statement, dataOnly: true } : statement
+}
+
+function idOf(tenant: StatementFormat['tenant']): string {
+  if (tenant !== undefined) return tenant.id
+  throw new Error('a query that was compiled in a tenant scope was sent outside of one')
 }
 
 // Bounded: a query whose text varies with its input must not fill the server's memory with plans.

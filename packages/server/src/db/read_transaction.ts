@@ -1,71 +1,78 @@
 import type { Kysely } from 'kysely'
 import type pg from 'pg'
-import { acquire, type PooledConnection } from './connection.ts'
 import { isReadOnlyViolation } from './errors.ts'
 import { boundKysely, type Statement } from './kysely.ts'
-import { firstReplyTimeout, type Transaction, type TransactionSettings } from './transaction.ts'
-import { traced } from './transaction_span.ts'
+import { ReadConnection } from './read_connection.ts'
+import type { ReadReplica } from './replica/read_replica.ts'
+import { ReplicaReads } from './replica/replica_reads.ts'
+import type { Transaction, TransactionSettings } from './transaction.ts'
+
+interface ReadSettings extends TransactionSettings {
+  setup: Statement
+  /** Where queries on the data plane alone may go. */
+  replica?: ReadReplica | undefined
+}
 
 /**
  * The reads of one request, on one connection that is acquired for the first query. Each query is a
  * read-only transaction of its own, sent in one write. READ COMMITTED gives each query its own snapshot
  * anyway, so one transaction around them all would only be held open between queries.
+ *
+ * They begin on the replica where there is one, and stay on the primary after the first query that needs it:
+ * a request never goes back in time.
  */
 export class ReadTransaction<Database> implements Transaction<Database> {
-  readonly #settings: TransactionSettings & { setup: Statement }
+  readonly #settings: ReadSettings
+  #primary: ReadConnection | undefined
+  #replica: ReplicaReads | undefined
   #db: Kysely<Database> | undefined
-  #client: Promise<PooledConnection> | undefined
-  #last: Promise<unknown> | undefined
-  #openedAt = 0
-  #statements = 0
   #finished = false
 
-  constructor(settings: TransactionSettings & { setup: Statement }) {
+  constructor(settings: ReadSettings) {
     this.#settings = settings
+    const { replica, format, setup } = settings
+    if (replica === undefined || format.tenant === undefined) return
+    this.#replica = new ReplicaReads(replica, format.tenant.id, setup)
   }
 
   get db(): Kysely<Database> {
-    this.#db ??= boundKysely((statement) => this.run(statement), this.#settings.named)
+    this.#db ??= boundKysely((statement) => this.run(statement), this.#settings.format)
     return this.#db
   }
 
   closeIfUnused(): boolean {
-    this.#finished ||= this.#client === undefined
-    return this.#client === undefined
+    const isUsed = this.#primary !== undefined || this.#replica?.isUsed === true
+    this.#finished ||= !isUsed
+    return !isUsed
   }
 
-  run(statement: Statement): Promise<pg.QueryResult> {
-    const result = this.#read(statement)
-    this.#last = result
-    return result
+  async run(statement: Statement): Promise<pg.QueryResult> {
+    this.#assertOngoing()
+    const result = this.#onReplica(statement) ?? this.#onPrimary(statement)
+    return result.catch(explainWrite)
   }
 
-  /** Releases the connection after its last query. There is nothing to commit or roll back. */
   async finish(outcome: 'commit' | 'rollback'): Promise<void> {
     this.#finished = true
-    // If one of several concurrent queries failed, the others still run on the connection.
-    await this.#last?.catch(() => {})
-    const client = await this.#client?.catch(() => undefined)
-    if (client === undefined) return
-    const { pool } = this.#settings
-    const work = { pool, startedAt: this.#openedAt, statements: this.#statements, outcome }
-    await traced(work, async () => client.release())
+    await Promise.all([this.#primary?.release(outcome), this.#replica?.release(outcome)])
   }
 
-  async #read(statement: Statement): Promise<pg.QueryResult> {
-    if (this.#finished) {
-      throw new Error('a query was sent after its request had ended: await every query')
-    }
-    const { pool, deadline, setup } = this.#settings
-    const isFirst = this.#client === undefined
-    if (isFirst) this.#openedAt = performance.now()
-    this.#client ??= acquire(pool, deadline)
-    this.#statements++
-    const client = await this.#client
-    // Only the first query gets a reply immediately: a later one may be queued behind a slow one.
-    const begin = { text: 'BEGIN READ ONLY', ...(isFirst ? firstReplyTimeout(deadline) : {}) }
-    const batch = [begin, setup, statement, { text: 'COMMIT' }]
-    return client.runBatch(batch, batch.indexOf(statement)).catch(explainWrite)
+  #onReplica(statement: Statement): Promise<pg.QueryResult> | undefined {
+    if (this.#primary !== undefined) return undefined
+    return this.#replica?.read(statement, () => {
+      this.#assertOngoing()
+      return this.#onPrimary(statement)
+    })
+  }
+
+  #onPrimary(statement: Statement): Promise<pg.QueryResult> {
+    this.#primary ??= new ReadConnection(this.#settings)
+    return this.#primary.read(statement)
+  }
+
+  #assertOngoing(): void {
+    if (!this.#finished) return
+    throw new Error('a query was sent after its request had ended: await every query')
   }
 }
 

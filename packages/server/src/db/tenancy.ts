@@ -3,16 +3,22 @@ import type pg from 'pg'
 import { Deadline } from '../lib/deadline.ts'
 import { newId } from '../lib/ids.ts'
 import type { MaybePromise } from '../lib/maybe_promise.ts'
-import { boundKysely, type Statement } from './kysely.ts'
+import { boundKysely, type Statement, tenantDialect } from './kysely.ts'
 import { ReadTransaction } from './read_transaction.ts'
+import type { ReadReplica } from './replica/read_replica.ts'
 import { retryDeadlocks } from './retry_deadlocks.ts'
 import type { KernelTables } from './tables.ts'
+import { TenantTables } from './tenant_filter/tenant_tables.ts'
 import { type Finishable, runStatement, type Transaction, WriteTransaction } from './transaction.ts'
 
-/** The pools behind the scopes. A server has no `platform` pool: it serves tenants only. */
+/**
+ * The pools behind the scopes. A server has no `platform` pool: it serves tenants only. A process that runs
+ * no jobs has no `jobs` pool.
+ */
 export interface ScopePools {
   app: pg.Pool
   identity: pg.Pool
+  jobs?: pg.Pool
   platform?: pg.Pool
 }
 
@@ -37,7 +43,10 @@ export interface IdentityScope {
 type KernelTransaction = Pick<Transaction<KernelTables>, 'db'>
 
 /** The transaction of one write: its queries, and the statement that is sent with COMMIT. */
-export type RequestTransaction = Pick<WriteTransaction<KernelTables>, 'db' | 'sendWithCommit'>
+export type RequestTransaction = Pick<
+  WriteTransaction<KernelTables>,
+  'db' | 'sendWithCommit' | 'onCommit'
+>
 
 /**
  * The only ways to the data, each under one database role. All but `read` open one transaction. Where
@@ -61,14 +70,28 @@ export interface Database {
     work: (transaction: KernelTransaction) => MaybePromise<T>,
   ): MaybePromise<T>
   /**
+   * As `read`, and queries that name tables of the data plane only may go to a replica (DB_READ_URL). Its
+   * answer has what this tenant wrote through this process; what others wrote may be missing for a moment.
+   */
+  readReplica<T>(
+    scope: TenantScope,
+    work: (transaction: KernelTransaction) => MaybePromise<T>,
+  ): MaybePromise<T>
+  /**
    * Work that comes before membership is proven: resolving hosts, checking credentials. Without a
    * tenant each statement is a transaction of its own.
    */
   asIdentity<T>(scope: IdentityScope, work: (db: Kysely<KernelTables>) => Promise<T>): Promise<T>
 }
 
+/** What a worker has: its own scope reaches the queue of all tenants, and no other data. */
+export interface WorkerDatabase extends Database {
+  /** Work on the queue. Each statement is a transaction of its own, and not repeated. */
+  asWorker<T>(work: (db: Kysely<KernelTables>) => Promise<T>): Promise<T>
+}
+
 /** What the command line has. A server gets a `Database`, whose type has no `acrossTenants`. */
-export interface PlatformDatabase extends Database {
+export interface PlatformDatabase extends WorkerDatabase {
   /** Platform admins' work across tenants. Each use is logged with its reason before it begins. */
   acrossTenants<T>(reason: string, work: (db: Kysely<KernelTables>) => Promise<T>): Promise<T>
 }
@@ -82,9 +105,25 @@ export function backgroundScope(tenantId: string): TenantScope {
 const PLATFORM_MAX_MS = 3_600_000
 const DEFAULT_WAIT_MS = 5_000
 
-/** Opens the scopes over the given pools. `named` switches prepared statement names on. */
-export function createDatabase(pools: ScopePools, named: boolean): PlatformDatabase {
-  return { ...requestScopes(pools, named), acrossTenants }
+/**
+ * Opens the scopes over the given pools. `named` switches prepared statement names on. The queries of a
+ * tenant's scope name the tenant for each of `tables`.
+ */
+export function createDatabase(
+  pools: ScopePools,
+  named: boolean,
+  tables = new TenantTables(),
+  replica?: ReadReplica,
+): PlatformDatabase {
+  return { ...requestScopes(pools, named, tables, replica), asWorker, acrossTenants }
+
+  async function asWorker<T>(work: (db: Kysely<KernelTables>) => Promise<T>): Promise<T> {
+    const { jobs: pool } = pools
+    if (pool === undefined) throw new Error('this process has no pool of the jobs role')
+    const run = (statement: Statement) =>
+      runStatement(pool, statement, deadlineOf(pool, 'background'))
+    return work(boundKysely(run, { named }))
+  }
 
   async function acrossTenants<T>(
     reason: string,
@@ -96,17 +135,23 @@ export function createDatabase(pools: ScopePools, named: boolean): PlatformDatab
     await runStatement(pool, logReason(reason), deadlineOf(pool, 'background'))
     // Not retried after a deadlock: it may print as it goes, and a platform admin can run it again.
     const deadline = deadlineOf(pool, 'background')
-    const settings = { pool, named, deadline, maxMs: PLATFORM_MAX_MS }
+    const settings = { pool, format: { named }, deadline, maxMs: PLATFORM_MAX_MS }
     return runIn(new WriteTransaction<KernelTables>(settings), ({ db }) => work(db))
   }
 }
 
 // Deadlocks are retried here and nowhere else: only the scope knows that all of the work was rolled
 // back. Effects outside of the database are not rolled back.
-function requestScopes({ app, identity }: ScopePools, named: boolean): Database {
+function requestScopes(
+  { app, identity }: ScopePools,
+  named: boolean,
+  tables: TenantTables,
+  replica: ReadReplica | undefined,
+): Database {
+  const dialect = tenantDialect(tables)
   const settings = (pool: pg.Pool, { tenant, deadline }: TenantScope) => ({
     pool,
-    named,
+    format: { named, tenant: { id: tenant.id, dialect } },
     deadline: deadlineOf(pool, deadline),
     setup: setTenant(tenant.id, named),
   })
@@ -114,12 +159,20 @@ function requestScopes({ app, identity }: ScopePools, named: boolean): Database 
     pool: pg.Pool,
     scope: TenantScope,
     work: (transaction: WriteTransaction<Tables>) => Promise<T>,
-  ) => retryDeadlocks(() => runIn(new WriteTransaction<Tables>(settings(pool, scope)), work))
+  ) => {
+    const done = retryDeadlocks(() =>
+      runIn(new WriteTransaction<Tables>(settings(pool, scope)), work),
+    )
+    // Whether it failed or not: a COMMIT without a reply may have taken effect.
+    return replica === undefined ? done : done.finally(() => replica.noteWrite(scope.tenant.id))
+  }
   return {
     inTenant: <T, Tables>(scope: TenantScope, work: (db: Kysely<Tables>) => Promise<T>) =>
       inTransaction<T, Tables>(app, scope, ({ db }) => work(db)),
     write: (scope, work) => inTransaction(app, scope, work),
     read: (scope, work) => runIn(new ReadTransaction<KernelTables>(settings(app, scope)), work),
+    readReplica: (scope, work) =>
+      runIn(new ReadTransaction<KernelTables>({ ...settings(app, scope), replica }), work),
     async asIdentity<T>(
       { tenant, deadline }: IdentityScope,
       work: (db: Kysely<KernelTables>) => Promise<T>,
@@ -130,7 +183,7 @@ function requestScopes({ app, identity }: ScopePools, named: boolean): Database 
       }
       const run = (statement: Statement) =>
         retryDeadlocks(() => runStatement(identity, statement, deadlineOf(identity, deadline)))
-      return work(boundKysely(run, named))
+      return work(boundKysely(run, { named }))
     },
   }
 }

@@ -24,11 +24,11 @@ const addRole = (db: Db, name: string) =>
   db.insertInto('tenantry.roles').values({ id: randomUUID(), name }).execute()
 
 async function databaseThroughProxy(settings: Parameters<typeof openTestDatabase>[0] = {}) {
-  const { app, identity, platform } = scopeUrls()
+  const { app, identity, platform, jobs } = scopeUrls()
   const proxy = await startWireProxy(app)
   onTestFinished(() => proxy.close())
   const { through } = proxy
-  const urls = { app: through(app), identity: through(identity), platform: through(platform) }
+  const urls = { app: through(app), identity: through(identity), platform: through(platform), jobs }
   return { proxy, database: openTestDatabase({ ...settings, urls }) }
 }
 
@@ -241,7 +241,7 @@ describe('a transaction', () => {
     const { pools } = openTestDatabase()
     const transaction = new WriteTransaction({
       pool: pools.app,
-      named: true,
+      format: { named: true },
       deadline: new Deadline(5_000),
       maxMs: 20,
     })

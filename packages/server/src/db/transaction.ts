@@ -3,7 +3,7 @@ import type pg from 'pg'
 import type { Deadline } from '../lib/deadline.ts'
 import { unavailable } from '../lib/errors.ts'
 import { acquire, type PooledConnection } from './connection.ts'
-import { boundKysely, type Statement, statementOf } from './kysely.ts'
+import { boundKysely, type Statement, type StatementFormat, statementOf } from './kysely.ts'
 import { addMissingReference } from './missing_reference.ts'
 import { traced } from './transaction_span.ts'
 
@@ -21,8 +21,7 @@ interface Opened {
 /** Where and how a transaction opens. */
 export interface TransactionSettings {
   pool: pg.Pool
-  /** Prepare statements by name? */
-  named: boolean
+  format: StatementFormat
   deadline: Deadline
   /** Sets the tenant. Without it the transaction sees what its role sees without a tenant. */
   setup?: Statement
@@ -54,6 +53,7 @@ export class WriteTransaction<Database> implements Transaction<Database> {
   #statements = 0
   #opening: Promise<Opened> | undefined
   #last: Statement | undefined
+  #committed: (() => void) | undefined
   #finished = false
 
   constructor(settings: TransactionSettings) {
@@ -61,7 +61,7 @@ export class WriteTransaction<Database> implements Transaction<Database> {
   }
 
   get db(): Kysely<Database> {
-    this.#db ??= boundKysely((statement) => this.run(statement), this.#settings.named)
+    this.#db ??= boundKysely((statement) => this.run(statement), this.#settings.format)
     return this.#db
   }
 
@@ -86,7 +86,12 @@ export class WriteTransaction<Database> implements Transaction<Database> {
 
   /** Queues a statement whose result is not needed, to be sent together with COMMIT. */
   sendWithCommit(query: CompiledQuery): void {
-    this.#last = statementOf(query, this.#settings.named)
+    this.#last = statementOf(query, this.#settings.format)
+  }
+
+  /** Calls `hook` once if, and when, this transaction has committed. */
+  onCommit(hook: () => void): void {
+    this.#committed = hook
   }
 
   /** Commits or rolls back. Does nothing if no statement opened the transaction. */
@@ -99,6 +104,7 @@ export class WriteTransaction<Database> implements Transaction<Database> {
     await traced(work, () =>
       outcome === 'commit' ? commit(opening, this.#last) : rollback(opening, error),
     )
+    if (outcome === 'commit') this.#committed?.()
   }
 
   // PostgreSQL limits each statement and the idle time between two; this limits their sum.

@@ -1,5 +1,6 @@
 import type { Server, Socket } from 'node:net'
 import type { Network } from '../config/parsers.ts'
+import { counter, gauge, type Metric } from '../lib/metric.ts'
 import { clientKey } from '../lib/net/client_key.ts'
 import { isTrustedAddress } from './request/forwarded.ts'
 
@@ -31,35 +32,91 @@ export function connectionLimits(
   return { total, perAddress: Math.ceil(total / SHARE_OF_ONE_ADDRESS) }
 }
 
+/** Counts the clients' connections to one server, and closes those above the limits. */
+export interface ConnectionLimiter {
+  /** Applies the limits to a server. Called once. */
+  limit(server: Server): void
+  metrics(): Metric[]
+}
+
+type Reason = 'address' | 'server'
+
 /**
  * Closes connections above the limits as soon as they are accepted. The proxies of TRUST_PROXY have no
  * limit of their own: all clients come from their addresses.
  */
-export function limitConnections(
-  server: Server,
+export function createConnectionLimiter(
   config: Settings,
   onRejected: (count: number) => void,
-): void {
-  const { total, perAddress } = connectionLimits(config)
-  const reject = reporter(onRejected)
+): ConnectionLimiter {
+  const limits = connectionLimits(config)
+  const rejected = { address: 0, server: 0 }
   const open = new Map<string, number>()
-  server.maxConnections = total
-  server.on('drop', reject)
-  server.on('connection', (socket: Socket) => {
-    const { remoteAddress = '' } = socket
-    if (isTrustedAddress(remoteAddress, config.TRUST_PROXY)) return
-    const key = clientKey(remoteAddress)
-    const count = (open.get(key) ?? 0) + 1
-    open.set(key, count)
-    socket.once('close', () => {
-      const left = (open.get(key) ?? 1) - 1
-      if (left === 0) open.delete(key)
-      else open.set(key, left)
-    })
-    if (count <= perAddress) return
-    reject()
-    socket.destroy()
+  const report = reporter(onRejected)
+  let total = 0
+  const reject = (reason: Reason) => {
+    rejected[reason]++
+    report()
+  }
+  return {
+    limit(server) {
+      server.maxConnections = limits.total
+      server.on('drop', () => reject('server'))
+      server.on('connection', (socket: Socket) => {
+        total++
+        socket.once('close', () => total--)
+        if (isWithin(open, socket, limits.perAddress, config.TRUST_PROXY)) return
+        reject('address')
+        socket.destroy()
+      })
+    },
+    metrics: () => connectionMetrics(() => total, limits, rejected),
+  }
+}
+
+/** Counts a connection until it is closed. Returns false if its address has too many. */
+function isWithin(
+  open: Map<string, number>,
+  socket: Socket,
+  max: number,
+  proxies: Network[],
+): boolean {
+  const { remoteAddress = '' } = socket
+  if (isTrustedAddress(remoteAddress, proxies)) return true
+  const key = clientKey(remoteAddress)
+  const count = (open.get(key) ?? 0) + 1
+  open.set(key, count)
+  socket.once('close', () => {
+    const left = (open.get(key) ?? 1) - 1
+    if (left === 0) open.delete(key)
+    else open.set(key, left)
   })
+  return count <= max
+}
+
+function connectionMetrics(
+  total: () => number,
+  limits: ConnectionLimits,
+  rejected: Readonly<Record<Reason, number>>,
+): Metric[] {
+  return [
+    gauge('tenantry_http_connections', 'Open connections of clients.', [], total),
+    gauge(
+      'tenantry_http_connections_max',
+      'The limit of open connections, by what it applies to.',
+      ['per'],
+      () => [
+        [{ per: 'server' }, limits.total],
+        [{ per: 'address' }, limits.perAddress],
+      ],
+    ),
+    counter(
+      'tenantry_http_connections_rejected_total',
+      'Connections closed immediately because a limit was reached, by limit.',
+      ['per'],
+      () => Object.entries(rejected).map(([per, count]) => [{ per }, count]),
+    ),
+  ]
 }
 
 // A flood makes one line a minute.

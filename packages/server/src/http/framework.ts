@@ -1,15 +1,23 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
 import formbody from '@fastify/formbody'
-import Fastify, { type FastifyInstance, type preParsingHookHandler } from 'fastify'
+import Fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type preParsingHookHandler,
+} from 'fastify'
 import { AppError } from '../lib/errors.ts'
-import type { Endpoint } from './endpoints/endpoint.ts'
+import type { Endpoint, EndpointReply } from './endpoints/endpoint.ts'
 import { routedPath } from './request/forwarded.ts'
 import { parseJson } from './request/json_body.ts'
 import { newRequestId } from './request/request_id.ts'
 import { type Limits, limits as usualLimits } from './request/size_limits.ts'
 import { problemHeaders, problemOf, publicError } from './response/problem.ts'
 import { constantHeaders } from './response/security_headers.ts'
+
+/** A reply, for code that sends its body itself. */
+export type FrameworkReply = FastifyReply
 
 /** A bare Fastify: limits, strict body parsers, and problem+json for requests that reach no route. */
 export async function createFramework(limits: Limits = usualLimits): Promise<FastifyInstance> {
@@ -54,25 +62,39 @@ export async function createFramework(limits: Limits = usualLimits): Promise<Fas
 
 /** Adds an endpoint that needs no tenant. */
 export function addEndpoint(app: FastifyInstance, endpoint: Endpoint): void {
+  const { method = 'GET', path: url } = endpoint
   app.route({
-    method: endpoint.method ?? 'GET',
-    url: endpoint.path,
+    method,
+    url,
     config: { endpoint },
-    preParsing: checkBodyHeaders,
-    async handler({ headers, url, socket: { remoteAddress: peer = '' } }, reply) {
-      const query = new URLSearchParams(url.split('?', 2)[1])
-      const {
-        status = 200,
-        headers: more,
-        type,
-        body,
-      } = await endpoint.respond({ headers, peer, query })
-      return reply
-        .status(status)
-        .headers({ ...more, 'content-type': type })
-        .send(body)
+    // Fastify reads no body for a GET.
+    ...(method === 'GET' ? {} : { preParsing: checkBodyHeaders }),
+    // Without a promise where there is nothing to wait for: files of pages are sent from memory.
+    handler(request, reply) {
+      const answer = endpoint.respond(endpointRequest(request))
+      if (answer instanceof Promise) return answer.then((it) => sendEndpoint(reply, it))
+      sendEndpoint(reply, answer)
+      return undefined
     },
   })
+}
+
+function endpointRequest({ headers, url, raw, originalUrl: target }: FastifyRequest) {
+  return {
+    headers,
+    raw,
+    target,
+    peer: raw.socket.remoteAddress ?? '',
+    get query() {
+      return new URLSearchParams(url.split('?', 2)[1])
+    },
+  }
+}
+
+function sendEndpoint(reply: FastifyReply, { status = 200, type, headers, body }: EndpointReply) {
+  if (type !== undefined) reply.header('content-type', type)
+  if (headers !== undefined) reply.headers(headers)
+  return reply.status(status).send(body)
 }
 
 /**
@@ -99,6 +121,12 @@ export const checkBodyHeaders: preParsingHookHandler = ({ raw }, _reply, body, d
 // RFC 9112, 6.3: without both fields a request has no content.
 function hasContent(headers: IncomingHttpHeaders): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
+
+/** Has the routes of `app` read the bytes of a body of any type. */
+export function readBytes(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 }
 
 function addParsers(app: FastifyInstance): void {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { openTestDatabase } from '../../test/fixtures/test_database.ts'
+import { INSTALLATION_REALM } from '../access/realm.ts'
 import { definePolicy } from '../app/policy.ts'
 import { createRoutes, type Route } from '../app/route.ts'
 import { Deadline } from '../lib/deadline.ts'
@@ -13,9 +14,22 @@ const policy = definePolicy({ resources: {}, roles: {} })
 const keys = keyRing('w0uNJ6aeDgXnXSn1H1pMIDbWQwqPZ2mN')
 
 function handleUnauthenticated(route: Route) {
-  const tenant = { id: newId(), name: '', subdomain: '', origin: '', issuer: '' }
+  const tenant = {
+    id: newId(),
+    name: '',
+    subdomain: '',
+    origin: '',
+    issuer: '',
+    realm: INSTALLATION_REALM,
+  }
   return handleRoute(
-    { database: openTestDatabase(), keys, policy },
+    {
+      database: openTestDatabase(),
+      keys,
+      policy,
+      confirmPassword: async () => undefined,
+      jobs: { notify: () => {} },
+    },
     {
       served: {
         route,
@@ -28,7 +42,14 @@ function handleUnauthenticated(route: Route) {
       info: { id: '', address: '', userAgent: '' },
       deadline: new Deadline(5_000),
       ifMatch: undefined,
-      input: { params: undefined, query: undefined, body: undefined },
+      input: {
+        params: undefined,
+        query: undefined,
+        headers: undefined,
+        cookies: undefined,
+        body: undefined,
+      },
+      cookies: undefined,
     },
   )
 }

@@ -12,14 +12,19 @@ import type {
   Tenant,
   TenantContext,
 } from '../app/context.ts'
+import type { Enqueue } from '../app/jobs/job.ts'
 import type { Policy } from '../app/policy.ts'
+import { ReplyWithCookies, replyOf } from '../app/replies.ts'
 import type { Route } from '../app/route.ts'
 import type { KernelTables } from '../db/tables.ts'
 import type { Database, RequestTransaction } from '../db/tenancy.ts'
+import { enqueueIn, type JobSignal } from '../jobs/enqueue.ts'
 import type { Deadline } from '../lib/deadline.ts'
 import type { KeyRing } from '../lib/keys.ts'
 import { after, type MaybePromise } from '../lib/maybe_promise.ts'
+import { setAppCookies } from './app_cookies.ts'
 import { auditStatement } from './audit_statement.ts'
+import { PersonRows } from './person_rows.ts'
 import { PublicRows } from './public_rows.ts'
 import type { ReadyRequest } from './ready_request.ts'
 import { cursorsFor, listOf } from './request/cursor.ts'
@@ -29,12 +34,18 @@ import { IfMatch } from './request/if_match.ts'
 export interface Handled {
   result: unknown
   payload: string | undefined
+  /** Set-Cookie values of the app. */
+  cookies: readonly string[] | undefined
 }
 
 export interface HandleDeps {
   database: Database
   keys: KeyRing
   policy: Policy
+  /** Checks the password that a route with `assurance` asks for. Throws 422, 403, 429 or 503. */
+  confirmPassword(ctx: PublicContext & { actor: Actor }, password: string): Promise<unknown>
+  /** Notified when a request has committed jobs. */
+  jobs: JobSignal
 }
 
 /** Runs a route. A write of an authenticated actor is one transaction together with its audit row. */
@@ -42,25 +53,51 @@ export function handleRoute(deps: HandleDeps, ready: ReadyRequest): MaybePromise
   const { identity, served } = ready
   const { route } = served
   if (identity === undefined) return handlePublic(deps, ready)
+  if (route.person) return handlePerson(deps, ready, identity)
+  if (route.assurance) {
+    return confirm(deps, ready, identity).then(() => writeRoute(deps, ready, identity))
+  }
   return route.method === 'GET'
-    ? deps.database.read(ready, (transaction) => {
+    ? deps.database.readReplica(ready, (transaction) => {
         const ctx = new HandlerContext(deps, ready, transaction, identity.actor)
         return after(call(route, ctx, ready.input), (result) => {
           ctx.assertCompared()
           return serialized(ready, result)
         })
       })
-    : deps.database.write(ready, (transaction) => write(deps, ready, transaction, identity))
+    : writeRoute(deps, ready, identity)
 }
 
-function handlePublic({ database }: HandleDeps, ready: ReadyRequest): MaybePromise<Handled> {
+// Before the transaction begins: the check of a password is slow, and must not hold a connection.
+async function confirm(deps: HandleDeps, ready: ReadyRequest, { actor }: Identity): Promise<void> {
+  const { tenant, info: request, deadline, input } = ready
+  // checkRoutes requires the field of such a route, and the body has been validated.
+  const { current_password } = input.body as { current_password: string }
+  await deps.confirmPassword({ tenant, request, deadline, actor }, current_password)
+}
+
+function writeRoute(deps: HandleDeps, ready: ReadyRequest, identity: Identity): Promise<Handled> {
+  return deps.database.write(ready, (transaction) => write(deps, ready, transaction, identity))
+}
+
+function handlePublic({ database, jobs }: HandleDeps, ready: ReadyRequest): MaybePromise<Handled> {
   const { route } = ready.served
   // Defence in depth: without an authenticated actor only public routes may run.
   if (route.access !== 'public') throw unauthenticated()
-  const { tenant, info: request, deadline } = ready
-  const ctx = { tenant, request, deadline }
-  const reach = route.rows === undefined ? ctx : new PublicRows(database, ready)
+  const { tenant, info: request, deadline, cookies } = ready
+  const ctx = cookies ? { tenant, request, deadline, cookies } : { tenant, request, deadline }
+  const reach = route.rows === undefined ? ctx : new PublicRows(database, jobs, ready)
   return after(call(route, reach, ready.input), (result) => serialized(ready, result))
+}
+
+// The handler opens its own transaction: it may have to check or to hash a password first.
+function handlePerson(
+  { database, jobs }: HandleDeps,
+  ready: ReadyRequest,
+  { actor }: Identity,
+): MaybePromise<Handled> {
+  const ctx = new PersonRows(database, jobs, ready, actor)
+  return after(call(ready.served.route, ctx, ready.input), (result) => serialized(ready, result))
 }
 
 async function write(
@@ -75,7 +112,7 @@ async function write(
   const result = await call(route, ctx, ready.input)
   ctx.assertCompared()
   if (route.audit !== undefined) {
-    const about = { actor, note: ctx.note, result }
+    const about = { actor, note: ctx.note, result: replyOf(result) }
     transaction.sendWithCommit(auditStatement(transaction.db, route.audit, ready, about))
   }
   // Before COMMIT: a write whose reply does not match its schema must be rolled back.
@@ -95,14 +132,21 @@ async function currentActor(
   return current
 }
 
-function serialized({ served }: ReadyRequest, result: unknown): Handled {
-  return { result, payload: served.serialize?.(result) }
+function serialized({ served }: ReadyRequest, given: unknown): Handled {
+  const cookies =
+    given instanceof ReplyWithCookies ? setAppCookies(served.route, given.cookies) : undefined
+  const result = replyOf(given)
+  return { result, payload: served.serialize?.(result), cookies }
 }
 
 // The route builders checked the types of context and input, which a stored route no longer has.
 function call(route: Route, ctx: PublicContext, input: unknown): unknown {
   return route.handle(ctx as never, input as never)
 }
+
+// A GET has no COMMIT, and adds no job.
+type HandlerTransaction = Pick<RequestTransaction, 'db'> &
+  Partial<Pick<RequestTransaction, 'onCommit'>>
 
 /**
  * The context of a handler for an authenticated request. Most handlers use few of its parts, so each part
@@ -114,15 +158,16 @@ class HandlerContext implements TenantContext<KernelTables> {
   readonly deadline: Deadline
   readonly actor: Actor
   readonly #keys: KeyRing
+  readonly #jobs: JobSignal
   readonly #ready: ReadyRequest
-  readonly #transaction: Pick<RequestTransaction, 'db'>
+  readonly #transaction: HandlerTransaction
   #note: AuditNote | undefined
   #ifMatch: IfMatch | undefined
 
   constructor(
-    { keys }: { keys: KeyRing },
+    { keys, jobs }: Pick<HandleDeps, 'keys' | 'jobs'>,
     ready: ReadyRequest,
-    transaction: Pick<RequestTransaction, 'db'>,
+    transaction: HandlerTransaction,
     actor: Actor,
   ) {
     this.tenant = ready.tenant
@@ -130,6 +175,7 @@ class HandlerContext implements TenantContext<KernelTables> {
     this.deadline = ready.deadline
     this.actor = actor
     this.#keys = keys
+    this.#jobs = jobs
     this.#ready = ready
     this.#transaction = transaction
   }
@@ -140,7 +186,7 @@ class HandlerContext implements TenantContext<KernelTables> {
 
   get cursors(): Cursors {
     const { served, input } = this.#ready
-    return cursorsFor(this.#keys, this.tenant.id, listOf(served.route.path, input))
+    return cursorsFor(this.#keys, this.tenant.id, listOf(served.route, input))
   }
 
   // Functions and not methods: a handler may destructure them.
@@ -148,6 +194,15 @@ class HandlerContext implements TenantContext<KernelTables> {
     return (added) => {
       this.#note = { ...this.#note, ...added }
     }
+  }
+
+  get enqueue(): Enqueue {
+    const origin = () => ({
+      db: this.db,
+      actorId: this.actor.user.id,
+      requestId: this.request.id,
+    })
+    return enqueueIn(origin, () => this.#transaction.onCommit?.(() => this.#jobs.notify()))
   }
 
   get requireMatch(): (current: unknown) => void {

@@ -3,10 +3,13 @@ import {
   type Authentication,
   type Identity,
   loadIdentity,
-  verifyCredentials,
+  type Verdict,
+  verifyBearer,
 } from '../access/authenticate.ts'
 import { authorize } from '../access/authorize.ts'
-import { unauthenticated } from '../access/unauthenticated.ts'
+import type { SessionUses } from '../access/sessions/session_uses.ts'
+import type { AccessClaims } from '../access/tokens.ts'
+import { ambiguousSession, unauthenticated } from '../access/unauthenticated.ts'
 import type { RequestInfo, Tenant } from '../app/context.ts'
 import type { Route } from '../app/route.ts'
 import { byActor } from '../audit/audit_log.ts'
@@ -16,11 +19,13 @@ import type { InvalidationListener } from '../invalidation/listener.ts'
 import type { CacheEntry } from '../invalidation/revocable_cache.ts'
 import { Deadline } from '../lib/deadline.ts'
 import type { MaybePromise } from '../lib/maybe_promise.ts'
-import type { HostMatch } from '../lib/net/hostname.ts'
 import { closedTenant, type FoundTenant } from '../tenancy/find_tenant.ts'
+import type { HostMatch } from '../tenancy/match_host.ts'
 import type { TenantCache } from '../tenancy/tenant_cache.ts'
 import type { RequestLog } from './access_log.ts'
 import { awaitInvalidation } from './await_invalidation.ts'
+import { admitAtBase, type BaseRequest } from './base/base_request.ts'
+import { assertOwnPage, CookieOfRequest, verifyCookieOf } from './cookie_requests.ts'
 import { type HandleDeps, type Handled, handleRoute } from './handle.ts'
 import type { ServedRoute } from './ready_request.ts'
 import { originOf } from './request/forwarded.ts'
@@ -32,12 +37,13 @@ import { isPreflight } from './response/cors.ts'
 import type { TenantLimits } from './tenant_limits.ts'
 
 // The steps of a request, in order:
-//   admit: receive (origin) -> resolveTenant -> preflight? -> verifyCredentials -> the tenant's rate
-//          -> loadIdentity (session) -> permit
+//   admit: receive (origin) -> resolveTenant -> preflight? -> verifyBearer or verifyCookieOf
+//          -> the tenant's rate -> a cookie's own page -> loadIdentity (session) -> permit
 //   (Fastify reads the body)
 //   run:   reauthorize -> readInput -> slot { reauthorize -> handle } -> await the invalidation
 //          -> reauthorize (GET)
 // reauthorize compares tenant, session and permission again: from memory while nothing was invalidated.
+// A request at APP_HOST takes another way after `receive`: base/base_request.ts.
 // Each step takes the value of the previous one and returns a wider one. A step that is answered from
 // memory returns no promise, and only promises are awaited.
 
@@ -47,10 +53,13 @@ export interface PipelineDeps extends HandleDeps {
   parseHost(host: string): HostMatch | undefined
   tenants: TenantCache
   authentication: Authentication
+  sessionUses: SessionUses
   limits: TenantLimits
   rejections: Rejections
   listener: Pick<InvalidationListener, 'sync' | 'now' | 'isCurrent'>
+  /** The routes of tenants, and those of APP_HOST, each with the endpoints that need no tenant. */
   index: RouteIndex
+  baseIndex: RouteIndex
 }
 
 /** A request line and its headers, as Fastify hands them over. */
@@ -82,6 +91,8 @@ export interface Admitted extends Resolved {
   route: Route
   /** Undefined on public routes. */
   identity: Identity | undefined
+  /** Only of routes that open or end sessions, or depend on one without requiring it. */
+  cookies: CookieOfRequest | undefined
 }
 
 /**
@@ -89,25 +100,32 @@ export interface Admitted extends Resolved {
  * preflight, which is answered without a route. Throws the error for the client: 400, 401, 403, 404, 405,
  * 429 or 503.
  */
-export async function admit(deps: PipelineDeps, arrival: Arrival): Promise<Admitted | undefined> {
-  const { raw, route } = arrival
+export async function admit(
+  deps: PipelineDeps,
+  arrival: Arrival,
+): Promise<Admitted | BaseRequest | undefined> {
+  const { raw } = arrival
   const received = receive(deps, arrival)
+  const isPreflighted = raw.method === 'OPTIONS' && isPreflight(deps.config, raw)
+  if (received.host.kind === 'base')
+    return isPreflighted ? undefined : admitAtBase(deps, received, arrival)
+  // A route of APP_HOST does not exist at the host of a tenant.
+  const route = arrival.route?.access === 'base' ? undefined : arrival.route
   const resolving = resolveTenant(deps, received)
   const resolved: Resolved = resolving instanceof Promise ? await resolving : resolving
-  if (raw.method === 'OPTIONS' && isPreflight(deps.config, raw)) return undefined
+  if (isPreflighted) return undefined
   if (route === undefined || route.access === 'public') {
-    deps.limits.consumeAnonymous(resolved.tenant, resolved.info)
-    if (route === undefined) throw routeNotFound(deps.index, raw.url ?? '/')
-    return admittedOf(resolved, route, undefined)
+    return admitPublic(deps, arrival, resolved, route)
   }
-  const verifying = verifyCredentials(deps.authentication, raw.rawHeaders, resolved.tenant)
-  const claims = verifying instanceof Promise ? await verifying : verifying
-  if (claims === undefined || claims === 'foreign') rejectCredentials(deps, resolved, claims)
+  const verifying = verifyCredentials(deps, arrival, resolved)
+  const verdict = verifying instanceof Promise ? await verifying : verifying
+  const claims = typeof verdict === 'object' ? verdict : rejectCredentials(deps, resolved, verdict)
   deps.limits.consume(resolved.tenant)
+  if (claims.renewAt !== undefined) acceptCookie(deps, arrival, resolved, claims)
   const loading = loadIdentity(deps.authentication, claims, resolved)
   const identity: Identity = loading instanceof Promise ? await loading : loading
   resolved.log.userId = identity.actor.user.id
-  return permit(deps, admittedOf(resolved, route, identity))
+  return permit(deps, admittedOf(resolved, route, identity, undefined))
 }
 
 /**
@@ -126,8 +144,8 @@ export async function run(
   const request: Admitted = reauthorizing instanceof Promise ? await reauthorizing : reauthorizing
   const input = served.readInput(raw)
   const ifMatch = raw.headers['if-match']
-  const handle = ({ tenant, identity, info, deadline }: Admitted) =>
-    handleRoute(deps, { served, tenant, identity, info, deadline, ifMatch, input })
+  const handle = ({ tenant, identity, info, deadline, cookies }: Admitted) =>
+    handleRoute(deps, { served, tenant, identity, info, deadline, ifMatch, input, cookies })
   const handling = deps.limits.withSlot(request, client, () => {
     const again = reauthorize(deps, request)
     return again instanceof Promise ? again.then(handle) : handle(again)
@@ -141,15 +159,66 @@ export async function run(
   return handled
 }
 
+// A public route needs no credentials. A valid session cookie only decides whose quota the request is charged
+// to: the pages of people who are signed in send many such requests from one address.
+async function admitPublic(
+  deps: PipelineDeps,
+  arrival: Arrival,
+  resolved: Resolved,
+  route: Route | undefined,
+): Promise<Admitted> {
+  const { raw } = arrival
+  const isBearer = raw.headers.authorization !== undefined
+  const verifying = isBearer ? 'absent' : verifyCookieOf(deps, arrival, resolved.tenant)
+  const verdict = verifying instanceof Promise ? await verifying : verifying
+  const carried = typeof verdict === 'object' ? verdict : undefined
+  if (carried === undefined) deps.limits.consumeAnonymous(resolved.tenant, resolved.info)
+  else deps.limits.consume(resolved.tenant)
+  if (route === undefined) throw routeNotFound(deps.index, raw.url ?? '/')
+  // A read without access must answer alike whether the browser is signed in or not.
+  if (carried !== undefined && route.method !== 'GET') {
+    acceptCookie(deps, arrival, resolved, carried)
+  }
+  if (!route.cookies) return admittedOf(resolved, route, undefined, undefined)
+  const bearer = await verifyBearer(deps.authentication, raw.rawHeaders, resolved.tenant)
+  const cookies = new CookieOfRequest(deps.config, arrival, verdict, bearer)
+  return admittedOf(resolved, route, undefined, cookies)
+}
+
+function verifyCredentials(
+  deps: PipelineDeps,
+  arrival: Arrival,
+  { tenant }: Resolved,
+): MaybePromise<Verdict> {
+  const verdict = verifyBearer(deps.authentication, arrival.raw.rawHeaders, tenant)
+  return verdict === 'absent' ? verifyCookieOf(deps, arrival, tenant) : verdict
+}
+
+// Throws 403 and records the rejection in the tenant's audit log.
+function acceptCookie(
+  { config, rejections, sessionUses }: PipelineDeps,
+  arrival: Arrival,
+  { tenant, info }: Resolved,
+  claims: AccessClaims,
+): void {
+  try {
+    assertOwnPage({ config }, arrival)
+  } catch (error) {
+    rejections.record(tenant.id, info, { action: 'auth.csrf_refused', about: claims.userId })
+    throw error
+  }
+  sessionUses.note(claims)
+}
+
 // Charges the request before it is recorded: a request that gets 429 leaves no row in the tenant's audit log.
 function rejectCredentials(
   { limits, rejections }: PipelineDeps,
   { tenant, info }: Resolved,
-  claims: 'foreign' | undefined,
+  verdict: Exclude<Verdict, AccessClaims>,
 ): never {
   limits.consumeAnonymous(tenant, info)
-  if (claims === 'foreign') rejections.record(tenant.id, info, { action: 'token.foreign' })
-  throw unauthenticated()
+  if (verdict === 'foreign') rejections.record(tenant.id, info, { action: 'token.foreign' })
+  throw verdict === 'ambiguous' ? ambiguousSession() : unauthenticated()
 }
 
 // Throws 400 if host headers are missing, malformed or contradictory.
@@ -191,8 +260,9 @@ function admittedOf(
   { info, host, deadline, log, tenant, tenantEntry }: Resolved,
   route: Route,
   identity: Identity | undefined,
+  cookies: CookieOfRequest | undefined,
 ): Admitted {
-  return { info, host, deadline, log, tenant, tenantEntry, route, identity }
+  return { info, host, deadline, log, tenant, tenantEntry, route, identity, cookies }
 }
 
 function permit<Request extends Admitted>({ rejections }: PipelineDeps, request: Request): Request {
@@ -210,7 +280,7 @@ function permit<Request extends Admitted>({ rejections }: PipelineDeps, request:
 }
 
 /** The request with its current tenant and identity. Throws the error that it would get now. */
-function reauthorize(deps: PipelineDeps, request: Admitted): MaybePromise<Admitted> {
+export function reauthorize(deps: PipelineDeps, request: Admitted): MaybePromise<Admitted> {
   const { listener } = deps
   const { tenantEntry, identity } = request
   const now = listener.now()
@@ -221,10 +291,10 @@ function reauthorize(deps: PipelineDeps, request: Admitted): MaybePromise<Admitt
 }
 
 async function reload(deps: PipelineDeps, request: Admitted): Promise<Admitted> {
-  const { route, identity } = request
+  const { route, identity, cookies } = request
   const resolved = await resolveTenant(deps, request, request.tenantEntry)
-  if (identity === undefined) return admittedOf(resolved, route, identity)
+  if (identity === undefined) return admittedOf(resolved, route, identity, cookies)
   const { claims, session } = identity
   const reloaded = await loadIdentity(deps.authentication, claims, resolved, session)
-  return permit(deps, admittedOf(resolved, route, reloaded))
+  return permit(deps, admittedOf(resolved, route, reloaded, cookies))
 }

@@ -1,10 +1,14 @@
 import type { Kysely } from 'kysely'
 import type { AuditNote, PublicRowsContext, RequestInfo, Tenant } from '../app/context.ts'
+import type { Enqueue } from '../app/jobs/job.ts'
 import type { KernelTables } from '../db/tables.ts'
 import type { Database } from '../db/tenancy.ts'
+import { enqueueIn, type JobSignal } from '../jobs/enqueue.ts'
 import type { Deadline } from '../lib/deadline.ts'
 import { auditStatement } from './audit_statement.ts'
 import type { ReadyRequest } from './ready_request.ts'
+
+type RowsWork<T> = (db: Kysely<KernelTables>, enqueue: Enqueue) => Promise<T>
 
 /** The context of a public route that declares why it may reach its tenant's rows. */
 export class PublicRows implements PublicRowsContext<KernelTables> {
@@ -12,15 +16,17 @@ export class PublicRows implements PublicRowsContext<KernelTables> {
   readonly request: RequestInfo
   readonly deadline: Deadline
   readonly #database: Database
+  readonly #jobs: JobSignal
   readonly #ready: ReadyRequest
   #note: AuditNote = {}
   #isOpened = false
 
-  constructor(database: Database, ready: ReadyRequest) {
+  constructor(database: Database, jobs: JobSignal, ready: ReadyRequest) {
     this.tenant = ready.tenant
     this.request = ready.info
     this.deadline = ready.deadline
     this.#database = database
+    this.#jobs = jobs
     this.#ready = ready
   }
 
@@ -31,16 +37,16 @@ export class PublicRows implements PublicRowsContext<KernelTables> {
     }
   }
 
-  get inTenant(): <T>(work: (db: Kysely<KernelTables>) => Promise<T>) => Promise<T> {
+  get inTenant(): <T>(work: RowsWork<T>) => Promise<T> {
     return async (work) => {
       if (this.#ready.served.route.method === 'GET') {
-        return this.#database.read(this.#ready, ({ db }) => work(db))
+        return this.#database.read(this.#ready, ({ db }) => work(db, this.#enqueueIn(db)))
       }
       return this.#write(work)
     }
   }
 
-  #write<T>(work: (db: Kysely<KernelTables>) => Promise<T>): Promise<T> {
+  #write<T>(work: RowsWork<T>): Promise<T> {
     // A second transaction would need an audit row of its own, and could leave half of the work done.
     if (this.#isOpened)
       throw new Error(
@@ -48,7 +54,8 @@ export class PublicRows implements PublicRowsContext<KernelTables> {
       )
     this.#isOpened = true
     return this.#database.write(this.#ready, async (transaction) => {
-      const result = await work(transaction.db)
+      const notify = () => transaction.onCommit(() => this.#jobs.notify())
+      const result = await work(transaction.db, this.#enqueueIn(transaction.db, notify))
       const { audit } = this.#ready.served.route
       if (audit !== undefined) {
         const about = { actor: undefined, note: this.#note, result }
@@ -56,5 +63,10 @@ export class PublicRows implements PublicRowsContext<KernelTables> {
       }
       return result
     })
+  }
+
+  // A GET has no COMMIT, and adds no job: PostgreSQL rejects it.
+  #enqueueIn(db: Kysely<KernelTables>, added = () => {}): Enqueue {
+    return enqueueIn(() => ({ db, requestId: this.request.id }), added)
   }
 }

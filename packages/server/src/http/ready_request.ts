@@ -1,4 +1,5 @@
 import type { Identity } from '../access/authenticate.ts'
+import type { CookieExchange } from '../access/credentials/cookie_exchange.ts'
 import type { RequestInfo, Tenant } from '../app/context.ts'
 import type { Route } from '../app/route.ts'
 import type { Deadline } from '../lib/deadline.ts'
@@ -24,4 +25,6 @@ export interface ReadyRequest {
   deadline: Deadline
   ifMatch: string | undefined
   input: RouteInput
+  /** Only of routes that open or end sessions. */
+  cookies: CookieExchange | undefined
 }

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../test/fixtures/app/app.ts'
+import { domainRow } from '../../test/fixtures/domain_row.ts'
 import { expectProblem } from '../../test/fixtures/problem.ts'
 import { rawRequest, sendRaw } from '../../test/hostile/raw_socket.ts'
 import { backgroundScope } from '../db/tenancy.ts'
@@ -87,6 +88,27 @@ describe('the pages of a list (API-5)', () => {
     expectProblem(await page(home, owner, 'limit=101'), 422)
   })
 
+  test('accept only a cursor of the same filters and path parameters', async () => {
+    const { home, owner } = await tenantWith(0)
+    const other = await home.makeUser()
+    const signIn = ({ email, password }: TestUser) =>
+      home.send({ method: 'POST', path: '/api/auth/login', body: { email, password } })
+    for (const user of [owner, other]) await signIn(user)
+    const logs = (query: string) => page(home, owner, query, '/api/audit-logs')
+    const filter = 'action=auth.signed_in'
+    const filtered = (await logs(`limit=1&${filter}`)).json.next_cursor
+    expect((await logs(`${filter}&cursor=${filtered}`)).status).toBe(200)
+    expect((await logs(`${filter}&limit=2&cursor=${filtered}`)).status).toBe(200)
+    for (const query of ['', 'action=sessions.delete&', `${filter}&actor_id=${owner.id}&`]) {
+      expectProblem(await logs(`${query}cursor=${filtered}`), 400)
+    }
+    const sessions = (of: TestUser, query: string) =>
+      page(home, owner, query, `/api/members/${of.id}/sessions`)
+    const ofOwner = (await sessions(owner, 'limit=1')).json.next_cursor
+    expect((await sessions(owner, `cursor=${ofOwner}`)).status).toBe(200)
+    expectProblem(await sessions(other, `cursor=${ofOwner}`), 400)
+  })
+
   test('accept only a cursor of this list in this tenant', async () => {
     const [one, two] = [await tenantWith(3), await tenantWith(3)]
     const first = await page(one.home, one.owner, 'limit=1')
@@ -146,10 +168,16 @@ describe('a lost update (API-6)', () => {
     const other = await home.makeUser()
     const body = { name: 'helper', permissions: ['projects:read'] }
     const role = await home.send({ method: 'POST', path: '/api/roles', user: owner, body })
+    const domain = domainRow(`${home.subdomain}.example.com`, home.id)
+    await api.database.acrossTenants('test', (db) =>
+      db.insertInto('tenantry.domains').values(domain).execute(),
+    )
     const targets = [
       [`/api/projects/${ids[0]}`, { description: 'changed' }],
       [`/api/roles/${role.json.id}`, { description: 'changed' }],
       [`/api/members/${other.id}`, { roles: ['operator'] }],
+      [`/api/domains/${domain.id}`, { is_primary: true }],
+      ['/api/account', { full_name: 'Changed' }],
     ] as const
     return { home, owner, targets }
   }
@@ -195,6 +223,8 @@ describe('a lost update (API-6)', () => {
     ['two headers, one with the tag', (etag) => ['"a"', etag], 200],
     ['another tag', () => ['"a"'], 412],
     ['the tag as a weak one', (etag) => [`W/${etag}`], 412],
+    ['a list with the tag as a weak one', (etag) => [`W/${etag}, "b"`], 412],
+    ['a list with the tag after a weak one', (etag) => [`W/"a", ${etag}`], 200],
     ['the tag without quotes', (etag) => [etag.replaceAll('"', '')], 412],
     ['the tag in other quotes', (etag) => [etag.replaceAll('"', "'")], 412],
     ['the tag in another case', (etag) => [etag.toUpperCase()], 412],

@@ -1,5 +1,5 @@
 import type { RequestInfo, Tenant } from '../app/context.ts'
-import type { Route } from '../app/route.ts'
+import { isAnonymous, type Route } from '../app/route.ts'
 import type { Config } from '../config/config.ts'
 import type { Deadline } from '../lib/deadline.ts'
 import { unavailable } from '../lib/errors.ts'
@@ -14,9 +14,12 @@ import {
 } from '../limits/fair_concurrency.ts'
 import { createRateLimiter } from '../limits/rate_limiter.ts'
 
+/** What the limits need to know of a tenant. */
+type LimitedTenant = Pick<Tenant, 'id' | 'limits'>
+
 /** A request whose work needs a slot. */
 export interface SlotUser {
-  readonly tenant: Tenant
+  readonly tenant: LimitedTenant
   readonly route: Route
   readonly deadline: Deadline
 }
@@ -24,9 +27,9 @@ export interface SlotUser {
 /** Limits the share of a server that one tenant's requests may use. Counted in this process. */
 export interface TenantLimits {
   /** Charges an authenticated request to its tenant's quota. Throws 429. */
-  consume(tenant: Tenant): void
+  consume(tenant: LimitedTenant): void
   /** Charges an unauthenticated request to its address and to the tenant's anonymous quota. Throws 429. */
-  consumeAnonymous(tenant: Tenant, info: RequestInfo): void
+  consumeAnonymous(tenant: LimitedTenant, info: RequestInfo): void
   /**
    * Runs work that may need the database when the tenant has a free slot, and frees the slot when the work
    * ends. Throws 503 if too many requests wait, or if the deadline has passed.
@@ -53,7 +56,7 @@ export function createTenantLimits(config: Config): TenantLimits {
       quotas.anonymous.consume(tenant.id, tenant.limits.rate ?? config.TENANT_RATE)
     },
     withSlot({ tenant, route, deadline }, client, work) {
-      const pool = route.access === 'public' ? slots.public : slots.signedIn
+      const pool = isAnonymous(route) ? slots.public : slots.signedIn
       const maxRunning = tenant.limits.concurrency ?? usual
       return pool.run({ key: tenant.id, maxRunning, client, deadline }, work)
     },

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { elapsedMs, momentNow } from '../lib/time/moment.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { createInvalidationListener } from './listener.ts'
-import { elapsedMs, momentNow } from './moment.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
@@ -9,7 +9,7 @@ afterEach(() => void vi.useRealTimers())
 test('a heartbeat waits until the previous one is sent, so a slow connection builds no queue', async () => {
   const pending: (() => void)[] = []
   const notify = () => new Promise<void>((resolve) => pending.push(resolve))
-  const heartbeat = new Heartbeat(notify, () => {})
+  const heartbeat = new Heartbeat(notify, { onReturn: () => {}, onJobs: () => {} })
   heartbeat.run().catch(() => {})
   await vi.advanceTimersByTimeAsync(2_000)
   expect(pending).toHaveLength(1)

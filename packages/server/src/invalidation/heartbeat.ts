@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type Moment, momentNow } from './moment.ts'
+import { type Moment, momentNow } from '../lib/time/moment.ts'
 
 /** The NOTIFY channel of invalidations and heartbeats. PostgreSQL scopes a channel to its database. */
 export const CHANNEL = 'tenantry'
@@ -13,6 +13,30 @@ const MAX_IN_FLIGHT = 200
 /** Sends a payload on CHANNEL; resolves when it is committed. */
 type Notify = (payload: string) => Promise<unknown>
 
+/** What a heartbeat calls. */
+export interface HeartbeatHandlers {
+  /** A heartbeat of this process came back. */
+  onReturn(sentAt: Moment): void
+  /** Another process has committed background jobs. */
+  onJobs(): void
+}
+
+/** The tenants that processes have written, for those that read from a replica. */
+export interface WriteNotices {
+  /** What the next heartbeat carries: a text without a colon, empty if there is nothing. */
+  take(): string
+  /** Takes back what could not be sent. */
+  putBack(text: string): void
+  /** Another process has written. */
+  receive(text: string): void
+  /** Notices of other processes may have been lost. */
+  missed(): void
+}
+
+// Appended to a heartbeat whose process has committed jobs since the previous one. A NOTIFY of its own for
+// each job would take the lock of the whole cluster once more at each COMMIT.
+const JOBS = 'jobs'
+
 /**
  * Notifications that a process sends to itself through the database. PostgreSQL delivers notifications
  * in commit order, so a heartbeat that returns proves that every invalidation committed before it was
@@ -21,16 +45,19 @@ type Notify = (payload: string) => Promise<unknown>
 export class Heartbeat {
   readonly #id = randomUUID()
   readonly #notify: Notify
-  readonly #onReturn: (sentAt: Moment) => void
+  readonly #handlers: HeartbeatHandlers
+  readonly #writes: WriteNotices | undefined
   readonly #inFlight = new Map<number, Moment>()
   readonly #waiters = new Map<number, () => void>()
   #lastNumber = 0
   #lastReturnAt = performance.now()
   #timer: NodeJS.Timeout | undefined
+  #hasJobs = false
 
-  constructor(notify: Notify, onReturn: (sentAt: Moment) => void) {
+  constructor(notify: Notify, handlers: HeartbeatHandlers, writes?: WriteNotices) {
     this.#notify = notify
-    this.#onReturn = onReturn
+    this.#handlers = handlers
+    this.#writes = writes
   }
 
   /** Sends a heartbeat every 250 ms until `stop`. Rejects if one cannot be sent or none returns. */
@@ -57,6 +84,11 @@ export class Heartbeat {
     clearInterval(this.#timer)
   }
 
+  /** Makes the next heartbeat tell the other processes that jobs were committed. */
+  announceJobs(): void {
+    this.#hasJobs = true
+  }
+
   /** Sends one heartbeat, through `notify` if given. Returns whether it came back within the time. */
   async roundTrip(withinMs: number, notify = this.#notify): Promise<boolean> {
     const number = ++this.#lastNumber
@@ -79,22 +111,37 @@ export class Heartbeat {
 
   /** Handles a payload of the channel. Returns whether it was a heartbeat, of this or another process. */
   receive(payload: string): boolean {
-    const [kind, id, number] = payload.split(':')
+    const [kind, id, number, more, written = ''] = payload.split(':')
     if (kind !== 'heartbeat') return false
     if (id === this.#id) this.#receiveOwn(Number(number))
+    else this.#receiveOther(more === JOBS, written)
     return true
+  }
+
+  #receiveOther(hasJobs: boolean, written: string): void {
+    if (hasJobs) this.#handlers.onJobs()
+    if (written !== '') this.#writes?.receive(written)
   }
 
   async #send(number = ++this.#lastNumber, notify = this.#notify): Promise<void> {
     if (this.#inFlight.size >= MAX_IN_FLIGHT) return
     this.#inFlight.set(number, momentNow())
-    await notify(`heartbeat:${this.#id}:${number}`)
+    const jobs = this.#hasJobs ? JOBS : ''
+    this.#hasJobs = false
+    const written = this.#writes?.take() ?? ''
+    const more = written === '' ? jobs : `${jobs}:${written}`
+    try {
+      await notify(`heartbeat:${this.#id}:${number}${more === '' ? '' : `:${more}`}`)
+    } catch (error) {
+      this.#writes?.putBack(written)
+      throw error
+    }
   }
 
   #receiveOwn(number: number): void {
     this.#lastReturnAt = performance.now()
     const sentAt = this.#inFlight.get(number)
-    if (sentAt !== undefined) this.#onReturn(sentAt)
+    if (sentAt !== undefined) this.#handlers.onReturn(sentAt)
     this.#inFlight.delete(number)
     this.#waiters.get(number)?.()
   }

@@ -7,12 +7,12 @@ import { createInvalidationListener } from './listener.ts'
 import { EVERYTHING, InvalidationLog } from './log.ts'
 
 test('a listener stops promptly at any moment of connecting or reconnecting', async () => {
-  const { app: url, identity, platform } = sharedDatabase()
+  const { app: url, identity, platform, jobs } = sharedDatabase()
   const proxy = await startWireProxy(url)
   onTestFinished(proxy.close)
   const { through } = proxy
   for (let round = 0; round < 25; round++) {
-    const urls = { app: through(url), identity: through(identity), platform }
+    const urls = { app: through(url), identity: through(identity), platform, jobs }
     const database = openTestDatabase({ urls, waitMs: 1_000 })
     const listener = createInvalidationListener({ url: through(url), database, onError: () => {} })
     listener.start()

@@ -3,8 +3,9 @@ import { sql } from 'kysely'
 import type pg from 'pg'
 import { clientFor } from '../db/connect/rotating_password.ts'
 import type { Database } from '../db/tenancy.ts'
+import type { Moment } from '../lib/time/moment.ts'
 import { createFreshness, type Freshness } from './freshness.ts'
-import { CHANNEL, Heartbeat } from './heartbeat.ts'
+import { CHANNEL, Heartbeat, type WriteNotices } from './heartbeat.ts'
 import { EVERYTHING, InvalidationLog } from './log.ts'
 
 export interface ListenerSettings {
@@ -13,6 +14,10 @@ export interface ListenerSettings {
   /** The database that requests use: the listener proves that it receives what is committed there. */
   database: Pick<Database, 'asIdentity'>
   onError(error: Error): void
+  /** Called when another process announces jobs. */
+  onJobs?(): void
+  /** Only where a replica is read. */
+  writes?: WriteNotices | undefined
 }
 
 /** Receives the invalidations that every session of the database commits, psql included. */
@@ -21,6 +26,8 @@ export interface InvalidationListener extends Freshness {
   /** Connects and listens until `stop`; reconnects whenever the connection is lost. */
   start(): void
   stop(): Promise<void>
+  /** Tells the other processes, within 250 ms, that this one has committed background jobs. */
+  announceJobs(): void
   /** How often the connection was lost or could not be opened. */
   failures(): number
   /**
@@ -48,17 +55,21 @@ export function createInvalidationListener(settings: ListenerSettings): Invalida
     await client.connect()
     await proveListening(client, current, settings.database)
     // Invalidations committed before LISTEN took effect were not delivered to this connection.
-    invalidations.add(EVERYTHING)
+    missedAll(invalidations, settings.writes)
     heartbeat = current
     return current.run()
   }
 
   async function listen(): Promise<void> {
     const client = newClient(settings.url)
-    const current = new Heartbeat(notifier(client), (sentAt) => {
-      // A heartbeat that returns before the connection is proven says nothing about freshness.
-      if (heartbeat === current) heartbeatReturned(sentAt)
-    })
+    const handlers = {
+      onReturn(sentAt: Moment) {
+        // A heartbeat that returns before the connection is proven says nothing about freshness.
+        if (heartbeat === current) heartbeatReturned(sentAt)
+      },
+      onJobs: () => settings.onJobs?.(),
+    }
+    const current = new Heartbeat(notifier(client), handlers, settings.writes)
     client.on('notification', ({ payload = '' }) => {
       if (!current.receive(payload)) invalidations.add(payload)
     })
@@ -77,6 +88,7 @@ export function createInvalidationListener(settings: ListenerSettings): Invalida
     ...freshness,
     log: invalidations,
     failures: failures.count,
+    announceJobs: () => heartbeat?.announceJobs(),
     start() {
       running ??= keepListening(listen, failures.record, stopped.signal)
     },
@@ -89,6 +101,11 @@ export function createInvalidationListener(settings: ListenerSettings): Invalida
       if (!hasReturned) invalidations.add(EVERYTHING)
     },
   }
+}
+
+function missedAll(invalidations: InvalidationLog, writes: WriteNotices | undefined): void {
+  invalidations.add(EVERYTHING)
+  writes?.missed()
 }
 
 function countFailures(onError: (error: Error) => void) {

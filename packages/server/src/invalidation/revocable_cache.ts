@@ -1,9 +1,9 @@
 import { ClockCache, type ClockEntry } from '../lib/clock_cache.ts'
 import { type Deadline, rejectAfter } from '../lib/deadline.ts'
 import { unavailable } from '../lib/errors.ts'
+import { type Moment, momentNow } from '../lib/time/moment.ts'
 import type { Stamped } from './freshness.ts'
 import type { InvalidationListener } from './listener.ts'
-import { type Moment, momentNow } from './moment.ts'
 import type { UncachedLookups } from './uncached_lookups.ts'
 
 /** What a load returns. */

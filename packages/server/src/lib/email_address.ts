@@ -13,8 +13,13 @@ export function emailKey(email: string): string | undefined {
   return key.length <= 254 && EMAIL.test(key) ? key : undefined
 }
 
+// `domainToASCII` reads a host of a URL: it would end the name at `/`, decode `%65` and drop invisible characters, and
+// a mail would go to another domain than the one that is compared.
+const DOMAIN = /^[\p{L}\p{N}\p{M}.。-]*$/u
+
 // `bücher.example` and `xn--bcher-kva.example` are one domain (RFC 5891). Empty for invalid Punycode.
 function canonicalDomain(domain: string): string {
+  if (!DOMAIN.test(domain)) return ''
   const isPlain = /^[a-z0-9.-]*$/.test(domain) && !/(^|\.)xn--/.test(domain)
   return isPlain ? domain : domainToUnicode(domainToASCII(domain))
 }

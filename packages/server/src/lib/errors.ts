@@ -63,9 +63,10 @@ export function notFound(): AppError {
   return new AppError('not_found', 'resource.not_found', 'Not found')
 }
 
-/** 409: the request is valid but conflicts with stored data. */
-export function conflict(code: string, detail: string): AppError {
-  return new AppError('conflict', code, detail)
+/** 409: the request is valid but conflicts with stored data, perhaps in one field. */
+export function conflict(code: string, detail: string, pointer?: string): AppError {
+  const errors = pointer === undefined ? {} : { errors: [{ pointer, message: detail }] }
+  return new AppError('conflict', code, detail, errors)
 }
 
 /** 422: the input is well-formed but invalid. Each fault names the place and the change. */

@@ -1,7 +1,15 @@
 import { createHash, hkdfSync, randomBytes } from 'node:crypto'
 
 /** The purpose of a key. Each has its own key, so that a value made for one is not valid for another. */
-export type Purpose = 'access' | 'refresh' | 'successor' | 'cursor' | 'attempt'
+export type Purpose =
+  | 'access'
+  | 'session'
+  | 'refresh'
+  | 'successor'
+  | 'cursor'
+  | 'attempt'
+  | 'mail'
+  | 'code'
 
 /** One generation of keys, all derived from one SECRET_KEY (HKDF, RFC 5869). */
 export interface Keys {

@@ -5,7 +5,8 @@ let counter = 0
 
 /** Values to try for a field, from the plainest to the more particular. */
 function candidates(): unknown[] {
-  const unique = `sample_${(++counter).toString(36)}`
+  const number = ++counter
+  const unique = `sample_${number.toString(36)}`
   return [
     unique,
     randomUUID(),
@@ -13,8 +14,12 @@ function candidates(): unknown[] {
     '2026-01-31T12:00:00.000Z',
     `${unique}@example.com`,
     `https://example.com/${unique}`,
+    `sample-${number.toString(36)}.example.com`,
     'SAMPLE',
+    // Of a length by which the sweeps can tell it from other numbers.
+    String(100_000_000 + number),
     '123456',
+    '1',
     1,
     100,
     0.5,
@@ -44,7 +49,8 @@ function sampleObject(schema: z.ZodObject, known: Record<string, unknown>) {
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined))
 }
 
-function unwrap(schema: z.ZodType): z.ZodType {
+/** A schema without what makes it optional. */
+export function unwrap(schema: z.ZodType): z.ZodType {
   if (
     schema instanceof z.ZodOptional ||
     schema instanceof z.ZodDefault ||

@@ -42,6 +42,8 @@ export interface AttemptLimiter {
   tryReserve(limits: AttemptLimit[]): Promise<Reservation | undefined>
   /** Remembers a marker from now on, for its window. */
   remember(marker: Marker): Promise<void>
+  /** Whether a marker is remembered. */
+  isRemembered(marker: Marker): Promise<boolean>
   /** Resets the counters of these limits. */
   reset(limits: AttemptLimit[]): Promise<void>
   /** Deletes expired counters and markers. */
@@ -83,6 +85,7 @@ export function createAttemptLimiter(
       return exhausted === null ? reservationOf(limits) : undefined
     },
     remember: (marker) => refund(database, [], [rowOf(marker)]),
+    isRemembered: (marker) => isRemembered(database, keyOf(marker)),
     reset: (limits) => deleteCounters(database, limits.map(keyOf)),
     async purge() {
       while ((await deleteExpired(database)) === PURGE_ROWS);
@@ -97,10 +100,12 @@ function countingKeys({ accepted, current }: KeyRing): Keys {
 
 const nothing = async () => {}
 const uncounted: Reservation = { refund: nothing }
-const unlimited: AttemptLimiter = {
+/** Counts nothing: RATE_LIMIT=off, and commands of a platform admin. */
+export const unlimited: AttemptLimiter = {
   reserve: async () => uncounted,
   tryReserve: async () => uncounted,
   remember: nothing,
+  isRemembered: async () => true,
   reset: nothing,
   purge: nothing,
 }
@@ -165,6 +170,18 @@ async function refund(database: Database, keys: string[], markers: MarkerRow[]):
       from jsonb_to_recordset(${JSON.stringify(markers)}) as markers (key text, seconds float8)
       on conflict (key) do update set resets_at = excluded.resets_at`.execute(db),
   )
+}
+
+async function isRemembered(database: Database, key: string): Promise<boolean> {
+  const row = await database.asIdentity({ deadline: 'background' }, (db) =>
+    db
+      .selectFrom('tenantry.attempt_counters')
+      .select('key')
+      .where('key', '=', key)
+      .where('resets_at', '>', sql<string>`now()`)
+      .executeTakeFirst(),
+  )
+  return row !== undefined
 }
 
 async function deleteCounters(database: Database, keys: string[]): Promise<void> {

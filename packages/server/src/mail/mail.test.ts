@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { domainToASCII } from 'node:url'
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -21,6 +22,9 @@ interface Mailbox {
 }
 
 const greeting = { subject: 'Hello', text: 'Hello there\n', html: '<p>Hello there</p>' }
+
+const rejection = (responseCode: number, text: string) =>
+  Object.assign(new Error(text), { responseCode })
 
 /** A real SMTP server, by default without TLS and authentication. */
 async function startSmtp(options: SMTPServerOptions = {}, host = '127.0.0.1'): Promise<Mailbox> {
@@ -182,6 +186,37 @@ describe('mail by SMTP', () => {
     await expect(mail.send({ to: 'a@x.example', ...greeting })).rejects.toThrow(/STARTTLS/i)
     expect(received).toEqual([])
   })
+
+  test.each<[string, SMTPServerOptions, RegExp]>([
+    [
+      '550 for the recipient',
+      { onRcptTo: ({ address }, _, done) => done(rejection(550, `5.1.1 <${address}> unknown`)) },
+      /replied 550 5\.1\.1 to RCPT TO \(EENVELOPE\)$/,
+    ],
+    [
+      '451 for the recipient',
+      { onRcptTo: ({ address }, _, done) => done(rejection(451, `<${address}> try later`)) },
+      /replied 451 to RCPT TO \(EENVELOPE\)$/,
+    ],
+    [
+      '421 at the greeting',
+      { onConnect: (_, done) => done(rejection(421, 'not now, ada@x.example')) },
+      /replied 421 to CONN \(\w+\)$/,
+    ],
+  ])(
+    'fails by %s with an error that says so and names no address',
+    async (_, options, expected) => {
+      const { port } = await startSmtp(options)
+      const sent = mailWith({ smtpUrl: `smtp://127.0.0.1:${port}` }).send({
+        to: 'ada@x.example',
+        ...greeting,
+      })
+      const error: unknown = await sent.catch((it: unknown) => it)
+      expect(error).toMatchObject({ message: expect.stringMatching(expected) })
+      // With its stack and all its properties, as a log shows it.
+      expect(inspect(error, { depth: null, showHidden: true })).not.toContain('ada@')
+    },
+  )
 
   test('fails if the server is unreachable', async () => {
     const mail = mailWith({ smtpUrl: 'smtp://127.0.0.1:1' })

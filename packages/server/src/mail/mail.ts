@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { UnrecoverableError } from '../app/jobs/job.ts'
 import { emailKey } from '../lib/email_address.ts'
 import { type CaughtMail, createMailFolder } from './mail_folder.ts'
 import type { OutgoingMail } from './outgoing_mail.ts'
@@ -6,7 +7,7 @@ import { createSmtp } from './smtp.ts'
 
 export interface Mail {
   /** Resolves when the SMTP server has accepted the mail. Throws if it rejects it or does not respond. */
-  send(mail: OutgoingMail): Promise<void>
+  send(mail: OutgoingMail, signal?: AbortSignal): Promise<void>
   /** In development without SMTP_URL: the mails that were stored instead, newest first. */
   caught?: () => Promise<CaughtMail[]>
 }
@@ -30,14 +31,19 @@ export function createMail({ smtpUrl, from, dataDir, production, log }: MailSett
   return { ...checked(folder.store), caught: folder.list }
 }
 
-function checked(deliver: (mail: OutgoingMail) => Promise<void>): Mail {
+function checked(deliver: Mail['send']): Mail {
   return {
-    async send(mail) {
-      assertRecipient(mail.to)
+    async send(mail, signal) {
+      assertAddress(mail.to)
+      if (mail.replyTo !== undefined) assertAddress(mail.replyTo)
       // A name in the subject may contain a line break, which would add a header.
-      await deliver({ ...mail, subject: mail.subject.replaceAll(/\p{Cc}+/gu, ' ') })
+      await deliver({ ...mail, subject: inOneLine(mail.subject) }, signal)
     },
   }
+}
+
+function inOneLine(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
 }
 
 function createDroppedMail(log: MailSettings['log']): Mail {
@@ -49,8 +55,8 @@ function createDroppedMail(log: MailSettings['log']): Mail {
 }
 
 // Stored addresses were validated on input. This check also covers rows that were written otherwise.
-function assertRecipient(to: string): void {
-  if (emailKey(to) === undefined || to !== to.trim().normalize('NFKC')) {
-    throw new Error('the recipient of a mail is not a single plain e-mail address')
+function assertAddress(address: string): void {
+  if (emailKey(address) === undefined || address !== address.trim().normalize('NFKC')) {
+    throw new UnrecoverableError('the recipient of a mail is not a single plain e-mail address')
   }
 }

@@ -1,12 +1,13 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { newId } from '../lib/ids.ts'
 import type { OutgoingMail } from './outgoing_mail.ts'
 
 const MAX_MAILS = 200
 
-const CaughtMail = z.object({
+const StoredMail = z.object({
+  from: z.string().optional(),
   to: z.string(),
   subject: z.string(),
   text: z.string(),
@@ -15,7 +16,9 @@ const CaughtMail = z.object({
 })
 
 /** A mail that was stored instead of sent. */
-export type CaughtMail = z.output<typeof CaughtMail>
+export interface CaughtMail extends z.output<typeof StoredMail> {
+  id: string
+}
 
 export interface MailFolder {
   store(mail: OutgoingMail): Promise<void>
@@ -29,20 +32,21 @@ export function createMailFolder(dataDir: string): MailFolder {
   return {
     async store(mail) {
       await mkdir(folder, { recursive: true, mode: 0o700 })
-      await write(folder, { ...mail, created_at: new Date().toISOString() })
+      const { fromName: from, to, subject, text, html } = mail
+      await write(folder, { from, to, subject, text, html, created_at: new Date().toISOString() })
       const old = (await namesIn(folder)).slice(MAX_MAILS)
       await Promise.all(old.map((name) => rm(join(folder, name), { force: true })))
     },
     async list() {
       const names = await namesIn(folder)
-      const mails = await Promise.all(names.map((name) => read(join(folder, name))))
+      const mails = await Promise.all(names.map((name) => read(folder, name)))
       return mails.filter((it) => it !== undefined)
     },
   }
 }
 
 // Renames the file when it is complete, so that readers never see half a mail. Ids sort by time.
-async function write(folder: string, mail: CaughtMail): Promise<void> {
+async function write(folder: string, mail: z.output<typeof StoredMail>): Promise<void> {
   const id = newId()
   const draft = join(folder, `${id}.draft`)
   await writeFile(draft, JSON.stringify(mail, null, 2), { mode: 0o600, flag: 'wx' })
@@ -58,9 +62,10 @@ async function namesIn(folder: string): Promise<string[]> {
 }
 
 // Undefined if another process has removed the file, or if it is not a mail.
-async function read(path: string): Promise<CaughtMail | undefined> {
+async function read(folder: string, name: string): Promise<CaughtMail | undefined> {
   try {
-    return CaughtMail.parse(JSON.parse(await readFile(path, 'utf8')))
+    const mail = StoredMail.parse(JSON.parse(await readFile(join(folder, name), 'utf8')))
+    return { id: basename(name, '.json'), ...mail }
   } catch {
     return undefined
   }

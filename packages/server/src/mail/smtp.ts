@@ -1,4 +1,5 @@
 import { createTransport } from 'nodemailer'
+import { UnrecoverableError } from '../app/jobs/job.ts'
 import type { OutgoingMail } from './outgoing_mail.ts'
 
 const CONNECT_MS = 5_000
@@ -15,20 +16,69 @@ export async function verifySmtp(url: string): Promise<void> {
 }
 
 /** Sends by SMTP. The URL's query can set options of nodemailer, such as `?requireTLS=true`. */
-export function createSmtp(url: string, from: string): (mail: OutgoingMail) => Promise<void> {
+export function createSmtp(
+  url: string,
+  from: string,
+): (mail: OutgoingMail, signal?: AbortSignal) => Promise<void> {
   const transport = transportTo(url)
-  return async ({ to, ...content }) => {
-    await transport.sendMail({
+  const sender = senderOf(from)
+  return async ({ id, fromName, to, ...content }, signal) => {
+    const sent = transport.sendMail({
       ...content,
-      from,
-      // nodemailer parses a string, which could yield another recipient, but not an object.
+      ...(id === undefined ? {} : { messageId: `<${id}@${sender.domain}>` }),
+      // nodemailer parses a string, which could yield another address, but not an object.
+      from: { name: nameOf(sender.name, fromName), address: sender.address },
       to: { name: '', address: to },
       // RFC 3834: suppresses out-of-office replies.
       headers: { 'auto-submitted': 'auto-generated' },
       disableFileAccess: true,
       disableUrlAccess: true,
+      // Without it a server that answers a byte at a time keeps the connection for ever.
+      ...(signal === undefined ? {} : { signal }),
+    })
+    await sent.catch((error: unknown) => {
+      const message = describeFailure(error)
+      throw isPermanent(error) ? new UnrecoverableError(message) : new Error(message)
     })
   }
+}
+
+// Faults of the connection, which nodemailer or Node describe before a server says anything about a mail.
+const CONNECTION_CODES = ['EDNS', 'ESOCKET', 'ECONNECTION', 'ETIMEDOUT', 'ETLS']
+
+// What may be logged and stored. The reply of a server is text of its choice, and usually names the recipient.
+function describeFailure(error: unknown): string {
+  const { code, command, message, response, responseCode }: Record<string, unknown> = Object(error)
+  const name = typeof code === 'string' ? code : 'unknown error'
+  if (response === undefined && responseCode === undefined) {
+    return CONNECTION_CODES.includes(name)
+      ? `${name}: ${message}`
+      : `the mail was not sent: ${name}`
+  }
+  const [, enhanced] = /^\d{3}[ -]([245]\.\d{1,3}\.\d{1,3})\b/.exec(String(response)) ?? []
+  const reply = [responseCode, enhanced].filter((it) => it !== undefined).join(' ')
+  // A name that nodemailer gives to what it was doing, such as `RCPT TO`.
+  const step = typeof command === 'string' ? ` to ${command}` : ''
+  return `the SMTP server replied ${reply || 'no valid code'}${step} (${name})`
+}
+
+function senderOf(from: string): { name: string; address: string; domain: string } {
+  const [, name = '', address = from] = /^(.*)<([^<>]+)>\s*$/.exec(from) ?? []
+  const domain = /@([\w.-]+)$/.exec(address.trim())?.[1] ?? 'localhost'
+  return { name: name.trim().replaceAll(/^"|"$/g, ''), address: address.trim(), domain }
+}
+
+// The tenant chose its name: "via" says who sends.
+function nameOf(own: string, tenant: string | undefined): string {
+  return [tenant ?? '', own].filter((it) => it !== '').join(' via ')
+}
+
+// RFC 5321, 4.2.1: the server rejects this recipient for good. Anything else may be a fault of the server or
+// of SMTP_URL, which a repetition outlives.
+function isPermanent(error: unknown): boolean {
+  if (!(error instanceof Error && 'code' in error && 'responseCode' in error)) return false
+  const status = Number(error.responseCode)
+  return error.code === 'EENVELOPE' && status >= 550 && status <= 554
 }
 
 function transportTo(url: string) {

@@ -1,6 +1,6 @@
 import { destination, type Logger, pino } from 'pino'
 import type { CommandConfig } from '../config/config.ts'
-import { createTimestamp } from '../lib/timestamp.ts'
+import { createTimestamp } from '../lib/time/timestamp.ts'
 
 const ERROR = 50
 

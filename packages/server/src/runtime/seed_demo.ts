@@ -3,7 +3,7 @@ import type { Passwords } from '../access/passwords.ts'
 import type { Demo, DemoTenant } from '../app/demo.ts'
 import { backgroundScope, type PlatformDatabase } from '../db/tenancy.ts'
 import { addMember } from '../modules/members/members.ts'
-import { createTenant, findTenantId } from '../modules/tenants/tenants.ts'
+import { createTenant, findTenantId, realmOfTenant } from '../modules/tenants/tenants.ts'
 import { ensureUser } from '../modules/users/users.ts'
 
 /** Writes the demo data. Existing rows are not changed. */
@@ -33,9 +33,10 @@ async function seedTenant(
     const { name, subdomain, code } = tenant
     const found = await findTenantId(db, subdomain)
     const tenant_id = found ?? (await createTenant(db, { name, subdomain, code }))
+    const realm_id = await realmOfTenant(db, tenant_id)
     for (const [at, { email, full_name, roles }] of tenant.members.entries()) {
       const password_hash = hashes[at] ?? null
-      const { id } = await ensureUser(db, { email, full_name, password_hash })
+      const { id } = await ensureUser(db, { email, full_name, realm_id, password_hash })
       await addMember(db, { tenant_id, user_id: id, roles })
     }
     return tenant_id

@@ -19,6 +19,7 @@ function launch(more: Record<string, string>) {
   const { app: DB_URL, identity: DB_IDENTITY_URL } = sharedDatabase()
   return place.launch('start', {
     NODE_ENV: 'production',
+    WORKER: 'off',
     DB_URL,
     DB_IDENTITY_URL,
     SECRET_KEY: randomBytes(48).toString('base64'),

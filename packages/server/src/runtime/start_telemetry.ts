@@ -5,7 +5,7 @@ import { withTimeout } from '../lib/deadline.ts'
 import { kernelVersion } from '../lib/kernel_version.ts'
 import type { RunningApp } from './create_app.ts'
 import type { Lifecycle } from './lifecycle.ts'
-import { listenFault } from './listen_port.ts'
+import { listenFault } from './listeners/listen_port.ts'
 
 // An unreachable collector must not delay the end of the server.
 const FLUSH_TIMEOUT_MS = 2_000

@@ -4,7 +4,7 @@ import type { CommandConfig } from '../config/config.ts'
 import { histories, migrateUp, migrationFault, migrationStatus } from '../db/migrations/migrate.ts'
 import { type OpenDatabase, openDatabase } from '../db/open_database.ts'
 import { type ChosenDatabase, chooseDatabase } from '../db/provisioning/choose_database.ts'
-import { encodingFault, isPooled, probeServer } from '../db/provisioning/probe.ts'
+import { connectionFault, encodingFault, isPooled, probeServer } from '../db/provisioning/probe.ts'
 import { settingsOf } from '../db/provisioning/role_urls.ts'
 import { OperatorError } from '../lib/operator_error.ts'
 
@@ -52,6 +52,9 @@ export async function withPlatformDatabase<T>(
   }
   const opened = openDatabase({ ...config, ...settingsOf(urls) }, () => {})
   try {
+    await opened.loadTenantTables().catch((error) => {
+      throw connectionFault(error, urls.app, 'DB_URL')
+    })
     return await work(opened.database)
   } finally {
     await opened.close()

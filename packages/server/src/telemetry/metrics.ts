@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { FinishedRequest } from '../http/access_log.ts'
 import { kernelVersion } from '../lib/kernel_version.ts'
-import { counter, gauge, type Metric, type Sample } from '../lib/metric.ts'
+import { counter, gauge, type HistogramMetric, type Metric, type Sample } from '../lib/metric.ts'
 import { registerMetrics } from './register_metrics.ts'
 import { createRequestDurations } from './request_durations.ts'
 import { STATUS_CLASSES } from './status_class.ts'
@@ -20,7 +20,7 @@ export interface MetricsSettings {
   /** How many tenants get series of their own; 0 for none. */
   tenants: number
   /** Metrics that are read at each scrape. */
-  metrics: readonly Metric[]
+  metrics: readonly (Metric | HistogramMetric)[]
 }
 
 // Codes should be constants. An app that generates them must not exhaust the memory.

@@ -1,7 +1,8 @@
+import { sql } from 'kysely'
 import type { Tenant } from '../app/context.ts'
 import type { Database } from '../db/tenancy.ts'
 import { AppError } from '../lib/errors.ts'
-import type { HostMatch } from '../lib/net/hostname.ts'
+import type { HostMatch } from './match_host.ts'
 
 /** A tenant found by its host. */
 export interface FoundTenant {
@@ -17,17 +18,37 @@ export async function findTenant(
 ): Promise<FoundTenant | undefined> {
   const found = await tenantRow(database, host)
   if (found === undefined) return undefined
-  const { id, name, subdomain, status, rate, concurrency } = found
+  const onSubdomain = tenantOf(found, publicOrigin)
+  const tenant =
+    host.kind === 'domain'
+      ? Object.freeze({ ...onSubdomain, origin: onDomain(onSubdomain.issuer, host.domain) })
+      : onSubdomain
+  return { tenant, suspended: found.status === 'suspended' }
+}
+
+/** The columns of a tenant that a context shows. */
+export interface TenantRow {
+  id: string
+  name: string
+  subdomain: string
+  realm_id: string
+  rate: number | null
+  concurrency: number | null
+}
+
+/** A tenant at the origin of its subdomain. */
+export function tenantOf(
+  { id, name, subdomain, realm_id: realm, rate, concurrency }: TenantRow,
+  publicOrigin: string,
+): Tenant {
   const issuer = publicOrigin.replaceAll('{tenant}', subdomain)
-  const origin = host.kind === 'domain' ? onDomain(issuer, host.domain) : issuer
   // Frozen: many requests share it.
   const limits = Object.freeze({ rate, concurrency })
-  const tenant = Object.freeze({ id, name, subdomain, issuer, origin, limits })
-  return { tenant, suspended: status === 'suspended' }
+  return Object.freeze({ id, name, subdomain, issuer, origin: issuer, realm, limits })
 }
 
 /** Why a host has no tenant to serve: 404 where there is none, 403 where it is suspended. */
-export function closedTenant(found: FoundTenant | undefined): AppError {
+export function closedTenant(found: Pick<FoundTenant, 'suspended'> | undefined): AppError {
   return found === undefined
     ? new AppError('not_found', 'tenant.not_found', 'Tenant not found')
     : new AppError('forbidden', 'tenant.suspended', 'Tenant suspended')
@@ -41,19 +62,21 @@ function onDomain(origin: string, domain: string): string {
 }
 
 function tenantRow(database: Database, host: HostMatch) {
-  if (host.kind === 'unknown') return undefined
+  if (host.kind === 'unknown' || host.kind === 'base') return undefined
   return database.asIdentity({ deadline: 'background' }, (db) => {
     const tenants = db
       .selectFrom('tenantry.tenants as t')
-      .select(['t.id', 't.name', 't.subdomain', 't.status', 't.rate', 't.concurrency'])
+      .select(['t.id', 't.name', 't.subdomain', 't.status', 't.realm_id', 't.rate'])
+      .select('t.concurrency')
     if (host.kind === 'subdomain') {
       return tenants.where('t.subdomain', '=', host.subdomain).executeTakeFirst()
     }
-    // The identity role sees only verified domains.
+    // Written out for the partial index: the identity role sees no other domains anyway.
     const owner = db
       .selectFrom('tenantry.domains as d')
       .select('d.tenant_id')
       .where('d.name', '=', host.domain)
+      .where(sql<boolean>`d.state in ('verified', 'failing')`)
     return tenants.where('t.id', '=', owner).executeTakeFirst()
   })
 }

@@ -6,9 +6,9 @@ import {
   type LoadResult,
   RevocableCache,
 } from '../invalidation/revocable_cache.ts'
-import type { HostMatch } from '../lib/net/hostname.ts'
 import { type FoundTenant, findTenant } from './find_tenant.ts'
 import { createHostLookupLimiter } from './host_lookup_limiter.ts'
+import type { HostMatch } from './match_host.ts'
 
 /** Tenants by host. A negative entry means that no tenant has the host. */
 export type TenantCache = RevocableCache<
@@ -27,7 +27,7 @@ export function createTenantCache(
 ): TenantCache {
   const limiter = createHostLookupLimiter(config)
   const find = async (host: HostMatch, address: string, begin: () => void) => {
-    if (host.kind === 'unknown') return undefined
+    if (host.kind === 'unknown' || host.kind === 'base') return undefined
     return limiter.lookUp(address, () => {
       begin()
       return findTenant(database, host, config.PUBLIC_ORIGIN)

@@ -9,7 +9,7 @@ declare module 'vitest' {
     tenantryDatabase: RoleUrls & {
       admin: string
       /** DSNs of the serving roles through a pooler, if the tests use one. */
-      pooled?: Pick<RoleUrls, 'app' | 'identity' | 'platform'>
+      pooled?: Pick<RoleUrls, 'app' | 'identity' | 'jobs' | 'platform'>
     }
   }
 }

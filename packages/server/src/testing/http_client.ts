@@ -13,13 +13,13 @@ export interface TestRequest {
   method?: string
   path: string
   headers?: Record<string, string>
-  /** An object is sent as JSON, URLSearchParams as a form, a string unchanged. */
+  /** An object is sent as JSON, URLSearchParams as a form, a Blob with its type, a string unchanged. */
   body?: unknown
 }
 
 /** Sends one request to a local server. The caller sets the Host in `headers`. */
-export function send(port: number, options: TestRequest): Promise<TestReply> {
-  const { type, payload } = encode(options.body)
+export async function send(port: number, options: TestRequest): Promise<TestReply> {
+  const { type, payload } = await encode(options.body)
   const headers = {
     ...(type === undefined ? {} : { 'content-type': type }),
     ...(payload === undefined ? {} : { 'content-length': String(Buffer.byteLength(payload)) }),
@@ -50,8 +50,11 @@ export function send(port: number, options: TestRequest): Promise<TestReply> {
   })
 }
 
-function encode(body: unknown): { type?: string; payload?: string } {
+async function encode(body: unknown): Promise<{ type?: string; payload?: string | Buffer }> {
   if (body === undefined) return {}
+  if (body instanceof Blob) {
+    return { type: body.type, payload: Buffer.from(await body.arrayBuffer()) }
+  }
   if (body instanceof URLSearchParams) {
     return { type: 'application/x-www-form-urlencoded', payload: body.toString() }
   }

@@ -41,6 +41,17 @@ export const foreignMutants: Record<string, { route: Route; fault: string }> = {
     }),
     fault: '?workspace= with a value of another tenant answers 200',
   },
+  'reads the tenant that its body names': {
+    route: post('/api/f/workspaces', {
+      ...writes,
+      body: z.strictObject({ for: z.strictObject({ workspace: z.string() }) }),
+      reply: Rows,
+      handle: async (_, { body }) => ({
+        items: await ofAllTenants('tenant_id::text = $1', body.for.workspace),
+      }),
+    }),
+    fault: 'body /for/workspace with a value of another tenant answers 200',
+  },
   'finds a row by a text of its path': {
     route: get('/api/f/names/:name', {
       ...reads,

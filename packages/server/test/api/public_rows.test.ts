@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { newId, PageQuery } from '../../src/index.ts'
+import { newId } from '../../src/index.ts'
 import { auditFaults } from '../../src/testing/sweeps/audit.ts'
 import { isolationFaults } from '../../src/testing/sweeps/isolation.ts'
 import { publicReplyFaults, publicRowsTable } from '../../src/testing/sweeps/public_replies.ts'
@@ -17,7 +17,7 @@ const publicRoutes = {
   list: get('/api/public-projects', {
     ...shared,
     rows: 'the status page lists projects',
-    query: PageQuery,
+    query: z.object({ limit: z.coerce.number().int().min(1).max(100).default(50) }),
     reply: Names,
     handle: (ctx) =>
       ctx.inTenant(async (db) => {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { app } from '../../../../starter/src/app.ts'
 import { demo } from '../../../../starter/src/demo.ts'
 import { createPasswords } from '../../src/access/passwords.ts'
+import { listTenants } from '../../src/modules/tenants/tenants.ts'
 import { seedDemo } from '../../src/runtime/seed_demo.ts'
 import { startTestApp, type TestApp } from '../../src/testing.ts'
 
@@ -20,6 +21,8 @@ beforeAll(async () => {
     PUBLIC_ORIGIN: 'http://{tenant}.localhost',
   })
   await seedDemo(api.database, createPasswords(), demo)
+  const seeded = await api.database.acrossTenants('test', listTenants)
+  for (const { id, subdomain } of seeded) if (subdomain === 'public') api.runJobsOf(id)
 })
 afterAll(() => api.close())
 
@@ -32,24 +35,10 @@ const hasCurl = await promisify(execFile)('curl', ['--version']).then(
 test.skipIf(!hasCurl)(
   'every example of the README prints what the README says, in order',
   async () => {
-    const output = await runExamples()
-    expect(output).toEqual([
-      { status: 'ok', message: 'API is running' },
-      { status: 'ok', message: 'API is running' },
-      grant({ roles: ['admin_tenant'], tenant: 'public' }),
-      grant({ roles: ['admin_tenant'], tenant: 'public', refresh_token: expect.any(String) }),
-      { tenant_name: 'Public Tenant', subdomain: 'public' },
-      expect.objectContaining({ user_name: 'Public Admin', user_email: 'admin@public.com' }),
-      { msg: 'Hello Admin of tenant Public Tenant!' },
-      grant({ refresh_token: expect.any(String) }),
-      expect.objectContaining({ name: 'Apollo' }),
-      {
-        items: expect.arrayContaining([expect.objectContaining({ name: 'Apollo' })]),
-        next_cursor: null,
-      },
-      expect.objectContaining({ status: 401, detail: 'Could not validate credentials' }),
-      { message: 'Reset link sent' },
-    ])
+    const examples = readExamples()
+    const replies = await runScript(examples.script)
+    expect(replies).toEqual(examples.replies)
+    expect(replies.length).toBeGreaterThan(11)
     expect((await api.mailsTo('operator@public.com'))[0]?.text).toContain('http://public.localhost')
   },
 )
@@ -71,21 +60,33 @@ test('writing the demo data again changes nothing', async () => {
   expect(members).toHaveLength(9)
 })
 
-function grant(more: object) {
-  return {
-    access_token: expect.any(String),
-    token_type: 'bearer',
-    expires_in: 900,
-    ...more,
-  }
+interface Examples {
+  script: string
+  /** The reply of each curl. `…` stands for any value. */
+  replies: unknown[]
 }
 
-/** Runs the shell blocks of "Try it" in one shell. Returns the JSON that each curl printed. */
-async function runExamples(): Promise<unknown[]> {
+/** The shell blocks of "Try it": the comment under one curl or more says what each of them prints. */
+function readExamples(): Examples {
   const section = readme.split('## Try it')[1]?.split('\n## ')[0] ?? ''
   const blocks = [...section.matchAll(/```sh\n([\s\S]*?)```/g)].map((it) => it[1] ?? '')
-  const script = blocks
-    .join('\n')
+  const lines = blocks.join('').split('\n')
+  const replies: unknown[] = []
+  let asked = 0
+  for (const line of lines) {
+    if (line.startsWith('curl ')) asked++
+    if (!line.startsWith('# {')) continue
+    const reply = JSON.parse(line.slice(2), (_, value) => (value === '…' ? anything : value))
+    for (; asked > 0; asked--) replies.push(reply)
+  }
+  return { script: lines.join('\n'), replies }
+}
+
+const anything = { asymmetricMatch: (value: unknown) => value !== undefined && value !== null }
+
+/** Runs the examples in one shell. Returns the JSON that each curl printed. */
+async function runScript(examples: string): Promise<unknown[]> {
+  const script = examples
     .replaceAll(':8000', `:${api.port}`)
     // One line for each reply.
     .replaceAll(/^curl /gm, "curl -sS -w '\\n' ")

@@ -176,6 +176,34 @@ export const mutants = {
     query: z.object({ access_token: z.string().optional() }),
     handle: (ctx, { query }) => ctx.audit({ meta: { ...query } }),
   }),
+  asAnother: post('/api/deeds/of-another', {
+    ...writes,
+    async handle({ db }) {
+      await sql`
+        insert into tenantry.audit_logs (action, actor_id)
+        select 'projects.update', user_id from tenantry.members
+        order by created_at desc limit 1`.execute(db)
+    },
+  }),
+  shownInPost: post('/api/status/details', {
+    access: 'public',
+    summary: 'A mutant',
+    reply: z.object({ text: z.string() }),
+    handle: async ({ tenant }) => {
+      const items = await ofAllTenants('tenant_id', tenant.id)
+      return { text: items.map((it) => it.name).join(', ') }
+    },
+  }),
+  inBatches: get('/api/batches', {
+    ...reads,
+    async handle({ db }) {
+      const rows = await db.selectFrom('projects').select('id').execute()
+      for (let at = 0; at < rows.length; at += 10) {
+        const ids = rows.slice(at, at + 10).map((it) => it.id)
+        await db.selectFrom('projects').select('name').where('id', 'in', ids).execute()
+      }
+    },
+  }),
   undead: del('/api/undead/:id', { ...writes, params: Id, handle: () => {} }),
   anyParent: get('/api/projects/:project_id/members/:user_id', {
     ...reads,

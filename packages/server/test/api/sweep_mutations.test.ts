@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Route } from '../../src/app/route.ts'
 import { withClient } from '../../src/db/connect/with_client.ts'
-import { accessFaults, probeAccess } from '../../src/testing/sweeps/access.ts'
+import { accessFaults, hostFaults, probeAccess } from '../../src/testing/sweeps/access.ts'
 import { auditFaults } from '../../src/testing/sweeps/audit.ts'
 import { isolationFaults } from '../../src/testing/sweeps/isolation.ts'
 import { lifecycleFaults } from '../../src/testing/sweeps/lifecycle.ts'
@@ -27,14 +28,37 @@ afterAll(() => world.close())
 
 const only = (route: Route): World => ({ ...world, routes: [route] })
 
+// Creates as the app does, and replies with another Location.
+function withLocation(location: string): World {
+  const { tenant } = world.a
+  const send: typeof tenant.send = async (request) => {
+    const reply = await tenant.send(request)
+    return reply.status === 201 ? { ...reply, headers: { ...reply.headers, location } } : reply
+  }
+  const creator = world.routes.filter((it) => it.path === '/api/projects' && it.method === 'POST')
+  return { ...world, routes: creator, a: { ...world.a, tenant: { ...tenant, send } } }
+}
+
 async function faultsOf(sweep: (world: World) => Promise<string[]>, route: Route): Promise<string> {
   const faults = await sweep(only(route))
   expect(faults.filter((it) => !it.startsWith(nameOf(route)))).toEqual([])
   return faults.join('\n')
 }
 
-test('the public sweep finds a public route that shows rows', async () => {
-  expect(await faultsOf(publicReplyFaults, mutants.shownToAll)).toContain('shows rows of projects')
+test.each(['shownToAll', 'shownInPost'] as const)(
+  'the public sweep finds a public route that shows rows: %s',
+  async (name) => {
+    expect(await faultsOf(publicReplyFaults, mutants[name])).toContain('shows rows of projects')
+  },
+)
+
+test('the access sweep finds a route of APP_HOST at the host of a tenant', async () => {
+  const shown = world.routes.find((it) => nameOf(it) === 'GET /api/branding')
+  expect(shown).toBeDefined()
+  const moved = { ...(shown as Route), access: 'base' }
+  expect(await faultsOf(hostFaults, moved)).toContain(
+    'answers 200 at the host of a tenant, not 404',
+  )
 })
 
 describe('the isolation sweep finds a route that', () => {
@@ -144,6 +168,13 @@ describe('the audit sweep finds', () => {
     expect(await faultsOf(auditFaults, mutants.counter)).toContain('a read changed projects')
   })
 
+  test('a row with another actor', async () => {
+    const { asAnother } = mutants
+    const faults = await faultsOf(auditFaults, asAnother)
+    expect(faults).toContain('POST /api/deeds/of-another: the audit log has ')
+    expect(faults).toContain(world.b.spare.id)
+  })
+
   test('a public write without a row', async () => {
     expect(await faultsOf(auditFaults, mutants.inbox)).toContain('changed projects without a row')
   })
@@ -161,6 +192,27 @@ describe('the lifecycle sweep finds', () => {
     const ids = new Map(a.ids).set('/api/projects/:project_id/members', a.spare.id)
     const faults = await lifecycleFaults({ ...only(mutants.anyParent), a: { ...a, ids } })
     expect(faults.join()).toContain('finds an item under another item of /api/projects (200)')
+  })
+
+  test.each([
+    ['to another host', () => 'https://evil.test/api/projects/1'],
+    ['to another list', () => `/api/members/${world.a.spare.id}`],
+  ])('a Location that leads %s', async (_, location) => {
+    expect(await lifecycleFaults(withLocation(location()))).toEqual([
+      `POST /api/projects: Location leads to ${location()}; reply with the id of the row that the handler created`,
+    ])
+  })
+
+  test.each([
+    ['to nothing', () => randomUUID()],
+    ['to an item of another tenant', () => world.b.ids.get('/api/projects') ?? ''],
+  ])('a Location that leads %s', async (_, id) => {
+    const location = `/api/projects/${id()}`
+    const [fault, ...others] = await lifecycleFaults(withLocation(location))
+    expect(others).toEqual([])
+    expect(fault).toMatch(
+      /: Location leads to \S+, which answers 404; reply with the id of the row/,
+    )
   })
 
   test('a create that accepts a bad body', async () => {
@@ -214,7 +266,17 @@ test('the schema sweeps find an open table, a wide policy, a changed key and a l
     await mutate(urls, 'drop policy wide on projects')
     expect(await schemaRecord(urls)).toBe(before)
     await mutate(urls, 'alter table projects drop constraint projects_tenant_fkey')
-    expect(await schemaRecord(urls)).not.toBe(before)
+    const recorded = async () => (await schemaRecord(urls)).split('\n')
+    expect(await recorded()).not.toContain(expect.stringContaining('projects_tenant_fkey'))
+    await mutate(urls, 'create unique index projects_names on projects (name)')
+    expect(await recorded()).toContain('- projects: UNIQUE INDEX projects_names USING btree (name)')
+    await mutate(urls, 'create sequence project_numbers')
+    expect(await recorded()).toContain('- project_numbers: on its own')
+    await mutate(urls, 'alter table projects add number int generated always as identity')
+    expect(await recorded()).toContain('- projects_number_seq: of projects.number')
+    const exclusion = 'exclude using btree (name with =)'
+    await mutate(urls, `alter table projects add constraint once ${exclusion}`)
+    expect(await recorded()).toContain('- projects: once EXCLUDE USING btree (name WITH =)')
   })
 })
 

@@ -10,3 +10,12 @@ test('the statements sweep finds a route that sends a query for each row, and na
     /^GET \/api\/slow: sends more statements for more rows: \d+, and \d+ with 20 more rows \(select \$1::text\); /,
   )
 }, 60_000)
+
+test('the statements sweep finds a route that sends a query for every ten rows', async () => {
+  const faults = await rowQueryFaults({ ...app, routes: [...app.routes, mutants.inBatches] })
+  expect(faults).toEqual([
+    expect.stringMatching(
+      /^GET \/api\/batches: sends more statements for more rows: 2, and \d with 20 more rows/,
+    ),
+  ])
+}, 60_000)

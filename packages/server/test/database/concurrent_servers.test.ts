@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { INSTALLATION_REALM } from '../../src/access/realm.ts'
 import { createResetLink } from '../../src/modules/password_resets/reset_links.ts'
 import type { TestReply, TestTenant, TestUser } from '../../src/testing.ts'
 import { startTwoServers, type TwoServers } from '../revocation/two_servers.ts'
@@ -181,6 +182,7 @@ async function resetToken({ id, subdomain, host }: TestTenant, user: TestUser): 
     name: '',
     origin: `https://${host}`,
     issuer: `https://${host}`,
+    realm: INSTALLATION_REALM,
     limits,
   }
   const request = { id: randomUUID(), address: '127.0.0.1', userAgent: '' }

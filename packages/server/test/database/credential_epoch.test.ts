@@ -37,7 +37,6 @@ describe('the credential epoch', () => {
     'is_active = false',
     "email = 'a-' || email",
     "email_key = 'a-' || email_key",
-    "realm_id = '00000000-0000-0000-0000-000000000001'",
     "password_hash = 'another'",
     'password_hash = null',
   ])('moves on %s, in a replica session too', async (change) => {
@@ -45,6 +44,13 @@ describe('the credential epoch', () => {
       const { before, after } = await epochsAround('superuser', ...changes)
       expect(after > before, changes.join('; ')).toBe(true)
     }
+  })
+
+  test('moves with the realm, which only a user without memberships can change', async () => {
+    const toAnother = "realm_id = '00000000-0000-0000-0000-000000000001'"
+    await expect(epochsAround('superuser', toAnother)).rejects.toMatchObject({ code: '23503' })
+    const moved = await epochsAround('superuser', asReplica, toAnother)
+    expect(moved.after > moved.before).toBe(true)
   })
 
   test.each([

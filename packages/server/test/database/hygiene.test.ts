@@ -22,11 +22,16 @@ test(
   async () => {
     const seed = newSeed()
     const random = seededRandom(seed)
-    const { app: url, identity, platform } = scopeUrls()
+    const { app: url, identity, platform, jobs } = scopeUrls()
     const proxy = await startWireProxy(url)
     onTestFinished(() => proxy.close())
     const { through } = proxy
-    const urls = { app: through(url), identity: through(identity), platform: through(platform) }
+    const urls = {
+      app: through(url),
+      identity: through(identity),
+      platform: through(platform),
+      jobs,
+    }
     const database = openTestDatabase({ max: 2, urls })
     const samples = await asRole('platform', async (client) => [
       await insertSample(client),

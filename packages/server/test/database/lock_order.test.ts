@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { INSTALLATION_REALM } from '../../src/access/realm.ts'
 import type { Database } from '../../src/db/tenancy.ts'
 import { backgroundScope } from '../../src/db/tenancy.ts'
 import { createResetLink } from '../../src/modules/password_resets/reset_links.ts'
@@ -112,6 +113,7 @@ test('the use of a reset link concurrent with new ones succeeds or is rejected, 
     name: '',
     origin: `https://${tenant.host}`,
     issuer: `https://${tenant.host}`,
+    realm: INSTALLATION_REALM,
     limits,
   }
   const info = { id: randomUUID(), address: '127.0.0.1', userAgent: '' }

@@ -16,6 +16,9 @@ beforeAll(async () => {
   sample = await asRole('platform', insertSample)
 })
 
+// What a person changes themselves belongs to no tenant.
+const ownColumns = new Set(['password_hash', 'email', 'email_key', 'full_name', 'locale'])
+
 describe.each(['app', 'identity'] as const)('without a tenant the %s role', (role) => {
   let client: pg.Client
   beforeAll(async () => {
@@ -59,7 +62,7 @@ describe.each(['app', 'identity'] as const)('without a tenant the %s role', (rol
     const { column, value } = ownerKey(sample, table)
     const where = `where ${column} = $1`
     for (const name of Object.keys(row)) {
-      if (`${role} ${table}.${name}` === 'identity tenantry.users.password_hash') continue
+      if (role === 'identity' && table === 'tenantry.users' && ownColumns.has(name)) continue
       const changed = await tryBoth(`update ${table} set ${name} = ${name} ${where}`, [value])
       expect(['ok', '42501']).toContain(changed.code)
       expect(changed.rowCount).toBe(0)

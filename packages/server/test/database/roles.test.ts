@@ -1,14 +1,17 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { attempt } from '../fixtures/attempt.ts'
-import { asRole, scopeUrls } from '../fixtures/databases.ts'
+import { asRole, scopeUrls, sharedDatabase } from '../fixtures/databases.ts'
 
-const roles = ['app', 'identity', 'platform'] as const
+const roles = ['app', 'identity', 'jobs', 'platform', 'backup'] as const
 
 describe.each(roles)('the %s role', (role) => {
   let client: pg.Client
   beforeAll(async () => {
-    client = new pg.Client(scopeUrls()[role])
+    const { [role]: connectionString } = { ...sharedDatabase(), ...scopeUrls() }
+    // Without its read-only setting, which it may change itself: its privileges are what protects.
+    const options = role === 'backup' ? '-c default_transaction_read_only=off' : undefined
+    client = new pg.Client({ connectionString, ...(options && { options }) })
     await client.connect()
   })
   afterAll(() => client.end())
@@ -98,7 +101,7 @@ async function tables(): Promise<{ table: string; policy: string | null }[]> {
   return rows
 }
 
-const everyRole = "unnest(array['app', 'identity', 'platform']) role_"
+const everyRole = "unnest(array['app', 'identity', 'jobs', 'platform', 'backup']) role_"
 
 const databaseSql = `
   select 'database: ' || role_ || ' ' || string_agg(privilege, ', ' order by privilege) as line
@@ -160,3 +163,26 @@ const systemSql = `
   from pg_proc p, ${everyRole}
   where p.pronamespace = 'pg_catalog'::regnamespace and p.proname ~ '^lo(_|read$|write$)'
     and has_function_privilege('tenantry_' || role_, p.oid, 'execute')`
+
+test('only the role that compares a hash can read it: not the platform role', async () => {
+  const { rows } = await asRole('platform', (client) =>
+    client.query<{ readable: string }>(`
+      select a.attrelid::regclass || '.' || a.attname as readable
+      from pg_attribute a join pg_class c on c.oid = a.attrelid
+      where c.relnamespace = 'tenantry'::regnamespace and c.relkind in ('r', 'p') and a.attnum > 0
+        and not a.attisdropped and (a.atttypid = 'bytea'::regtype or a.attname ~ 'hash|mac|secret')
+        and has_column_privilege(c.oid, a.attnum, 'select')`),
+  )
+  expect(rows).toEqual([])
+  await asRole('platform', async (client) => {
+    for (const column of [
+      'refresh_tokens.hash',
+      'single_use_secrets.hash',
+      'users.password_hash',
+    ]) {
+      const [table, name] = column.split('.')
+      const read = await attempt(client, undefined, `select ${name} from tenantry.${table}`)
+      expect(read.code).toBe('42501')
+    }
+  })
+})

@@ -41,7 +41,9 @@ test('these tests have a row of every table with a tenant', async () => {
     client.query<{ name: string }>(`
       select a.attrelid::regclass::text as name from pg_attribute a
       join pg_class c on c.oid = a.attrelid
-      where a.attname = 'tenant_id' and not a.attisdropped and c.relkind in ('r', 'p')`),
+      where a.attname = 'tenant_id' and not a.attisdropped and c.relkind in ('r', 'p')
+        -- No role can insert a row; erasure.test.ts has its tests.
+        and c.oid <> 'tenantry.retained_logs'::regclass`),
   )
   expect(sampledTables).toEqual(expect.arrayContaining(rows.map((it) => it.name)))
 })
@@ -118,7 +120,7 @@ test('another tenant may use the very same ids and names (RLS-6, RLS-7)', async 
   await asRole('platform', async (client) => {
     await client.query('begin')
     await client.query(insertSql('tenantry.tenants', tenant), [JSON.stringify(tenant)])
-    for (const table of tenantTables.filter((it) => it !== 'tenantry.domains')) {
+    for (const table of tenantTables) {
       const row = { ...rowOf(b, table), tenant_id }
       const { rowCount } = await client.query(insertSql(table, row), [JSON.stringify(row)])
       expect(rowCount).toBe(1)
@@ -158,6 +160,8 @@ function freshKeys(table: string, row: Row): Row {
   const fresh: Record<string, Row> = {
     'tenantry.domains': { name: `${randomUUID()}.example.com` },
     'tenantry.roles': { id: randomUUID(), name: 'another' },
+    'tenantry.invitations': { email_key: `${randomUUID()}@example.com` },
+    'tenantry.invitation_roles': { role: 'another' },
     'tenantry.role_permissions': { permission: 'projects:create' },
     'tenantry.member_roles': { role: 'another' },
     'tenantry.refresh_tokens': { hash: `\\x${randomBytes(32).toString('hex')}` },
@@ -177,7 +181,9 @@ function masked({ code, message, detail }: Attempt): string[] {
 async function columnsOf(table: string): Promise<string[]> {
   const { rows } = await app.query<{ name: string }>(
     `select attname as name from pg_attribute
-     where attrelid = $1::regclass and attnum > 0 and not attisdropped`,
+     where attrelid = $1::regclass and attnum > 0 and not attisdropped
+       -- No update may name a generated column.
+       and attgenerated = ''`,
     [table],
   )
   return rows.map((it) => it.name)

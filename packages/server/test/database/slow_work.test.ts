@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import { expect, onTestFinished, test } from 'vitest'
 import { createPasswords, type Passwords } from '../../src/access/passwords.ts'
 import type { Database } from '../../src/db/tenancy.ts'
+import { createJobSignals } from '../../src/jobs/job_signal.ts'
 import type { OutgoingMail } from '../../src/mail/outgoing_mail.ts'
 import { createApp } from '../../src/runtime/create_app.ts'
 import { send } from '../../src/testing/http_client.ts'
@@ -15,19 +16,24 @@ import { asRole } from '../fixtures/databases.ts'
 const imported = '$2b$04$BOYJgy.tW0eTl5FLbQKyiu1fsOTbrhL8/6yhhvI8AYOactZal/EgS'
 
 test('no password is hashed and no mail sent while a transaction is open (POOL-7)', async () => {
-  const api = await startTestApp(app)
+  const passwords = createPasswords()
+  const api = await startTestApp(app, {}, passwords)
+  const own: string[] = []
   const watch = createWatch()
   const mails: OutgoingMail[] = []
   const running = await createApp({
     app,
     config: api.config,
     secret: api.config.SECRET_KEY ?? '',
+    workerTenants: () => own,
     log: pino({ level: 'silent' }),
     parts: {
       database: watch.database(api.database),
+      workerDatabase: { ...watch.database(api.database), asWorker: api.database.asWorker },
       poolStats: () => [],
       listener: api.listener,
-      passwords: watch.passwords(createPasswords()),
+      jobs: createJobSignals(),
+      passwords: watch.passwords(passwords),
       mail: {
         send: async (mail) => {
           watch.note('mail')
@@ -42,7 +48,10 @@ test('no password is hashed and no mail sent while a transaction is open (POOL-7
   })
   await running.server.listen({ port: 0, host: '127.0.0.1' })
   const { port } = running.server.server.address() as AddressInfo
+  // Of the two workers only the watched one may send its mails.
+  await api.running.worker?.stop(0)
   const tenant = await api.makeTenant()
+  own.push(tenant.id)
   const { id, email, password } = await tenant.makeUser()
   const post = async (path: string, body: unknown) => {
     const request = {
@@ -92,6 +101,7 @@ function createWatch() {
     return {
       inTenant: (scope, work) => database.inTenant(scope, inside(work)),
       read: (scope, work) => database.read(scope, inside(work)),
+      readReplica: (scope, work) => database.readReplica(scope, inside(work)),
       write: (scope, work) => database.write(scope, inside(work)),
       asIdentity: (scope, work) => database.asIdentity(scope, inside(work)),
     }

@@ -34,10 +34,11 @@ const NEWER = `
 
 /** It also changes the function that an app's migrations call, and forgets the tables made before. */
 const CHANGED_FUNCTION = `
-  alter function tenantry.make_tenant_table(regclass) rename to make_tenant_table_before;
-  create function tenantry.make_tenant_table(relation regclass) returns void language plpgsql as $$
+  alter function tenantry.make_tenant_table(regclass, text) rename to make_tenant_table_before;
+  create function tenantry.make_tenant_table(relation regclass, plane text default null) returns void
+  language plpgsql as $$
   begin
-    perform tenantry.make_tenant_table_before(relation);
+    perform tenantry.make_tenant_table_before(relation, plane);
     execute format('comment on table %s is %L', relation, 'of a tenant');
   end $$;`
 

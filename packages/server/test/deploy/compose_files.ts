@@ -8,6 +8,10 @@ export const deployFolder = join(import.meta.dirname, '../../../../starter/deplo
 /** The fields of a service of the Compose specification that these tests read. */
 export interface Service {
   image: string
+  pull_policy?: string
+  mem_limit?: string
+  cpus?: string
+  logging?: { driver: string }
   build?: { context: string; dockerfile: string }
   command: string[]
   environment: Record<string, string>
@@ -16,13 +20,20 @@ export interface Service {
   ports?: string[]
   depends_on?: Record<string, { condition: string }>
   stop_grace_period?: string
+  read_only?: boolean
+  cap_drop?: string[]
   deploy?: { replicas: number }
   networks: string[] | Record<string, { ipv4_address: string }>
 }
 
+interface Network {
+  internal?: boolean
+  ipam?: { config: { subnet: string; ip_range: string }[] }
+}
+
 export interface ComposeFile {
   services: Record<string, Service>
-  networks: Record<string, { ipam?: { config: { subnet: string; ip_range: string }[] } }>
+  networks: Record<string, Network | null>
 }
 
 /**
@@ -42,7 +53,8 @@ export function readCompose(
 
 /** The services that run the app's image. */
 export function ownServices({ services }: ComposeFile): [name: string, service: Service][] {
-  return Object.entries(services).filter(([, { build }]) => build !== undefined)
+  const { image } = services['setup'] ?? {}
+  return Object.entries(services).filter(([, it]) => it.image === image)
 }
 
 function interpolate(value: unknown, variables: Record<string, string | undefined>): unknown {

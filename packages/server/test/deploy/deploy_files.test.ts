@@ -1,23 +1,23 @@
-import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import fc from 'fast-check'
 import ipaddr from 'ipaddr.js'
 import { afterAll, describe, expect, test } from 'vitest'
+import { loadConfig } from '../../src/config/config.ts'
 import type { Setting } from '../../src/config/parsers.ts'
 import { settings } from '../../src/config/settings.ts'
 import { limits } from '../../src/http/request/size_limits.ts'
 import { weakSecret } from '../../src/lib/keys.ts'
-import { canonicalHost, matchHost } from '../../src/lib/net/hostname.ts'
+import { canonicalHost } from '../../src/lib/net/hostname.ts'
+import { matchHost } from '../../src/tenancy/match_host.ts'
 import { makeWorkplace } from '../fixtures/cli.ts'
 import { type ComposeFile, deployFolder, ownServices, readCompose } from './compose_files.ts'
 
 const place = makeWorkplace()
 afterAll(() => place.remove())
 
-const example = environmentFromExample()
+const example = await environmentFromExample()
 const production = {
   ...example,
   BASE_DOMAIN: 'example.com',
@@ -32,12 +32,41 @@ const withDashboard = readCompose([...filesOf('production'), 'compose.dashboard.
 })
 const dockerfile = readFileSync(join(deployFolder, 'Dockerfile'), 'utf8')
 
-test('the command in .env.example makes a .env with strong secrets', () => {
+test('tenantry new environment makes a .env with strong secrets, and overwrites none', async () => {
   expect(example['COMPOSE_FILE']).toBe(filesOf('development').join(':'))
   const secrets = Object.keys(example).filter((it) => /KEY|PASSWORD/.test(it))
-  expect(secrets).toHaveLength(6)
+  expect(secrets).toHaveLength(8)
   for (const name of secrets) expect(weakSecret(example[name] ?? '')).toBeUndefined()
-  expect(new Set(secrets.map((it) => example[it])).size).toBe(6)
+  expect(new Set(secrets.map((it) => example[it])).size).toBe(8)
+  const again = await place.run('new environment')
+  expect([again.code, again.stderr]).toEqual([
+    1,
+    'tenantry: .env exists and is not overwritten: edit it, or move it\n',
+  ])
+  const elsewhere = await place.run('new environment nowhere')
+  expect([elsewhere.code, elsewhere.stderr]).toEqual([
+    1,
+    'tenantry: there is no nowhere/.env.example: name the folder of the Compose files\n',
+  ])
+})
+
+test('one service builds the image, and the others neither build nor pull it', () => {
+  const own = ownServices(live)
+  expect(own.filter(([, { build }]) => build !== undefined).map(([name]) => name)).toEqual([
+    'setup',
+  ])
+  for (const [name, { pull_policy }] of own) expect([name, pull_policy]).toEqual([name, 'never'])
+  const later = own.filter(([name]) => !['setup', 'admin', 'seed'].includes(name))
+  for (const [name] of later) expect(dependenciesOf(name)).toContain('setup')
+})
+
+test('the containers that keep running have limits of memory and CPUs, and logs that rotate', () => {
+  for (const name of ['database', 'app', 'proxy']) {
+    const { mem_limit, cpus, logging } = live.services[name] ?? {}
+    expect(mem_limit).toMatch(/^\d+[mg]$/)
+    expect(Number(cpus)).toBeGreaterThan(0)
+    expect(logging?.driver).toBe('local')
+  }
 })
 
 test.each([
@@ -75,7 +104,7 @@ test('every variable of the services and of the image is a setting', () => {
 test('the serving containers have no DSN of the owner, the platform role or the superuser', () => {
   for (const { services } of [development, live]) {
     const held = Object.keys(services['app']?.environment ?? {}).filter((it) => /^DB_/.test(it))
-    expect(held).toEqual(['DB_URL', 'DB_IDENTITY_URL'])
+    expect(held).toEqual(['DB_URL', 'DB_IDENTITY_URL', 'DB_JOBS_URL'])
   }
 })
 
@@ -136,6 +165,15 @@ test('only the proxy publishes ports, and in development to this machine only', 
   expect(portsOf(live)).toEqual(['proxy 80:80', 'proxy 443:443'])
   const ports = portsOf(development, example['COMPOSE_PROFILES'])
   expect(ports).toEqual(['mail 127.0.0.1:8025:8025', 'proxy 127.0.0.1:80:80'])
+})
+
+test("the app's containers have no capability, cannot write, and keep data apart from the Internet", () => {
+  const { services, networks } = live
+  expect(ownServices(live).length).toBeGreaterThan(3)
+  for (const [name, { cap_drop, read_only }] of ownServices(live))
+    expect([name, cap_drop, read_only]).toEqual([name, ['ALL'], true])
+  expect(services['database']?.networks).toEqual(['data'])
+  expect(networks['data']?.internal).toBe(true)
 })
 
 test("Traefik's dashboard is off by default, and behind a password when enabled", () => {
@@ -204,8 +242,17 @@ describe('Traefik routes to the app', () => {
     )
   })
 
-  test('through the intended entry point only', () => {
-    const entry = 'traefik.http.routers.app.entrypoints'
+  test('the base domain itself, as APP_HOST', () => {
+    const { labels } = live.services['app'] ?? {}
+    expect(labels?.['traefik.http.routers.apex.rule']).toBe('Host(`example.com`)')
+    expect(labels?.['traefik.http.routers.apex.service']).toBe('app')
+    expect(labels?.['traefik.http.routers.apex.tls']).toBe('true')
+    const config = loadConfig({ ...live.services['app']?.environment, NODE_ENV: 'production' })
+    expect(config.APP_HOST).toBe('example.com')
+  })
+
+  test.each(['app', 'apex'])('through the intended entry point only: %s', (router) => {
+    const entry = `traefik.http.routers.${router}.entrypoints`
     expect(development.services['app']?.labels[entry]).toBe('web')
     expect(live.services['app']?.labels[entry]).toBe('websecure')
   })
@@ -231,18 +278,20 @@ function filesOf(mode: 'development' | 'production'): string[] {
   return ['compose.yaml', `compose.${mode}.yaml`]
 }
 
-/** The variables of the .env that the shell command in .env.example makes. */
-function environmentFromExample(): Record<string, string | undefined> {
-  const folder = mkdtempSync(join(tmpdir(), 'tenantry-env-'))
-  try {
-    copyFileSync(join(deployFolder, '.env.example'), join(folder, '.env.example'))
-    const text = readFileSync(join(folder, '.env.example'), 'utf8')
-    const [, line = 'false'] = /^# {3}(while .*)$/m.exec(text) ?? []
-    execFileSync('sh', ['-c', line], { cwd: folder })
-    return parseEnv(readFileSync(join(folder, '.env'), 'utf8'))
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+/** The variables of the .env that `tenantry new environment` makes. */
+async function environmentFromExample(): Promise<Record<string, string | undefined>> {
+  place.write('.env.example', readFileSync(join(deployFolder, '.env.example'), 'utf8'))
+  const { code } = await place.run('new environment')
+  expect(code).toBe(0)
+  const file = join(place.folder, '.env')
+  expect(statSync(file).mode & 0o777).toBe(0o600)
+  return parseEnv(readFileSync(file, 'utf8'))
+}
+
+/** What a service waits for, directly or not. */
+function dependenciesOf(name: string): string[] {
+  const direct = Object.keys(live.services[name]?.depends_on ?? {})
+  return direct.flatMap((it) => [it, ...dependenciesOf(it)])
 }
 
 function isSecret(name: string): boolean {

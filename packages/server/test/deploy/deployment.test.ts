@@ -18,8 +18,10 @@ const variables = {
   POSTGRES_PASSWORD: secret(),
   DB_APP_PASSWORD: secret(),
   DB_IDENTITY_PASSWORD: secret(),
+  DB_JOBS_PASSWORD: secret(),
   DB_OWNER_PASSWORD: secret(),
   DB_PLATFORM_PASSWORD: secret(),
+  DB_BACKUP_PASSWORD: secret(),
   ACME_EMAIL: 'ann@local.com',
   ACME_DNS_PROVIDER: 'none',
 }
@@ -151,18 +153,19 @@ describe('without a failed request under load,', { timeout: 240_000 }, () => {
   })
 
   test("OPS-7 the passwords of the database's roles are rotated", async () => {
-    const changed = ['APP', 'IDENTITY', 'OWNER', 'PLATFORM'].map((it) => [
+    const changed = ['APP', 'IDENTITY', 'JOBS', 'OWNER', 'PLATFORM'].map((it) => [
       `DB_${it}_PASSWORD`,
       secret(),
     ])
     const next = { ...variables, ...Object.fromEntries(changed) }
-    const { DB_APP_PASSWORD, DB_IDENTITY_PASSWORD } = next
+    const { DB_APP_PASSWORD, DB_IDENTITY_PASSWORD, DB_JOBS_PASSWORD } = next
     const load = startLoad()
     // First every server is given the next password.
     await it.roll({
       ...variables,
       DB_APP_PASSWORD_NEXT: DB_APP_PASSWORD,
       DB_IDENTITY_PASSWORD_NEXT: DB_IDENTITY_PASSWORD,
+      DB_JOBS_PASSWORD_NEXT: DB_JOBS_PASSWORD,
     })
     const command = ['setup', '--reset-passwords']
     expect((await it.containers.run('setup', { command, variables: next })).code).toBe(0)

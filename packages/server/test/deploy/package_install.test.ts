@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { send } from '../../src/testing/http_client.ts'
 import { carryOut, stepsOf } from './guide.ts'
@@ -16,6 +16,8 @@ afterAll(() => app.remove())
 const read = (path: string) => readFileSync(join(app.folder, path), 'utf8')
 const replaceIn = (path: string, from: string, to: string) =>
   writeFileSync(join(app.folder, path), read(path).replace(from, to))
+
+const accessSweep = 'npx vitest run src/sweep.test.ts -t "admits exactly"'
 
 // The tests run in order on one app, as its user would: each continues where the one before ended.
 describe('an app made by npm create tenantry', { timeout: 600_000 }, () => {
@@ -40,12 +42,40 @@ describe('an app made by npm create tenantry', { timeout: 600_000 }, () => {
     expect(foreign.map(([path]) => path)).toEqual([])
   })
 
+  test('has pages whose links, paths and commands lead to what it has', () => {
+    const pages = ['README.md', ...readdirSync(join(app.folder, 'docs')).map((it) => `docs/${it}`)]
+    expect(pages).toContain('docs/settings.md')
+    const { scripts } = JSON.parse(read('package.json'))
+    const dead = pages.flatMap((page) => {
+      const text = read(page)
+      const links = [...text.matchAll(/\]\((?!https?:)([^)]+)\)/g)].map(([, it = '']) => it)
+      const paths = [...text.matchAll(/`((?:docs|test|packages|scripts|released|db)\/[^`\s]+)`/g)]
+      const run = [...text.matchAll(/npm run ([\w:]+)/g)].map(([, it = '']) => it)
+      return [
+        ...links.filter((it) => !leadsSomewhere(page, it)),
+        ...paths.map(([, it = '']) => it).filter((it) => !existsSync(join(app.folder, it))),
+        ...run.filter((it) => !(it in scripts)),
+        ...(text.match(/<!-- .*? -->|\bOPS-\d+/g) ?? []),
+      ].map((it) => `${page}: ${it}`)
+    })
+    expect(dead).toEqual([])
+  })
+
+  test('has a CI workflow, an example of its settings, and one commit without secrets', async () => {
+    expect(read('.github/workflows/ci.yml')).toContain('- run: npm test\n')
+    expect(read('.env.example')).toContain('# LOG_LEVEL=debug\n')
+    expect(await app.run('git log --format=%s')).toBe('Create the app\n')
+    const committed = (await app.run('git ls-files')).split('\n')
+    expect(committed).toEqual(expect.arrayContaining(['.gitignore', '.env.example', 'src/app.ts']))
+    expect(committed.filter((it) => /(^|\/)\.env$|^\.data/.test(it))).toEqual([])
+  })
+
   test('has Compose files with its name, and secrets for them', () => {
     expect(read('deploy/compose.yaml')).toMatch(/^name: my-app$/m)
     expect(read('deploy/compose.yaml')).toContain(
-      'context: ..\n    dockerfile: deploy/Dockerfile\n',
+      'context: ..\n      dockerfile: deploy/Dockerfile\n',
     )
-    expect(read('deploy/.env')).toMatch(/^(\w+_(KEY|PASSWORD)=[0-9a-f]{64}\n){6}$/m)
+    expect(read('deploy/.env')).toMatch(/^(\w+_(KEY|PASSWORD)=[0-9a-f]{64}\n){7}$/m)
     expect(statSync(join(app.folder, 'deploy/.env')).mode & 0o777).toBe(0o600)
   })
 
@@ -65,7 +95,7 @@ describe('an app made by npm create tenantry', { timeout: 600_000 }, () => {
     expect(await app.run('npm run generate -- --check')).not.toContain('not current')
   })
 
-  test('starts with its own database and signs a user in', async () => {
+  test('starts with its own database, its pages and the typed client', async () => {
     const server = spawn('node_modules/.bin/tenantry', ['start'], {
       cwd: app.folder,
       // A busy machine must not cause a 503.
@@ -79,9 +109,23 @@ describe('an app made by npm create tenantry', { timeout: 600_000 }, () => {
       headers: { host: 'client1.localhost' },
       body: { email: 'admin@client1.com', password: 'admin123' },
     })
+    // Without a build of its own it has the pages of the package.
+    const page = await send(port, { path: '/auth/sign-in' })
+    const [, path = ''] = /<script type="module"[^>]* src="([^"]+)"/.exec(page.text) ?? []
+    const script = await send(port, { path })
+    const names = await app.run(`node --input-type=module -e "${clientOf(port)}"`)
+    const tour = await tourOf(port)
     server.kill('SIGTERM')
     const [code] = await once(server, 'close')
     expect([reply.status, reply.json.tenant, code]).toEqual([200, 'client1', 0])
+    expect(page.headers['content-security-policy']).toContain("require-trusted-types-for 'script'")
+    expect([page.status, script.status]).toEqual([200, 200])
+    expect(script.headers['cache-control']).toContain('immutable')
+    expect(names).toContain('admin@public.com')
+    const [created = '', listed = '', rejected = ''] = tour
+    expect(JSON.parse(created)).toMatchObject({ name: 'Apollo' })
+    expect(JSON.parse(listed).items).toContainEqual(JSON.parse(created))
+    expect(JSON.parse(rejected)).toMatchObject({ status: 401 })
   })
 
   test('accepts the resource of the guide, followed literally', async () => {
@@ -90,20 +134,14 @@ describe('an app made by npm create tenantry', { timeout: 600_000 }, () => {
     expect(steps.filter(({ kind }) => kind === 'lines')).toHaveLength(3)
     // Few rows, for the starter's own tests sweep the plans at full size.
     replaceIn('src/sweep.test.ts', 'records:', 'planRows: 50, records:')
-    // The page runs the tests twice; the last time is enough, for both of its resources.
-    const tests = 'npm test -- -u'
+    // Each of the guide's commands runs the whole suite. Once is enough, after the resources below.
     for (const step of steps) {
       if (step.kind !== 'command') carryOut(app.folder, step)
-      else if (step.line === 'npm test') {
-        // The records are not written yet, and the page says that this reports what changes.
-        await expect(app.run(step.line)).rejects.toThrow(/may now POST \/api\/invoices/)
-      } else if (step.line !== tests) await app.run(step.line)
+      else if (!step.line.startsWith('npm test')) await app.run(step.line)
     }
-    await app.run(tests)
-    expect(read('records/access.md')).toContain('| POST /api/invoices | invoices:create |')
-    expect(read('records/schema.md')).toContain('- invoices: app_own_tenant')
+    // The records are not written yet, and the guide says that this reports what changes.
+    await expect(app.run(accessSweep)).rejects.toThrow(/may now POST \/api\/invoices/)
     expect(read('src/tables.ts')).toContain("state: ColumnType<'draft' | 'sent' | 'paid',")
-    await app.run('npm run check')
   })
 
   test('accepts a generated resource with every type of field unchanged', async () => {
@@ -123,11 +161,34 @@ describe('an app made by npm create tenantry', { timeout: 600_000 }, () => {
     replaceIn('migrations/0005_order_lines.up.sql', cascading, `${cascading} on delete cascade`)
     await app.run('npm run generate')
     await app.run('npm run check')
-    await app.run('npm test -- -u')
-    expect(read('records/access.md')).toContain(
-      '| DELETE /api/purchase-orders/:purchase_order_id |',
+  })
+
+  test('passes its whole suite, every sweep included, and then matches the records', async () => {
+    expect(await app.run('npm test -- -u')).toMatch(/Test Files +5 passed/)
+    const [access, schema] = [read('records/access.md'), read('records/schema.md')]
+    expect(access).toContain('| POST /api/invoices | invoices:create |')
+    expect(access).toContain('| DELETE /api/purchase-orders/:purchase_order_id |')
+    expect(schema).toContain('- invoices: app_own_tenant')
+    expect(schema).toContain('purchase_orders(tenant_id, id) ON DELETE CASCADE')
+    await app.run(accessSweep)
+  })
+
+  test('names a fault that a sweep finds in the words of the app, without paths of the kernel', async () => {
+    const before = read('src/app.ts')
+    writeFileSync(join(app.folder, 'src/leaks.ts'), LEAKING_ROUTE)
+    replaceIn('src/app.ts', 'import', "import { leaks } from './leaks.ts'\nimport")
+    replaceIn('src/app.ts', 'routes: [', 'routes: [...leaks, ')
+    const sweep = 'npx vitest run src/sweep.test.ts -t "sends its inputs|neither shows"'
+    const said = await app.run(sweep).then(() => 'no fault', String)
+    expect(said).toContain(
+      'GET /api/leaks: ?q= is in the text of a statement; pass it as a parameter',
     )
-    expect(read('records/schema.md')).toContain('purchase_orders(tenant_id, id) ON DELETE CASCADE')
+    expect(said).toContain(
+      'GET /api/leaks: ?code= is not attacked; give a text that its schema accepts',
+    )
+    expect(said).not.toMatch(/node_modules\/tenantry|packages\/server|starter\//)
+    writeFileSync(join(app.folder, 'src/app.ts'), before)
+    rmSync(join(app.folder, 'src/leaks.ts'))
   })
 
   test('rejects a resource whose name is taken, and writes nothing', async () => {
@@ -137,12 +198,54 @@ describe('an app made by npm create tenantry', { timeout: 600_000 }, () => {
     await expect(attempt('permissions')).rejects.toThrow('there is a route GET /api/permissions')
     expect(readdirSync(join(app.folder, 'migrations'))).toHaveLength(10)
   })
-
-  test('passes its whole suite, every sweep included, against the records', async () => {
-    const said = await app.run('npm test')
-    expect(said).toMatch(/Test Files +5 passed/)
-  })
 })
+
+/** A program that lists the members of the tenant of localhost, by the typed client. */
+function clientOf(port: number): string {
+  return [
+    `import { createClient, tokens } from 'tenantry-client'`,
+    `const api = createClient({ origin: 'http://127.0.0.1:${port}', session: tokens() })`,
+    `await api.signIn({ email: 'admin@public.com', password: 'admin123' })`,
+    `for await (const { email } of api.items('/api/members')) console.log(email)`,
+  ].join(';')
+}
+
+/** What the commands of the README's tour print, on this port. */
+async function tourOf(port: number): Promise<string[]> {
+  const blocks = [...read('README.md').matchAll(/^ {3}```sh\n([\s\S]*?)^ {3}```$/gm)]
+  const script = blocks.map(([, it = '']) => it).join('\n')
+  const apart = script.replaceAll(/^ {3}curl /gm, 'echo; curl ').replaceAll(':8000', `:${port}`)
+  writeFileSync(join(app.folder, 'node_modules/tour.sh'), apart)
+  const said = await app.run('sh node_modules/tour.sh')
+  return said.split('\n').filter((it) => it.startsWith('{'))
+}
+
+/** Does a link of a page lead to a file of the app, and to a heading in it? */
+function leadsSomewhere(page: string, link: string): boolean {
+  const [path = '', heading] = link.split('#')
+  const target = path === '' ? page : join(dirname(page), path)
+  if (!existsSync(join(app.folder, target))) return false
+  if (heading === undefined) return true
+  const headings = [...read(target).matchAll(/^#+ (.*)$/gm)].map(([, it = '']) => it.toLowerCase())
+  return headings.some((it) => it.replaceAll(/[^\w -]/g, '').replaceAll(' ', '-') === heading)
+}
+
+const LEAKING_ROUTE = `
+import { sql } from 'kysely'
+import { z } from 'zod'
+import { get } from './policy.ts'
+
+export const leaks = [
+  get('/api/leaks', {
+    access: 'projects:read',
+    summary: 'A route with a fault',
+    query: z.object({ q: z.string().optional(), code: z.string().regex(/^[A-Z]-[0-9]$/).optional() }),
+    handle: async ({ db }, { query }) => {
+      await sql\`select \${sql.raw(\`'\${query.q ?? ''}'\`)}\`.execute(db)
+    },
+  }),
+]
+`
 
 async function portOf(stdout: NodeJS.ReadableStream): Promise<number> {
   let said = ''

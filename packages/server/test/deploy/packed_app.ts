@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 const root = join(import.meta.dirname, '../../../..')
 const runFile = promisify(execFile)
 
-/** An app as a user has it: scaffolded, with `tenantry` installed from its package. */
+/** An app as a user has it: scaffolded, with the packages of this repository installed from their tarballs. */
 export interface PackedApp {
   folder: string
   /** Runs a shell command in its folder; rejects with the output when it fails. */
@@ -17,18 +17,20 @@ export interface PackedApp {
   remove(): void
 }
 
-/** Packs both packages and makes an app with them, outside this checkout. */
+/** Packs every package and makes an app with them, outside this checkout. */
 export async function makePackedApp(name: string): Promise<PackedApp> {
   const place = mkdtempSync(join(tmpdir(), 'tenantry-packed-'))
   // Under root PostgreSQL runs as another user, which must reach the cluster in this folder.
   await chmod(place, 0o755)
   const folder = join(place, name)
   try {
-    const [kernel, scaffolder] = [await pack('server', place), await pack('create-tenantry', place)]
+    const scaffolder = await pack('create-tenantry', place)
+    const packed: string[] = []
+    for (const workspace of INSTALLED) packed.push(`"${await pack(workspace, place)}"`)
     writeFileSync(join(place, 'package.json'), '{ "private": true }')
     await runIn(place, `npm install --no-audit --no-fund "${scaffolder}"`)
     await runIn(place, `npx create-tenantry ${name}`)
-    await runIn(folder, `npm install --no-audit --no-fund --prefer-offline "${kernel}"`)
+    await runIn(folder, `npm install --no-audit --no-fund --prefer-offline ${packed.join(' ')}`)
   } catch (error) {
     rmSync(place, { recursive: true, force: true })
     throw error
@@ -40,6 +42,8 @@ export async function makePackedApp(name: string): Promise<PackedApp> {
     remove: () => rmSync(place, { recursive: true, force: true, maxRetries: 5 }),
   }
 }
+
+const INSTALLED = ['server', 'client', 'codegen', 'web']
 
 async function pack(workspace: string, place: string): Promise<string> {
   const line = `npm pack --silent --pack-destination "${place}"`
@@ -61,6 +65,10 @@ async function runIn(cwd: string, line: string): Promise<string> {
 // the npm running these tests sets for its children. No colours, because the tests read the output.
 const environment: Record<string, string> = {
   NO_COLOR: '1',
+  GIT_AUTHOR_NAME: 'Ann',
+  GIT_AUTHOR_EMAIL: 'ann@example.com',
+  GIT_COMMITTER_NAME: 'Ann',
+  GIT_COMMITTER_EMAIL: 'ann@example.com',
   ...Object.fromEntries(
     Object.entries(process.env).flatMap(([name, value]) =>
       /^(path|home|.*_proxy|npm_config_(registry|cache|cafile))$/i.test(name) && value !== undefined

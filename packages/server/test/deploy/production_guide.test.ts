@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
+import { withClient } from '../../src/db/connect/with_client.ts'
 import { startEmbedded } from '../../src/db/embedded/embedded.ts'
 import { send } from '../../src/testing/http_client.ts'
 import { makeWorkplace, type Workplace } from '../fixtures/cli.ts'
@@ -32,10 +33,12 @@ test('the production commands of the guide, word by word, lead to the first sign
   expect(written).not.toBe(settings)
   execFileSync('sh', ['-c', written], { cwd: place.folder })
 
+  let warned = false
   for (const command of commandsIn(setUp)) {
     const { code, stdout, stderr } = await place.run(command)
     expect({ code, stdout, stderr }).toMatchObject({ code: 0, stdout: '' })
     expect(stderr).toMatch(/app is ready: \d+ migrations applied\n\.env\.production: for servers\n/)
+    warned ||= /^warning: this server is \d+\.\d+: PostgreSQL lacks/m.test(stderr)
   }
   expectFiles(place)
 
@@ -43,6 +46,7 @@ test('the production commands of the guide, word by word, lead to the first sign
   const report = await place.run(doctor)
   // The newest embedded PostgreSQL lacks a fix, and there is no mail server.
   const faults = report.stdout.split('\n').filter((line) => /\bFAIL\b/.test(line))
+  expect(faults.some((it) => it.includes('server version'))).toBe(warned)
   expect(faults.filter((it) => !/server version|mail|SMTP/.test(it))).toEqual([])
   const created = await place.run(create)
   expect(created.stdout).toMatch(/Link to set a password, valid for 30 minutes:\nhttps:\/\/acme\./)
@@ -55,6 +59,8 @@ test('the production commands of the guide, word by word, lead to the first sign
   await post('/api/auth/reset-password', { token, new_password: password })
   const signedIn = await post('/api/auth/login', { email: 'ann@acme.com', password })
   expect(signedIn.json).toMatchObject({ tenant: 'acme' })
+  // Other tests give their apps a cost of their own.
+  expect(await storedHash(place)).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
 
   const again = await place.run(commandsIn(setUp)[0] ?? '')
   expect([again.code, again.stderr]).toEqual([
@@ -89,12 +95,17 @@ test('a setting that a server needs is missing: nothing is set up or written', a
 })
 
 function expectFiles(place: Workplace): void {
-  const files = ['.env.production', '.env.production.admin'].map((it) => join(place.folder, it))
-  const [servers = {}, admin = {}] = files.map((it) => parseEnv(readFileSync(it, 'utf8')))
+  const files = ['.env.production', '.env.production.admin', '.env.production.backup'].map((it) =>
+    join(place.folder, it),
+  )
+  const [servers = {}, admin = {}, backup = {}] = files.map((it) =>
+    parseEnv(readFileSync(it, 'utf8')),
+  )
   for (const file of files) expect(statSync(file).mode & 0o777).toBe(0o600)
   expect(Object.keys(servers).sort()).toEqual([
     'BASE_DOMAINS',
     'DB_IDENTITY_URL',
+    'DB_JOBS_URL',
     'DB_URL',
     'MAIL_FROM',
     'NODE_ENV',
@@ -104,12 +115,25 @@ function expectFiles(place: Workplace): void {
     'TRUST_PROXY',
   ])
   expect(servers['MAIL_FROM']).toBe('Example <no-reply@example.com>')
-  const { DB_OWNER_URL, DB_PLATFORM_URL, ...others } = admin
+  const { DB_OWNER_URL, DB_PLATFORM_URL, DB_BACKUP_URL, ...others } = admin
   expect([others, DB_OWNER_URL, DB_PLATFORM_URL]).toEqual([
     servers,
     expect.stringContaining('tenantry_owner'),
     expect.stringContaining('tenantry_platform'),
   ])
+  expect(backup).toEqual({ DB_BACKUP_URL: expect.stringContaining('tenantry_backup') })
+  expect(DB_BACKUP_URL).toBe(backup['DB_BACKUP_URL'])
+}
+
+async function storedHash(place: Workplace): Promise<string | undefined> {
+  const { DB_IDENTITY_URL = '' } = parseEnv(
+    readFileSync(join(place.folder, '.env.production'), 'utf8'),
+  )
+  return withClient(DB_IDENTITY_URL, async (client) => {
+    const sql = "select password_hash from tenantry.users where email = 'ann@acme.com'"
+    const { rows } = await client.query<{ password_hash: string }>(sql)
+    return rows[0]?.password_hash
+  })
 }
 
 async function newPlace(): Promise<Workplace> {

@@ -19,6 +19,7 @@ export async function underLoad(
   cluster: Cluster,
   target: Target,
   fault: () => Promise<unknown>,
+  lineFor = lineOf,
 ): Promise<Outcome> {
   const load = new Load(target)
   load.start()
@@ -30,7 +31,7 @@ export async function underLoad(
     const recoveredInMs = await load.recovers(performance.now())
     await load.stop()
     const lost = await lostOf(cluster, load.acknowledged)
-    process.stdout.write(`${lineOf(name, { load, lost, recoveredInMs })}\n`)
+    process.stdout.write(`${lineFor(name, { load, lost, recoveredInMs })}\n`)
     return { load, lost, recoveredInMs }
   } finally {
     await load.stop()

@@ -70,7 +70,7 @@ function startMailbox(refuses: boolean): Promise<{ received: string[]; close(): 
 
 test('a mail server that is down fails no request, and is logged', async () => {
   await askUnderLoad('mail server down')
-  await node.command.says(/background work failed/)
+  await node.command.says(/a job failed/)
 })
 
 test('a silent mail server fails no request', async () => {
@@ -85,12 +85,15 @@ test('a mail server that rejects mails (451) fails no request', async () => {
   await mailbox.close()
 })
 
-test('when the mail server is back, a new request gets its mail', async () => {
+test('when the mail server is back, the mails of the earlier requests arrive', async () => {
   const mailbox = await startMailbox(false)
   await expect
     .poll(
       async () => {
-        expect(await askForReset()).toEqual(accepted)
+        // The repetitions would be minutes apart: this does not wait for them.
+        await stage.cluster.asAdmin((client) =>
+          client.query("update tenantry.jobs set run_at = now() where state = 'later'"),
+        )
         return mailbox.received
       },
       { timeout: 60_000, interval: 1_000 },

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { databaseFaults } from './database_faults.ts'
-import { expectHarmless, underLoad } from './fault.ts'
+import { expectHarmless, type Outcome, underLoad } from './fault.ts'
 import type { Target } from './load.ts'
 import { restartInTurn } from './server_faults.ts'
 import { openStage, type Stage } from './stage.ts'
@@ -38,8 +38,10 @@ test.each(quick)(
 
 test('self-test: a lost write is noticed', { timeout: 180_000 }, async () => {
   const deleteRows = () => stage.cluster.asAdmin((client) => client.query('delete from projects'))
-  const name = 'self-test, in which lost writes are expected: rows deleted by the test'
-  const outcome = await underLoad(name, stage.cluster, target, deleteRows)
+  const noticed = (name: string, { lost }: Outcome) =>
+    `fault: ${name}: ${lost > 0 ? 'passed' : 'failed'}`
+  const name = 'self-test, notices rows that the test itself deleted'
+  const outcome = await underLoad(name, stage.cluster, target, deleteRows, noticed)
   expect(outcome.lost).toBeGreaterThan(0)
   expect(() => expectHarmless(outcome)).toThrow()
 })

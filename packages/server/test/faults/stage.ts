@@ -1,13 +1,19 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createPasswords } from '../../src/access/passwords.ts'
+import { INSTALLATION_REALM } from '../../src/access/realm.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { openDatabase } from '../../src/db/open_database.ts'
 import { addMember } from '../../src/modules/members/members.ts'
 import { createTenant } from '../../src/modules/tenants/tenants.ts'
 import { ensureUser } from '../../src/modules/users/users.ts'
 import { send } from '../../src/testing/http_client.ts'
-import { makeWorkplace, type RunningCommand, type Workplace } from '../fixtures/cli.ts'
+import {
+  type KernelFiles,
+  makeWorkplace,
+  type RunningCommand,
+  type Workplace,
+} from '../fixtures/cli.ts'
 import { type Cluster, startCluster } from './cluster.ts'
 import type { Target } from './load.ts'
 import { type Network, startNetwork } from './network.ts'
@@ -29,8 +35,11 @@ export interface Stage {
   network: Network
   /** The network of their listeners. */
   listenerNetwork: Network
-  /** Starts a server as in production, on a free port unless PORT is set. */
-  startNode(settings?: Record<string, string>): Promise<Node>
+  /**
+   * Starts a server as in production, on a free port unless PORT is set. With `openFiles`, it can have no
+   * more file descriptors than that.
+   */
+  startNode(settings?: Record<string, string>, openFiles?: number): Promise<Node>
   /** Signs in at one server; the tokens are valid at all of them. */
   signIn(node: Node): Promise<SignedIn>
   email: string
@@ -41,11 +50,11 @@ const HOST = 'acme.app.test'
 const PASSWORD = 'correct horse battery'
 const LISTENING = /"url":"http:\/\/127\.0\.0\.1:(\d+)"/
 
-export async function openStage(): Promise<Stage> {
+export async function openStage(kernel?: KernelFiles): Promise<Stage> {
   const cluster = await startCluster()
   const network = await startNetwork(cluster.port)
   const listenerNetwork = await startNetwork(cluster.port)
-  const place = makeWorkplace()
+  const place = makeWorkplace(undefined, kernel)
   const email = await populate(cluster)
   const settings = production(cluster, network, listenerNetwork)
   return {
@@ -53,7 +62,7 @@ export async function openStage(): Promise<Stage> {
     network,
     listenerNetwork,
     email,
-    startNode: (more = {}) => startNode(place, { ...settings, ...more }),
+    startNode: (more, openFiles) => startNode(place, { ...settings, ...more }, openFiles),
     signIn: ({ port }) => signIn(port, email),
     async close() {
       await place.remove()
@@ -73,6 +82,7 @@ function production(
     NODE_ENV: 'production',
     DB_URL: network.through(urls.app),
     DB_IDENTITY_URL: network.through(urls.identity),
+    DB_JOBS_URL: network.through(urls.jobs),
     DB_LISTEN_URL: listener.through(urls.identity),
     SECRET_KEY: randomBytes(48).toString('base64'),
     BASE_DOMAINS: 'app.test',
@@ -92,15 +102,24 @@ async function populate({ urls }: Cluster): Promise<string> {
   const password_hash = await createPasswords().hash(PASSWORD)
   await database.acrossTenants('test', async (db) => {
     const tenant_id = await createTenant(db, { name: 'Acme', subdomain: 'acme', code: 'ACME' })
-    const { id: user_id } = await ensureUser(db, { email, full_name: 'Ann', password_hash })
+    const { id: user_id } = await ensureUser(db, {
+      email,
+      full_name: 'Ann',
+      realm_id: INSTALLATION_REALM,
+      password_hash,
+    })
     await addMember(db, { tenant_id, user_id, roles: ['admin_tenant'] })
   })
   await close()
   return email
 }
 
-async function startNode(place: Workplace, settings: Record<string, string>): Promise<Node> {
-  const command = place.launch('start', settings)
+async function startNode(
+  place: Workplace,
+  settings: Record<string, string>,
+  openFiles?: number,
+): Promise<Node> {
+  const command = place.launch('start', settings, openFiles)
   const [, port] = await command.says(LISTENING)
   const node = { port: Number(port), command }
   await untilReady(node)

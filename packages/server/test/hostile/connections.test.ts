@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
 import { connectionLimits } from '../../src/http/connections.ts'
 import { send } from '../../src/testing/http_client.ts'
-import { makeWorkplace } from '../fixtures/cli.ts'
+import { checkout, makeWorkplace } from '../fixtures/cli.ts'
 import { serverSettings } from '../fixtures/databases.ts'
+import { holdIdle } from '../fixtures/idle_connections.ts'
 
 const OPEN_FILES = 256
 
-const place = makeWorkplace()
+// From the built kernel Node's loader would open more modules at a time than this.
+const place = makeWorkplace(undefined, checkout)
 afterAll(() => place.remove())
 
 // Only Linux has all of 127.0.0.0/8 without a set-up.
@@ -20,19 +20,28 @@ describe.skipIf(process.platform !== 'linux')('with 256 file descriptors (DOS-1)
   }, async () => {
     const server = place.launch('start', production(), OPEN_FILES)
     const port = Number((await server.says(/"url":"http:\/\/127\.0\.0\.1:(\d+)"/))[1])
-    const idle = await openIdle(port, ['127.0.0.2', '127.0.0.3'])
+    const metricsPort = Number((await server.says(/"port":(\d+).*metrics are served/))[1])
+    const idle = await holdIdle(port, ['127.0.0.2', '127.0.0.3'], 500)
     // Longer than the sampler of the event loop waits, which needs no file.
     await sleep(1_500)
-    const open = idle.filter((it) => !it.destroyed && it.readyState === 'open')
-    expect(open.length).toBeLessThanOrEqual(2 * 50)
-    expect(open.length).toBeGreaterThan(0)
+    expect(idle.open()).toBeLessThanOrEqual(2 * 50)
+    expect(idle.open()).toBeGreaterThan(0)
     expect((await send(port, { path: '/health/ready' })).status).toBe(200)
     await server.says(/"msg":"closed new connections: the limits of one server are reached"/)
+    const { text } = await send(metricsPort, { path: '/metrics' })
+    expect(text).toMatch(/^tenantry_http_connections_max\{per="address"\} \d+$/m)
+    const [, count] = /_rejected_total\{per="address"\} (\d+)/.exec(text) ?? []
+    expect(Number(count)).toBeGreaterThanOrEqual(900)
 
-    const more = await openIdle(port, ['127.0.0.4', '127.0.0.5', '127.0.0.6', '127.0.0.7'])
+    const more = await holdIdle(
+      port,
+      [4, 5, 6, 7].map((it) => `127.0.0.${it}`),
+      500,
+    )
     await sleep(1_500)
     expect(server.process.exitCode).toBeNull()
-    for (const socket of [...idle, ...more]) socket.destroy()
+    idle.close()
+    more.close()
     await sleep(500)
     expect((await send(port, { path: '/health/ready' })).status).toBe(200)
     expect(server.process.exitCode).toBeNull()
@@ -46,22 +55,6 @@ test('the limits leave descriptors for the pools and for files', () => {
   expect(connectionLimits(settings).total).toBeGreaterThan(100)
 })
 
-/** 500 connections from each address that send nothing. */
-async function openIdle(port: number, addresses: string[]): Promise<Socket[]> {
-  const sockets = addresses.flatMap((localAddress) =>
-    Array.from({ length: 500 }, () => {
-      const socket = connect({ port, host: '127.0.0.1', localAddress })
-      socket.on('error', () => {})
-      return socket
-    }),
-  )
-  await Promise.race([
-    Promise.all(sockets.map((it) => once(it, 'connect').catch(() => {}))),
-    sleep(10_000),
-  ])
-  return sockets
-}
-
 function production(): Record<string, string> {
   return {
     ...serverSettings(),
@@ -70,6 +63,7 @@ function production(): Record<string, string> {
     BASE_DOMAINS: 'app.test',
     PUBLIC_ORIGIN: 'https://{tenant}.app.test',
     HOST: '127.0.0.1',
+    METRICS_PORT: '0',
     REQUEST_WAIT_MS: '20000',
     // Below the interval at which a sampler would have thrown EMFILE.
     EVENT_LOOP_DELAY_MAX_MS: '1000',

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createTenant } from '../../src/modules/tenants/tenants.ts'
 import { startTestApp, type TestApp, type TestTenant } from '../../src/testing.ts'
 import { app } from '../fixtures/app/app.ts'
+import { domainRow } from '../fixtures/domain_row.ts'
 import { expectProblem } from '../fixtures/problem.ts'
 import { type RawReply, rawRequest, sendRaw } from './raw_socket.ts'
 
@@ -214,7 +215,7 @@ describe('a custom domain', () => {
     await api.database.acrossTenants('test', (db) =>
       db
         .insertInto('tenantry.domains')
-        .values({ name, tenant_id: owner.id, verified_at: verified ? new Date() : null })
+        .values(domainRow(name, owner.id, verified))
         .execute(),
     )
   }

@@ -2,8 +2,15 @@ import { randomUUID } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import type { Route } from '../../src/app/route.ts'
-import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../src/testing.ts'
+import {
+  startTestApp,
+  type TestApp,
+  type TestRequest,
+  type TestTenant,
+  type TestUser,
+} from '../../src/testing.ts'
 import { oddRoutes } from '../api/odd_routes.ts'
 import { app } from '../fixtures/app/app.ts'
 import { expectProblem } from '../fixtures/problem.ts'
@@ -22,6 +29,12 @@ afterAll(() => api.close())
 const pathOf = ({ path }: Route) => path.replaceAll(/:\w+/g, () => randomUUID())
 const bodied = () =>
   api.running.routes.filter(({ body, media }) => body !== undefined && media === 'json')
+
+/** Sends a request to the host of a route; signed in where that is a tenant's. */
+const sendTo = ({ access }: Route, request: TestRequest) =>
+  access === 'base' ? api.send(api.config.APP_HOST, request) : tenant.send({ ...request, user })
+
+const fieldsOf = ({ body }: Route) => (body instanceof z.ZodObject ? Object.keys(body.shape) : [])
 
 /** Sends exactly this body; `type` may be several header lines. */
 async function post(path: string, body: string | Buffer, type = 'Content-Type: application/json') {
@@ -104,7 +117,7 @@ describe('a hostile body is a 400 or 422, and nothing is created (API-7)', () =>
     ['limit=1;limit=2', 422],
     ['limit=', 422],
     ['cursor=', 422],
-    [`cursor=${'a'.repeat(1_001)}`, 422],
+    [`cursor=${'a'.repeat(1_001)}`, 400],
     ['__proto__=1&constructor=2&hasOwnProperty=3&__proto__[x]=4', 422],
     ['%ff=%fe&%ED%A0%80=%C0%80&%=%zz', 422],
     ['&&&===???', 422],
@@ -117,7 +130,7 @@ describe('a hostile body is a 400 or 422, and nothing is created (API-7)', () =>
   test('an unknown query parameter is a 422 that names it, on every route', async () => {
     for (const route of api.running.routes) {
       const path = `${pathOf(route)}?toString=1&a~/b=2`
-      const reply = await tenant.send({ method: route.method, path, user })
+      const reply = await sendTo(route, { method: route.method, path })
       if ([403, 415].includes(reply.status)) continue
       expectProblem(reply, 422)
       const pointers = reply.json.errors.map((it: { pointer: string }) => it.pointer)
@@ -382,19 +395,19 @@ describe('only listed fields come in and go out (AUTHZ-5)', () => {
     ]
     for (const route of bodied()) {
       for (const key of [...keys, 'constructor', 'valueOf', 'Name', 'NAME ', 'status', '$where']) {
-        const reply = await tenant.send({
+        const reply = await sendTo(route, {
           method: route.method,
           path: pathOf(route),
-          user,
           body: { [key]: 1 },
         })
         expectProblem(reply, 422)
+        if (fieldsOf(route).includes(key)) continue
         expect(JSON.stringify(reply.json.errors)).toMatch(/Unrecognized key/)
       }
       const body = '{"__proto__":{"role":"admin"}}'
       const headers = { 'content-type': 'application/json' }
       expectProblem(
-        await tenant.send({ method: route.method, path: pathOf(route), user, body, headers }),
+        await sendTo(route, { method: route.method, path: pathOf(route), body, headers }),
         400,
       )
     }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { expect, onTestFinished, test } from 'vitest'
+import { INSTALLATION_REALM } from '../../src/access/realm.ts'
 import { createTokens } from '../../src/access/tokens.ts'
 import { withClient } from '../../src/db/connect/with_client.ts'
 import { keyRing } from '../../src/lib/keys.ts'
@@ -169,7 +170,12 @@ test('forged and expired tokens cause no query, and are not cached (DOS-4)', asy
   const { id: userId } = await tenant.makeUser()
   const ring = keyRing(node.config.SECRET_KEY ?? '', undefined)
   const expiredTokens = createTokens(ring, { algorithm: 'HS256', accessMinutes: -1 })
-  const about = { ...tenant, name: '', limits: { rate: null, concurrency: null } }
+  const about = {
+    ...tenant,
+    name: '',
+    realm: INSTALLATION_REALM,
+    limits: { rate: null, concurrency: null },
+  }
   const issuer = `https://${tenant.host}`
   const expired = () =>
     expiredTokens.issueAccess(

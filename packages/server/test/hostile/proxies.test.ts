@@ -186,7 +186,7 @@ describe('a link in a mail has the stored origin (TEN-7)', () => {
     const tenant = await direct.makeTenant()
     const headers = { ...allForwarded('evil.test', randomAddress()), origin: 'https://evil.test' }
     expect(await resetLink(direct, tenant, headers)).toMatch(
-      new RegExp(`^https://${tenant.host}/reset-password#token=`),
+      new RegExp(`^https://${tenant.host}/auth/reset-password#token=`),
     )
   })
 
@@ -194,7 +194,7 @@ describe('a link in a mail has the stored origin (TEN-7)', () => {
     const tenant = await direct.makeTenant()
     const host = `${tenant.host.toUpperCase()}.:666`
     expect(await resetLink(direct, tenant, { host })).toMatch(
-      new RegExp(`^https://${tenant.host}/reset-password#`),
+      new RegExp(`^https://${tenant.host}/auth/reset-password#`),
     )
   })
 
@@ -208,7 +208,7 @@ describe('a link in a mail has the stored origin (TEN-7)', () => {
       'x-forwarded-prefix': '/evil',
     }
     expect(await resetLink(proxied, tenant, headers)).toMatch(
-      new RegExp(`^https://${tenant.host}/reset-password#`),
+      new RegExp(`^https://${tenant.host}/auth/reset-password#`),
     )
   })
 

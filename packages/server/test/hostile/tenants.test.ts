@@ -16,7 +16,7 @@ beforeAll(async () => {
   api = await startTestApp(app)
   ;[a, b] = [await api.makeTenant(), await api.makeTenant()]
   routes = api.running.routes
-  memberRoutes = routes.filter((it) => it.access !== 'public')
+  memberRoutes = routes.filter((it) => it.access !== 'public' && it.access !== 'base')
 })
 afterAll(() => api.close())
 
@@ -108,12 +108,45 @@ describe("a credential of A on B's host (TEN-5)", () => {
   })
 })
 
+test("a tenant that takes another's subdomain accepts none of its tokens and ids (TEN-10)", async () => {
+  const [old, taker] = [await api.makeTenant(), await api.makeTenant()]
+  const user = await old.makeUser(admin)
+  const project = await old.send({
+    method: 'POST',
+    path: '/api/projects',
+    user,
+    body: { name: 'Old' },
+  })
+  const token = await resetToken(old, user)
+  const rename = (tenant: TestTenant, subdomain: string) =>
+    api.database.acrossTenants('test', (db) =>
+      db.updateTable('tenantry.tenants').set({ subdomain }).where('id', '=', tenant.id).execute(),
+    )
+  await rename(old, `${old.subdomain}-gone`)
+  await rename(taker, old.subdomain)
+  await taker.makeUser({ ...admin, email: user.email })
+  // The old host is the taker's now.
+  const send = (path: string, body?: object) =>
+    old.send({ path, user, ...(body === undefined ? {} : { method: 'POST', body }) })
+  expectProblem(await send(`/api/projects/${project.json.id}`), 401)
+  expectProblem(await send('/api/auth/refresh', { refresh_token: user.refreshToken }), 401)
+  expectProblem(await send('/api/auth/reset-password', { token, new_password: newPassword }), 400)
+  const { email, password } = user
+  const { json } = await send('/api/auth/login', { email, password })
+  const headers = { host: old.host, ...bearer(json.access_token) }
+  const ofTaker = (path: string) => api.send(old.host, { path, headers })
+  expect((await ofTaker('/api/auth/me')).status).toBe(200)
+  expectProblem(await ofTaker(`/api/projects/${project.json.id}`), 404)
+})
+
 describe("B's id in a request to A (TEN-6)", () => {
   const names = ['tenant_id', 'tenantId', 'tenant', 'tenant_code', 'subdomain', 'X-Tenant-Id']
 
   test('is an unknown field in every JSON body', async () => {
     const user = await a.makeUser(admin)
-    const bodied = routes.filter(({ body, media }) => body !== undefined && media === 'json')
+    // A request to APP_HOST is to no tenant.
+    const toTenants = routes.filter((it) => it.access !== 'base')
+    const bodied = toTenants.filter(({ body, media }) => body !== undefined && media === 'json')
     expect(bodied.length).toBeGreaterThan(5)
     for (const route of bodied) {
       for (const name of names) {

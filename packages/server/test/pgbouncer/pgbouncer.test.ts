@@ -1,4 +1,5 @@
 import { expect, inject, onTestFinished, test } from 'vitest'
+import { isPooled } from '../../src/db/provisioning/probe.ts'
 import { startTestApp, type TestApp } from '../../src/testing.ts'
 import { app } from '../fixtures/app/app.ts'
 import { sharedDatabase } from '../fixtures/databases.ts'
@@ -31,6 +32,13 @@ interface Behind {
   pooledListener?: boolean
   settings?: Record<string, string>
 }
+
+test('PgBouncer is recognised as a pooler, and the server behind it is not', async () => {
+  const { pooler } = await startBehind()
+  const { app: url } = sharedDatabase()
+  expect(await isPooled(pooler.through(url), 'DB_URL')).toBe(true)
+  expect(await isPooled(url, 'DB_URL')).toBe(false)
+})
 
 const ask = ({ tenant, user }: Scene, path = '/api/tenant/tenant-data') =>
   tenant.send({ path, user })

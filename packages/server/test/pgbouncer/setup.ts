@@ -22,12 +22,13 @@ export async function setup({ config, provide }: TestProject): Promise<() => Pro
   const program = findProgram(folder)
   const { poolSize = 1, appMigrations = '' } = config.provide
   const { urls, stop } = await openTemporaryDatabase(appMigrations)
-  const { app, identity, platform } = urls
-  const users = [app, identity, platform]
+  const { app, identity, jobs, platform } = urls
+  const users = [app, identity, jobs, platform]
   const pooler = await startPgBouncer({ program, users, poolSize })
   const through = {
     app: pooler.through(app),
     identity: pooler.through(identity),
+    jobs: pooler.through(jobs),
     platform: pooler.through(platform),
   }
   provide('tenantryDatabase', { ...urls, pooled: through })

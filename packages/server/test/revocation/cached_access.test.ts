@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import { INSTALLATION_REALM } from '../../src/access/realm.ts'
 import { type AccessSubject, createTokens } from '../../src/access/tokens.ts'
 import { keyRing } from '../../src/lib/keys.ts'
 import { startTestApp, type TestApp, type TestTenant } from '../../src/testing.ts'
@@ -33,7 +34,7 @@ function signed({ id, host, subdomain }: TestTenant, subject: Subject, accessMin
   const issuer = `https://${host}`
   const limits = { rate: null, concurrency: null }
   return tokens.issueAccess(
-    { id, subdomain, name: '', origin: issuer, issuer, limits },
+    { id, subdomain, name: '', origin: issuer, issuer, realm: INSTALLATION_REALM, limits },
     { ...subject, roles: [], jti: 'signed for a test' },
   )
 }

@@ -21,9 +21,9 @@ const rows = `
     select ${idOf('user')}, 'u' || n, 'u' || n from ${numbers(ALL)};
   insert into tenantry.members (tenant_id, user_id) select ${TENANT}, id from tenantry.users;
   insert into tenantry.sessions
-    (tenant_id, id, user_id, idle_expires_at, expires_at, credentials_epoch)
+    (tenant_id, id, user_id, idle_expires_at, expires_at, credentials_epoch, method, amr, kind, origin)
     select ${TENANT}, ${idOf('session')}, ${idOf('user')},
-      now() + interval '1 day', now() + interval '1 day', now() from ${numbers(ALL)};
+      now() + interval '1 day', now() + interval '1 day', now(), 'password', '{pwd}', 'tokens', 'https://a.test' from ${numbers(ALL)};
   insert into tenantry.roles (tenant_id, id, name)
     select ${idOf('tenant')}, ${idOf('role')}, 'clerk' from ${numbers(ALL)};`
 
@@ -78,8 +78,8 @@ const irrelevantChanges = [
   `update tenantry.sessions set last_seen_at = now(), idle_expires_at = idle_expires_at + interval '1 s'`,
   'update tenantry.members set is_active = false where false',
   `insert into tenantry.sessions
-     (tenant_id, id, user_id, idle_expires_at, expires_at, credentials_epoch)
-     values (${TENANT}, ${idOf('new', '0')}, ${idOf('user', '1')}, now(), now(), now())`,
+     (tenant_id, id, user_id, idle_expires_at, expires_at, credentials_epoch, method, amr, kind, origin)
+     values (${TENANT}, ${idOf('new', '0')}, ${idOf('user', '1')}, now(), now(), now(), 'password', '{pwd}', 'tokens', 'https://a.test')`,
 ]
 
 /** Runs `work` on a database with rows, with a function that returns the keys a transaction sends. */
@@ -176,7 +176,8 @@ describe('a change invalidates the ids of its rows, and for more than a hundred 
 test('a change of a key invalidates the old value and the new one', async () => {
   await onRows(async (invalidated, client) => {
     await client.query(
-      `insert into tenantry.domains (name, tenant_id) values ('a.example', ${TENANT})`,
+      `insert into tenantry.domains (id, name, tenant_id, proof)
+       values (gen_random_uuid(), 'a.example', ${TENANT}, repeat('0', 32))`,
     )
     const changedOwner = `update tenantry.domains set tenant_id = ${idOf('tenant', '2')}`
     const both = ['hosts', ...(await keysOf(client, 'tenant', 2))]

@@ -11,6 +11,7 @@ import {
   scopeUrls,
   sharedDatabase,
 } from '../fixtures/databases.ts'
+import { insertDomain } from '../fixtures/domain_row.ts'
 import { startWireProxy } from '../fixtures/wire_proxy.ts'
 import { createScene, runManually, type Scene, untilRejected } from './scene.ts'
 
@@ -70,10 +71,7 @@ async function startWithDomain() {
   const host = `${from.tenant.subdomain}.example.org`
   const write = (sql: string, tenant: TestTenant) =>
     asRole('platform', (client) => client.query(sql, [host, tenant.id]))
-  await write(
-    'insert into tenantry.domains (name, tenant_id, verified_at) values ($1, $2, now())',
-    from.tenant,
-  )
+  await write(insertDomain, from.tenant)
   await node.listener.sync()
   const move = () => write('update tenantry.domains set tenant_id = $2 where name = $1', to.tenant)
   return { proxy, node, from, to, host, move }

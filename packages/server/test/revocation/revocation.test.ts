@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestApp, type TestApp, type TestReply, type TestTenant } from '../../src/testing.ts'
 import { app } from '../fixtures/app/app.ts'
 import { asRole } from '../fixtures/databases.ts'
+import { insertDomain } from '../fixtures/domain_row.ts'
 import { createScene, manualChanges, runManually, type Scene, untilRejected } from './scene.ts'
 
 // Two servers on one database: each must reject what the other, or a psql session, has revoked.
@@ -123,12 +124,7 @@ describe('a change by the API', () => {
 describe('a host', () => {
   const domainOf = (tenant: TestTenant) => `${tenant.subdomain}.example.org`
   const addDomain = (tenant: TestTenant) =>
-    asRole('platform', (client) =>
-      client.query(
-        'insert into tenantry.domains (name, tenant_id, verified_at) values ($1, $2, now())',
-        [domainOf(tenant), tenant.id],
-      ),
-    )
+    asRole('platform', (client) => client.query(insertDomain, [domainOf(tenant), tenant.id]))
 
   test('resolves to the new tenant on every server once its domain has moved (TEN-9)', async () => {
     const [from, to] = [
@@ -148,6 +144,26 @@ describe('a host', () => {
     for (const node of [here, there]) {
       expect((await untilRejected(() => ask(node, from, host), committedAt)).status).toBe(401)
       expect((await ask(node, to, host)).status).toBe(200)
+    }
+  })
+
+  test('leads nowhere on every server once its domain is detached, and back once it is verified (TEN-9)', async () => {
+    const scene = await createScene(await here.makeTenant())
+    await addDomain(scene.tenant)
+    const host = domainOf(scene.tenant)
+    await fillCaches(scene, host)
+    const move = (change: string) =>
+      asRole('platform', (client) =>
+        client.query(`update tenantry.domains set ${change} where name = $1`, [host]),
+      )
+    await move("state = 'detached', detached_at = now()")
+    const committedAt = performance.now()
+    for (const node of [here, there]) {
+      expect((await untilRejected(() => ask(node, scene, host), committedAt)).status).toBe(404)
+    }
+    await move("state = 'verified', detached_at = null")
+    for (const node of [here, there]) {
+      await expect.poll(async () => (await ask(node, scene, host)).status).toBe(200)
     }
   })
 

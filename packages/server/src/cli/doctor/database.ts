@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { App } from '../../app/define_app.ts'
 import type { CommandConfig } from '../../config/config.ts'
+import { databaseOf } from '../../db/connect/dsn.ts'
 import { withClient } from '../../db/connect/with_client.ts'
 import {
   assertServingRoles,
@@ -9,13 +10,14 @@ import {
   schemaFaults,
 } from '../../db/lint/boot_check.ts'
 import { findingText, lint } from '../../db/lint/lint.ts'
-import { lintRules, serverFloor } from '../../db/lint/rules.ts'
+import { rulesFor, serverFloor } from '../../db/lint/rules.ts'
 import { invalidIndexes } from '../../db/migrations/concurrent_indexes.ts'
 import { histories, migrationFault, migrationStatus } from '../../db/migrations/migrate.ts'
 import { type OpenDatabase, openDatabase } from '../../db/open_database.ts'
 import { type ChosenDatabase, findDatabase } from '../../db/provisioning/choose_database.ts'
 import { largeObjects } from '../../db/provisioning/large_objects.ts'
 import {
+  connectionFault,
   encodingFault,
   MINIMUM_VERSION,
   maintenanceUrl,
@@ -26,15 +28,23 @@ import { inheritedSettings, roleSettings } from '../../db/provisioning/role_sett
 import { settingsOf } from '../../db/provisioning/role_urls.ts'
 import { runningServer } from '../../runtime/data_dir_lock.ts'
 import { loadApp } from '../../runtime/load_app.ts'
+import { incompleteMailTexts } from '../../runtime/mails/all_mails.ts'
 import { formatError } from '../format_error.ts'
+import { checkBackup } from './backup.ts'
 import type { Check } from './check.ts'
+import { checkCitus } from './citus.ts'
+import { checkDomains } from './domains.ts'
+import { checkJobs } from './jobs.ts'
+import { checkReplica } from './replica.ts'
 import { upgradeChecks, versionCheck } from './upgrade.ts'
+import { checkUsers } from './users.ts'
 
 /** Checks app and database. Changes nothing, but starts and stops the embedded server if necessary. */
 export async function checkDatabase(config: CommandConfig): Promise<Check[]> {
   const checks: Check[] = []
   const app = await attempt(checks, 'app', () => loadApp(process.cwd()))
-  if (app !== undefined) checks.push({ name: 'app', state: 'ok', detail: app.name })
+  if (app !== undefined)
+    checks.push({ name: 'app', state: 'ok', detail: app.name }, ...mailTextChecks(app))
   if (!config.production) checks.push(serverCheck(config))
   const database = await attempt(checks, 'database', () => findDatabase(config))
   if (database === undefined) {
@@ -52,6 +62,15 @@ export async function checkDatabase(config: CommandConfig): Promise<Check[]> {
     await database.stop()
   }
   return checks
+}
+
+function mailTextChecks(app: App): Check[] {
+  const name = 'mail texts'
+  return incompleteMailTexts(app).map((it) => ({
+    name,
+    state: 'warn',
+    detail: `${it} is missing: the mail is in another language`,
+  }))
 }
 
 function serverCheck({ DATA_DIR }: CommandConfig): Check {
@@ -72,6 +91,7 @@ async function inspect(
   database: ChosenDatabase,
   app: App | undefined,
 ): Promise<void> {
+  await assertReachable(database)
   checks.push({ name: 'database', state: 'ok', detail: database.place })
   const opened = openDatabase({ ...config, ...settingsOf(database.urls) }, () => {})
   try {
@@ -80,12 +100,33 @@ async function inspect(
     )
     await attempt(checks, 'row-level security', () => checkRls(checks, opened, app, logins))
     await attempt(checks, 'role settings', () => checkServerSettings(checks, database, opened))
+    await attempt(checks, 'read replica', async () => {
+      checks.push(...(await checkReplica(config, database)))
+    })
+    await attempt(checks, 'citus', async () => {
+      checks.push(...(await checkCitus(database, opened)))
+    })
+    await attempt(checks, 'backup', () => checkBackupDsn(checks, database))
     await attempt(checks, 'migrations', () => checkMigrations(checks, config, database, app))
     await attempt(checks, 'indexes', () => checkIndexes(checks, opened))
+    await attempt(checks, 'users', async () => {
+      checks.push(...(await checkUsers(database.urls.identity)))
+    })
+    await attempt(checks, 'domains', async () =>
+      checks.push(...(await checkDomains(config, opened.database))),
+    )
+    await attempt(checks, 'jobs', async () => checks.push(...(await checkJobs(opened.worker))))
     await attempt(checks, 'server version', () => checkVersion(checks, config, database, opened))
   } finally {
     await opened.close()
   }
+}
+
+// Without it each check would repeat that it cannot connect.
+async function assertReachable({ urls }: ChosenDatabase): Promise<void> {
+  await withClient(urls.app, (client) => client.query('select 1')).catch((error) => {
+    throw connectionFault(error, urls.app, 'DB_URL')
+  })
 }
 
 async function checkRoles(
@@ -107,11 +148,13 @@ async function checkRls(
   app: App | undefined,
   logins: string[] | undefined,
 ): Promise<void> {
-  const faults = await schemaFaults(pools.app, app ?? {}, logins)
+  const { violations, exceptions } = await schemaFaults(pools.app, app ?? {}, logins)
   const name = 'row-level security'
-  checks.push(...faults.map((detail): Check => ({ name, state: 'fail', detail })))
-  if (faults.length === 0) {
-    checks.push({ name, state: 'ok', detail: `${lintRules.length} rules, no violation` })
+  checks.push(...violations.map((detail): Check => ({ name, state: 'fail', detail })))
+  // After a rollback the schema may be older than the list.
+  checks.push(...exceptions.map((detail): Check => ({ name, state: 'warn', detail })))
+  if (violations.length === 0) {
+    checks.push({ name, state: 'ok', detail: `${rulesFor(app ?? {}).length} rules, no violation` })
   }
 }
 
@@ -139,6 +182,12 @@ async function inheritedBy(urls: ChosenDatabase['urls']): Promise<string[]> {
     found.push(...faults.map((fault) => `${role}: ${fault}`))
   }
   return found
+}
+
+async function checkBackupDsn(checks: Check[], { urls }: ChosenDatabase): Promise<void> {
+  if (urls.backup !== undefined) {
+    checks.push(await checkBackup(urls.backup, databaseOf(urls.app)))
+  }
 }
 
 async function checkMigrations(

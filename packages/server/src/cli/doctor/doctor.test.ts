@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { cpSync, existsSync } from 'node:fs'
+import { cpSync, existsSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -125,6 +126,28 @@ describe('tenantry doctor', { timeout: 90_000 }, () => {
     })
   })
 
+  test('counts the users who cannot sign in, and shows no hash', async () => {
+    await onMigratedDatabase(async (urls) => {
+      await withClient(urls.platform, (platform) =>
+        platform.query(`
+          insert into tenantry.users (id, email, email_key, password_hash)
+          values (gen_random_uuid(), 'A@x.test', 'a@x.test', null),
+            (gen_random_uuid(), 'b@x.test', 'b@x.test', '!'),
+            (gen_random_uuid(), 'C@x.test', 'C@x.test', null),
+            (gen_random_uuid(), 'd@x.test', 'd@x.test', '{noop}hush'),
+            (gen_random_uuid(), 'e@x.test', 'e@x.test', 'hush hush'),
+            (gen_random_uuid(), 'f@x.test', 'f@x.test',
+              '{BLF-CRYPT}$2y$05$abcdefghijklmnopqrstuu2c1e4vZoCxDVRU9N6VCSSmNg4cQa1Ve')`),
+      )
+      const { stdout } = await place.run('doctor', dsns(urls))
+      expect(stdout).toMatch(
+        /WARN +users +no sign-in can use these password hashes: 1 of scheme unknown, 1 of scheme \{noop\}; set them to NULL/,
+      )
+      expect(stdout).toMatch(/WARN +users +no sign-in finds 1 users: email_key/)
+      expect(stdout).not.toContain('hush')
+    })
+  })
+
   test('lists what an upgrade will do, and which migration to read first', async () => {
     const own = makeWorkplace('./app.ts')
     cpSync(appMigrations, join(own.folder, 'migrations'), { recursive: true })
@@ -164,6 +187,12 @@ describe('tenantry doctor', { timeout: 90_000 }, () => {
     expect(stdout).toMatch(/^STATE +CHECK[\s\S]*FAIL +settings +LOG_LEVEL[\s\S]*\nSETTING +VALUE/)
     const { stdout: short } = await place.run('doctor', { LOG_LEVEL: 'loud' })
     expect(short).not.toContain('SETTING')
+    place.write('.env', 'METRICS_TENANTS=7')
+    place.write('live.env', 'LOG_LEVEL=loud')
+    const { stdout: chosen } = await place.run('doctor --settings --env-file live.env')
+    rmSync(join(place.folder, '.env'))
+    expect(chosen).toMatch(/^LOG_LEVEL +loud +live\.env$/m)
+    expect(chosen).toMatch(/^METRICS_TENANTS +20 +default$/m)
   })
 
   test('makes the checks of start: NODE_ENV, ports, DATA_DIR and the DSNs', async () => {
@@ -193,6 +222,47 @@ describe('tenantry doctor', { timeout: 90_000 }, () => {
     squatter.close()
   })
 
+  test('reports jobs that are parked, and those that no worker takes', async () => {
+    await onMigratedDatabase(async (urls) => {
+      await withClient(urls.admin, async (admin) => {
+        const tenant =
+          "insert into tenantry.tenants (id, name, subdomain, code) values ($1, 'T', 't', 'T')"
+        const id = randomUUID()
+        await admin.query(tenant, [id])
+        await admin.query(
+          `insert into tenantry.jobs (tenant_id, id, kind, state, reason, run_at) values
+            ($1, gen_random_uuid(), 'a.b', 'parked', 'failed', now()),
+            ($1, gen_random_uuid(), 'a.b', 'ready', null, now() - interval '1 hour'),
+            ($1, gen_random_uuid(), 'a.b', 'later', null, now() + interval '1 hour')`,
+          [id],
+        )
+      })
+      const { stdout } = await place.run('doctor', dsns(urls))
+      expect(stdout).toMatch(/^WARN +jobs +1 parked: see `tenantry jobs list --state parked`$/m)
+      expect(stdout).toMatch(/^WARN +jobs +1 ready for 15 minutes: does a worker run\?$/m)
+    })
+  })
+
+  test('says where the backup DSN leads, and names a table that a dump would lack', async () => {
+    await onMigratedDatabase(async (urls) => {
+      const line = async (url: string) => {
+        const { stdout } = await place.run('doctor', { ...dsns(urls), DB_BACKUP_URL: url })
+        return stdout.split('\n').find((it) => /^\S+ +backup /.test(it))
+      }
+      expect(await line(urls.backup)).toMatch(/^ok +backup +DB_BACKUP_URL: tenantry_backup/)
+      expect(await line(urls.owner)).toMatch(
+        /^FAIL +backup .*"tenantry_owner" is not tenantry_backup/,
+      )
+      expect(await line(sharedDatabase().backup)).toMatch(/^FAIL +backup .*it leads to database/)
+      await withClient(urls.owner, (owner) =>
+        owner.query('drop policy backup_all_tenants on projects'),
+      )
+      const { code, stdout } = await place.run('doctor', dsns(urls))
+      expect(stdout).toMatch(/FAIL +row-level security +L24 projects: the backup role cannot read/)
+      expect(code).toBe(1)
+    })
+  })
+
   test('reports malformed settings', async () => {
     const broken = await place.run('doctor', { ...dsns(), PORT: 'x' })
     expect(broken.stdout).toMatch(/FAIL +settings +PORT must be a whole number/)
@@ -201,8 +271,13 @@ describe('tenantry doctor', { timeout: 90_000 }, () => {
 })
 
 function dsns(urls: DatabaseUrls = sharedDatabase()): Record<string, string> {
-  const { app, identity, platform } = urls
-  return { DB_URL: app, DB_IDENTITY_URL: identity, DB_PLATFORM_URL: platform }
+  const { app, identity, jobs, platform } = urls
+  return {
+    DB_URL: app,
+    DB_IDENTITY_URL: identity,
+    DB_JOBS_URL: jobs,
+    DB_PLATFORM_URL: platform,
+  }
 }
 
 function versions(code: string, database: string): RegExp {

@@ -2,7 +2,7 @@ import { accessSync, constants, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { CommandConfig } from '../../config/config.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
-import { assertPortFree } from '../../runtime/listen_port.ts'
+import { assertPortFree } from '../../runtime/listeners/listen_port.ts'
 import type { Check } from './check.ts'
 
 const HEALTH_TIMEOUT_MS = 1_000
@@ -13,7 +13,13 @@ export async function checkMachine(config: CommandConfig): Promise<Check[]> {
   const server = `http://${HOST.includes(':') ? `[${HOST}]` : HOST}:${PORT}`
   // A server that runs already has both ports.
   if (await isServing(server)) {
-    return [{ name: 'port', state: 'ok', detail: `a server answers at ${server}` }]
+    return [
+      {
+        name: 'port',
+        state: 'ok',
+        detail: `a server answers at ${server}; if it is another one, set PORT`,
+      },
+    ]
   }
   const checks = [await portCheck(PORT, HOST)]
   if (METRICS_PORT !== undefined) {

@@ -18,7 +18,8 @@ import type { Check } from './check.ts'
 export interface ShownSetting {
   name: string
   value: string | undefined
-  source: 'environment' | '.env' | 'default'
+  /** `environment`, the name of the environment file, or `default`. */
+  source: string
 }
 
 /** All settings in this folder, with masked secrets. */

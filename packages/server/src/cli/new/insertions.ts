@@ -1,4 +1,5 @@
-import type { Names } from './names.ts'
+import type { Field } from './fields/fields.ts'
+import { type Names, spaced } from './names.ts'
 
 /** A line to insert into an existing file. */
 export interface Insertion {
@@ -12,16 +13,42 @@ export function policyLine({ plural }: Names): Insertion {
   const line = `${plural}: ['read', 'create', 'update', 'delete'],`
   return {
     line,
+    insertInto: (source) => intoObject(source, /^([ \t]*)resources: \{[ \t]*$/m, line),
+  }
+}
+
+/** `invoices_number_unique: { … }` among the constraints of app.ts, which may have none yet. */
+export function constraintLine({ plural, singular }: Names, { name }: Field): Insertion {
+  const said = `code: '${singular}.${name}_taken', detail: 'The ${spaced(name)} is taken'`
+  const line = `${uniqueName(plural, name)}: { ${said}, pointer: '/${name}' },`
+  return {
+    line: `constraints: { … ${line} }`,
     insertInto(source) {
-      const opening = /^([ \t]*)resources: \{[ \t]*$/m.exec(source)
-      if (opening === null) return undefined
-      const [, indent = ''] = opening
-      const closing = source.indexOf(`\n${indent}}`, opening.index)
-      if (closing === -1) return undefined
-      const before = source.slice(0, closing).replace(/([^,{\s])$/, '$1,')
-      return `${before}\n${indent}  ${line}${source.slice(closing)}`
+      if (/\bconstraints\b/.test(source)) {
+        return intoObject(source, /^([ \t]*)constraints: \{[ \t]*$/m, line)
+      }
+      return source.replace(
+        /^([ \t]*)migrations: .*,\n/m,
+        `$&$1constraints: {\n$1  ${line}\n$1},\n`,
+      )
     },
   }
+}
+
+/** The constraint of a unique field: `invoices_number_unique`. */
+export function uniqueName(plural: string, field: string): string {
+  return `${plural}_${field}_unique`
+}
+
+// As the last entry of an object that begins with `opening`, whose first group is its indent.
+function intoObject(source: string, opening: RegExp, line: string): string | undefined {
+  const found = opening.exec(source)
+  if (found === null) return undefined
+  const [, indent = ''] = found
+  const closing = source.indexOf(`\n${indent}}`, found.index)
+  if (closing === -1) return undefined
+  const before = source.slice(0, closing).replace(/([^,{\s])$/, '$1,')
+  return `${before}\n${indent}  ${line}${source.slice(closing)}`
 }
 
 /** `...invoiceRoutes` among the routes of app.ts. */

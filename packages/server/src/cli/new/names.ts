@@ -27,15 +27,18 @@ const LONGEST = { resource: 30, field: 40 }
 export function namesOf(plural: string, given?: string): Names {
   const singular = given ?? singularOf(plural)
   for (const it of [plural, singular]) assertShape('resource', it)
-  assertNotReserved(
-    'resource',
-    plural,
-    sqlWords.has(plural) || javascriptWords.has(camel(singular)),
-  )
+  assertPlural(plural, singular, given)
   const [one, One] = [camel(singular), pascal(singular)]
+  const instead = insteadOf(plural)
+  if (sqlWords.has(plural) || javascriptWords.has(one)) {
+    const word = sqlWords.has(plural) ? plural : singular
+    throw new OperatorError(
+      `"${plural}" cannot be a resource: ${word} is a reserved word of SQL or JavaScript; ${instead}`,
+    )
+  }
   if (locals.has(one) || globals.has(One)) {
     throw new OperatorError(
-      `"${plural}" cannot be a resource: ${one} is a name of the generated code or of JavaScript`,
+      `"${plural}" cannot be a resource: ${one} is a name of the generated code or of JavaScript; ${instead}`,
     )
   }
   return {
@@ -51,6 +54,18 @@ export function namesOf(plural: string, given?: string): Names {
   }
 }
 
+// Paths and functions tell one from many by these two words.
+function assertPlural(plural: string, singular: string, given: string | undefined): void {
+  if (plural !== singular) return
+  const other = given === undefined && !plural.endsWith('s') ? `${plural}s, or ` : ''
+  const words = `${plural} --singular ${plural}_item`
+  throw new OperatorError(`"${plural}" needs another word for a single one: write ${other}${words}`)
+}
+
+function insteadOf(plural: string): string {
+  return `write another name, such as customer_${plural}`
+}
+
 /** `/api/purchase-orders` for `purchase_orders`. */
 export function pathOf(plural: string): string {
   return `/api/${plural.replaceAll('_', '-')}`
@@ -59,7 +74,10 @@ export function pathOf(plural: string): string {
 /** Throws an OperatorError for an invalid or reserved name of a column. */
 export function assertFieldName(name: string): void {
   assertShape('field', name)
-  assertNotReserved('field', name, sqlWords.has(name) || javascriptWords.has(camel(name)))
+  if (!sqlWords.has(name) && !javascriptWords.has(camel(name))) return
+  throw new OperatorError(
+    `"${name}" cannot be a field: it is a reserved word of SQL or JavaScript; write another name, such as ${name}_value`,
+  )
 }
 
 /** `purchaseOrder` for `purchase_order`. */
@@ -69,20 +87,26 @@ export function camel(name: string): string {
 
 function assertShape(kind: keyof typeof LONGEST, name: string): void {
   if (!NAME.test(name)) {
-    throw new OperatorError(`"${name}" is not a name for a ${kind}: write lower_snake_case`)
+    const snake = snakeOf(name)
+    const instead = NAME.test(snake) ? `, such as ${snake}` : ''
+    throw new OperatorError(
+      `"${name}" is not a name for a ${kind}: write lower_snake_case${instead}`,
+    )
   }
   if (name.length > LONGEST[kind]) {
     throw new OperatorError(
-      `"${name}" is too long for a ${kind}: at most ${LONGEST[kind]} characters`,
+      `"${name}" is too long for a ${kind}: write at most ${LONGEST[kind]} characters`,
     )
   }
 }
 
-function assertNotReserved(kind: string, name: string, reserved: boolean): void {
-  if (!reserved) return
-  throw new OperatorError(
-    `"${name}" cannot be a ${kind}: it is a reserved word of SQL or JavaScript; choose another`,
-  )
+/** `purchase_orders` for `PurchaseOrders` and `purchase-orders`. */
+function snakeOf(name: string): string {
+  const words = name.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').split(/[^A-Za-z0-9]+/)
+  return words
+    .filter((it) => it !== '')
+    .join('_')
+    .toLowerCase()
 }
 
 // Names in the generated functions.
@@ -92,12 +116,39 @@ function pascal(name: string): string {
   return camel(`_${name}`)
 }
 
-function spaced(name: string): string {
+/** `purchase order` for `purchase_order`. */
+export function spaced(name: string): string {
   return name.replaceAll('_', ' ')
 }
 
 function singularOf(plural: string): string {
-  if (plural.endsWith('ies')) return `${plural.slice(0, -3)}y`
-  if (/(ss|x|z|ch|sh|us)es$/.test(plural)) return plural.slice(0, -2)
-  return /[^s]s$/.test(plural) ? plural.slice(0, -1) : plural
+  const start = plural.slice(0, plural.lastIndexOf('_') + 1)
+  const word = plural.slice(start.length)
+  const [, singular = plural] = IRREGULAR.find(([it]) => it === word) ?? []
+  if (singular !== plural) return start + singular
+  // The same in both numbers, or no plural at all: news, series, status.
+  if (/^(news|series|species)$|([^s]us|is|ss)$/.test(word)) return plural
+  if (/[^aeiou]ies$/.test(word)) return `${plural.slice(0, -3)}y`
+  if (/(ss|x|tz|zz|[^a]ch|sh|[^aeo]us)es$/.test(word)) return plural.slice(0, -2)
+  return word.endsWith('s') ? plural.slice(0, -1) : plural
 }
+
+const IRREGULAR = [
+  ['people', 'person'],
+  ['children', 'child'],
+  ['movies', 'movie'],
+  ['cookies', 'cookie'],
+  ['calories', 'calorie'],
+  ['selfies', 'selfie'],
+  ['ties', 'tie'],
+  ['quizzes', 'quiz'],
+  ['beaches', 'beach'],
+  ['reaches', 'reach'],
+  ['approaches', 'approach'],
+  ['coaches', 'coach'],
+  ['axes', 'axis'],
+  ['analyses', 'analysis'],
+  ['uses', 'use'],
+  ['aliases', 'alias'],
+  ['heroes', 'hero'],
+] as const

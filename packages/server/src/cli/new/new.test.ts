@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import {
   cpSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -9,14 +10,16 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { app } from '../../../test/fixtures/app/app.ts'
 import { asAdmin } from '../../../test/fixtures/databases.ts'
 import type { Route } from '../../app/route.ts'
-import { assertReferences } from './assert_free.ts'
-import { fieldTypes, parseFields } from './fields.ts'
+import { assertConstraintNames, assertFree, assertReferences } from './assert_free.ts'
+import { changesOf, writeChanges } from './changes.ts'
+import { fieldTypes } from './fields/field_types.ts'
+import { parseFields } from './fields/fields.ts'
 import { fillTemplate } from './fill_template.ts'
 import { formatWithBiome } from './format_with_biome.ts'
 import { namesOf } from './names.ts'
@@ -24,7 +27,6 @@ import { parentsOf } from './parents.ts'
 import { placesOf } from './places.ts'
 import { resourceFiles } from './resource_files.ts'
 import { sqlWords } from './words.ts'
-import { writeResource } from './write_resource.ts'
 
 const [example] = app.routes
 if (example === undefined) throw new Error('the fixture app has no route')
@@ -39,7 +41,7 @@ describe('tenantry new resource', () => {
   test('writes what the formatter and the linter accept, however long the names', () => {
     const folder = newFolder()
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
-    const fields = fieldTypes.map((type) => `a_${type.split(':')[0]}_id:${type}`).join(' ')
+    const fields = allFields()
     const written: string[] = []
     for (let length = 3; length <= 30; length++) {
       const plural = `${'long0winded0names0of0things0and0relatives'.slice(0, length - 2)}xs`
@@ -95,10 +97,11 @@ describe('tenantry new resource', () => {
     const hidden = 'export const resources = {}\n'
     writeFileSync(policy, hidden)
     writeFileSync(app, 'export const app = build()\n')
-    expect(write(folder, 'orders', 'number:text').byHand).toEqual([
-      { path: 'src/policy.ts', line: "orders: ['read', 'create', 'update', 'delete']," },
-      { path: 'src/app.ts', line: 'routes: [… ...orderRoutes]' },
-      { path: 'src/app.ts', line: "import { orderRoutes } from './orders/orders.routes.ts'" },
+    expect(write(folder, 'orders', 'number:text:unique').byHand).toEqual([
+      "src/policy.ts: orders: ['read', 'create', 'update', 'delete'],",
+      'src/app.ts: routes: [… ...orderRoutes]',
+      "src/app.ts: import { orderRoutes } from './orders/orders.routes.ts'",
+      "src/app.ts: constraints: { … orders_number_unique: { code: 'order.number_taken', detail: 'The number is taken', pointer: '/number' }, }",
     ])
     expect(readFileSync(policy, 'utf8')).toBe(hidden)
   })
@@ -116,7 +119,7 @@ describe('tenantry new resource', () => {
       ...route('projects', z.object({ kind: z.enum(['large', 'small']) })),
       ...route('circles', z.object({ circle_id: z.literal('none') })),
     ]
-    const parents = (text: string) => parentsOf(parseFields(text), routes)
+    const parents = (text: string) => parentsOf('items', parseFields(text), routes)
     expect(parents('task_id:references:tasks other_id:references:tasks')).toEqual([
       { path: '/api/projects', identifier: 'projectId', body: "{ kind: 'large' }" },
       {
@@ -130,6 +133,7 @@ describe('tenantry new resource', () => {
     expect(() => parents('x_id:references:members')).toThrow(
       'write the route POST /api/members first',
     )
+    expect(parents('x_id:references:members? item_id:references:items?')).toEqual([])
   })
 
   test.each([
@@ -137,23 +141,26 @@ describe('tenantry new resource', () => {
       'x_id:references:others',
       '"x_id" refers to others: no migration creates it: add that resource first',
     ],
-    ['task_id:references:tasks', 'refers to tasks: the first row would have nothing to refer to'],
+    ['task_id:references:tasks', 'nothing to refer to: write task_id:references:tasks?'],
   ])('a reference needs a table: %s', (fields, why) => {
     const folder = newFolder()
     const places = placesOf(folder, join(folder, 'src/app.ts'))
     expect(() => assertReferences(namesOf('tasks'), parseFields(fields), places)).toThrow(why)
-    const good = parseFields('project_id:references:projects')
+    const good = parseFields('project_id:references:projects parent_id:references:tasks?')
     expect(() => assertReferences(namesOf('tasks'), good, places)).not.toThrow()
   })
 
   test.each([
-    ['Invoices', 'lower_snake_case'],
+    ['PurchaseOrders', 'write lower_snake_case, such as purchase_orders'],
     ['invoices;drop', 'lower_snake_case'],
     ['a'.repeat(31), 'at most 30 characters'],
-    ['select', 'reserved word'],
-    ['classes', 'reserved word'],
+    ['classes', 'class is a reserved word of SQL or JavaScript; write another name, such as'],
     ['maps', 'map is a name of'],
     ['ids', 'id is a name of'],
+    ['news', 'write news --singular news_item'],
+    ['series', 'write series --singular series_item'],
+    ['status', 'write status --singular status_item'],
+    ['staff', 'write staffs, or staff --singular staff_item'],
   ])('the name %s is refused', (name, why) => {
     expect(() => namesOf(name)).toThrow(why)
   })
@@ -161,8 +168,31 @@ describe('tenantry new resource', () => {
   test.each([
     ['', 'at least one field'],
     ['number', 'write name:type'],
-    ['number:text:unique', 'write name:type'],
-    ['number:string', '"string" of "number" is not a type; the types are text, integer'],
+    ['number:', 'write name:type'],
+    ['due_on?:date', 'write due_on:date?'],
+    ['number:string', '"string" of "number" is not a type; the types are text, longtext, integer'],
+    ['number:text:0', 'is not a length of text, which is 1 to 500: write number:text:200'],
+    ['number:text:501', 'or for longer ones number:longtext'],
+    ['number:text:40:uniq', 'is not a length of text'],
+    ['number:integer:unique', 'write number:bigint:unique'],
+    ['number:text:20:unique', 'write number:text:40:unique'],
+    ['number:decimal:8:2:unique', 'text, bigint and uuid can: leave out :unique'],
+    ['state:enum:open:unique', 'an enum repeats: leave out :unique'],
+    ['sort:enum:up:down', 'every list has a parameter of that name'],
+    ['price:decimal', 'price:decimal:12:2'],
+    ['price:decimal:2:2', 'price:decimal:12:2'],
+    ['price:decimal(12', 'is not a type; the types are'],
+    ['paid:boolean=2', '"2" is not a default for "paid": write one without quotes, such as paid:b'],
+    ['amount:integer=2147483648', '"2147483648" is not a default'],
+    ["name:text='x'", 'is not a default'],
+    ['due_on:date=2026-02-30', 'is not a default'],
+    ['state:enum:open:closed=done', 'such as state:enum:open:closed=open'],
+    ['due_on:date?=2026-01-31', 'is never null: leave out "?"'],
+    ['number:text:unique=1', 'is unique: leave out its default "=1"'],
+    ['key:uuid=1', 'cannot have a default as uuid: leave out "=1"'],
+    ['define_list:text', 'reserved word'],
+    ['project:ref(projects)', 'write project_id:references:projects'],
+    ['project_id:ref', 'write project_id:references:projects'],
     ['number:constructor', 'is not a type'],
     ['Number:text', 'lower_snake_case'],
     ['order:text', 'reserved word'],
@@ -178,6 +208,34 @@ describe('tenantry new resource', () => {
     expect(() => parseFields(fields)).toThrow(why)
   })
 
+  test('a name that the kernel or the app uses is refused, and so is a constraint that is cut', () => {
+    const folder = newFolder()
+    const places = placesOf(folder, join(folder, 'src/app.ts'))
+    const described = { routes: app.routes, document: { components: {} } as never }
+    const assert = (plural: string) => () => assertFree(namesOf(plural), places, described)
+    expect(assert('users')).toThrow('write another name, such as customer_users')
+    expect(assert('members')).toThrow("it is one of the kernel's own")
+    expect(assert('projects')).toThrow('there is a route GET /api/projects')
+    expect(assert('invoices')).not.toThrow()
+    const long = parseFields(`${'n'.repeat(40)}:text:unique`)
+    expect(() => assertConstraintNames(namesOf('orders'), long)).not.toThrow()
+    expect(() => assertConstraintNames(namesOf(`${'o'.repeat(28)}s`), long)).toThrow('shorter name')
+  })
+
+  test('writes nothing where one file cannot be written', () => {
+    const folder = newFolder()
+    const policy = readFileSync(join(folder, 'src/policy.ts'), 'utf8')
+    const changes = changesFor(folder, 'invoices', 'number:text')
+    const { edits } = changes
+    const gone = { path: join(folder, 'src/gone.ts'), text: 'x', lines: ['x'], byHand: [] }
+    expect(() => writeChanges({ ...changes, edits: [...edits, gone] })).toThrow(
+      'nothing was written',
+    )
+    expect(readFileSync(policyOf(folder), 'utf8')).toBe(policy)
+    expect(readdirSync(join(folder, 'src'))).not.toContain('invoices')
+    expect(readdirSync(join(folder, 'migrations'))).toHaveLength(2)
+  })
+
   test.each([
     ['invoices', 'invoice', 'an invoice'],
     ['categories', 'category', 'a category'],
@@ -185,7 +243,8 @@ describe('tenantry new resource', () => {
     ['boxes', 'box', 'a box'],
     ['statuses', 'status', 'a status'],
     ['purchase_orders', 'purchase_order', 'a purchase order'],
-    ['staff', 'staff', 'a staff'],
+    ['warehouses', 'warehouse', 'a warehouse'],
+    ['team_people', 'team_person', 'a team person'],
   ])('of %s one is %s', (plural, singular, aWord) => {
     expect(namesOf(plural)).toMatchObject({ singular, aWord })
   })
@@ -228,12 +287,37 @@ function newFolder(): string {
   return folder
 }
 
-function write(folder: string, plural: string, text: string) {
+/** Each type, and what can follow it. */
+function allFields(): string {
+  const nameOf = (type: string) => `a_${type.split(':')[0]}`
+  return [
+    ...fieldTypes.map((type) => `${nameOf(type)}_id:${type}`),
+    ...fieldTypes.map((type) => `${nameOf(type)}_or_null_id:${type}?`),
+    'number:text:40:unique code:bigint:unique key:uuid:unique? price:decimal:6:3=0.5',
+    'paid:boolean=false amount:integer=-1 notes:longtext= settings:jsonb={}',
+    'state:enum:open:closed=open due_on:date=2026-01-31',
+  ].join(' ')
+}
+
+const policyOf = (folder: string) => join(folder, 'src/policy.ts')
+
+function changesFor(folder: string, plural: string, text: string) {
   const places = placesOf(folder, join(folder, 'src/app.ts'))
   const [names, fields] = [namesOf(plural), parseFields(text)]
-  const parents = parentsOf(fields, app.routes)
+  const parents = parentsOf(plural, fields, app.routes)
   const resource = { names, fields, parents, role: 'admin_tenant' }
-  return writeResource(names, resourceFiles(resource, places), places)
+  return changesOf(names, fields, resourceFiles(resource, places), places)
+}
+
+function write(folder: string, plural: string, text: string) {
+  const changes = changesFor(folder, plural, text)
+  const shown = (path: string) => relative(folder, path)
+  return {
+    written: writeChanges(changes).map(shown),
+    byHand: changes.edits.flatMap(({ path, byHand }) =>
+      byHand.map((line) => `${shown(path)}: ${line}`),
+    ),
+  }
 }
 
 function biome(folder: string): string {

@@ -2,19 +2,25 @@ import { Command } from 'commander'
 import { OperatorError } from '../../lib/operator_error.ts'
 import { describeApp } from '../../runtime/describe_app.ts'
 import { findApp, loadApp } from '../../runtime/load_app.ts'
-import { assertFree, assertReferences } from './assert_free.ts'
-import { type Field, fieldTypes, parseFields } from './fields.ts'
-import { formatWithBiome } from './format_with_biome.ts'
-import { namesOf } from './names.ts'
+import { assertConstraintNames, assertFree, assertReferences } from './assert_free.ts'
+import { changesOf } from './changes.ts'
+import { fieldTypes } from './fields/field_types.ts'
+import { parseFields } from './fields/fields.ts'
+import { type Names, namesOf } from './names.ts'
+import { nestingOf } from './nesting.ts'
+import { newEnvironment } from './new_environment.ts'
+import { newField } from './new_field.ts'
+import { pageEdits } from './page/page_edits.ts'
+import { pageReferences } from './page/page_references.ts'
 import { parentsOf } from './parents.ts'
 import { placesOf } from './places.ts'
+import { printChanges, write } from './report_changes.ts'
 import { resourceFiles } from './resource_files.ts'
-import { writeResource } from './write_resource.ts'
 
 /** `tenantry new`. */
 export function newCommand(): Command {
   const command = new Command('new')
-    .description('Write a new resource into the app.')
+    .description('Write a new resource, a field of one, or the secrets of the Compose files.')
     .addHelpText('after', examples)
   command
     .command('resource')
@@ -23,36 +29,77 @@ export function newCommand(): Command {
     .requiredOption('--fields <fields>', 'name:type, separated by spaces')
     .option(
       '--singular <word>',
-      'for a plural without a regular singular: people, --singular person',
+      'for a plural without a regular singular: staff, --singular staff_member',
     )
-    .addHelpText('after', `\nTypes: ${fieldTypes.join(', ')}\n${examples}`)
+    .option(
+      '--under <resource>',
+      'nested routes: list and create below one row that a field refers to, such as projects',
+    )
+    .option('--page', 'also a page for the console: list and form from the same fields')
+    .option('--dry-run', 'print what the command would write, and write nothing')
+    .addHelpText('after', `${fieldHelp}${examples}`)
     .action(newResource)
+  command
+    .command('field')
+    .description(
+      'Write the migration of one more field of a resource, and enter it into its folder.',
+    )
+    .argument('<resource>', 'its plural, such as invoices')
+    .argument('<field>', 'name:type? or name:type=default')
+    .option('--singular <word>', 'the one that the resource was written with')
+    .option('--dry-run', 'print what the command would write, and write nothing')
+    .addHelpText('after', `${fieldHelp}${fieldExamples}`)
+    .action(newField)
+  command
+    .command('environment')
+    .description('Write .env from .env.example, with a secret for each name without a value.')
+    .argument('[folder]', 'where .env.example is', '.')
+    .action(newEnvironment)
   return command
 }
 
 interface NewResourceOptions {
   fields: string
   singular?: string
+  under?: string
+  page?: boolean
+  dryRun?: boolean
 }
 
 async function newResource(plural: string, options: NewResourceOptions): Promise<void> {
   const folder = process.cwd()
   const names = namesOf(plural, options.singular)
-  const fields: Field[] = parseFields(options.fields)
+  const fields = parseFields(options.fields)
+  assertConstraintNames(names, fields)
   const places = placesOf(folder, findApp(folder))
   const app = await loadApp(folder)
   const described = await describeApp(app)
   assertFree(names, places, described)
   assertReferences(names, fields, places)
-  const parents = parentsOf(fields, described.routes)
+  const parents = parentsOf(plural, fields, described.routes)
+  const { under } = options
+  const nesting =
+    under === undefined ? undefined : nestingOf(names, fields, under, described.routes)
+  if (nesting !== undefined && options.page) throw noNestedPage(names)
   const role = unrestrictedRole(app.policy.roles)
-  const files = resourceFiles({ names, fields, parents, role }, places)
-  const { written, byHand } = writeResource(names, files, places)
-  const fault = formatWithBiome(folder, places.source, written)
-  for (const path of written) console.log(`wrote ${path}`)
-  for (const { path, line } of byHand) console.log(`add to ${path} by hand: ${line}`)
-  if (fault !== undefined) console.log(`Biome could not format them: ${fault}`)
-  console.log(`\nNext, in ${folder}:\n${nextSteps}`)
+  const { dryRun = false } = options
+  const page = options.page ? pageReferences(names, fields, described.routes) : undefined
+  const edits = page === undefined ? [] : pageEdits(names, fields, places, page)
+  const files = resourceFiles({ names, fields, parents, role, nesting, page }, places)
+  const changes = changesOf(names, fields, files, places, edits)
+  if (dryRun) {
+    printChanges(changes, places)
+    return
+  }
+  write(changes, places)
+  console.log(`\nNext, in ${folder}:\n${nextSteps}${page ? pageStep : ''}`)
+}
+
+// The page lists all rows, and no route of a nested resource does.
+function noNestedPage({ plural }: Names): OperatorError {
+  return new OperatorError(
+    `--page lists all ${plural}, and --under writes no route for that: leave one of the two out`,
+  )
 }
 
 // The test signs in with a role that has every permission, as the sweeps do.
@@ -69,8 +116,26 @@ function unrestrictedRole(
 const nextSteps = `  npm run generate        # the types of its table, its operations in openapi.json
   npm test -- -u          # its tests, and the records: read their difference`
 
+const pageStep = `
+  npm run build           # the pages; its texts are in web/locales`
+
+const fieldHelp = `
+Types: ${fieldTypes.join(', ')}
+  text:40           at most 40 characters
+  due_on:date?      may be null
+  code:text:unique  unique within a tenant: text, bigint, uuid
+  state:enum:open:closed=open
+                    the default of a request that leaves it out
+`
+
 const examples = `
 Examples:
-  $ tenantry new resource invoices --fields "number:text amount_cents:integer due_on:date"
-  $ tenantry new resource tickets --fields "title:text state:enum:open:closed project_id:references:projects"
-  $ tenantry new resource people --singular person --fields "name:text"`
+  $ tenantry new resource invoices --fields "number:text:unique amount_cents:integer due_on:date?"
+  $ tenantry new resource tickets --fields "title:text state:enum:open:closed=open project_id:references:projects"
+  $ tenantry new resource comments --fields "text:longtext project_id:references:projects" --under projects
+  $ tenantry new resource staff --singular staff_member --fields "name:text" --dry-run`
+
+const fieldExamples = `
+Examples:
+  $ tenantry new field invoices "due_on:date?"
+  $ tenantry new field invoices "state:enum:open:paid=open" --dry-run`

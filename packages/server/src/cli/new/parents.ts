@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Route } from '../../app/route.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
 import { sampleOf } from '../../lib/sample.ts'
-import type { Field } from './fields.ts'
+import type { Field } from './fields/fields.ts'
 import { camel, pathOf } from './names.ts'
 
 /** A row that the test of a resource creates first, because the resource refers to it. */
@@ -20,13 +20,18 @@ export interface Parent {
  * The rows that the references among `fields` need, each after the rows that it refers to itself.
  * Throws an OperatorError for one that no route creates.
  */
-export function parentsOf(fields: readonly Field[], routes: readonly Route[]): Parent[] {
+export function parentsOf(
+  plural: string,
+  fields: readonly Field[],
+  routes: readonly Route[],
+): Parent[] {
   const parents = new Map<string, Parent>()
-  for (const { name, references } of fields) {
-    if (references === undefined) continue
+  for (const { name, references, nullable } of fields) {
+    // A row that refers to another one of its own table has none at first.
+    if (references === undefined || references === plural) continue
     const path = pathOf(references)
     addParent(parents, routes, path)
-    if (parents.has(path)) continue
+    if (parents.has(path) || nullable) continue
     throw new OperatorError(
       `"${name}" refers to ${references}, and the test has to create one: write the route ` +
         `POST ${path} first, with a body and status 201`,

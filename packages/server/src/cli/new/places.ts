@@ -9,6 +9,8 @@ export interface Places {
   policy: string
   source: string
   migrations: string
+  /** The folder of its pages, which an app may lack. */
+  web: string
 }
 
 /** The paths of the app that `app` defines. Throws an OperatorError for an unusual layout. */
@@ -21,5 +23,18 @@ export function placesOf(folder: string, app: string): Places {
   } catch (cause) {
     throw new OperatorError(`there is no folder ${migrations} for its migration`, { cause })
   }
-  return { folder, app, policy: join(source, 'policy.ts'), source, migrations }
+  return {
+    folder,
+    app,
+    policy: join(source, 'policy.ts'),
+    source,
+    migrations,
+    web: join(source, '../web'),
+  }
+}
+
+/** The number of the next migration, or of one of those after it: `0004`. */
+export function migrationNumber(migrations: string, after = 0): string {
+  const numbers = readdirSync(migrations).map((it) => Number.parseInt(it, 10) || 0)
+  return String(Math.max(0, ...numbers) + 1 + after).padStart(4, '0')
 }

@@ -18,7 +18,7 @@ export const javascriptWords: ReadonlySet<string> = new Set(
   arguments await break case catch class const constructor continue debugger default delete do else
   enum eval export extends false finally for function if implements import in instanceof interface
   let new null package private protected public return static super switch this throw true try
-  typeof undefined var void while with yield z`),
+  typeof undefined var void while with yield z defineList`),
 )
 
 /** Globals of JavaScript, which a schema of the same name would shadow. */

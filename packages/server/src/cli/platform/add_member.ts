@@ -1,12 +1,12 @@
 import type { Kysely } from 'kysely'
+import { ownerRoleOf } from '../../access/owners.ts'
 import type { App } from '../../app/define_app.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
 import { addMember } from '../../modules/members/members.ts'
-import { createResetLink } from '../../modules/password_resets/reset_links.ts'
+import { realmOfTenant } from '../../modules/tenants/tenants.ts'
 import { ensureUser, voidUnverifiedPassword } from '../../modules/users/users.ts'
-import { closedTenant, findTenant } from '../../tenancy/find_tenant.ts'
-import { commandRequest, type PlatformCommand, recordPlatformAction } from './platform_command.ts'
+import { recordPlatformAction } from './platform_command.ts'
 
 export interface Person {
   email: string
@@ -24,6 +24,8 @@ export interface NewMember {
   roles: readonly string[]
   created: boolean
   voided: boolean
+  /** Whether a mail with a link was sent. */
+  mailed?: boolean
   reset_link?: string
   /** How long the link is valid. */
   reset_link_minutes?: number
@@ -35,13 +37,15 @@ export async function addPerson(
   tenant_id: string,
   { email, full_name, roles }: Person,
 ): Promise<NewMember> {
-  const { id, created } = await ensureUser(db, { email, full_name, password_hash: null })
+  const realm_id = await realmOfTenant(db, tenant_id)
+  const user = { email, full_name, realm_id, password_hash: null }
+  const { id, created } = await ensureUser(db, user)
   const added = await addMember(db, { tenant_id, user_id: id, roles })
   // Until the address is verified, another person may have chosen the password: it must not open this tenant.
-  const voided = added && !created && (await voidUnverifiedPassword(db, id))
+  const stored = added && !created ? await voidUnverifiedPassword(db, id) : undefined
   const about = { entity: 'members', entity_id: id }
   await recordPlatformAction(db, { action: 'members.create', tenant_id, meta: { roles }, ...about })
-  return { id, email, roles, created, voided }
+  return { id, email: stored ?? email, roles, created, voided: stored !== undefined }
 }
 
 /** Throws an OperatorError if a role is neither a system role nor a role of this tenant. */
@@ -64,38 +68,11 @@ export async function assertRoles(
 
 /** The app's first role with all permissions. The first member of a tenant needs it. */
 export function highestRole({ policy }: App): string {
-  const found = Object.entries(policy.roles).find(
-    ([, { permissions }]) => policy.expand(permissions).size === policy.permissions.length,
-  )
-  if (found !== undefined) return found[0]
+  const found = ownerRoleOf(policy)
+  if (found !== undefined) return found
   throw new OperatorError(
     'no role of this app has all permissions: use tenantry user create --role',
   )
-}
-
-/** A link with which a member sets a password, and how long it is valid. */
-export async function resetLink(
-  { config, database }: Pick<PlatformCommand, 'config' | 'database'>,
-  subdomain: string,
-  userId: string,
-): Promise<Required<Pick<NewMember, 'reset_link' | 'reset_link_minutes'>>> {
-  const { PUBLIC_ORIGIN, BASE_DOMAINS = [] } = config
-  if (PUBLIC_ORIGIN === undefined) {
-    throw new OperatorError(
-      'set PUBLIC_ORIGIN to the same value as on the server: the link contains it',
-    )
-  }
-  const host = { kind: 'subdomain', subdomain, key: subdomain } as const
-  const found = await findTenant(database, host, PUBLIC_ORIGIN)
-  if (found === undefined || found.suspended) throw closedTenant(found)
-  const deps = { database, config: { ...config, PUBLIC_ORIGIN, BASE_DOMAINS } }
-  const reset_link = await createResetLink(deps, {
-    tenant: found.tenant,
-    userId,
-    request: commandRequest(),
-    channel: 'hand',
-  })
-  return { reset_link, reset_link_minutes: config.PASSWORD_RESET_EXPIRE_MINUTES }
 }
 
 /** Prints the new member. The link comes last, to be passed on. */
@@ -106,7 +83,9 @@ export function printNewMember(subdomain: string, person: NewMember): void {
   if (person.voided) {
     console.log('The earlier password is void in all tenants: the address was never verified.')
   }
-  if (person.reset_link !== undefined) {
+  if (person.mailed) {
+    console.log(`A mail with a link to set a new one was sent to ${person.email}.`)
+  } else if (person.reset_link !== undefined) {
     console.log(
       `Link to set a password, valid for ${person.reset_link_minutes} minutes:\n${person.reset_link}`,
     )

@@ -1,21 +1,18 @@
 import { InvalidArgumentError } from 'commander'
+import { displayNameFault } from '../../lib/display_name.ts'
 
 /** Parses the name of a tenant. */
 export function nameOf(text: string): string {
-  const name = printable(text)
+  const name = personNameOf(text)
   if (name.length === 0) throw new InvalidArgumentError('It must be 1 to 200 characters.')
   return name
 }
 
 /** Parses the name of a person, which may be empty. */
 export function personNameOf(text: string): string {
-  return printable(text)
-}
-
-// Names are printed on terminals and appear in the subjects of mails.
-function printable(text: string): string {
-  const name = text.trim()
+  const name = text.normalize('NFC').trim()
   if (name.length > 200) throw new InvalidArgumentError('It must be at most 200 characters.')
-  if (!/[\p{Cc}\p{Zl}\p{Zp}]/u.test(name)) return name
-  throw new InvalidArgumentError('It must be one line, without control characters.')
+  const fault = displayNameFault(name)
+  if (fault !== undefined) throw new InvalidArgumentError(`It ${fault}.`)
+  return name
 }

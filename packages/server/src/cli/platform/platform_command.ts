@@ -1,3 +1,4 @@
+import type { Command } from 'commander'
 import type { Kysely } from 'kysely'
 import type { RequestInfo } from '../../app/context.ts'
 import type { App } from '../../app/define_app.ts'
@@ -6,6 +7,7 @@ import { type CommandConfig, loadCommandConfig, readEnvironment } from '../../co
 import type { KernelTables } from '../../db/tables.ts'
 import type { PlatformDatabase } from '../../db/tenancy.ts'
 import { newRequestId } from '../../http/request/request_id.ts'
+import { OperatorError } from '../../lib/operator_error.ts'
 import { loadApp } from '../../runtime/load_app.ts'
 import { bringUpToDate, withDatabase, withPlatformDatabase } from '../../runtime/with_database.ts'
 
@@ -22,6 +24,13 @@ export interface PlatformOptions {
   json?: boolean
 }
 
+/** Adds the options of every command of a platform admin. */
+export function withPlatformOptions(command: Command): Command {
+  return command
+    .option('--reason <text>', 'reason for the platform log (default: the command line)')
+    .option('--json', 'print JSON')
+}
+
 const MAX_REASON = 500
 
 /** Runs a command of a platform admin with access to all tenants. */
@@ -34,6 +43,13 @@ export async function runPlatformCommand<T>(
     if (!config.production) await bringUpToDate(database, app, false)
     return withPlatformDatabase(config, database, (database) => work({ app, config, database }))
   })
+}
+
+/** The error of a command that names no existing tenant. */
+export function noTenant(subdomain: string): OperatorError {
+  return new OperatorError(
+    `there is no tenant "${subdomain}": tenantry tenant list shows all tenants`,
+  )
 }
 
 /** Records an action in the tenant's own audit log, in the transaction of the action. */

@@ -9,7 +9,7 @@ beforeAll(() => {
 })
 afterAll(() => place.remove())
 
-describe('tenantry tenant', { timeout: 90_000 }, () => {
+describe('tenantry tenant', { timeout: 180_000 }, () => {
   test("actions of a platform admin are in the tenant's audit log, and a taken name is reported", async () => {
     await onMigratedDatabase(async (urls) => {
       const environment = {
@@ -29,12 +29,23 @@ describe('tenantry tenant', { timeout: 90_000 }, () => {
       await place.run('tenant suspend acme --reason "not paid"', environment)
       const limit = 'tenant limit acme --reason "big customer"'
       await place.run(`${limit} --rate 500 --concurrency 8`, environment)
-      await place.run(`${limit} --concurrency default`, environment)
+      const limited = await place.run(`${limit} --concurrency default`, environment)
+      expect(limited.stdout).toBe('tenant acme: concurrency default (was 8)\n')
       const nothing = await place.run('tenant limit acme', environment)
       expect([nothing.code, nothing.stderr.trim()]).toEqual([
         1,
         'tenantry: no limit is given: add --rate or --concurrency',
       ])
+      const renamed = await place.run(
+        'tenant rename acme --name "Acme Inc." --reason x',
+        environment,
+      )
+      expect(renamed.stdout).toBe('tenant acme is now called "Acme Inc." (was "Acme")\n')
+      const shown = await place.run('tenant show acme', environment)
+      expect(shown.stdout).toMatch(/^name +Acme Inc\.$/m)
+      expect(shown.stdout).toMatch(/^members +1$/m)
+      const members = await place.run('user list --tenant acme', environment)
+      expect(members.stdout).toMatch(/^ada@acme\.example +active +admin_tenant$/m)
       const listed = await place.run('tenant list --json', environment)
       expect(JSON.parse(listed.stdout)).toMatchObject([{ rate: 500, concurrency: null }])
       const { rows } = await withClient(urls.admin, (admin) =>
@@ -50,7 +61,45 @@ describe('tenantry tenant', { timeout: 90_000 }, () => {
           meta: { rate: 500, concurrency: 8, reason: 'big customer' },
         },
         { action: 'tenants.update', meta: { concurrency: null, reason: 'big customer' } },
+        { action: 'tenants.update', meta: { name: 'Acme Inc.', reason: 'x' } },
       ])
+    })
+  })
+
+  test('a wrong command line is one line, and JSON for programs', async () => {
+    const plain = await place.run('tenant create --name Mail --subdomain www')
+    expect([plain.code, plain.stdout]).toEqual([1, ''])
+    expect(plain.stderr).toMatch(/subdomain "www" is reserved, or looks like/)
+    for (const [line, text] of [
+      ['tenant show acme --jsn --json', "unknown option '--jsn'"],
+      ['tenant show none --json', 'there is no tenant "none"'],
+    ]) {
+      const { code, stdout, stderr } = await place.run(line ?? '')
+      expect([code, stdout, JSON.parse(stderr).error]).toEqual([
+        1,
+        '',
+        expect.stringContaining(text ?? ''),
+      ])
+    }
+  })
+
+  test('tenant brand sets and removes how mails look, and rejects what a mail cannot show', async () => {
+    await onMigratedDatabase(async (urls) => {
+      const { app: DB_URL, identity: DB_IDENTITY_URL, platform: DB_PLATFORM_URL } = urls
+      const environment = { DB_URL, DB_IDENTITY_URL, DB_PLATFORM_URL }
+      await withClient(urls.admin, (admin) =>
+        admin.query(`insert into tenantry.tenants (id, name, subdomain, code)
+          values (gen_random_uuid(), 'Acme', 'acme', 'ACME')`),
+      )
+      const brand = (more: string) => place.run(`tenant brand acme ${more}`, environment)
+      expect((await brand('--color #0f766e --locale de --reply-to a@acme.example')).code).toBe(0)
+      expect((await brand('--color none')).code).toBe(0)
+      const wrong = await brand('--logo http://acme.example/a.png')
+      expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('--logo')])
+      const { rows } = await withClient(urls.admin, (admin) =>
+        admin.query('select branding from tenantry.tenants'),
+      )
+      expect(rows).toEqual([{ branding: { locale: 'de', reply_to: 'a@acme.example' } }])
     })
   })
 })

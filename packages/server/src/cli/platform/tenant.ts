@@ -1,9 +1,11 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { violationOf } from '../../db/errors.ts'
-import { canonicalName } from '../../lib/net/hostname.ts'
+import { enqueueJob } from '../../jobs/enqueue.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
+import { subdomainRules } from '../../modules/subdomains/subdomains.ts'
 import {
   createTenant,
+  findTenant,
   limitTenant,
   listTenants,
   type NewLimits,
@@ -11,25 +13,31 @@ import {
   suspendTenant,
 } from '../../modules/tenants/tenants.ts'
 import { printJson, printTable } from '../print.ts'
-import { addPerson, highestRole, type NewMember, printNewMember, resetLink } from './add_member.ts'
+import { addPerson, highestRole, type NewMember, printNewMember } from './add_member.ts'
 import { nameOf, personNameOf } from './arguments.ts'
+import { newMemberLink } from './new_member_link.ts'
 import {
+  noTenant,
   type PlatformCommand,
   type PlatformOptions,
   reasonOf,
   recordPlatformAction,
   runPlatformCommand,
+  withPlatformOptions as withCommonOptions,
 } from './platform_command.ts'
+import { brandCommand } from './tenant_brand.ts'
+import { addDeleteCommand } from './tenant_delete.ts'
+import { addDetailCommands, limitText } from './tenant_details.ts'
 
 /** `tenantry tenant`. */
 export function tenantCommand(): Command {
   const tenant = new Command('tenant')
-    .description('Create, list, suspend, resume and limit tenants.')
+    .description('Create, list, show, rename, suspend, resume, limit, brand and delete tenants.')
     .addHelpText('after', examples)
   withCommonOptions(tenant.command('create'))
     .description('create a tenant and, with --admin-email, its first member')
     .requiredOption('--name <name>', 'display name', nameOf)
-    .requiredOption('--subdomain <label>', 'label before the base domain', subdomainOf)
+    .requiredOption('--subdomain <label>', 'label before the base domain')
     .option(
       '--code <CODE>',
       'short code: A-Z, 0-9 and _ (default: derived from the subdomain)',
@@ -39,6 +47,7 @@ export function tenantCommand(): Command {
     .option('--admin-name <name>', 'name of that person', personNameOf, '')
     .action(create)
   withCommonOptions(tenant.command('list')).description('list all tenants').action(list)
+  addDetailCommands(tenant)
   withCommonOptions(tenant.command('suspend <subdomain>'))
     .description('suspend a tenant: all requests to it get 403')
     .action((subdomain, options) => setStatus(subdomain, 'suspended', options))
@@ -50,13 +59,9 @@ export function tenantCommand(): Command {
     .option('--rate <n>', 'requests per second, per server', limitUpTo(1_000_000))
     .option('--concurrency <n>', 'concurrent requests, per server', limitUpTo(1_000))
     .action(limit)
+  tenant.addCommand(withCommonOptions(brandCommand()))
+  addDeleteCommand(tenant)
   return tenant
-}
-
-function withCommonOptions(command: Command): Command {
-  return command
-    .option('--reason <text>', 'reason for the platform log (default: the command line)')
-    .option('--json', 'print JSON')
 }
 
 interface CreateOptions extends PlatformOptions {
@@ -67,14 +72,14 @@ interface CreateOptions extends PlatformOptions {
   adminName: string
 }
 
-async function create(options: CreateOptions): Promise<void> {
-  const { subdomain, json } = options
+async function create({ json, ...given }: CreateOptions): Promise<void> {
+  const subdomain = given.subdomain.toLowerCase()
   const created = await runPlatformCommand(async (command) => {
-    const tenant = await createWithAdmin(command, options)
+    assertFree(command, subdomain)
+    const tenant = await createWithAdmin(command, { ...given, subdomain })
     const { admin } = tenant
-    if (!admin?.created && !admin?.voided) return tenant
-    const link = await resetLink(command, subdomain, admin.id)
-    return { ...tenant, admin: { ...admin, ...link } }
+    if (admin === undefined) return tenant
+    return { ...tenant, admin: await newMemberLink(command, subdomain, admin) }
   })
   if (json) return printJson(created)
   console.log(`created tenant ${subdomain} (${created.id})`)
@@ -101,6 +106,8 @@ async function createWithAdmin(
       throw taken(error, subdomain, code)
     })
     await recordPlatformAction(db, { action: 'tenants.create', tenant_id: id })
+    const { tenantCreated } = app
+    if (tenantCreated !== undefined) await enqueueJob({ db, tenantId: id }, tenantCreated, {})
     const admin =
       email === undefined ? {} : { admin: await addPerson(db, id, { email, full_name, roles }) }
     return { id, subdomain, code, ...admin }
@@ -159,34 +166,37 @@ async function limit(
   if (Object.keys(limits).length === 0) {
     throw new OperatorError('no limit is given: add --rate or --concurrency')
   }
-  const found = await runPlatformCommand(({ database }) =>
+  const before = await runPlatformCommand(({ database }) =>
     database.acrossTenants(reasonOf(options), async (db) => {
-      const tenant_id = await limitTenant(db, subdomain, limits)
-      if (tenant_id === undefined) return false
+      const tenant = await findTenant(db, subdomain)
+      if (tenant === undefined) throw noTenant(subdomain)
+      await limitTenant(db, subdomain, limits)
       const meta = { ...limits, reason: reasonOf(options) }
-      await recordPlatformAction(db, { action: 'tenants.update', tenant_id, meta })
-      return true
+      await recordPlatformAction(db, { action: 'tenants.update', tenant_id: tenant.id, meta })
+      return tenant
     }),
   )
-  if (!found) throw noTenant(subdomain)
-  if (options.json) printJson({ subdomain, ...limits })
-  else console.log(`the limits of tenant ${subdomain} are set`)
+  if (options.json) return printJson({ subdomain, ...limits })
+  for (const name of ['rate', 'concurrency'] as const) {
+    if (limits[name] === undefined) continue
+    console.log(
+      `tenant ${subdomain}: ${name} ${limitText(limits[name])} (was ${limitText(before[name])})`,
+    )
+  }
 }
 
 function limitOrNull(given: number | 'default'): number | null {
   return given === 'default' ? null : given
 }
 
-export function noTenant(subdomain: string): OperatorError {
-  return new OperatorError(
-    `there is no tenant "${subdomain}": tenantry tenant list shows all tenants`,
-  )
-}
-
-function subdomainOf(text: string): string {
-  const name = canonicalName(text)
-  if (name !== undefined && !name.includes('.')) return name
-  throw new InvalidArgumentError('It must be one label: letters, digits and hyphens.')
+function assertFree({ app, config }: PlatformCommand, subdomain: string): void {
+  const fault = subdomainRules(app, config).faultOf(subdomain)
+  if (fault === undefined) return
+  const why =
+    fault === 'reserved'
+      ? 'is reserved, or looks like a name that is: choose another'
+      : 'must be one label: letters, digits and hyphens, not digits alone, and no Punycode'
+  throw new OperatorError(`subdomain "${subdomain}" ${why}`)
 }
 
 function codeOf(text: string): string {
@@ -207,6 +217,9 @@ const examples = `
 Examples:
   $ tenantry tenant create --name "Acme Inc." --subdomain acme --admin-email ann@acme.com
   $ tenantry tenant list --json
+  $ tenantry tenant rename acme --name "Acme International"
   $ tenantry tenant suspend acme --reason "invoice 4711 is overdue"
   $ tenantry tenant resume acme
-  $ tenantry tenant limit acme --rate 500 --concurrency default`
+  $ tenantry tenant limit acme --rate 500 --concurrency default
+  $ tenantry tenant brand acme --color '#0f766e' --reply-to help@acme.com --locale de
+  $ tenantry tenant delete acme --yes --reason "contract ended"`

@@ -1,21 +1,26 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { AddressInfo } from 'node:net'
+import { SMTPServer } from 'smtp-server'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { makeWorkplace } from '../../../test/fixtures/cli.ts'
 import { asAdmin, sharedDatabase } from '../../../test/fixtures/databases.ts'
 
 const place = makeWorkplace()
 const tenant = `t-${randomBytes(6).toString('hex')}`
+const another = `${tenant}-b`
 const email = `${tenant}@example.com`
 const { app, identity, platform } = sharedDatabase()
 const environment = { DB_URL: app, DB_IDENTITY_URL: identity, DB_PLATFORM_URL: platform }
 
 beforeAll(() =>
-  asAdmin((admin) =>
-    admin.query(
-      'insert into tenantry.tenants (id, name, subdomain, code) values ($1, $2, $2, $3)',
-      [randomUUID(), tenant, tenant.toUpperCase().replace('-', '_')],
-    ),
-  ),
+  asAdmin(async (admin) => {
+    for (const it of [tenant, another]) {
+      await admin.query(
+        'insert into tenantry.tenants (id, name, subdomain, code) values ($1, $2, $2, $3)',
+        [randomUUID(), it, it.toUpperCase().replaceAll('-', '_')],
+      )
+    }
+  }),
 )
 afterAll(() => place.remove())
 
@@ -36,18 +41,116 @@ describe('tenantry user', { timeout: 90_000 }, () => {
     const [first, link] = await runLines(`${create} --role operator`)
     expect(first).toBe(`created ${email}: now a member of ${tenant} (manager, operator)`)
     expect(link).toMatch(
-      new RegExp(`^http://${tenant}\\.localhost:\\d+/reset-password#token=.{43}$`),
+      new RegExp(`^http://${tenant}\\.localhost:\\d+/auth/reset-password#token=.{43}$`),
     )
     const [again] = await runLines(create)
     expect(again).toContain(' already exists: now a member')
-    const [another] = await runLines(`reset-link --tenant ${tenant} --email ${email.toUpperCase()}`)
-    expect(another).toContain('/reset-password#token=')
-    expect(another).not.toBe(link)
+    const [printed] = await runLines(`reset-link --tenant ${tenant} --email ${email.toUpperCase()}`)
+    expect(printed).toContain('/auth/reset-password#token=')
+    expect(printed).not.toBe(link)
+  })
+
+  test('disables and deletes a person, except the last owner of a tenant', async () => {
+    const owner = `o-${email}`
+    await run(`create --tenant ${tenant} --email ${owner} --role admin_tenant`)
+    const kept = await run(`disable --email ${owner}`)
+    expect(kept.stderr).toBe(
+      `tenantry: ${tenant} would have no member left with all permissions: first make another ` +
+        'person an owner (tenantry user create --tenant ... --role ...); to stop all access to a ' +
+        'tenant immediately, use tenantry tenant suspend\n',
+    )
+    expect(kept.code).toBe(1)
+    await run(`create --tenant ${tenant} --email second-${email} --role admin_tenant`)
+    const disabled = await run(`disable --email ${owner} --json`)
+    expect(JSON.parse(disabled.stdout)).toEqual({
+      email: owner,
+      outcome: 'disabled',
+      tenants: [tenant],
+    })
+    const asked = await run(`delete --email ${owner}`)
+    expect([asked.code, asked.stderr]).toEqual([1, expect.stringContaining(`member of ${tenant}.`)])
+    expect((await run(`enable --email ${owner}`)).stdout).toContain('is enabled')
+    expect((await run(`delete --email ${owner} --yes`)).stdout).toContain('is deleted')
+    expect(await acts(tenant)).toEqual(['users.disable', 'users.enable', 'users.delete'])
+  })
+
+  test('mails the link where a password was voided, and prints it if no server accepts the mail', async () => {
+    const { port, mails, stop } = await startSmtp()
+    const smtp = { SMTP_URL: `smtp://127.0.0.1:${port}`, MAIL_FROM: 'a@app.test' }
+    const person = `p-${email}`
+    const create = (at: string) => `user create --tenant ${at} --email ${person}`
+    const first = await place.run(create(tenant), { ...environment, ...smtp })
+    expect(first.stdout).toContain('#token=')
+    expect(mails).toEqual([])
+    const added = await place.run(create(another), { ...environment, ...smtp })
+    expect([added.code, added.stderr]).toEqual([0, ''])
+    expect(added.stdout).toContain('The earlier password is void in all tenants')
+    expect(added.stdout).toContain(`A mail with a link to set a new one was sent to ${person}.`)
+    expect(added.stdout).not.toContain('token=')
+    expect(mails).toEqual([
+      expect.stringMatching(/was never verified[\s\S]*reset-password#token=3D/),
+    ])
+    expect(await channels(person)).toEqual(['mail'])
+    await asAdmin((admin) =>
+      admin.query(
+        `delete from tenantry.members where tenant_id = (
+           select id from tenantry.tenants where subdomain = $1)`,
+        [another],
+      ),
+    )
+    await stop()
+    const printed = await place.run(create(another), { ...environment, ...smtp })
+    expect(printed.stderr).toContain(`The mail to ${person} was not sent, so a link is printed`)
+    expect(printed.stdout).toContain('#token=')
+    expect(await channels(person)).toEqual(['hand'])
   })
 })
 
 function run(command: string) {
   return place.run(`user ${command}`, environment)
+}
+
+/** What the tenant's log has of acts on persons. */
+async function acts(subdomain: string): Promise<string[]> {
+  const { rows } = await asAdmin((admin) =>
+    admin.query<{ action: string }>(
+      `select action from tenantry.audit_logs l join tenantry.tenants t on t.id = l.tenant_id
+       where t.subdomain = $1 and action ~ '^users[.]' order by l.id`,
+      [subdomain],
+    ),
+  )
+  return rows.map((it) => it.action)
+}
+
+async function channels(address: string): Promise<string[]> {
+  const { rows } = await asAdmin((admin) =>
+    admin.query<{ channel: string }>(
+      `select channel from tenantry.single_use_secrets s join tenantry.users u on u.id = s.user_id
+       where u.email = $1 and s.credentials_epoch = u.sessions_valid_from`,
+      [address],
+    ),
+  )
+  return rows.map((it) => it.channel)
+}
+
+/** An SMTP server that keeps what it receives. */
+async function startSmtp() {
+  const mails: string[] = []
+  const server = new SMTPServer({
+    disabledCommands: ['STARTTLS', 'AUTH'],
+    onData(stream, _, done) {
+      const chunks: Buffer[] = []
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+      stream.on('end', () => {
+        mails.push(Buffer.concat(chunks).toString())
+        done()
+      })
+    },
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const stop = () => new Promise<void>((resolve) => server.close(() => resolve()))
+  onTestFinished(stop)
+  return { port: (server.server.address() as AddressInfo).port, mails, stop }
 }
 
 /** The first and the last line of the output. */

@@ -2,18 +2,27 @@ import { Command } from 'commander'
 import type { Kysely } from 'kysely'
 import type { KernelTables } from '../../db/tables.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
-import { findTenantId } from '../../modules/tenants/tenants.ts'
+import { findTenantId, membersOfTenant, realmOfTenant } from '../../modules/tenants/tenants.ts'
 import { findUserId } from '../../modules/users/users.ts'
-import { printJson } from '../print.ts'
-import { addPerson, assertRoles, printNewMember, resetLink } from './add_member.ts'
+import { printJson, printTable } from '../print.ts'
+import { addPerson, assertRoles, printNewMember } from './add_member.ts'
 import { personNameOf } from './arguments.ts'
-import { type PlatformOptions, reasonOf, runPlatformCommand } from './platform_command.ts'
-import { noTenant } from './tenant.ts'
+import { addEndingCommands } from './end_user.ts'
+import { newMemberLink, printedLink } from './new_member_link.ts'
+import {
+  noTenant,
+  type PlatformOptions,
+  reasonOf,
+  runPlatformCommand,
+  withPlatformOptions,
+} from './platform_command.ts'
 
 /** `tenantry user`. */
 export function userCommand(): Command {
   const user = new Command('user')
-    .description('Create users and reset links. No command takes or prints a password.')
+    .description(
+      'Create, list, disable and delete users; create reset links. No command takes or prints a password.',
+    )
     .addHelpText('after', examples)
   withCommonOptions(user.command('create'))
     .description('add a person to a tenant; creates the user if necessary')
@@ -23,6 +32,11 @@ export function userCommand(): Command {
   withCommonOptions(user.command('reset-link'))
     .description('print a link with which a member sets a new password')
     .action(printResetLink)
+  withPlatformOptions(user.command('list'))
+    .description('list the members of a tenant')
+    .requiredOption('--tenant <subdomain>', 'subdomain of the tenant')
+    .action(list)
+  addEndingCommands(user)
   return user
 }
 
@@ -47,11 +61,28 @@ async function create(options: UserOptions & { name: string; role: string[] }): 
       await assertRoles(db, command.app, tenantId, roles)
       return addPerson(db, tenantId, { email, full_name, roles })
     })
-    if (!member.created && !member.voided) return member
-    return { ...member, ...(await resetLink(command, tenant, member.id)) }
+    return newMemberLink(command, tenant, member)
   })
   if (options.json) printJson(person)
   else printNewMember(tenant, person)
+}
+
+async function list(options: PlatformOptions & { tenant: string }): Promise<void> {
+  const members = await runPlatformCommand(({ database }) =>
+    database.acrossTenants(reasonOf(options), async (db) =>
+      membersOfTenant(db, await requireTenant(db, options.tenant)),
+    ),
+  )
+  if (options.json) return printJson(members)
+  printTable(
+    ['EMAIL', 'NAME', 'STATE', 'ROLES'],
+    members.map((it) => [it.email, it.full_name, stateOf(it), it.roles.join(', ')]),
+  )
+}
+
+function stateOf(member: { is_active: boolean; can_sign_in: boolean }): string {
+  if (!member.can_sign_in) return 'disabled'
+  return member.is_active ? 'active' : 'inactive'
 }
 
 async function printResetLink(options: UserOptions): Promise<void> {
@@ -60,7 +91,7 @@ async function printResetLink(options: UserOptions): Promise<void> {
     const id = await command.database.acrossTenants(reasonOf(options), (db) =>
       requireMember(db, tenant, email),
     )
-    return resetLink(command, tenant, id)
+    return printedLink(command, tenant, id)
   })
   if (options.json) return printJson({ email, tenant, ...link })
   console.log(link.reset_link)
@@ -79,7 +110,7 @@ async function requireMember(
   email: string,
 ): Promise<string> {
   const tenant_id = await requireTenant(db, subdomain)
-  const user_id = await findUserId(db, email)
+  const user_id = await findUserId(db, await realmOfTenant(db, tenant_id), email)
   const member =
     user_id &&
     (await db
@@ -101,4 +132,6 @@ function collect(value: string, previous: string[]): string[] {
 const examples = `
 Examples:
   $ tenantry user create --tenant acme --email ann@acme.com --name "Ann Lee" --role admin_tenant
-  $ tenantry user reset-link --tenant acme --email ann@acme.com`
+  $ tenantry user reset-link --tenant acme --email ann@acme.com
+  $ tenantry user disable --email ann@acme.com --reason "left the company"
+  $ tenantry user delete --email ann@acme.com --yes`

@@ -110,8 +110,8 @@ async function check(given: [ServingRole, string][], listener?: string): Promise
       ...dsnOfListener(listener),
     ])
     const [pool] = Object.values(pools)
-    const faults = pool === undefined ? [] : await schemaFaults(pool, {}, logins)
-    return faults[0] ?? 'safe'
+    const found = pool === undefined ? undefined : await schemaFaults(pool, {}, logins)
+    return found?.violations[0] ?? 'safe'
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   } finally {

@@ -10,10 +10,10 @@ import {
   type ServingRole,
   servingRoles,
 } from '../provisioning/roles.ts'
-import type { LintExceptions } from './exceptions.ts'
-import { findingText, lint } from './lint.ts'
+import { exceptionFaults, isExcepted, type LintExceptions } from './exceptions.ts'
+import { allFindings, findingText, lint } from './lint.ts'
 import { dangerousRoles } from './role_rules.ts'
-import { lintRules } from './rules.ts'
+import { rulesFor } from './rules.ts'
 
 /** A DSN that this process opens, and the roles that it may name. */
 export interface DsnToCheck {
@@ -65,26 +65,33 @@ export async function assertServingRoles(checked: readonly DsnToCheck[]): Promis
   return [...new Set(results.map(({ user }) => user))]
 }
 
+/** What is wrong with a schema, a line for each fault. */
+export interface SchemaFaults {
+  /** Violations of the rules. */
+  violations: string[]
+  /** Exceptions of the app that excuse nothing or have no reason. */
+  exceptions: string[]
+}
+
 /**
- * The schema's violations of the rules, a line for each. `logins` are the roles of the server's DSNs:
- * each may have privileges and policies in addition to those of the role it is a member of.
+ * Runs all rules. `logins` are the roles of the server's DSNs: each may have privileges and policies in
+ * addition to those of the role it is a member of.
  */
 export async function schemaFaults(
   client: pg.Pool | pg.ClientBase,
   app: LintExceptions,
   logins: readonly string[] = [],
-): Promise<string[]> {
+): Promise<SchemaFaults> {
   const others = logins.filter((it) => !servingRoles.some((role) => roles[role].name === it))
   const literals = others.map((it) => `'${it.replaceAll("'", "''")}'`)
-  const findings = await lint(client, lintRules, {
-    app,
-    roles: literalsOf(servingRoles, ...literals),
-  })
+  const all = await allFindings(client, rulesFor(app), literalsOf(servingRoles, ...literals))
   // assertServingRoles has judged a login's own memberships.
   const isOfLogin = (subject: string) => others.some((it) => subject.startsWith(`${it} (`))
-  return findings
-    .filter(({ rule, subject }) => rule !== dangerousRoles || !isOfLogin(subject))
-    .map(findingText)
+  const found = all.filter(
+    ({ rule, subject }) =>
+      !isExcepted(rule.id, subject, app) && (rule !== dangerousRoles || !isOfLogin(subject)),
+  )
+  return { violations: found.map(findingText), exceptions: exceptionFaults(all, app) }
 }
 
 interface Result {
@@ -119,15 +126,34 @@ async function checkConnection(
   setting: string,
   accepted: DsnToCheck['accepted'],
 ): Promise<Result> {
-  const { rows } = await client.query<{ user: string; database: string; matches: boolean }>(
+  const { rows } = await client.query<Connected>(
     `select current_user as user, current_database() as database, exists (
        select from pg_roles r
-       where r.rolname in ${literalsOf(accepted)} and pg_has_role(current_user, r.oid, 'usage')) as matches`,
+       where r.rolname in ${literalsOf(accepted)} and pg_has_role(current_user, r.oid, 'usage')) as matches,
+       current_setting('session_replication_role') as triggers`,
   )
-  const { user = '', database = '', matches = false } = rows[0] ?? {}
+  const { user = '', database = '', matches = false, triggers = 'origin' } = rows[0] ?? {}
   const names = accepted.map((it) => roles[it].name)
-  const fault = faultOf(user, await powersOf(client, user, names), matches, names)
+  const wrong = faultOf(user, await powersOf(client, user, names), matches, names)
+  const fault = wrong ?? triggerFault(triggers, database)
   return { user, database, ...(fault === undefined ? {} : { fault: `${setting}: ${fault}` }) }
+}
+
+interface Connected {
+  user: string
+  database: string
+  matches: boolean
+  triggers: string
+}
+
+// Only a superuser can set it, also to its default: the set-up cannot store it, nor a connection reset it.
+function triggerFault(value: string, database: string): string | undefined {
+  if (value === 'origin') return undefined
+  return (
+    `session_replication_role is "${value}": triggers do not run, and a revoked session stays valid. ` +
+    `Reset it as a superuser: alter database "${database}" reset session_replication_role ` +
+    '(or alter role, or alter system)'
+  )
 }
 
 async function powersOf(

@@ -7,7 +7,7 @@ const definer = (serving: string) => `
     or exists (select from pg_roles role
       where role.rolname in ${serving} and has_function_privilege(role.oid, p.oid, 'execute')))`
 
-/** The rules for views and functions. */
+/** The rules for views, functions and rewrite rules. */
 export const codeRules: readonly LintRule[] = [
   {
     id: 'L4',
@@ -48,5 +48,17 @@ export const codeRules: readonly LintRule[] = [
     fix: "make it SECURITY INVOKER, or list it in the app's catalogExceptions with a reason",
     sql: (serving) => `
       select p.oid::regprocedure::text as subject from pg_proc p where ${definer(serving)}`,
+  },
+  {
+    id: 'L26',
+    name: 'a rewrite rule changes the statements on a table or a view',
+    why: "its statements run with its owner's privileges, on other tables than the statement names",
+    fix: 'use a trigger, or write the statements into the handler',
+    // A view is a rewrite rule itself: _RETURN.
+    sql: () => `
+      select c.oid::regclass::text || ' (' || r.rulename || ')' as subject
+      from pg_rewrite r
+      join pg_class c on c.oid = r.ev_class join pg_namespace n on n.oid = c.relnamespace
+      where ${own('pg_class', 'c.oid')} and r.rulename <> '_RETURN'`,
   },
 ]

@@ -32,7 +32,7 @@ export const policyRules: readonly LintRule[] = [
   {
     id: 'L3',
     name: 'a policy shows all rows, or does not check written rows',
-    why: 'only the platform role may have USING (true); without WITH CHECK a row can be moved to another tenant',
+    why: 'only the platform role and, to read, the backup role may have USING (true); without WITH CHECK a row can be moved to another tenant',
     fix: 'compare tenant_id in USING and in WITH CHECK, as make_tenant_table does',
     sql: () => `
       select polrelid::regclass::text || ' (' || polname || ')' as subject
@@ -40,7 +40,9 @@ export const policyRules: readonly LintRule[] = [
       join pg_class c on c.oid = polrelid join pg_namespace n on n.oid = c.relnamespace
       where ${own('pg_class', 'c.oid')} and ((polcmd in ('a', 'w', '*') and polwithcheck is null)
         or ('true' in (pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))
-          and polroles <> array(select oid from pg_roles where rolname = '${roles.platform.name}')))`,
+          and polroles <> array(select oid from pg_roles where rolname = '${roles.platform.name}')
+          and not (polcmd = 'r'
+            and polroles = array(select oid from pg_roles where rolname = '${roles.backup.name}'))))`,
   },
   {
     id: 'L14',

@@ -1,6 +1,9 @@
+import type { Route } from '../../app/route.ts'
+import { backupRules } from './backup_rules.ts'
 import { codeRules } from './code_rules.ts'
 import { keyRules } from './key_rules.ts'
 import type { LintRule } from './lint_rule.ts'
+import { listIndexes } from './list_rules.ts'
 import { policyRules } from './policy_rules.ts'
 import { dangerousGrants, dangerousRoles } from './role_rules.ts'
 import { tableRules } from './table_rules.ts'
@@ -21,7 +24,7 @@ export const serverFloor: LintRule = {
     where ${belowFloor("current_setting('server_version_num')::int")}`,
 }
 
-/** All rules: production does not start while one is violated, and `tenantry doctor` reports it. */
+/** All rules but that of lists: production does not start while one is violated, and `doctor` reports it. */
 export const lintRules: readonly LintRule[] = [
   ...tableRules,
   ...policyRules,
@@ -29,4 +32,10 @@ export const lintRules: readonly LintRule[] = [
   ...codeRules,
   dangerousRoles,
   dangerousGrants,
+  ...backupRules,
 ]
+
+/** All rules for the schema of an app: those, and the indexes that its lists need. */
+export function rulesFor({ routes = [] }: { routes?: readonly Route[] }): readonly LintRule[] {
+  return [...lintRules, listIndexes(routes)]
+}

@@ -7,6 +7,7 @@ interface ColumnRow {
   type: string
   nullable: boolean
   defaulted: boolean
+  generated: boolean
   /** The validated CHECK constraints on this column alone, as PostgreSQL prints them. */
   checks: string[]
 }
@@ -15,6 +16,7 @@ interface ColumnRow {
 const typescript: Record<string, [string, string]> = {
   uuid: ['string', 'string'],
   text: ['string', 'string'],
+  _text: ['string[]', 'string[]'],
   bool: ['boolean', 'boolean'],
   int2: ['number', 'number'],
   int4: ['number', 'number'],
@@ -60,19 +62,25 @@ function tableMember(schema: string, table: string, columns: ColumnRow[]): strin
 }
 
 function columnMember(row: ColumnRow): string {
-  const { column, nullable, defaulted } = row
+  const { column, nullable, defaulted, generated } = row
   const [read, write] = typesOf(row)
   const orNull = nullable ? ' | null' : ''
+  if (generated) return `    ${column}: ColumnType<${read}${orNull}, never, never>`
   const insert = nullable || defaulted ? `${write}${orNull} | undefined` : write
   return `    ${column}: ColumnType<${read}${orNull}, ${insert}, ${write}${orNull}>`
 }
 
 function typesOf({ table, column, type, checks }: ColumnRow): [string, string] {
+  if (type === 'jsonb' && checks.some((it) => OBJECT.test(it))) return jsonObject
   const values = checks.map(valuesIn).find((it) => it !== undefined)
   if (values === undefined) return typescript[type] ?? unknownType(table, column, type)
   const union = values.map((it) => `'${it}'`).join(' | ')
   return [union, union]
 }
+
+// The driver sends an object as JSON, but an array as one of PostgreSQL's and a text as it is.
+const jsonObject: [string, string] = ['Record<string, unknown>', 'Record<string, unknown> | string']
+const OBJECT = /^CHECK \(\(jsonb_typeof\(\w+\) = 'object'::text\)\)$/
 
 // PostgreSQL prints `in ('a', 'b')`, `= any (array['a', 'b'])` and `= 'a'` in these forms. For any other
 // CHECK, or a value that TypeScript would have to escape, the column keeps the type of its values.
@@ -95,6 +103,7 @@ function unknownType(table: string, column: string, type: string): never {
 const columnsSql = `
   select n.nspname as schema, c.relname as table, a.attname as column, t.typname as type,
     not a.attnotnull as nullable, a.atthasdef or a.attidentity <> '' as defaulted,
+    a.attgenerated <> '' as generated,
     array(select pg_get_constraintdef(con.oid) from pg_constraint con
       where con.conrelid = c.oid and con.contype = 'c' and con.convalidated
         and con.conkey = array[a.attnum] order by con.conname) as checks

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { MigrationBuilder } from 'node-pg-migrate'
 import { isConcurrent } from './concurrent_indexes.ts'
+import { splitStatements } from './split_statements.ts'
 
 /** Loads migrations, one file for each direction. Each runs in a transaction, unless it cannot. */
 export async function loadMigrations(paths: string[]) {
@@ -25,6 +26,6 @@ async function read(path: string): Promise<(builder: MigrationBuilder) => void> 
   const sql = await readFile(path, 'utf8')
   return (builder) => {
     if (isConcurrent(sql)) builder.noTransaction()
-    builder.sql(sql)
+    for (const it of splitStatements(sql)) builder.sql(it)
   }
 }

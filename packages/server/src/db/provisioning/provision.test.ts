@@ -13,6 +13,7 @@ import { randomPasswords } from './passwords.ts'
 import { existingRoles } from './plan.ts'
 import { provisionDatabase } from './provision.ts'
 import { asOwner } from './role_urls.ts'
+import { allRoles } from './roles.ts'
 
 const randomName = () => `tenantry_test_${randomBytes(6).toString('hex')}`
 const query = async (url: string, sql: string) =>
@@ -136,9 +137,9 @@ describe('an administrator that is not a superuser', () => {
     const setUp = () => provisionDatabase({ adminUrl, database: 'saas', passwords })
     const urls = await setUp()
     expect(await setUp()).toEqual(urls)
-    expect(await existingRoles(adminUrl)).toEqual(['owner', 'app', 'identity', 'platform'])
-    expect(await migrateUp(urls.owner, histories(appMigrations))).toHaveLength(5)
-    for (const role of ['app', 'identity', 'platform'] as const) {
+    expect(await existingRoles(adminUrl)).toEqual(allRoles)
+    expect(await migrateUp(urls.owner, histories(appMigrations))).toContain('kernel 0001_tenancy')
+    for (const role of ['app', 'identity', 'jobs', 'platform', 'backup'] as const) {
       expect(await query(urls[role], 'select current_user as role')).toEqual([
         { role: `tenantry_${role}` },
       ])
@@ -151,7 +152,7 @@ describe('an administrator that is not a superuser', () => {
   test('creates a second database for existing roles, and sets new passwords', async () => {
     const passwords = randomPasswords()
     const urls = await provisionDatabase({ adminUrl, database: 'other', passwords })
-    expect(await migrateUp(urls.owner, histories(appMigrations))).toHaveLength(5)
+    expect(await migrateUp(urls.owner, histories(appMigrations))).toContain('kernel 0001_tenancy')
     expect(await query(withDatabase(urls.app, 'saas'), 'select current_user as role')).toEqual([
       { role: 'tenantry_app' },
     ])

@@ -80,7 +80,7 @@ async function ensureDatabase(admin: pg.Client, adminUrl: string, database: stri
     if (found.owner !== owner) await takeOver(admin, adminUrl, database, found.owner)
   }
   await admin.query(`revoke all on database ${name} from public`)
-  await admin.query(`grant connect on database ${name} to ${namesOf(servingRoles)}`)
+  await admin.query(`grant connect on database ${name} to ${namesOf([...servingRoles, 'backup'])}`)
 }
 
 // A server's default may be SQL_ASCII or LATIN1. Only template0 can be copied with another encoding.

@@ -80,15 +80,20 @@ describe('a role that changes its own settings', () => {
 
 describe('settings of a server, a database or the environment', () => {
   const other: Record<string, string> = {
+    array_nulls: 'off',
     bytea_output: 'escape',
     datestyle: 'SQL, DMY',
     default_transaction_isolation: 'serializable',
     extra_float_digits: '-15',
+    gin_fuzzy_search_limit: '1',
+    idle_session_timeout: '600000',
     intervalstyle: 'iso_8601',
+    quote_all_identifiers: 'on',
     row_security: 'off',
     search_path: 'tenantry',
     standard_conforming_strings: 'off',
     timezone: 'Europe/Berlin',
+    transform_null_equals: 'on',
   }
   const shown = (url: string) => withClient(url, inheritedSettings)
 
@@ -99,7 +104,7 @@ describe('settings of a server, a database or the environment', () => {
       for (const [name, value] of Object.entries(other)) {
         await query(urls.admin, `alter database ${database} set ${name} = '${value}'`)
       }
-      expect(await shown(urls.admin)).toHaveLength(9)
+      expect(await shown(urls.admin)).toHaveLength(14)
       for (const role of allRoles) expect(await shown(urls[role])).toEqual([])
       expect(await shown(asOwner(urls.admin, database))).toEqual([])
       expect(await findings(urls.app)).toEqual([])
@@ -111,7 +116,7 @@ describe('settings of a server, a database or the environment', () => {
       const database = databaseOf(urls.app)
       await query(urls.admin, `alter role tenantry_app in database ${database} reset all`)
       await query(urls.admin, `alter database ${database} set timezone = 'Asia/Tokyo'`)
-      expect(await findings(urls.app)).toHaveLength(9)
+      expect(await findings(urls.app)).toHaveLength(14)
       const [fault] = await shown(urls.app)
       expect(fault).toBe(
         'TimeZone is "Asia/Tokyo" by the level "database", and must be "UTC": run: tenantry setup',
@@ -160,7 +165,7 @@ describe('large objects', () => {
       const found = await lint(admin, [largeObjects])
       await admin.query('rollback')
       expect(found.map(({ subject }) => subject)).toEqual([
-        'tenantry_app, tenantry_identity, tenantry_platform',
+        'tenantry_app, tenantry_identity, tenantry_jobs, tenantry_platform',
       ])
     })
   })

@@ -59,17 +59,34 @@ export async function hasSessionSettings(client: pg.ClientBase): Promise<boolean
   return (await client.query(missingHere)).rowCount === 0
 }
 
-/** The session settings that have another value on this connection, each with where that comes from. */
+/**
+ * The settings that have a wrong value on this connection, each with where that comes from. A set-up does not
+ * store `default_transaction_read_only`: a provider sets it on purpose, for instance while a disk is full.
+ */
 export async function inheritedSettings(client: pg.ClientBase): Promise<string[]> {
-  const { rows } = await client.query<{ name: string; value: string; source: string }>(`
+  const { rows } = await client.query<Inherited>(`
     select name, s.setting as value, source from pg_settings s
-    join ${stored} on stored.setting = lower(name) and stored.value <> s.setting order by name`)
-  return rows.map(({ name, value, source }) => {
-    const place = source === 'client' ? 'the options of its DSN' : `the level "${source}"`
-    const remedy = source === 'client' ? 'remove it there' : 'run: tenantry setup'
-    const wanted = sessionSettings[name.toLowerCase()]
-    return `${name} is "${value}" by ${place}, and must be "${wanted}": ${remedy}`
-  })
+    left join ${stored} on stored.setting = lower(name)
+    where stored.value <> s.setting
+      or name = 'default_transaction_read_only' and s.setting = 'on' and source !~ 'user'
+    order by name`)
+  return rows.map(inheritedText)
+}
+
+interface Inherited {
+  name: string
+  value: string
+  source: string
+}
+
+function inheritedText({ name, value, source }: Inherited): string {
+  const place = source === 'client' ? 'the options of its DSN' : `the level "${source}"`
+  const wanted = sessionSettings[name.toLowerCase()]
+  if (wanted === undefined) {
+    return `${name} is "${value}" by ${place}: writes get 503 until it is off; providers set it while a disk is full`
+  }
+  const remedy = source === 'client' ? 'remove it there' : 'run: tenantry setup'
+  return `${name} is "${value}" by ${place}, and must be "${wanted}": ${remedy}`
 }
 
 interface Stray {

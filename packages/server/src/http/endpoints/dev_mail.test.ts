@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { app } from '../../../test/fixtures/app/app.ts'
+import { endpointRequest } from '../../../test/fixtures/endpoint_request.ts'
 import type { AppError } from '../../lib/errors.ts'
 import { createMail } from '../../mail/mail.ts'
 import { startTestApp, type TestApp } from '../../testing.ts'
@@ -29,6 +30,39 @@ describe('/dev/mail', () => {
     expect(reply.headers['content-type']).toMatch('text/html')
     expect(reply.text).toContain(`<b>${email}</b>`)
     expect(reply.text).toContain(`<a href="${link}">${link}</a>`)
+  })
+
+  test('shows the HTML of a mail in a sandboxed frame, whose links open a new tab', async () => {
+    await caughtResetMail()
+    const page = await api.send('localhost', { path: '/dev/mail' })
+    expect(page.headers['content-security-policy']).toContain("frame-src 'self'")
+    const [, src = '', sandbox] =
+      /<iframe src="([^"]+)" title="[^"]+" sandbox="([^"]+)"/.exec(page.text) ?? []
+    expect(sandbox).toBe('allow-popups allow-popups-to-escape-sandbox')
+    const frame = await api.send('localhost', { path: src })
+    const policy = frame.headers['content-security-policy']
+    expect(policy).toMatch(
+      /^sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'/,
+    )
+    expect(policy).toContain("frame-ancestors 'self'")
+    expect(policy).not.toMatch(/script|allow-same-origin|allow-forms/)
+    expect(frame.headers['x-frame-options']).toBe('SAMEORIGIN')
+    expect(frame.text).toMatch(/<head>\n<base target="_blank">[\s\S]*Choose a new password/)
+    expect((await api.send('evil.example', { path: src })).status).toBe(404)
+    expect((await api.send('localhost', { path: '/dev/mail/html?id=gone' })).status).toBe(404)
+    const gone = await api.send('localhost', { path: '/dev/mail?id=gone' })
+    expect([gone.status, gone.text]).toEqual([200, expect.stringContaining('This mail is gone')])
+  })
+
+  test('/dev/mails previews every mail in every language', async () => {
+    const page = await api.send('localhost', { path: '/dev/mails' })
+    const ids = [...page.text.matchAll(/href="\/dev\/mails\?id=([^"]+)"/g)].map(([, id]) => id)
+    expect(ids).toContain('password_resets.mail.de')
+    for (const id of ids) {
+      const frame = await api.send('localhost', { path: `/dev/mails/html?id=${id}` })
+      expect(frame.text, id).toContain(`lang="${id?.split('.').at(-1)}"`)
+    }
+    expect((await api.send('evil.example', { path: '/dev/mails' })).status).toBe(404)
   })
 
   test('lists the same mails as JSON, by Accept or ?format=json, newest first', async () => {
@@ -65,14 +99,13 @@ describe('/dev/mail', () => {
   )
 
   test('is not found for another machine, nor through a proxy', async () => {
+    // The request is answered before any other part of the mailer is used.
     const mail = { caught: async () => [] }
-    const page = devMailEndpoints(api.config, 'x', mail as never).at(-1)
+    const page = devMailEndpoints(api.config, mail as never, []).find(
+      (it) => it.path === '/dev/mail',
+    )
     const status = async (peer: string, headers = {}) => {
-      const request = {
-        headers: { host: 'localhost', ...headers },
-        peer,
-        query: new URLSearchParams(),
-      }
+      const request = endpointRequest({ host: 'localhost', ...headers }, peer)
       const respond = async () => page?.respond(request)
       return respond().then(
         () => 200,
@@ -97,28 +130,30 @@ describe('/dev/mail', () => {
     const hostile = `<script>alert(1)</script> "'&`
     const text = `${hostile} https://x.example/?a=1&b=2"onmouseover="alert(1)`
     await mail.send({ to: "o'neil&co@x.example", subject: hostile, text, html: hostile })
-    const page = devMailEndpoints(api.config, hostile, mail).find((it) => it.path === '/dev/mail')
-    const reply = await page?.respond({
-      headers: { host: 'localhost' },
-      peer: '127.0.0.1',
-      query: new URLSearchParams(),
-    })
+    const page = devMailEndpoints(api.config, mail, []).find((it) => it.path === '/dev/mail')
+    const reply = await page?.respond(endpointRequest({ host: 'localhost' }, '127.0.0.1'))
     expect(String(reply?.body)).not.toMatch(/<script|"onmouseover|'neil/)
     expect(String(reply?.body)).toContain('<a href="https://x.example/?a=1&amp;b=2">')
     expect(String(reply?.body)).toContain('&lt;script&gt;alert(1)&lt;/script&gt;')
   })
 })
 
-describe('/reset-password', () => {
+describe('/auth/reset-password of a server without pages', () => {
+  let bare: TestApp
+  beforeAll(async () => {
+    bare = await startTestApp(app, { WEB: 'off' })
+  })
+  afterAll(() => bare.close())
+
   test('loads nothing from other hosts, and runs only its own script', async () => {
-    const page = await api.send('localhost', { path: '/reset-password' })
+    const page = await bare.send('localhost', { path: '/auth/reset-password' })
     const policy = page.headers['content-security-policy'] ?? ''
     expect(policy).toMatch(/default-src 'none'.*script-src 'self'.*form-action 'none'/)
     expect(policy).not.toMatch(/https?:|unsafe|\*/)
     expect(page.headers['referrer-policy']).toBe('no-referrer')
     expect(page.text).not.toMatch(/https?:|<script>|\son\w+=/)
     const [, script = ''] = /<script src="([^"]+)">/.exec(page.text) ?? []
-    const reply = await api.send('localhost', { path: script })
+    const reply = await bare.send('localhost', { path: script })
     expect([reply.status, reply.headers['content-type']]).toEqual([
       200,
       'text/javascript; charset=utf-8',
@@ -126,7 +161,7 @@ describe('/reset-password', () => {
   })
 
   test('has a label, a new-password field and a status for screen readers', async () => {
-    const page = await api.send('localhost', { path: '/reset-password' })
+    const page = await bare.send('localhost', { path: '/auth/reset-password' })
     expect(page.text).toMatch(/<label for="password">[\s\S]*<input id="password"/)
     expect(page.text).toContain('autocomplete="new-password"')
     expect(page.text).toContain('role="status"')
@@ -136,5 +171,5 @@ describe('/reset-password', () => {
 test('there are no development pages in production', async () => {
   const caught = async () => []
   const mail = { send: async () => {}, caught }
-  expect(devMailEndpoints({ ...api.config, production: true }, 'App', mail)).toEqual([])
+  expect(devMailEndpoints({ ...api.config, production: true }, mail, [])).toEqual([])
 })

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { app } from '../../../test/fixtures/app/app.ts'
 import { startTestApp, type TestApp, type TestReply } from '../../testing.ts'
 
@@ -74,5 +74,14 @@ describe('the docs page', () => {
     expect(Number(compressed.headers['content-length'])).toBeLessThan(
       Number(plain.headers['content-length']) / 3,
     )
+  })
+
+  test('does not exist with DOCS=off, while the description stays', async () => {
+    const without = await startTestApp(app, { DOCS: 'off' })
+    onTestFinished(() => without.close())
+    const { host } = await without.makeTenant()
+    const statusOf = async (path: string) => (await without.send(host, { path })).status
+    expect([await statusOf('/docs'), await statusOf('/docs/start.js')]).toEqual([404, 404])
+    expect(await statusOf('/openapi.json')).toBe(200)
   })
 })

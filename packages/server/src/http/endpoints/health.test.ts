@@ -6,6 +6,8 @@ import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { app } from '../../../test/fixtures/app/app.ts'
+import { endpointRequest } from '../../../test/fixtures/endpoint_request.ts'
+import { rawRequest, sendRaw } from '../../../test/hostile/raw_socket.ts'
 import { startTestApp, type TestApp } from '../../testing.ts'
 import { createHealth, type Health } from './health.ts'
 
@@ -19,9 +21,7 @@ const ask = (of: TestApp, path: string) => of.send('no host, no tenant', { path 
 
 async function ready(health: Health): Promise<boolean> {
   const page = health.endpoints.find((it) => it.path === '/health/ready')
-  const reply = Promise.resolve(
-    page?.respond({ headers: {}, peer: '', query: new URLSearchParams() }),
-  )
+  const reply = Promise.resolve(page?.respond(endpointRequest({}, '')))
   return reply.then(
     () => true,
     () => false,
@@ -41,6 +41,27 @@ describe('health', () => {
     expect([live.status, live.json]).toEqual([200, { status: 'ok' }])
     const ready = await ask(api, '/health/ready')
     expect([ready.status, ready.json]).toEqual([200, { status: 'ok', invalidation: 'live' }])
+  })
+
+  test('has the address of its client in the log, as a malformed request has', async () => {
+    const behind = await startTestApp(app, { TRUST_PROXY: '127.0.0.1' })
+    onTestFinished(() => behind.close())
+    const get = (path: string, ...headers: string[]) =>
+      sendRaw(behind.port, rawRequest(`GET ${path} HTTP/1.1`, ...headers))
+    const sent = [
+      await get('/health/live', 'Host: a.test', 'X-Forwarded-For: 203.0.113.9'),
+      await get('/', 'Host: a.test', 'Host: b.test', 'X-Forwarded-For: 203.0.113.9'),
+      await get('/', 'Host: a.test', 'Forwarded: for="x'),
+    ].flat()
+    const lines = behind.logLines.map((line) => JSON.parse(line))
+    const logged = sent.map(({ headers }) =>
+      lines.find((it) => it.request_id === headers['x-request-id'] && 'route' in it),
+    )
+    expect(logged).toMatchObject([
+      { status: 200, address: '203.0.113.9' },
+      { status: 400, address: '203.0.113.9' },
+      { status: 400, address: '127.0.0.1' },
+    ])
   })
 
   test('is live but not ready without a database, and reveals nothing (OPS-5)', async () => {

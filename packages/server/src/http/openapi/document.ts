@@ -68,15 +68,25 @@ const securitySchemes: Record<string, JsonSchema> = {
     flows: { password: { tokenUrl: '/api/auth/token', scopes: {} } },
   },
   bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+  cookie: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: '__Host-tenantry',
+    description:
+      'Sign in with `session: "cookie"`. A change must come from a page of the same origin (`Origin`)',
+  },
 }
 
 const tagDescriptions: Record<string, string> = {
   status: 'Whether the API is running',
   auth: 'Signing in and out, tokens, passwords, and who is signed in',
+  branding: 'What a page shows before sign-in',
   tenant: 'The tenant of this host',
+  account: 'The signed-in person',
   'permission-check': 'An example of a route for one role',
   sessions: 'Where a user is signed in',
   members: 'The members of the tenant and their roles',
+  'ownership-transfers': 'Handing the tenant over to another member',
   roles: "The tenant's own roles, in addition to the system roles",
   permissions: 'The permissions that a role can grant',
   'audit-logs': 'Who did what, and when',

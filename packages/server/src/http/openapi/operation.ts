@@ -1,5 +1,6 @@
 import type { Policy } from '../../app/policy.ts'
-import type { Route } from '../../app/route.ts'
+import { isAnonymous, type Route } from '../../app/route.ts'
+import { wireName } from '../app_cookies.ts'
 import { hasEtag } from '../response/serialize.ts'
 import { acceptsIfMatch, headersOf, problemResponses } from './problems.ts'
 import type { Field, JsonSchema, Schemas } from './schemas.ts'
@@ -14,9 +15,9 @@ export function operationOf(route: Route, schemas: Schemas, policy: Policy): Jso
     description: [description, accessText(route, policy)].filter(Boolean).join('\n\n'),
     ...(deprecated === true ? { deprecated } : {}),
     'x-access': route.access,
-    security: route.access === 'public' ? [] : [{ oauth2: [] }, { bearer: [] }],
+    security: isAnonymous(route) ? [] : [{ oauth2: [] }, { bearer: [] }, { cookie: [] }],
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...(route.body === undefined ? {} : { requestBody: requestBodyOf(route, schemas) }),
+    ...requestBodyOf(route, schemas),
     responses: {
       [String(route.status)]: successOf(route, schemas),
       ...problemResponses(route),
@@ -80,6 +81,7 @@ function snakeCase(words: string[]): string {
 
 function accessText({ access }: Route, policy: Policy): string {
   if (access === 'public') return 'Public: no sign-in is needed.'
+  if (access === 'base') return 'At APP_HOST, which belongs to no tenant: no sign-in is needed.'
   if (access === 'member') return 'For every member of the tenant.'
   if (access.startsWith('role:')) return `For members with the role \`${access.slice(5)}\`.`
   const holders = Object.entries(policy.roles)
@@ -92,10 +94,23 @@ function accessText({ access }: Route, policy: Policy): string {
 function parametersOf(route: Route, schemas: Schemas): JsonSchema[] {
   const inPath = schemas.fieldsOf(route.params).map((it) => parameter('path', it))
   const inQuery = schemas.fieldsOf(route.query).map((it) => parameter('query', it))
-  return [...inPath, ...inQuery, ...(acceptsIfMatch(route) ? [ifMatch] : [])]
+  const inHeader = schemas.fieldsOf(route.headers).map((it) => parameter('header', it))
+  const inCookie = schemas
+    .fieldsOf(route.appCookies)
+    .map((it) => parameter('cookie', { ...it, name: wireName(it.name) }))
+  return [
+    ...inPath,
+    ...inQuery,
+    ...inHeader,
+    ...inCookie,
+    ...(acceptsIfMatch(route) ? [ifMatch] : []),
+  ]
 }
 
-function parameter(place: 'path' | 'query', { name, required, schema }: Field): JsonSchema {
+function parameter(
+  place: 'path' | 'query' | 'header' | 'cookie',
+  { name, required, schema }: Field,
+): JsonSchema {
   // In OpenAPI these two belong to the parameter: tools do not look for them in its schema.
   const { description, deprecated, ...rest } = schema
   return {
@@ -118,15 +133,20 @@ const ifMatch: JsonSchema = {
 }
 
 function requestBodyOf(route: Route, schemas: Schemas): JsonSchema {
+  const { raw } = route
+  if (raw !== undefined) {
+    const bytes = Object.fromEntries(raw.types.map((type) => [type, {}]))
+    return { requestBody: { required: true, content: bytes } }
+  }
   if (route.body === undefined) return {}
   const media = route.media === 'form' ? 'application/x-www-form-urlencoded' : 'application/json'
-  return {
-    required: !route.body.safeParse(undefined).success,
-    content: { [media]: { schema: schemas.of(route.body, 'input') } },
-  }
+  const required = !route.body.safeParse(undefined).success
+  const content = { [media]: { schema: schemas.of(route.body, 'input') } }
+  return { requestBody: { required, content } }
 }
 
 function successOf(route: Route, schemas: Schemas): JsonSchema {
+  if (route.sends !== undefined) return otherReply(route.sends)
   if (route.reply === undefined) return { description: 'Done', headers: headersOf([]) }
   const schema = schemas.of(route.reply, 'output')
   const names = [
@@ -138,6 +158,14 @@ function successOf(route: Route, schemas: Schemas): JsonSchema {
     headers: headersOf(names),
     content: { 'application/json': { schema } },
   }
+}
+
+function otherReply(sends: NonNullable<Route['sends']>): JsonSchema {
+  if (sends.kind === 'redirect') {
+    return { description: 'Elsewhere', headers: headersOf(['location']) }
+  }
+  const content = Object.fromEntries(sends.types.map((type) => [type, {}]))
+  return { description: 'The file', headers: headersOf(['content-disposition']), content }
 }
 
 // Predicts what locationOf finds in the reply.

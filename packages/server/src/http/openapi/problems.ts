@@ -1,4 +1,4 @@
-import type { Route } from '../../app/route.ts'
+import { isAnonymous, type Route } from '../../app/route.ts'
 import type { JsonSchema } from './schemas.ts'
 
 /** The meaning of an error status, for every route that may answer it. */
@@ -94,7 +94,8 @@ export const headerComponents: Record<string, JsonSchema> = {
   ratelimit: header('The remaining quota'),
   'ratelimit-policy': header('The limit that was exceeded'),
   etag: header('Identifies this version, for If-Match'),
-  location: header('The path of the new resource'),
+  location: header('The path of the new resource, or where a redirect leads'),
+  'content-disposition': header('The name of the file (RFC 6266)'),
 }
 
 /** References to the headers of a reply. Every reply has a request id. */
@@ -140,12 +141,12 @@ export function problemComponents(): Record<string, JsonSchema> {
 /** Does this route change one resource, so that a client may send If-Match? */
 export function acceptsIfMatch(route: Route): boolean {
   const changes = route.method === 'PATCH' || route.method === 'PUT'
-  return changes && route.reply !== undefined && /\/:\w+$/.test(route.path)
+  return changes && route.reply !== undefined && route.single
 }
 
 // The statuses that the pipeline may answer for such a route, and those that the route declares.
 function statusesOf(route: Route): number[] {
-  const signedIn = route.access !== 'public'
+  const signedIn = !isAnonymous(route)
   const writes = route.method !== 'GET'
   // 422: a query may have a parameter that the route does not declare.
   const statuses = new Set([400, 403, 404, 422, 429, 503, ...route.errors])

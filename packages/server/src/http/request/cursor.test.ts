@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { MAX_CURSOR } from '../../app/list.ts'
 import { AppError } from '../../lib/errors.ts'
 import { keyRing } from '../../lib/keys.ts'
 import { cursorsFor, listOf } from './cursor.ts'
@@ -27,6 +29,26 @@ describe('a cursor (API-5)', () => {
     )
   })
 
+  test('of long texts opens, and is no longer than a list accepts', () => {
+    const position = JSON.stringify(['"\u0001é'.repeat(20_000), '01a207c1'])
+    const cursor = cursors.seal(position)
+    expect(cursors.open(cursor)).toBe(position)
+    expect(cursor.length).toBeLessThan(MAX_CURSOR)
+    // As long as an entry of an index can be.
+    const random = randomBytes(2_000).toString('base64')
+    expect(cursors.open(cursors.seal(random))).toBe(random)
+    expect(cursors.seal(random).length).toBeLessThanOrEqual(MAX_CURSOR)
+  })
+
+  test('of a text that is too long is refused, and the order is named', () => {
+    expect(() => cursors.seal(randomBytes(4_000).toString('base64'))).toThrow(
+      expect.objectContaining({
+        status: 422,
+        extras: { errors: [expect.objectContaining({ pointer: '/query/sort' })] },
+      }),
+    )
+  })
+
   test.each([
     ['another tenant', cursorsFor(keys, 'tenant-b', '/api/projects')],
     ['another list', cursorsFor(keys, 'tenant-a', '/api/members')],
@@ -44,17 +66,19 @@ describe('a cursor (API-5)', () => {
     ['another path parameter', { params: { id: 'b' }, query: { state: 'active' } }],
     ['another filter', { params: { id: 'a' }, query: { state: 'closed' } }],
     ['no filter', { params: { id: 'a' }, query: {} }],
+    ['a count', { params: { id: 'a' }, query: { state: 'active', count: 2 } }],
     ['a bigint', { params: { id: 'a' }, query: { state: 1n } }],
     ['another set', { params: { id: 'a' }, query: { state: new Set(['active']) } }],
   ])('does not open for %s', (_, others) => {
     const given = { params: { id: 'a' }, query: { state: 'active' } }
     const by = (input: Parameters<typeof listOf>[1]) =>
-      cursorsFor(keys, 'tenant-a', listOf('/api/projects/:id/tasks', input))
+      cursorsFor(keys, 'tenant-a', listOf({ path: '/api/projects/:id/tasks' }, input))
     expect(opens(by(others).seal('01a207c1'), by(given))).toBe(false)
   })
 
   test('opens for another limit, and for filters in another order', () => {
-    const by = (query: object) => cursorsFor(keys, 'tenant-a', listOf('/a', { params: {}, query }))
+    const by = (query: object) =>
+      cursorsFor(keys, 'tenant-a', listOf({ path: '/a' }, { params: {}, query }))
     const cursor = by({ state: 'active', q: 'x', limit: 1 }).seal('01a207c1')
     expect(opens(cursor, by({ q: 'x', state: 'active', limit: 2, cursor }))).toBe(true)
   })

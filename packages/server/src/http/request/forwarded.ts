@@ -36,6 +36,53 @@ export function originOf(request: IncomingMessage, target: string, trusted: Netw
   }
 }
 
+/** The client's address alone. Where the host or a forwarded header is malformed, it is the peer's. */
+export function clientAddressOf(request: IncomingMessage, trusted: Network[]): string {
+  const peer = plainAddress(request.socket.remoteAddress ?? '')
+  if (trusted.length === 0 || !isTrusted(peer, trusted)) return peer
+  try {
+    const forwarded = valuesOf(request, 'forwarded').flatMap(parseForwarded)
+    return nearestUntrusted([...forwardedFor(request, forwarded), peer], trusted)
+  } catch {
+    return peer
+  }
+}
+
+/** How a request reached the host that it names, as its browser sees it. */
+export interface OwnOrigin {
+  /** `https://acme.example.com`, without a default port. */
+  text: string
+  isHttps: boolean
+  /** Is the host a name of this machine: localhost, a name under it, or a loopback address? */
+  isLoopback: boolean
+}
+
+/**
+ * The origin of a request's own host. Only a trusted proxy can say that the request came by https: this
+ * server itself speaks http. Throws 400 like originOf.
+ */
+export function ownOriginOf(
+  request: IncomingMessage,
+  target: string,
+  trusted: Network[],
+): OwnOrigin {
+  const { host, viaProxy } = originOf(request, target, trusted)
+  const isHttps = viaProxy && forwardedProto(request) === 'https'
+  const name = canonicalHost(host)
+  if (name === undefined) throw invalidHost()
+  const port = portOf(host, isHttps ? '443' : '80')
+  const suffix = port === (isHttps ? '443' : '80') ? '' : `:${port}`
+  const isLoopback = /^(localhost|.+\.localhost|127\.0\.0\.1|\[::1\])$/.test(name)
+  return { text: `${isHttps ? 'https' : 'http'}://${name}${suffix}`, isHttps, isLoopback }
+}
+
+// The client's own hop comes first. A client that forges it deceives only itself.
+function forwardedProto(request: IncomingMessage): string | undefined {
+  const [first] = valuesOf(request, 'x-forwarded-proto').flatMap((it) => it.split(','))
+  const proto = first ?? valuesOf(request, 'forwarded').flatMap(parseForwarded)[0]?.proto
+  return proto?.trim().toLowerCase()
+}
+
 /** The path by which a request is routed. An absolute-form target loses its authority (RFC 9112, 3.2.2). */
 export function routedPath({ url = '/' }: Pick<IncomingMessage, 'url'>): string {
   if (url.startsWith('/')) return url

@@ -4,6 +4,7 @@ import { invalidHost } from './invalid_host.ts'
 export interface ForwardedHop {
   for?: string
   host?: string
+  proto?: string
 }
 
 // Zero or one parameter, and the delimiter after it. A value is a token or a quoted string, in which
@@ -37,7 +38,7 @@ export function parseForwarded(line: string): ForwardedHop[] {
 
 // Each parameter at most once in an element.
 function add(hop: ForwardedHop, name: string, value: string): void {
-  if (name !== 'for' && name !== 'host') return
+  if (name !== 'for' && name !== 'host' && name !== 'proto') return
   if (hop[name] !== undefined) throw invalidHost()
   hop[name] = value
 }

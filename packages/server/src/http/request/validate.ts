@@ -1,8 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { z } from 'zod'
+import type { RawBody } from '../../app/replies.ts'
 import type { Route } from '../../app/route.ts'
 import { coercedFields, isPlainNumber } from '../../app/zod_coercion.ts'
 import { AppError, type Fault, unprocessable } from '../../lib/errors.ts'
+import { appCookiesIn } from '../app_cookies.ts'
 
 /** The raw parts of a request, as Fastify read them. */
 export interface RawRequest {
@@ -16,6 +18,8 @@ export interface RawRequest {
 export interface RouteInput {
   params: unknown
   query: unknown
+  headers: unknown
+  cookies: unknown
   body: unknown
 }
 
@@ -32,6 +36,8 @@ type ReadPart = (value: unknown, faults: Fault[]) => unknown
 export function inputReader(route: Route): ReadInput {
   const params = parameterReader(route.params, '/params')
   const query = parameterReader(route.query, '/query')
+  const headers = headerReader(route.headers)
+  const cookies = cookieReader(route.appCookies)
   const body = bodyReader(route)
   const isDeclared = declaredIn(route.query)
   return (raw) => {
@@ -43,6 +49,8 @@ export function inputReader(route: Route): ReadInput {
     const input = {
       params: params?.(raw.params, faults),
       query: query?.(raw.query, faults),
+      headers: headers?.(raw.headers, faults),
+      cookies: cookies?.(raw.headers.cookie, faults),
       body: body(raw, faults),
     }
     if (faults.length > 0) throw unprocessable(faults)
@@ -72,7 +80,9 @@ export function assertStorable(text: string): void {
   }
 }
 
-function bodyReader({ body: schema, media }: Route): (raw: RawRequest, faults: Fault[]) => unknown {
+function bodyReader(route: Route): (raw: RawRequest, faults: Fault[]) => unknown {
+  const { body: schema, media, raw } = route
+  if (raw !== undefined) return rawReader(raw)
   if (schema === undefined) return rejectBody
   if (media === 'form') {
     const readForm = textReader(schema, '')
@@ -89,6 +99,20 @@ function bodyReader({ body: schema, media }: Route): (raw: RawRequest, faults: F
   }
 }
 
+function rawReader({ types }: RawBody): (raw: RawRequest) => Buffer {
+  return ({ body, headers }) => {
+    if (!Buffer.isBuffer(body)) return Buffer.alloc(0)
+    if (!types.includes(mediaTypeOf(headers))) {
+      throw new AppError(
+        'unsupported',
+        'request.media_type',
+        `Send the body as ${types.join(' or ')}`,
+      )
+    }
+    return body
+  }
+}
+
 function rejectBody({ body }: RawRequest, faults: Fault[]): undefined {
   if (body === undefined || body === null || JSON.stringify(body) === '{}') return
   faults.push({ pointer: '', message: 'this route accepts no body' })
@@ -97,10 +121,13 @@ function rejectBody({ body }: RawRequest, faults: Fault[]): undefined {
 // The parsers accept every media type that any route accepts; this route accepts one (ASVS 4.1.1).
 function assertMediaType(wanted: string, body: unknown, headers: IncomingHttpHeaders): void {
   if (body === undefined) return
-  const given = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
-  if (given !== wanted) {
+  if (mediaTypeOf(headers) !== wanted) {
     throw new AppError('unsupported', 'request.media_type', `Send the body as ${wanted}`)
   }
+}
+
+function mediaTypeOf(headers: IncomingHttpHeaders): string {
+  return headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
 }
 
 // Proxies and frameworks disagree on the meaning of ?a=1&a=2 (ASVS 15.3.7).
@@ -117,6 +144,35 @@ function parameterReader(schema: z.ZodType | undefined, pointer: string): ReadPa
   if (schema === undefined) return undefined
   const read = textReader(schema, pointer)
   return (values, faults) => read(withLowerCaseIds(values), faults)
+}
+
+// A schema may be strict, and the handler gets no header that the route does not declare.
+function headerReader(schema: z.ZodType | undefined): ReadPart | undefined {
+  if (!(schema instanceof z.ZodObject)) return undefined
+  const names = Object.keys(schema.shape)
+  const read = textReader(schema, '/headers')
+  return (all, faults) => {
+    const given = isRecord(all) ? all : {}
+    const declared = names.filter((it) => given[it] !== undefined).map((it) => [it, given[it]])
+    return read(Object.fromEntries(declared), faults)
+  }
+}
+
+// A browser sends a cookie until it expires: a value of yesterday's form must not be refused each time.
+function cookieReader(schema: z.ZodType | undefined): ReadPart | undefined {
+  if (!(schema instanceof z.ZodObject)) return undefined
+  const names = Object.keys(schema.shape)
+  const accepts = (name: string, value: string) => schema.shape[name].safeParse(value).success
+  const read = textReader(schema, '/cookies')
+  return (header, faults) => {
+    const sent = Object.entries(appCookiesIn(names, isText(header) ? header : undefined))
+    const storable = sent.filter(([, value]) => !value.includes('\0') && value.isWellFormed())
+    return read(Object.fromEntries(storable.filter(([name, it]) => accepts(name, it))), faults)
+  }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string'
 }
 
 // For a part whose values are all text. Coercion would also accept numbers such as 0x10 and 1e3.

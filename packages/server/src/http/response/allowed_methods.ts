@@ -33,7 +33,6 @@ export function withoutTrailingSlash(path: string): string {
 }
 
 function patternOf(path: string): RegExp {
-  return new RegExp(
-    `^${path.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll(/:\w+/g, '[^/]+')}$`,
-  )
+  const escaped = path.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&')
+  return new RegExp(`^${escaped.replaceAll(/:\w+/g, '[^/]+').replaceAll('*', '.*')}$`)
 }

@@ -15,7 +15,7 @@ beforeAll(async () => {
 })
 afterAll(() => Promise.all([plain.close(), secure.close()]))
 
-const pages = ['/docs', '/openapi.json', '/health/live', '/reset-password']
+const pages = ['/docs', '/openapi.json', '/health/live', '/auth/reset-password']
 const requests: [what: string, send: (api: TestApp) => Promise<TestReply>][] = [
   ['a route', async (api) => api.send((await api.makeTenant()).host, { path: '/' })],
   [

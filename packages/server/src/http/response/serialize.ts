@@ -3,12 +3,20 @@ import fastJson from 'fast-json-stringify'
 import { z } from 'zod'
 import type { Route } from '../../app/route.ts'
 import { withoutTrailingSlash } from './allowed_methods.ts'
+import { assertFile } from './file_reply.ts'
+import { locationFor } from './redirect_reply.ts'
 
 /** Turns a handler's result into the bytes of the reply. Fields that the schema does not list are dropped. */
 export type Serializer = (result: unknown) => string
 
-/** The serializer of a route's reply schema; undefined for a route with an empty reply. */
+/**
+ * The serializer of a route's reply; undefined for an empty one. Of a redirect it is the Location, and of a
+ * file, whose bytes are sent later, the type.
+ */
 export function serializerOf(route: Route): Serializer | undefined {
+  const { sends } = route
+  if (sends?.kind === 'redirect') return (target) => locationFor(sends, target)
+  if (sends?.kind === 'file') return (given) => assertFile(sends, given).type
   if (route.reply === undefined) return undefined
   const schema = z.toJSONSchema(route.reply, {
     target: 'draft-7',
@@ -35,7 +43,7 @@ export function etagOf(payload: string): string {
 
 /** Does this route read one resource, so that its reply carries an etag? */
 export function hasEtag(route: Route): boolean {
-  return route.method === 'GET' && /\/:\w+$/.test(route.path)
+  return route.method === 'GET' && route.sends === undefined && route.single
 }
 
 /** The path of a created resource (RFC 9110, 10.2.2), if the reply has its id. */

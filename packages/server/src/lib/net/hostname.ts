@@ -1,36 +1,6 @@
 import { domainToASCII, domainToUnicode } from 'node:url'
-import { ClockCache, type ClockEntry } from '../clock_cache.ts'
-
-/** The tenant that a Host names. Whether that tenant exists is not known yet. No two have one `key`. */
-export type HostMatch = { key: string } & (
-  | { kind: 'subdomain'; subdomain: string }
-  | { kind: 'domain'; domain: string }
-  | { kind: 'unknown' }
-)
-
-type HostSettings = { BASE_DOMAINS: string[]; DEFAULT_DEV_TENANT: string | undefined }
-
-const MAX_CACHED = 5_000
-
-/**
- * Returns a function that matches a Host value, or returns undefined for a malformed one. A result
- * depends on the text alone, so recent results are cached.
- */
-export function createHostParser(config: HostSettings): (host: string) => HostMatch | undefined {
-  const cache = new ClockCache<ClockEntry & { match: HostMatch }>(MAX_CACHED)
-  return (text) => {
-    const cached = cache.get(text)
-    if (cached !== undefined) return cached.match
-    const host = canonicalHost(text)
-    if (host === undefined) return undefined
-    const match = matchHost(host, config)
-    cache.set(text, { match, used: false })
-    return match
-  }
-}
 
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 
 /**
  * The canonical form of a host name; there is no other canonicaliser. Lower-case LDH labels (RFC 1123),
@@ -55,38 +25,6 @@ export function canonicalHost(host: string): string | undefined {
   return name.startsWith('[') ? canonicalIpv6(name) : canonicalName(name)
 }
 
-/** The tenant that a canonical host names. A host that fits no rule is unknown; nothing falls back. */
-export function matchHost(host: string, config: HostSettings): HostMatch {
-  if (LOOPBACK.has(host)) {
-    const subdomain = config.DEFAULT_DEV_TENANT
-    return subdomain === undefined ? unknownHost : ofSubdomain(subdomain)
-  }
-  const base = nearestBase(host, config.BASE_DOMAINS)
-  if (base !== undefined) return underBase(host.slice(0, -base.length))
-  if (host.startsWith('[')) return unknownHost
-  // The space keeps the keys of domains apart from those of subdomains, which are one label.
-  return { kind: 'domain', domain: host, key: `domain ${host}` }
-}
-
-const unknownHost: HostMatch = { kind: 'unknown', key: '' }
-
-function ofSubdomain(subdomain: string): HostMatch {
-  return { kind: 'subdomain', subdomain, key: subdomain }
-}
-
-// If one base domain lies under another, the longer one applies.
-function nearestBase(host: string, bases: string[]): string | undefined {
-  return bases
-    .filter((base) => host === base || host.endsWith(`.${base}`))
-    .sort((a, b) => b.length - a.length)[0]
-}
-
-/** `labels` keeps its trailing dot; it is empty for the base domain itself. */
-function underBase(labels: string): HostMatch {
-  const label = labels.slice(0, -1)
-  return label === '' || label.includes('.') ? unknownHost : ofSubdomain(label)
-}
-
 function isLabel(label: string): boolean {
   if (!LABEL.test(label)) return false
   // "--" in the third and fourth position is reserved (RFC 5891); only valid Punycode may use it.
@@ -102,3 +40,10 @@ function isPunycode(label: string): boolean {
 function canonicalIpv6(bracketed: string): string | undefined {
   return URL.canParse(`http://${bracketed}/`) ? new URL(`http://${bracketed}/`).hostname : undefined
 }
+
+/** Whether a canonical host is the usual name or address of this machine. */
+export function isLoopbackHost(host: string): boolean {
+  return LOOPBACK.has(host)
+}
+
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])

@@ -48,7 +48,7 @@ describe('the audit log', () => {
     const tooLong = 'x'.repeat(500)
     const failing = api.database.inTenant(backgroundScope(tenant.id), async (db) => {
       await db.insertInto('tenantry.roles').values({ id: admin.id, name: 'unaudited' }).execute()
-      await db.insertInto('tenantry.audit_logs').values({ id: admin.id, action: tooLong }).execute()
+      await db.insertInto('tenantry.audit_logs').values({ action: tooLong }).execute()
     })
     await expect(failing).rejects.toThrow()
     const roles = await tenant.send({ path: '/api/roles', user: admin })

@@ -1,24 +1,52 @@
 import { type Kysely, sql } from 'kysely'
 import type { z } from 'zod'
+import { assertOwnerRemains, ownsTenant } from '../../access/owners.ts'
 import {
   assertCanGrant,
   type GrantRules,
+  lockGrants,
   lockMemberGrants,
-  permissionsOf,
-  type RoleColumns,
   roleColumns,
 } from '../../access/permissions.ts'
 import type { TenantContext } from '../../app/context.ts'
-import { type PageQuery, readPage } from '../../db/pagination.ts'
+import type { ListQuery } from '../../app/list.ts'
+import { readList } from '../../db/read_list.ts'
 import type { KernelTables } from '../../db/tables.ts'
-import { AppError, notFound, unprocessable } from '../../lib/errors.ts'
+import { AppError, notFound } from '../../lib/errors.ts'
+import { findRole, type NamedRole, permissionsOfRoles, requireRoles } from '../roles/roles.ts'
 import { revokeSessionsOf } from '../sessions/sessions.ts'
-import type { MemberChanges } from './members.schema.ts'
+import { type MemberChanges, MemberList, RoleMemberList } from './members.schema.ts'
 
 type Context = TenantContext<KernelTables>
 
-export function listMembers(ctx: Context, query: z.output<typeof PageQuery>) {
-  return readPage(ctx.cursors, query, members(ctx), 'm.user_id')
+export function listMembers(ctx: Context, query: ListQuery<typeof MemberList>) {
+  const { role, state } = query
+  let rows = members(ctx)
+  if (state !== undefined) rows = rows.where('m.is_active', '=', state === 'active')
+  if (role !== undefined) rows = rows.where((it) => it('m.user_id', 'in', withRole(ctx, role)))
+  return readList(ctx, MemberList, query, rows)
+}
+
+function withRole({ db }: Context, role: string) {
+  return db
+    .selectFrom('tenantry.member_roles as mr')
+    .select('mr.user_id')
+    .where('mr.role', '=', role)
+}
+
+/** The members who have one of the tenant's own roles. Throws 404 for an unknown role. */
+export async function listRoleMembers(
+  ctx: Context,
+  roleId: string,
+  query: ListQuery<typeof RoleMemberList>,
+) {
+  await findRole(ctx, roleId)
+  const having = ctx.db
+    .selectFrom('tenantry.member_roles as mr')
+    .select('mr.user_id')
+    .where('mr.role_id', '=', roleId)
+  const rows = members(ctx).where('m.user_id', 'in', having)
+  return readList(ctx, RoleMemberList, query, rows)
 }
 
 /** Throws 404. */
@@ -31,7 +59,7 @@ export async function findMember(ctx: Context, userId: string) {
 /**
  * Changes a member's roles, or activates or deactivates the membership; deactivating revokes the
  * sessions. Throws 403 for the actor's own membership, for a member with a permission that the actor
- * lacks, and for a role that grants one; throws 422 for an unknown role.
+ * lacks, and for a role that grants one; throws 422 for an unknown role, 409 for the last owner.
  */
 export async function updateMember(
   ctx: Context,
@@ -39,28 +67,39 @@ export async function updateMember(
   userId: string,
   changes: z.output<typeof MemberChanges>,
 ) {
-  const member = await lockMember(ctx, rules, userId)
+  const { member, isOwner } = await lockMember(ctx, rules, userId)
   ctx.requireMatch(member)
   if (changes.roles !== undefined) await setRoles(ctx, rules, userId, changes.roles)
   if (changes.is_active !== undefined) await setActive(ctx, userId, changes.is_active)
+  if (isOwner) await assertOwnerRemains(ctx.db, rules.policy)
   ctx.audit({ meta: { ...changes, before: { roles: member.roles, is_active: member.is_active } } })
   return findMember(ctx, userId)
 }
 
 /** Removes a membership with its roles and sessions. The user and its other memberships remain. */
 export async function removeMember(ctx: Context, rules: GrantRules, userId: string): Promise<void> {
-  const member = await lockMember(ctx, rules, userId)
+  const { member, isOwner } = await lockMember(ctx, rules, userId)
   await ctx.db.deleteFrom('tenantry.members').where('user_id', '=', userId).execute()
+  if (isOwner) await assertOwnerRemains(ctx.db, rules.policy)
   ctx.audit({ meta: { roles: member.roles } })
 }
 
+/** Ends the actor's own membership, with its roles and sessions. Throws 409 for the last owner. */
+export async function leaveTenant(ctx: Context, rules: GrantRules): Promise<void> {
+  await lockGrants(ctx, rules)
+  const { user, roles, permissions } = ctx.actor
+  await ctx.db.deleteFrom('tenantry.members').where('user_id', '=', user.id).execute()
+  if (ownsTenant(rules.policy, permissions)) await assertOwnerRemains(ctx.db, rules.policy)
+  ctx.audit({ entity_id: user.id, meta: { roles } })
+}
+
 async function lockMember(ctx: Context, rules: GrantRules, userId: string) {
-  await lockMemberGrants(ctx, rules, userId)
+  const held = await lockMemberGrants(ctx, rules, userId)
   const member = await findMember(ctx, userId)
   if (member.id === ctx.actor.user.id) {
     throw new AppError('forbidden', 'member.self', 'You cannot change your own membership')
   }
-  return member
+  return { member, isOwner: ownsTenant(rules.policy, held) }
 }
 
 async function setRoles(
@@ -69,68 +108,14 @@ async function setRoles(
   user_id: string,
   names: readonly string[],
 ) {
-  const roles = [...new Set(names)]
-  const custom = await customRoles(ctx, roles)
-  assertRolesExist(rules, custom, roles)
-  assertCanGrant(ctx, rules, permissionsOf(rules.policy, rolesNamed(rules, custom, roles)))
+  const roles = await requireRoles(ctx.db, rules.policy, names)
+  assertCanGrant(ctx, rules, permissionsOfRoles(rules.policy, roles))
   await ctx.db.deleteFrom('tenantry.member_roles').where('user_id', '=', user_id).execute()
   if (roles.length === 0) return
   await ctx.db
     .insertInto('tenantry.member_roles')
-    .values(
-      roles.map((role) => ({
-        user_id,
-        role,
-        role_id: role in rules.policy.roles ? null : (custom.get(role)?.id ?? null),
-      })),
-    )
+    .values(roles.map(({ role, role_id }) => ({ user_id, role, role_id })))
     .execute()
-}
-
-interface CustomRole {
-  id: string
-  name: string
-  permissions: string[]
-}
-
-async function customRoles({ db }: Context, names: string[]): Promise<Map<string, CustomRole>> {
-  if (names.length === 0) return new Map()
-  const rows = await db
-    .selectFrom('tenantry.roles as r')
-    .select(['r.id', 'r.name'])
-    .select(
-      sql<string[]>`array(
-        select rp.permission from tenantry.role_permissions rp where rp.role_id = r.id
-      )`.as('permissions'),
-    )
-    .where('r.name', 'in', names)
-    .execute()
-  return new Map(rows.map((row) => [row.name, row]))
-}
-
-function rolesNamed(
-  { policy }: GrantRules,
-  custom: Map<string, CustomRole>,
-  names: string[],
-): Omit<RoleColumns, 'roles'> {
-  const own = names.filter((name) => !(name in policy.roles))
-  return {
-    system_roles: names.filter((name) => name in policy.roles),
-    grants: own.flatMap((name) => custom.get(name)?.permissions ?? []),
-  }
-}
-
-function assertRolesExist(
-  { policy }: GrantRules,
-  custom: Map<string, CustomRole>,
-  names: string[],
-) {
-  const faults = names.flatMap((name, at) =>
-    name in policy.roles || custom.has(name)
-      ? []
-      : [{ pointer: `/roles/${at}`, message: `there is no role "${name}"` }],
-  )
-  if (faults.length > 0) throw unprocessable(faults)
 }
 
 async function setActive(ctx: Context, userId: string, is_active: boolean): Promise<void> {
@@ -171,6 +156,20 @@ export async function addMember(db: Kysely<KernelTables>, member: NewMember): Pr
     .executeTakeFirst()
   if (roles.length > 0) await addRoles(db, member)
   return added > 0n
+}
+
+/** Makes the person who accepts an invitation a member, with the invited roles, through `asIdentity`. */
+export async function addInvitedMember(
+  db: Kysely<KernelTables>,
+  user_id: string,
+  roles: readonly Pick<NamedRole, 'role' | 'role_id'>[],
+): Promise<void> {
+  await db.insertInto('tenantry.members').values({ user_id }).execute()
+  if (roles.length === 0) return
+  await db
+    .insertInto('tenantry.member_roles')
+    .values(roles.map(({ role, role_id }) => ({ user_id, role, role_id })))
+    .execute()
 }
 
 async function addRoles(

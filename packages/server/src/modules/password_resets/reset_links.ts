@@ -4,15 +4,21 @@ import { recordAudit } from '../../audit/audit_log.ts'
 import type { Config } from '../../config/config.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import type { Database } from '../../db/tenancy.ts'
-import { randomSecret } from '../../lib/keys.ts'
+import { enqueueJob, type JobSignal } from '../../jobs/enqueue.ts'
+import { newId } from '../../lib/ids.ts'
+import { type KeyRing, randomSecret } from '../../lib/keys.ts'
+import { mailedSecret } from '../../mail/mailed_secret.ts'
 import {
+  NO_USER,
+  rehearseSecret,
   replaceSecret,
   type SecretChannel,
   secretWorks,
 } from '../single_use_secrets/single_use_secrets.ts'
+import { passwordResetMail, resetUrl } from './password_reset.mail.ts'
 
 interface LinkDeps {
-  config: Config
+  config: Pick<Config, 'PASSWORD_RESET_EXPIRE_MINUTES' | 'RESET_URL'>
   database: Database
 }
 
@@ -28,29 +34,57 @@ function scopeOf({ tenant }: LinkRequest) {
   return { tenant, deadline: 'background' } as const
 }
 
-/** Creates a reset link and voids older ones of this tenant. `tenantry user reset-link` uses it too. */
+/** Creates a reset link and voids older ones of this tenant, for `tenantry user reset-link`. */
 export async function createResetLink(deps: LinkDeps, wanted: LinkRequest): Promise<string> {
   const token = randomSecret()
   await deps.database.asIdentity(scopeOf(wanted), async (db) => {
     await lockUser(db, wanted.userId)
     await replaceLink(deps, db, wanted, token)
   })
-  return urlOf(deps, wanted.tenant, token)
+  return resetUrl(deps.config, wanted.tenant, token)
 }
 
-/** The same, but returns undefined if the user has a working link by mail, which is kept. */
-export async function createMissingLink(
-  deps: LinkDeps,
-  wanted: LinkRequest,
-): Promise<string | undefined> {
-  const token = randomSecret()
-  const created = await deps.database.asIdentity(scopeOf(wanted), async (db) => {
-    await lockUser(db, wanted.userId)
-    if (await hasWorkingMail(db, wanted.userId)) return false
-    await replaceLink(deps, db, wanted, token)
-    return true
+interface MailedLinkDeps extends LinkDeps {
+  jobs: JobSignal
+  keys: KeyRing
+}
+
+/** A link that leaves by mail. Without a userId there is no member with the address. */
+type MailedLinkRequest = Pick<LinkRequest, 'tenant' | 'request'> & { userId: string | undefined }
+
+/**
+ * Creates a reset link, voids older ones of this tenant, and adds the job that mails it, in one transaction.
+ * With `keeps`, a working link that was mailed is kept, and nothing else happens. Without a member it does
+ * as much, in as many statements, and no link remains.
+ */
+export async function mailResetLink(
+  deps: MailedLinkDeps,
+  { userId, ...wanted }: MailedLinkRequest,
+  keeps: boolean,
+): Promise<void> {
+  const { tenant, request } = wanted
+  const secret_id = newId()
+  const token = mailedSecret(deps.keys, secret_id)
+  await deps.database.asIdentity({ tenant, deadline: 'background' }, async (db) => {
+    await lockUser(db, userId ?? NO_USER)
+    if (keeps && ((await hasWorkingMail(db, userId ?? NO_USER)) || userId === undefined)) return
+    if (userId === undefined) await rehearseLink(deps, db, wanted, token)
+    else await replaceLink(deps, db, { ...wanted, userId, channel: 'mail' }, token)
+    const payload = { secret_id, user_id: userId ?? null }
+    await enqueueJob({ db, requestId: request.id }, passwordResetMail, payload)
   })
-  return created ? urlOf(deps, wanted.tenant, token) : undefined
+  deps.jobs.notify()
+}
+
+function rehearseLink(
+  { config }: LinkDeps,
+  db: Kysely<KernelTables>,
+  { tenant }: Pick<LinkRequest, 'tenant'>,
+  token: string,
+): Promise<void> {
+  const minutes = config.PASSWORD_RESET_EXPIRE_MINUTES
+  const secret = { kind: 'password_reset', channel: 'mail', minutes } as const
+  return rehearseSecret(db, { ...secret, origin: tenant.issuer, token })
 }
 
 // Serializes concurrent requests, so that one of two links is the newer one.
@@ -83,10 +117,4 @@ async function hasWorkingMail(db: Kysely<KernelTables>, userId: string): Promise
     .where(secretWorks)
     .executeTakeFirst()
   return link !== undefined
-}
-
-function urlOf({ config }: LinkDeps, tenant: Tenant, token: string): string {
-  return config.RESET_URL.replaceAll('{origin}', tenant.issuer)
-    .replaceAll('{tenant}', tenant.subdomain)
-    .replaceAll('{token}', token)
 }

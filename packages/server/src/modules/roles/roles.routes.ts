@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import type { GrantRules } from '../../access/permissions.ts'
+import { pageOf } from '../../app/list.ts'
 import type { KernelPermission } from '../../app/policy.ts'
 import { createRoutes, type Route } from '../../app/route.ts'
-import { PageQuery, pageOf } from '../../db/pagination.ts'
 import type { KernelTables } from '../../db/tables.ts'
-import { NewRole, Role, RoleChanges, RolePath } from './roles.schema.ts'
+import { NewRole, Role, RoleChanges, RoleList, RolePath } from './roles.schema.ts'
 import { createRole, deleteRole, findRole, listRoles, systemRoles, updateRole } from './roles.ts'
 
 const { get, post, patch, del } = createRoutes<KernelPermission, never, KernelTables>()
@@ -27,8 +27,7 @@ export function roleRoutes(rules: GrantRules): Route[] {
     get('/api/roles', {
       access: 'roles:read',
       summary: 'List the custom roles of the tenant',
-      query: PageQuery,
-      reply: pageOf(Role),
+      list: RoleList,
       handle: (ctx, { query }) => listRoles(ctx, query),
     }),
     get('/api/roles/:role_id', {

@@ -1,19 +1,26 @@
-import { sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { z } from 'zod'
-import { assertCanGrant, type GrantRules, lockGrants } from '../../access/permissions.ts'
+import { assertOwnerRemains, hasOwner } from '../../access/owners.ts'
+import {
+  assertCanGrant,
+  type GrantRules,
+  lockGrants,
+  permissionsOf,
+} from '../../access/permissions.ts'
 import type { TenantContext } from '../../app/context.ts'
+import type { ListQuery } from '../../app/list.ts'
 import type { Policy } from '../../app/policy.ts'
-import { type PageQuery, readPage } from '../../db/pagination.ts'
+import { readList } from '../../db/read_list.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { conflict, notFound, unprocessable } from '../../lib/errors.ts'
 import { newId } from '../../lib/ids.ts'
-import type { NewRole, RoleChanges } from './roles.schema.ts'
+import { type NewRole, type RoleChanges, RoleList } from './roles.schema.ts'
 
 type Context = TenantContext<KernelTables>
 
 /** The custom roles of the tenant. */
-export async function listRoles(ctx: Context, query: z.output<typeof PageQuery>) {
-  const page = await readPage(ctx.cursors, query, customRoles(ctx), 'r.id')
+export async function listRoles(ctx: Context, query: ListQuery<typeof RoleList>) {
+  const page = await readList(ctx, RoleList, query, customRoles(ctx))
   return { ...page, items: page.items.map((row) => ({ ...row, is_system: false })) }
 }
 
@@ -49,7 +56,10 @@ export async function createRole(ctx: Context, rules: GrantRules, role: z.output
   return findRole(ctx, id)
 }
 
-/** Throws 403 if the actor lacks a permission that the role grants before or after the change. */
+/**
+ * Throws 403 if the actor lacks a permission that the role grants before or after the change, and 409 if no
+ * owner would be left: an owner may be the sum of several roles.
+ */
 export async function updateRole(
   ctx: Context,
   rules: GrantRules,
@@ -68,14 +78,20 @@ export async function updateRole(
     .where('id', '=', id)
     .execute()
   if (permissions !== undefined) {
+    const takesAway = role.permissions.some((it) => !permissions.includes(it))
+    const hadOwner = takesAway && (await hasOwner(ctx.db, rules.policy))
     await ctx.db.deleteFrom('tenantry.role_permissions').where('role_id', '=', id).execute()
     await setPermissions(ctx, id, permissions)
+    if (hadOwner) await assertOwnerRemains(ctx.db, rules.policy)
   }
   ctx.audit({ meta: { ...changes } })
   return findRole(ctx, id)
 }
 
-/** Throws 409 while a member has the role: the foreign key of member_roles rejects the DELETE. */
+/**
+ * Throws 409 while a member has the role: the foreign key of member_roles rejects the DELETE. So a deletion
+ * takes no permission away, and no owner.
+ */
 export async function deleteRole(ctx: Context, rules: GrantRules, id: string): Promise<void> {
   await lockGrants(ctx, rules)
   const role = await findRole(ctx, id)
@@ -111,4 +127,62 @@ function assertKnown(policy: Policy, permissions: readonly string[]): void {
       : [{ pointer: `/permissions/${at}`, message: `"${permission}" is not a permission` }],
   )
   if (faults.length > 0) throw unprocessable(faults)
+}
+
+/** A role of the tenant or of the app's policy, as member_roles names it. */
+export interface NamedRole {
+  role: string
+  /** Null for a system role: only custom roles have a row. */
+  role_id: string | null
+  /** What a custom role grants. A system role grants what the policy says. */
+  grants: readonly string[]
+}
+
+/** The roles with these names, each once. Throws 422 for a name that neither the tenant nor the app has. */
+export async function requireRoles(
+  db: Kysely<KernelTables>,
+  policy: Policy,
+  given: readonly string[],
+): Promise<NamedRole[]> {
+  const names = [...new Set(given)]
+  const custom = await customRolesNamed(
+    db,
+    names.filter((it) => !(it in policy.roles)),
+  )
+  const faults = names.flatMap((name, at) =>
+    name in policy.roles || custom.has(name)
+      ? []
+      : [{ pointer: `/roles/${at}`, message: 'is not the name of a role' }],
+  )
+  if (faults.length > 0) throw unprocessable(faults)
+  return names.map((role) => custom.get(role) ?? { role, role_id: null, grants: [] })
+}
+
+/** The permissions that these roles add up to. */
+export function permissionsOfRoles(
+  policy: Policy,
+  roles: readonly NamedRole[],
+): ReadonlySet<string> {
+  return permissionsOf(policy, {
+    system_roles: roles.filter((it) => it.role_id === null).map((it) => it.role),
+    grants: roles.flatMap((it) => it.grants),
+  })
+}
+
+async function customRolesNamed(
+  db: Kysely<KernelTables>,
+  names: readonly string[],
+): Promise<Map<string, NamedRole>> {
+  if (names.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('tenantry.roles as r')
+    .select(['r.id as role_id', 'r.name as role'])
+    .select(
+      sql<string[]>`array(
+        select rp.permission from tenantry.role_permissions rp where rp.role_id = r.id
+      )`.as('grants'),
+    )
+    .where('r.name', 'in', names)
+    .execute()
+  return new Map(rows.map((row) => [row.role, row]))
 }

@@ -7,6 +7,7 @@ import { recordAudit } from '../../audit/audit_log.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { AppError, type ErrorExtras } from '../../lib/errors.ts'
 import { hashSecret } from '../../lib/keys.ts'
+import { endSession } from './end_session.ts'
 import {
   findSession,
   findUsedToken,
@@ -43,9 +44,7 @@ export async function signOut(deps: SignInDeps, ctx: PublicContext, token: strin
   const known = await deps.database.inTenant(ctx, async (db) => {
     const row = await findSession(db, claims.sessionId)
     if (row === undefined) return false
-    if (await revokeSession(db, row.id, 'signed_out')) {
-      await auditSession(db, ctx, 'auth.signed_out', row.id, row.user_id)
-    }
+    await endSession(db, ctx.request, { sessionId: row.id, userId: row.user_id })
     return true
   })
   if (!known) throw invalidToken()
@@ -62,7 +61,7 @@ async function retryOrRevoke(
   const used = await findUsedToken(db, sessionId, hashes, config.REFRESH_REUSE_GRACE_SECONDS)
   if (used === undefined || used.retry) return used
   await revokeSession(db, used.session_id, 'refresh_reuse')
-  await auditSession(db, ctx, 'refresh.reuse', used.session_id, used.user_id)
+  await auditReuse(db, ctx, used.session_id, used.user_id)
   return 'reused'
 }
 
@@ -81,15 +80,14 @@ async function verifyRefresh(
   return claims
 }
 
-function auditSession(
+function auditReuse(
   db: Kysely<KernelTables>,
   { request }: PublicContext,
-  action: string,
   session_id: string,
   actor_id: string,
 ): Promise<void> {
   const entity = { entity: 'sessions', entity_id: session_id }
-  return recordAudit(db, request, { action, ...entity, session_id, actor_id })
+  return recordAudit(db, request, { action: 'refresh.reuse', ...entity, session_id, actor_id })
 }
 
 function invalidToken(): AppError {

@@ -2,40 +2,35 @@ import { z } from 'zod'
 import type { GrantRules } from '../../access/permissions.ts'
 import type { KernelPermission } from '../../app/policy.ts'
 import { createRoutes, type Route } from '../../app/route.ts'
-import { PageQuery, pageOf } from '../../db/pagination.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import {
   listSessions,
   listSessionsOf,
   revokeMemberSessions,
+  revokeOtherSessions,
   revokeOwnSession,
 } from './list_sessions.ts'
+import { SessionList } from './sessions.schema.ts'
 
 const { get, del } = createRoutes<KernelPermission, never, KernelTables>()
 
 const SessionPath = z.object({ session_id: z.uuid() })
 const MemberPath = z.object({ user_id: z.uuid() })
 
-const Session = z
-  .object({
-    id: z.uuid(),
-    user_agent: z.string(),
-    address: z.string(),
-    created_at: z.iso.datetime(),
-    last_seen_at: z.iso.datetime(),
-    expires_at: z.iso.datetime(),
-    is_current: z.boolean().meta({ description: 'Whether this is the session of the request' }),
-  })
-  .meta({ id: 'Session' })
-
 export function sessionRoutes(rules: GrantRules): Route[] {
   return [
     get('/api/sessions', {
       access: 'member',
       summary: 'List your own active sessions',
-      query: PageQuery,
-      reply: pageOf(Session),
+      list: SessionList,
       handle: (ctx, { query }) => listSessions(ctx, ctx.actor.user.id, query),
+    }),
+    del('/api/sessions', {
+      access: 'member',
+      summary: 'Revoke all of your other sessions in this tenant',
+      revokes: true,
+      audit: 'sessions.delete',
+      handle: revokeOtherSessions,
     }),
     del('/api/sessions/:session_id', {
       access: 'member',
@@ -49,8 +44,7 @@ export function sessionRoutes(rules: GrantRules): Route[] {
       access: 'sessions:read',
       summary: "List a member's active sessions",
       params: MemberPath,
-      query: PageQuery,
-      reply: pageOf(Session),
+      list: SessionList,
       handle: (ctx, { params, query }) => listSessionsOf(ctx, params.user_id, query),
     }),
     del('/api/members/:user_id/sessions', {

@@ -34,6 +34,30 @@ describe('sessions', () => {
     expect((await tenant.send({ method: 'DELETE', path, user })).status).toBe(404)
   })
 
+  test('name browser and system, and all but the current one are revoked together (SESS-9)', async () => {
+    const [tenant, other] = [await api.makeTenant(), await api.makeTenant()]
+    const [user, colleague] = [await tenant.makeUser(), await tenant.makeUser()]
+    const there = await other.makeUser({ email: user.email, password: user.password })
+    const { email, password } = user
+    const second = await tenant.send({
+      method: 'POST',
+      path: '/api/auth/login',
+      body: { email, password },
+      headers: { 'user-agent': 'Mozilla/5.0 (Windows NT 10.0; rv:145.0) Firefox/145.0' },
+    })
+    const before = await tenant.send({ path: '/api/sessions', user })
+    expect(before.json.items.map((it: { client: string }) => it.client)).toEqual([
+      'Firefox on Windows',
+      '',
+    ])
+    const revoked = await tenant.send({ method: 'DELETE', path: '/api/sessions', user })
+    expect([revoked.status, revoked.text]).toEqual([204, ''])
+    expect(await statusOf(tenant, second.json.access_token)).toBe(401)
+    expect(await statusOf(tenant, user.accessToken)).toBe(200)
+    expect(await statusOf(tenant, colleague.accessToken)).toBe(200)
+    expect(await statusOf(other, there.accessToken)).toBe(200)
+  })
+
   test("are the user's own: another member's session gets 404", async () => {
     const tenant = await api.makeTenant()
     const [user, colleague] = [await tenant.makeUser(), await tenant.makeUser()]
@@ -66,9 +90,9 @@ describe('sessions', () => {
     await api.database.inTenant(backgroundScope(tenant.id), (db) =>
       sql`
         insert into tenantry.sessions
-          (id, user_id, idle_expires_at, expires_at, credentials_epoch, created_at)
+          (id, user_id, idle_expires_at, expires_at, credentials_epoch, created_at, method, amr, kind, origin)
         select (lpad(to_hex(n), 8, '0') || '-0000-7000-8000-000000000000')::uuid,
-          user_id, idle_expires_at, expires_at, credentials_epoch, created_at
+          user_id, idle_expires_at, expires_at, credentials_epoch, created_at, method, amr, kind, origin
         from (select * from tenantry.sessions limit 1) one, generate_series(1, 2998) n`.execute(db),
     )
     const third = await signInAgain(tenant, user)

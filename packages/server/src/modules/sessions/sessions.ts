@@ -1,98 +1,13 @@
 import { type Kysely, sql } from 'kysely'
 import { sessionIsLive } from '../../access/live_session.ts'
 import { roleColumns } from '../../access/permissions.ts'
-import type { RequestInfo } from '../../app/context.ts'
 import type { KernelTables } from '../../db/tables.ts'
 
 // Lock order: member, session, refresh token, as ON DELETE CASCADE takes them. Locking a token first
 // can deadlock with the removal of its member.
 
-/** The lifetimes of a session, in seconds. */
-export interface SessionTimes {
-  idleSeconds: number
-  maxSeconds: number
-}
-
-/** Per member and tenant, including expired ones. A further sign-in deletes the oldest. */
-const MAX_SESSIONS = 1_000
-
 /** How many used refresh tokens of a session are kept, to answer a retry of the client with the successor. */
 const USED_TOKENS_KEPT = 4
-
-export interface NewSession {
-  id: string
-  userId: string
-  /** users.sessions_valid_from as the credential check read it, as text. */
-  credentialsEpoch: string
-  times: SessionTimes
-  /** Absent if the client gets an access token only. */
-  refreshHash?: Buffer
-}
-
-export interface OpenedSession {
-  roles: string[]
-  /** From the row of the refresh token. */
-  createdAt: string
-  refreshExpiresAt: string
-}
-
-/**
- * Opens a session for a member of the transaction's tenant and deletes sessions above the maximum.
- * Returns undefined if the user is not an active member. The caller creates the id of the session.
- */
-export async function openSession(
-  db: Kysely<KernelTables>,
-  request: RequestInfo,
-  { id, userId, credentialsEpoch, times, refreshHash }: NewSession,
-): Promise<OpenedSession | undefined> {
-  const idle = Math.min(times.idleSeconds, times.maxSeconds)
-  // One statement, one round trip. The membership is locked before the session is inserted: a
-  // concurrent deactivation or removal waits for the lock and then finds the session.
-  const { rows } = await sql<OpenedSession>`
-    with member as (
-      select m.user_id, ${rolesOfMember} from tenantry.members m
-      where m.user_id = ${userId} and m.is_active
-      for share of m
-    ), ${surplus}, opened as (
-      insert into tenantry.sessions
-        (id, user_id, user_agent, address, credentials_epoch, idle_expires_at, expires_at)
-      select ${id}, user_id, ${request.userAgent}, ${request.address},
-        ${credentialsEpoch}::timestamptz, ${inSeconds(idle)}, ${inSeconds(times.maxSeconds)}
-      from member
-      returning id, created_at, idle_expires_at
-    ), token as (
-      insert into tenantry.refresh_tokens (hash, session_id, expires_at)
-      select given.hash, opened.id, opened.idle_expires_at
-      from opened, (select ${refreshHash ?? null}::bytea as hash) as given
-      where given.hash is not null
-    )
-    select member.roles, opened.created_at as "createdAt",
-      opened.idle_expires_at as "refreshExpiresAt"
-    from member, opened`.execute(db)
-  return rows[0]
-}
-
-const [rolesOfMember] = roleColumns('m.user_id')
-
-// Each sign-in deletes the member's expired sessions, so that no job has to scan all tenants. Until
-// then the used tokens remain, to detect a stolen one. Concurrent sign-ins skip rows that the other has
-// locked. The maximum bounds the one statement that revokes all sessions of a member. Ids sort by time.
-const surplus = sql`surplus as (
-  delete from tenantry.sessions where id in (
-    select s.id from tenantry.sessions s
-    where s.user_id = (select user_id from member) and (s.expires_at < now() or s.id in (
-      select newer.id from tenantry.sessions newer
-      where newer.user_id = (select user_id from member)
-      order by newer.id desc offset ${sql.lit(MAX_SESSIONS - 1)}
-    ))
-    for update skip locked
-  )
-)`
-
-function inSeconds(seconds: number) {
-  // Whole seconds, the resolution of a JWT: the row of the token and its claims must agree.
-  return sql<string>`date_trunc('second', now()) + make_interval(secs => ${seconds})`
-}
 
 /** Why a session was revoked; stored in its row. */
 export type RevocationReason = 'signed_out' | 'refresh_reuse' | 'revoked' | 'member_disabled'
@@ -114,19 +29,21 @@ export async function revokeSession(
   return numUpdatedRows > 0n
 }
 
-/** Revokes all sessions of a member in this tenant. Returns how many it revoked. */
+/** Revokes all sessions of a member in this tenant, but not `except`. Returns how many it revoked. */
 export async function revokeSessionsOf(
   db: Kysely<KernelTables>,
   userId: string,
   reason: RevocationReason,
+  { except }: { except?: string | undefined } = {},
 ): Promise<number> {
   await lockMember(db, userId)
-  const { numUpdatedRows } = await db
+  let update = db
     .updateTable('tenantry.sessions')
     .set({ revoked_at: sql<string>`now()`, revoked_reason: reason })
     .where('user_id', '=', userId)
     .where('revoked_at', 'is', null)
-    .executeTakeFirst()
+  if (except !== undefined) update = update.where('id', '!=', except)
+  const { numUpdatedRows } = await update.executeTakeFirst()
   return Number(numUpdatedRows)
 }
 

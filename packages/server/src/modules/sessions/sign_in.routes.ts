@@ -1,11 +1,14 @@
+import { z } from 'zod'
+import type { CookieContext } from '../../access/credentials/cookie_exchange.ts'
 import { CREDENTIALS_BODY_BYTES } from '../../access/sign_in_limits.ts'
 import type { PublicContext } from '../../app/context.ts'
-import { createRoutes, type Route } from '../../app/route.ts'
+import { contextRoutes, createRoutes, type Route } from '../../app/route.ts'
 import { type Fault, unprocessable } from '../../lib/errors.ts'
-import { newId } from '../../lib/ids.ts'
+import { grantCookie, signOutBrowser } from './browser_sessions.ts'
 import { refresh, signOut } from './refresh.ts'
 import {
   AccessGrant,
+  CookieGrant,
   Credentials,
   DeprecatedCredentials,
   Me,
@@ -16,9 +19,11 @@ import {
 } from './sign_in.schema.ts'
 import { type SignInInput, signIn } from './sign_in.ts'
 import type { SignInDeps } from './sign_in_deps.ts'
+import { sessionGrant, tokenKind, tokenPair } from './token_grants.ts'
 
 const { get, post } = createRoutes<never, never, never>()
 
+const withCookies = contextRoutes<CookieContext>({ access: 'public', cookies: true })
 const open = { access: 'public', bodyLimit: CREDENTIALS_BODY_BYTES } as const
 
 export function signInRoutes(deps: SignInDeps): Route[] {
@@ -36,14 +41,17 @@ function tokenRoutes(deps: SignInDeps): Route[] {
       errors: [401, 403],
       handle: (ctx, { body }) => grantAccess(deps, ctx, { ...body, email: body.username }),
     }),
-    post('/api/auth/login', {
-      ...open,
-      summary: 'Sign in and get an access and a refresh token',
+    withCookies('POST', '/api/auth/login', {
+      bodyLimit: CREDENTIALS_BODY_BYTES,
+      summary: 'Sign in and get an access and a refresh token, or a cookie',
       query: DeprecatedCredentials,
       body: Credentials.optional(),
-      reply: SessionGrant,
+      reply: z.union([SessionGrant, CookieGrant]),
       errors: [401, 403],
-      handle: (ctx, { body, query }) => grantSession(deps, ctx, body ?? fromQuery(query)),
+      handle: (ctx, { body, query }) =>
+        body?.session === 'cookie'
+          ? grantCookie(deps, ctx, body)
+          : grantSession(deps, ctx, body ?? fromQuery(query)),
     }),
     post('/api/auth/refresh', {
       ...open,
@@ -53,13 +61,14 @@ function tokenRoutes(deps: SignInDeps): Route[] {
       errors: [401],
       handle: (ctx, { body }) => grantSuccessor(deps, ctx, body.refresh_token),
     }),
-    post('/api/auth/logout', {
-      ...open,
-      summary: 'Sign out: revoke the session of a refresh token',
+    withCookies('POST', '/api/auth/logout', {
+      bodyLimit: CREDENTIALS_BODY_BYTES,
+      summary: 'Sign out: revoke the session of a refresh token or, without a body, of the cookie',
       revokes: true,
-      body: RefreshToken,
+      body: RefreshToken.optional(),
       errors: [401],
-      handle: (ctx, { body }) => signOut(deps, ctx, body.refresh_token),
+      handle: (ctx, { body }) =>
+        body === undefined ? signOutBrowser(deps, ctx) : signOut(deps, ctx, body.refresh_token),
     }),
   ]
 }
@@ -89,14 +98,7 @@ async function grantAccess(deps: SignInDeps, ctx: PublicContext, given: SignInIn
 }
 
 async function grantSession(deps: SignInDeps, ctx: PublicContext, given: SignInInput) {
-  const opened = await signIn(deps, ctx, given, 'refresh')
-  const { roles } = opened
-  const pair = tokenPair(deps, ctx, {
-    ...opened,
-    sessionId: opened.id,
-    expiresAt: opened.refreshExpiresAt,
-  })
-  return { ...pair, roles, tenant: ctx.tenant.subdomain }
+  return sessionGrant(deps, ctx, await signIn(deps, ctx, given, 'refresh'))
 }
 
 async function grantSuccessor(deps: SignInDeps, ctx: PublicContext, token: string) {
@@ -109,27 +111,6 @@ async function grantSuccessor(deps: SignInDeps, ctx: PublicContext, token: strin
     createdAt: next.created_at,
     expiresAt: next.expires_at,
   })
-}
-
-interface PairSubject {
-  userId: string
-  sessionId: string
-  roles: string[]
-  jti: string
-  createdAt: string
-  expiresAt: string
-}
-
-function tokenPair(deps: SignInDeps, { tenant }: PublicContext, subject: PairSubject) {
-  return {
-    access_token: deps.tokens.issueAccess(tenant, { ...subject, jti: newId() }),
-    refresh_token: deps.tokens.issueRefresh(tenant, subject),
-    ...tokenKind(deps),
-  }
-}
-
-function tokenKind({ tokens }: SignInDeps) {
-  return { token_type: 'bearer' as const, expires_in: tokens.accessSeconds }
 }
 
 function fromQuery(query: { email?: string | undefined; password?: string | undefined }) {

@@ -15,7 +15,16 @@ export const PasswordGrant = z
   .meta({ id: 'PasswordGrant' })
 
 export const Credentials = z
-  .strictObject({ email, password: givenPassword })
+  .strictObject({
+    email,
+    password: givenPassword,
+    email_code: z.string().min(1).max(32).optional().meta({
+      description: 'The code of a mail, after 403 email.unverified: it verifies the address',
+    }),
+    session: z.enum(['tokens', 'cookie']).optional().meta({
+      description: 'What the client gets: tokens (the default), or a cookie for a browser',
+    }),
+  })
   .meta({ id: 'Credentials' })
 
 /** The seed's query parameters. They still work, but proxies write them into access logs. */
@@ -48,6 +57,15 @@ export const SessionGrant = z
     tenant: z.string().meta({ description: "The tenant's subdomain" }),
   })
   .meta({ id: 'SessionGrant' })
+
+/** The reply to a sign-in with a cookie. It holds no token: JavaScript must not be able to read one. */
+export const CookieGrant = z
+  .object({
+    expires_in: z.int().meta({ description: 'Life of the session, in seconds' }),
+    roles: z.array(z.string()),
+    tenant: z.string().meta({ description: "The tenant's subdomain" }),
+  })
+  .meta({ id: 'CookieGrant' })
 
 export const RefreshToken = z
   .strictObject({ refresh_token: z.string().min(1).max(4096) })

@@ -1,53 +1,89 @@
 import { assertInstallationOrigin } from '../../access/installation_origin.ts'
-import { realmOf } from '../../access/realm.ts'
+import { realmScope } from '../../access/realm.ts'
 import { signInLimits, trustedAddress } from '../../access/sign_in_limits.ts'
-import { challenge } from '../../access/unauthenticated.ts'
+import type { AccessClaims } from '../../access/tokens.ts'
+import { WRONG_CREDENTIALS, wrongCredentials } from '../../access/unauthenticated.ts'
 import type { PublicContext } from '../../app/context.ts'
-import { recordAudit } from '../../audit/audit_log.ts'
 import type { Rejection } from '../../audit/rejections.ts'
 import { emailKey } from '../../lib/email_address.ts'
 import { AppError } from '../../lib/errors.ts'
-import { newId } from '../../lib/ids.ts'
-import { hashSecret, randomSecret } from '../../lib/keys.ts'
 import type { Marker, Reservation } from '../../limits/attempt_limiter.ts'
+import { mailCode, verifyByCode } from '../email_codes/email_codes.ts'
 import { type Credentials, findCredentials, replaceHash } from '../users/users.ts'
-import { type NewSession, type OpenedSession, openSession, type SessionTimes } from './sessions.ts'
+import { openSession, UNVERIFIED } from './open_session.ts'
 import type { SignInDeps } from './sign_in_deps.ts'
-
-const WRONG = 'credentials.wrong'
-const NO_MEMBER = 'member.required'
-const DAY_SECONDS = 86_400
 
 export interface SignInInput {
   email: string
   password: string
+  /** The code that was mailed after an earlier attempt, see email_codes.ts. */
+  email_code?: string | undefined
 }
 
 /**
  * Checks credentials and opens a session. A wrong password, an unknown user and an inactive user get
  * the same answer after the same work. A missing membership is reported only after the password was
- * right. Throws 401, 403 (also on a custom domain) or 429.
+ * right, as is an address that has to be verified: a code is mailed, with which to sign in. Throws 401, 403 (also on a
+ * custom domain), 422 for the code, or 429.
  */
 export async function signIn(
   deps: SignInDeps,
   ctx: PublicContext,
   given: SignInInput,
-  wants: 'access' | 'refresh',
+  wants: 'access' | 'refresh' | 'cookie',
+  replaces?: AccessClaims,
 ) {
-  assertPlace(deps, ctx)
   // A malformed e-mail belongs to no user; it is counted like an unknown one.
   const key = emailKey(given.email) ?? given.email.trim().toLowerCase().slice(0, 320)
+  return withPassword(deps, ctx, { key, password: given.password }, (user) =>
+    openVerified(deps, ctx, user, given.email_code, () =>
+      openSession(deps, ctx, user, { method: 'password', amr: ['pwd'], wants, replaces }),
+    ),
+  )
+}
+
+// Only the person who knows the password causes a mail, and can use its code.
+async function openVerified<T>(
+  deps: SignInDeps,
+  ctx: PublicContext,
+  user: Credentials,
+  code: string | undefined,
+  open: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await open()
+  } catch (error) {
+    if (!(error instanceof AppError && error.code === UNVERIFIED)) throw error
+    if (code === undefined) {
+      await mailCode(deps, ctx, user)
+      throw error
+    }
+  }
+  await verifyByCode(deps, ctx, user, code)
+  return open()
+}
+
+/**
+ * Checks the password of an account, by its canonical address, and then does `work` for its user: the limits
+ * and the answers are those of every way in that takes a password. Throws 401, 403 on a custom domain, or 429.
+ */
+export async function withPassword<T>(
+  deps: SignInDeps,
+  ctx: PublicContext,
+  { key, password }: { key: string; password: string },
+  work: (user: Credentials) => Promise<T>,
+): Promise<T> {
+  assertPlace(deps, ctx)
   const attempt = await reserve(deps, ctx, key)
   const refund = (marker?: Marker) =>
     deps.background.run('attempt refund', () => attempt.refund(marker))
   try {
-    const user = await authenticate(deps, ctx, key, given.password)
-    const session = await openMemberSession(deps, ctx, user, wants)
+    const result = await work(await authenticate(deps, ctx, key, password))
     refund(trustedAddress(ctx, key))
-    return session
+    return result
   } catch (error) {
     // Only wrong credentials cost an attempt; a busy server or a missing membership does not.
-    if (!(error instanceof AppError && error.code === WRONG)) refund()
+    if (!(error instanceof AppError && error.code === WRONG_CREDENTIALS)) refund()
     throw error
   }
 }
@@ -79,8 +115,8 @@ async function authenticate(
   key: string,
   password: string,
 ): Promise<Credentials> {
-  const user = await deps.database.asIdentity({ deadline: ctx.deadline }, (db) =>
-    findCredentials(db, realmOf(ctx.tenant), key),
+  const user = await deps.database.asIdentity(realmScope(ctx, ctx.deadline), (db) =>
+    findCredentials(db, ctx.tenant.realm, key),
   )
   const check = await deps.passwords.check(password, user?.password_hash)
   if (user === undefined || !check.valid) {
@@ -90,7 +126,7 @@ async function authenticate(
   if (check.rehash) {
     deps.background.run('rehash', async () => {
       const stronger = await deps.passwords.hash(password)
-      await deps.database.asIdentity({ deadline: 'background' }, (db) =>
+      await deps.database.asIdentity(realmScope(ctx, 'background'), (db) =>
         replaceHash(db, user, stronger),
       )
     })
@@ -98,70 +134,6 @@ async function authenticate(
   return user
 }
 
-async function openMemberSession(
-  deps: SignInDeps,
-  ctx: PublicContext,
-  user: Credentials,
-  wants: 'access' | 'refresh',
-) {
-  const jti = randomSecret()
-  const session = {
-    id: newId(),
-    userId: user.id,
-    credentialsEpoch: user.credentials_epoch,
-    times: sessionTimes(deps, wants),
-    ...(wants === 'refresh' ? { refreshHash: hashSecret(jti) } : {}),
-  }
-  try {
-    const opened = await openAudited(deps, ctx, session)
-    return { id: session.id, userId: user.id, jti, ...opened }
-  } catch (error) {
-    if (error instanceof AppError && error.code === NO_MEMBER) {
-      deps.rejections.record(ctx.tenant.id, ctx.request, rejection('membership', user.id))
-    }
-    throw error
-  }
-}
-
-function openAudited(
-  deps: SignInDeps,
-  ctx: PublicContext,
-  session: NewSession,
-): Promise<OpenedSession> {
-  return deps.database.inTenant(ctx, async (db) => {
-    // Sent together in one write to the socket. If no session is opened, the audit row is rolled back.
-    const [opened] = await Promise.all([
-      openSession(db, ctx.request, session),
-      recordAudit(db, ctx.request, {
-        action: 'auth.signed_in',
-        entity: 'sessions',
-        entity_id: session.id,
-        actor_id: session.userId,
-        session_id: session.id,
-      }),
-    ])
-    if (opened === undefined) {
-      throw new AppError('forbidden', NO_MEMBER, 'User does not belong to this tenant')
-    }
-    return opened
-  })
-}
-
-// Without a refresh token a session cannot be extended: it ends with its access token.
-function sessionTimes({ config, tokens }: SignInDeps, wants: 'access' | 'refresh'): SessionTimes {
-  if (wants === 'access') {
-    return { idleSeconds: tokens.accessSeconds, maxSeconds: tokens.accessSeconds }
-  }
-  return {
-    idleSeconds: config.REFRESH_TOKEN_EXPIRE_DAYS * DAY_SECONDS,
-    maxSeconds: config.SESSION_MAX_DAYS * DAY_SECONDS,
-  }
-}
-
 function rejection(reason: string, about: string | undefined): Rejection {
   return { action: 'auth.rejected', meta: { reason }, about }
-}
-
-function wrongCredentials(): AppError {
-  return new AppError('unauthenticated', WRONG, 'Invalid credentials', { headers: challenge })
 }

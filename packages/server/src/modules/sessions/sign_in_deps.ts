@@ -4,6 +4,8 @@ import type { Rejections } from '../../audit/rejections.ts'
 import type { Config } from '../../config/config.ts'
 import type { Database } from '../../db/tenancy.ts'
 import type { Background } from '../../jobs/background.ts'
+import type { JobSignal } from '../../jobs/enqueue.ts'
+import type { KeyRing } from '../../lib/keys.ts'
 import type { AttemptLimiter } from '../../limits/attempt_limiter.ts'
 
 /** What sign-in and refresh need. */
@@ -15,4 +17,6 @@ export interface SignInDeps {
   rejections: Rejections
   attemptLimiter: AttemptLimiter
   tokens: Tokens
+  jobs: JobSignal
+  keys: KeyRing
 }

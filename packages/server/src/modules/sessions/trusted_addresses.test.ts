@@ -5,7 +5,7 @@ import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../.
 
 let api: TestApp
 beforeAll(async () => {
-  api = await startTestApp(app, { TRUST_PROXY: '127.0.0.1' })
+  api = await startTestApp(app, { TRUST_PROXY: '127.0.0.1', RESET_LIMIT_ADDRESS: '50' })
 })
 afterAll(() => api.close())
 
@@ -186,12 +186,14 @@ describe('reset requests by an attacker (AUTHN-4, AUTHN-6)', () => {
       expect([reply.status, reply.text]).toEqual([200, '{"message":"Reset link sent"}'])
     }
     await api.running.settle()
-    const before = (await api.mailsTo(user.email, 5)).length
+    // A link that a newer one has voided before its mail was sent is not mailed.
+    const mails = await api.mailsTo(user.email, 1)
+    expect(mails.length).toBeLessThanOrEqual(5)
     await forgot(tenant, randomAddress(), user.email)
     await api.running.settle()
-    expect(await api.mailsTo(user.email, before)).toHaveLength(5)
+    expect(await api.mailsTo(user.email)).toHaveLength(mails.length)
     const works = await Promise.all(
-      (await api.mailsTo(user.email, 5)).map(({ text }) =>
+      mails.map(({ text }) =>
         post(tenant, '/api/auth/reset-password', randomAddress(), {
           token: /#token=([\w-]+)/.exec(text)?.[1],
           new_password: PASSWORD,
@@ -205,8 +207,10 @@ describe('reset requests by an attacker (AUTHN-4, AUTHN-6)', () => {
     const [tenant, other] = [await api.makeTenant(), await api.makeTenant()]
     const user = await tenant.makeUser()
     await other.makeUser({ email: user.email })
-    for (let i = 0; i < 7; i++) await forgot(tenant, randomAddress(), user.email)
-    await api.running.settle()
+    for (let i = 0; i < 7; i++) {
+      await forgot(tenant, randomAddress(), user.email)
+      await api.running.settle()
+    }
     await forgot(other, randomAddress(), user.email)
     const token = await newestToken(user.email, 6)
     const body = { token, new_password: PASSWORD }

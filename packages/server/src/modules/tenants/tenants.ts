@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { KernelTables } from '../../db/tables.ts'
 import { newId } from '../../lib/ids.ts'
+import type { Branding } from '../../mail/branding.ts'
 
 export interface NewTenant {
   name: string
@@ -18,6 +19,49 @@ export async function createTenant(db: Kysely<KernelTables>, tenant: NewTenant):
   return id
 }
 
+/**
+ * Adds the tenant of a transaction of `asIdentity`, which has its id. Of the two codes it gets the first, or the
+ * other one if another tenant has that. Throws 409 if the subdomain is taken.
+ */
+export async function addOwnTenant(
+  db: Kysely<KernelTables>,
+  { code, ...tenant }: Omit<NewTenant, 'code'> & { id: string; code: [string, string] },
+): Promise<void> {
+  const insert = (code: string) =>
+    db
+      .insertInto('tenantry.tenants')
+      .values({ ...tenant, code })
+      .returning('id')
+  const made = await insert(code[0])
+    .onConflict((it) => it.column('code').doNothing())
+    .executeTakeFirst()
+  if (made === undefined) await insert(code[1]).execute()
+}
+
+/** The active tenants of which a person is an active member, by name, through `asIdentity`. */
+export async function workspacesOf(
+  db: Kysely<KernelTables>,
+  userId: string,
+): Promise<{ id: string; name: string; subdomain: string }[]> {
+  const { rows } = await sql<{ id: string; name: string; subdomain: string }>`
+    select id, name, subdomain from tenantry.workspaces_of_person(${userId})`.execute(db)
+  return rows
+}
+
+/** The subdomain of an active tenant, through `asIdentity`. */
+export async function subdomainOf(
+  db: Kysely<KernelTables>,
+  id: string,
+): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('tenantry.tenants')
+    .select('subdomain')
+    .where('id', '=', id)
+    .where('status', '=', 'active')
+    .executeTakeFirst()
+  return row?.subdomain
+}
+
 /** The id of the tenant with this subdomain, if there is one. */
 export async function findTenantId(
   db: Kysely<KernelTables>,
@@ -31,12 +75,65 @@ export async function findTenantId(
   return row?.id
 }
 
+/** The realm of a tenant's users. Runs in `acrossTenants` only. */
+export async function realmOfTenant(db: Kysely<KernelTables>, id: string): Promise<string> {
+  const { realm_id } = await db
+    .selectFrom('tenantry.tenants')
+    .select('realm_id')
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow()
+  return realm_id
+}
+
 /** All tenants, by subdomain. Runs in `acrossTenants` only. */
 export function listTenants(db: Kysely<KernelTables>) {
   return db
     .selectFrom('tenantry.tenants')
     .select(['id', 'subdomain', 'name', 'code', 'status', 'rate', 'concurrency', 'created_at'])
     .orderBy('subdomain')
+    .execute()
+}
+
+/** One tenant, with the number of its members. Runs in `acrossTenants` only. */
+export function findTenant(db: Kysely<KernelTables>, subdomain: string) {
+  return db
+    .selectFrom('tenantry.tenants as t')
+    .select(['t.id', 't.subdomain', 't.name', 't.code', 't.status', 't.rate', 't.concurrency'])
+    .select([
+      't.created_at',
+      sql<number>`(
+      select count(*)::int from tenantry.members m where m.tenant_id = t.id)`.as('members'),
+    ])
+    .where('t.subdomain', '=', subdomain)
+    .executeTakeFirst()
+}
+
+/** Changes the display name of a tenant. Runs in `acrossTenants` only. */
+export async function renameTenant(
+  db: Kysely<KernelTables>,
+  id: string,
+  name: string,
+): Promise<void> {
+  await db
+    .updateTable('tenantry.tenants')
+    .set({ name, updated_at: sql<string>`now()` })
+    .where('id', '=', id)
+    .execute()
+}
+
+/** The members of a tenant, by address. Runs in `acrossTenants` only. */
+export function membersOfTenant(db: Kysely<KernelTables>, id: string) {
+  return db
+    .selectFrom('tenantry.members as m')
+    .innerJoin('tenantry.users as u', 'u.id', 'm.user_id')
+    .select(['u.email', 'u.full_name', 'm.is_active', 'u.is_active as can_sign_in'])
+    .select(
+      sql<string[]>`array(
+      select mr.role from tenantry.member_roles mr
+      where mr.tenant_id = m.tenant_id and mr.user_id = m.user_id order by mr.role)`.as('roles'),
+    )
+    .where('m.tenant_id', '=', id)
+    .orderBy('m.email_key')
     .execute()
 }
 
@@ -69,6 +166,25 @@ export async function limitTenant(
     .returning('id')
     .executeTakeFirst()
   return limited?.id
+}
+
+/** Parts of a tenant's branding. Null removes a part; undefined keeps it. */
+export type NewBranding = { [Part in keyof Branding]?: Branding[Part] | null }
+
+/** Sets parts of a tenant's branding. Returns its id, if it exists. */
+export async function brandTenant(
+  db: Kysely<KernelTables>,
+  subdomain: string,
+  changes: NewBranding,
+): Promise<string | undefined> {
+  const branding = sql<string>`jsonb_strip_nulls(branding || ${JSON.stringify(changes)}::jsonb)`
+  const branded = await db
+    .updateTable('tenantry.tenants')
+    .set({ branding, updated_at: sql<string>`now()` })
+    .where('subdomain', '=', subdomain)
+    .returning('id')
+    .executeTakeFirst()
+  return branded?.id
 }
 
 // A tenant that is being deleted is matched by neither: a deletion cannot be reversed.

@@ -1,6 +1,6 @@
-import type { Route } from '../../app/route.ts'
+import { isAnonymous, type Route } from '../../app/route.ts'
 import type { TestUser } from '../test_app.ts'
-import { nameOf, pathToNothing, type World } from './world/world.ts'
+import { changesCaller, nameOf, pathToNothing, sendTo, type World } from './world/world.ts'
 
 /** Whether a caller was permitted, by route and caller. */
 export type AccessMatrix = Map<string, Map<string, boolean>>
@@ -11,7 +11,7 @@ export async function probeAccess(world: World): Promise<AccessMatrix> {
   for (const route of world.routes) {
     const row = new Map<string, boolean>()
     for (const [caller, user] of callersOf(world)) {
-      row.set(caller, await isPermitted(world, route, user))
+      row.set(caller, await isPermitted(world, route, await callerOf(world, route, caller, user)))
     }
     matrix.set(nameOf(route), row)
   }
@@ -27,6 +27,20 @@ export function accessFaults(world: World, matrix: AccessMatrix, routes = world.
       return `${nameOf(route)}: ${caller} ${permitted ? 'is permitted but must not be' : 'is rejected but must be permitted'}`
     }),
   )
+}
+
+/** The routes that are found at a host of the other kind: at that of a tenant, or at APP_HOST. */
+export async function hostFaults({ api, a, routes }: World): Promise<string[]> {
+  const faults: string[] = []
+  for (const route of routes) {
+    const [other, where] =
+      route.access === 'base' ? [a.tenant.host, 'of a tenant'] : [api.config.APP_HOST, 'APP_HOST']
+    const request = { method: route.method, path: pathToNothing(route) }
+    const { status } = await api.send(other, request)
+    if (status !== 404)
+      faults.push(`${nameOf(route)}: answers ${status} at the host ${where}, not 404`)
+  }
+  return faults
 }
 
 /** The matrix as a Markdown table. */
@@ -55,18 +69,29 @@ function callersOf({ a }: World): [string, TestUser | undefined][] {
   return [['anonymous', undefined], ['member', none], ...Object.entries(roles)]
 }
 
+// A route may end the membership of its caller, which the next routes need.
+function callerOf(world: World, route: Route, name: string, user: TestUser | undefined) {
+  if (user === undefined || !changesCaller(route)) return user
+  return world.a.tenant.makeUser({ roles: name === 'member' ? [] : [name] })
+}
+
 async function isPermitted(
   world: World,
   route: Route,
   user: TestUser | undefined,
 ): Promise<boolean> {
   const { method } = route
-  const { status } = await world.a.tenant.send({ method, path: pathToNothing(route), user })
+  const { status } = await sendTo(world, route, world.a, {
+    method,
+    path: pathToNothing(route),
+    user,
+  })
   return status !== 401 && status !== 403
 }
 
-function shouldBePermitted({ app }: World, { access }: Route, caller: string): boolean {
-  if (access === 'public') return true
+function shouldBePermitted({ app }: World, route: Route, caller: string): boolean {
+  const { access } = route
+  if (isAnonymous(route)) return true
   if (caller === 'anonymous') return false
   if (access === 'member') return true
   if (access.startsWith('role:')) return access === `role:${caller}`

@@ -1,7 +1,9 @@
 const checks = [
   'access',
+  'cookies',
   'isolation',
   'inputs',
+  'lists',
   'statements',
   'races',
   'public',

@@ -1,3 +1,4 @@
+import { flatCollection } from '../../app/flat_collection.ts'
 import type { Route } from '../../app/route.ts'
 import type { TestReply } from '../http_client.ts'
 import { collectionsIn } from './world/paths.ts'
@@ -13,18 +14,21 @@ import {
   type PopulatedTenant,
   pathIn,
   readyFor,
+  sendTo,
   type World,
   withId,
 } from './world/world.ts'
 
 /**
- * Checks items from creation to deletion: no route finds a deleted item, a child is found only under its own
- * parent, and a rejected create stores nothing. Returns the violations.
+ * Checks items from creation to deletion: Location leads to the created item, no route finds a deleted item,
+ * a child is found only under its own parent, and a rejected create stores nothing. Returns the violations.
  */
 export async function lifecycleFaults(world: World): Promise<string[]> {
   const faults: string[] = []
   for (const route of world.routes) {
-    if (isCreator(route)) faults.push(...(await rejectedCreate(world, route)))
+    if (isCreator(route)) {
+      faults.push(...(await rejectedCreate(world, route)), ...(await createdFaults(world, route)))
+    }
     for (const parent of collectionsIn(route.path).slice(0, -1)) {
       faults.push(...(await wrongParent(world, route, parent)))
     }
@@ -38,6 +42,8 @@ export async function lifecycleFaults(world: World): Promise<string[]> {
 async function rejectedCreate(world: World, route: Route): Promise<string[]> {
   const { a } = world
   const body = { ...Object(bodyFor(world, route, a)), 'no such field': 1 }
+  // A job that an earlier call added would change rows meanwhile.
+  await world.api.running.settle()
   const before = await fingerprintOf(a.tenant.id)
   const reply = await sendAs(world, route, a, body)
   const changed = changedTables(before, await fingerprintOf(a.tenant.id))
@@ -47,6 +53,31 @@ async function rejectedCreate(world: World, route: Route): Promise<string[]> {
         `${nameOf(route)}: a bad body answers ${reply.status} and changes ${changed.join(', ') || 'nothing'}`,
       ]
 }
+
+// The kernel makes Location of the path and the id in the reply, which the handler chooses.
+async function createdFaults(world: World, route: Route): Promise<string[]> {
+  const { a } = world
+  const { status, headers } = await call(world, route, a, a.admin)
+  const { location } = headers
+  if (status !== 201 || location === undefined) return []
+  const collection = flatCollection(route, world.routes)
+  const isIn = location.startsWith(`${collection ?? pathIn(route, a)}/`)
+  if (!isIn) return [`${nameOf(route)}: Location leads to ${location}; ${OWN_ID}`]
+  if (!world.api.running.routes.some((it) => isReaderOf(collection ?? route.path, it))) {
+    world.unjudged.add(`${nameOf(route)}: where Location leads; that needs a GET of the item`)
+    return []
+  }
+  const read = await a.tenant.send({ path: location, user: a.admin })
+  return read.status === 200
+    ? []
+    : [`${nameOf(route)}: Location leads to ${location}, which answers ${read.status}; ${OWN_ID}`]
+}
+
+function isReaderOf(collection: string, { method, path }: Route): boolean {
+  return method === 'GET' && path.replace(/\/:\w+$/, '') === collection && path !== collection
+}
+
+const OWN_ID = 'reply with the id of the row that the handler created'
 
 // The other parent belongs to the same tenant, so that only the path is wrong.
 async function wrongParent(world: World, route: Route, parent: string): Promise<string[]> {
@@ -80,5 +111,6 @@ function sendAs(
   body: unknown,
 ): Promise<TestReply> {
   const { method } = route
-  return here.tenant.send({ method, path: pathIn(route, here), user: world.a.admin, body })
+  const request = { method, path: pathIn(route, here), user: world.a.admin, body }
+  return sendTo(world, route, here, request)
 }

@@ -1,47 +1,48 @@
 import { CompiledQuery, type Kysely } from 'kysely'
+import type pg from 'pg'
 import { withClient } from '../../db/connect/with_client.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { backgroundScope } from '../../db/tenancy.ts'
+import { isDataPlane } from '../../db/tenant_filter/tenant_tables.ts'
 import type { SentStatement } from '../record_statements.ts'
+import { type PlanNode, scansWithoutTenant } from '../tenant_scans.ts'
+import { listQueries } from './inputs/lists.ts'
 import type { FilledWorld } from './world/filled_database.ts'
-import { call, inSafeOrder, nameOf, readyFor, type World } from './world/world.ts'
+import { call, inSafeOrder, nameOf, pathIn, readyFor, type World } from './world/world.ts'
 
 /**
  * Explains every statement that a successful call of each route sends, as the role that sent it and with
- * its tenant set. A table that tenants share must be read by an index that starts with the tenant. Returns
- * the statements that read more.
+ * its tenant set. A table that tenants share must be read by an index that starts with the tenant, and one of
+ * the data plane must be asked for the tenant by its id. Returns the statements that read more.
  */
 export async function planFaults({ world, urls }: FilledWorld): Promise<string[]> {
-  const indexes = await withClient(urls.owner, async (client) => {
-    const { rows } = await client.query<Index>(indexesSql)
-    return rows
-  })
+  const { indexes, dataPlane } = await withClient(urls.owner, readCatalog)
   const faults = new Set<string>()
   const explained = new Set<string>()
   for (const route of inSafeOrder(world)) {
     const { a, api } = world
     const here = await readyFor(world, route, a)
+    const queries = route.list === undefined ? [] : await listQueries(world, route)
     const sent = await api.statementsOf(async () => {
       await call(world, route, here, here.admin)
+      for (const query of queries) {
+        await here.tenant.send({ path: `${pathIn(route, here)}?${query}`, user: here.admin })
+      }
       await api.running.settle()
     })
     for (const statement of sent.filter(({ text }) => isExplainable(text))) {
       if (explained.has(statement.text)) continue
       explained.add(statement.text)
-      for (const fault of faultsIn(await explain(world, statement), indexes)) {
+      const plan = await explain(world, statement)
+      for (const fault of faultsIn(plan, indexes)) {
         faults.add(`${nameOf(route)}: ${fault}; add an index on (tenant_id, …) for this query`)
+      }
+      for (const table of scansWithoutTenant(plan, dataPlane)) {
+        faults.add(`${nameOf(route)}: ${withoutTenant(table)}`)
       }
     }
   }
   return [...faults]
-}
-
-interface PlanNode {
-  'Node Type': string
-  'Relation Name'?: string
-  'Index Name'?: string
-  'Index Cond'?: string
-  Plans?: PlanNode[]
 }
 
 interface Index {
@@ -50,6 +51,24 @@ interface Index {
   tenants: boolean
   index: string
   leads: string
+}
+
+interface Catalog {
+  indexes: Index[]
+  dataPlane: ReadonlySet<string>
+}
+
+async function readCatalog(client: pg.Client): Promise<Catalog> {
+  const { rows: indexes } = await client.query<Index>(indexesSql)
+  const { rows: tables } = await client.query<{ name: string }>(dataPlaneSql)
+  return { indexes, dataPlane: new Set(tables.map(({ name }) => name)) }
+}
+
+function withoutTenant(table: string): string {
+  return (
+    `reads ${table} in raw SQL that does not name the tenant, and on Citus would ask every shard; ` +
+    "name the table with kysely's functions, or compare tenant_id with ctx.tenant.id"
+  )
 }
 
 function isExplainable(text: string): boolean {
@@ -103,3 +122,7 @@ const indexesSql = `
     and (t.attname is not null or c.oid = 'tenantry.users'::regclass)
     -- Not the empty ones, which no route fills: any plan for them is cheap.
     and c.reltuples > 0`
+
+const dataPlaneSql = `
+  select c.relname as name from pg_policy p join pg_class c on c.oid = p.polrelid
+  where ${isDataPlane('p')}`

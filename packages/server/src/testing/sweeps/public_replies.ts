@@ -1,4 +1,4 @@
-import type { Route } from '../../app/route.ts'
+import { isAnonymous, type Route } from '../../app/route.ts'
 import { valuesByTable } from './world/rows.ts'
 import { bodyFor, call, nameOf, pathIn, type World } from './world/world.ts'
 
@@ -15,8 +15,7 @@ const kernelShows: Readonly<Record<string, string>> = {
 export async function publicReplyFaults(world: World): Promise<string[]> {
   const faults: string[] = []
   for (const route of world.routes) {
-    if (route.access !== 'public' || route.rows !== undefined || nameOf(route) in kernelShows)
-      continue
+    if (!isAnonymous(route) || route.rows !== undefined || nameOf(route) in kernelShows) continue
     const shown = await shownTables(world, route)
     if (shown.length === 0) continue
     faults.push(

@@ -15,7 +15,7 @@ const ARRIVAL_MS = 4_000
  * Sends two changes of the same item to each PATCH and PUT route that race for certain: a lock of another
  * connection stops both before they write, until both have read what can be read without a lock. With the
  * same If-Match one of them must fail. Without it, changes of two different fields must both be kept.
- * Returns the violations. A route without a GET on its path is not judged.
+ * Returns the violations.
  */
 export async function raceFaults(world: World): Promise<string[]> {
   const faults: string[] = []
@@ -52,14 +52,22 @@ async function ifMatchFaults(world: World, route: Route): Promise<string[]> {
 // Each change names one field only. A handler that writes back what it read undoes the other change.
 async function mergeFaults(world: World, route: Route): Promise<string[]> {
   const [one, other] = changesOf(world, route)
-  if (one === undefined || other === undefined) return []
+  const lacking = (need: string) => {
+    world.unjudged.add(`${nameOf(route)}: whether a change is lost; that needs ${need}`)
+    return []
+  }
+  if (one === undefined || other === undefined)
+    return lacking('two text fields in its body that can be sent alone')
+  if (readerOf(world, route) === undefined) return lacking('a GET on the same path')
   const sent = [one(), other()]
   const replies = await race(
     world,
     sent.map((it) => () => change(world, route, it)),
   )
   const after = (await read(world, route))?.text
-  if (after === undefined || replies.some(({ status }) => status >= 300)) return []
+  const statuses = replies.map((it) => it.status)
+  if (after === undefined || statuses.some((it) => it >= 300))
+    return lacking(`two changes that succeed, and they answer ${statuses.join(' and ')}`)
   const lost = sent.filter((it) => !after.includes(it.text))
   return lost.length === 0
     ? []
@@ -77,7 +85,7 @@ interface Change {
 /** Bodies that change one text field each, which replies show. */
 function changesOf(world: World, route: Route): (() => Change)[] {
   const inputs = { ...inputsFor(world, route, world.a) }
-  const texts = fieldsOf(route, inputs).filter(({ name }) => /^body \/\w+$/.test(name))
+  const texts = fieldsOf(world, route, inputs).filter(({ name }) => /^body \/\w+$/.test(name))
   return texts.flatMap((field) => {
     const make = () => changeOf(field, { ...inputs, body: {} })
     return make() === undefined ? [] : [() => make() as Change]
@@ -94,12 +102,13 @@ function changeOf(field: Field, inputs: Parameters<Field['put']>[0]): Change | u
 
 function change(world: World, route: Route, { body }: Change, headers = {}): Promise<TestReply> {
   const { tenant, admin } = world.a
-  const inputs = { ...inputsFor(world, route, world.a), body }
-  return tenant.send({ ...requestWith(route, inputs), headers, user: admin })
+  const given = inputsFor(world, route, world.a)
+  const inputs = { ...given, body, headers: { ...given.headers, ...headers } }
+  return tenant.send({ ...requestWith(route, inputs), user: admin })
 }
 
 async function read(world: World, route: Route): Promise<TestReply | undefined> {
-  const reader = world.routes.find((it) => it.method === 'GET' && it.path === route.path)
+  const reader = readerOf(world, route)
   if (reader === undefined) return undefined
   const { tenant, admin } = world.a
   const reply = await tenant.send({
@@ -107,6 +116,10 @@ async function read(world: World, route: Route): Promise<TestReply | undefined> 
     user: admin,
   })
   return reply.status === 200 ? reply : undefined
+}
+
+function readerOf(world: World, { path }: Route): Route | undefined {
+  return world.routes.find((it) => it.method === 'GET' && it.path === path)
 }
 
 /** Starts all requests while the rows of A cannot be written, and lets them write when all wait. */

@@ -1,8 +1,17 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import type { Route } from '../../app/route.ts'
-import type { TestReply } from '../http_client.ts'
-import { call, inSafeOrder, nameOf, pathToNothing, readyFor, type World } from './world/world.ts'
+import type { TestReply, TestRequest } from '../http_client.ts'
+import type { TestUser } from '../test_app.ts'
+import {
+  call,
+  inSafeOrder,
+  nameOf,
+  pathToNothing,
+  readyFor,
+  sendTo,
+  type World,
+} from './world/world.ts'
 
 /** Returns the differences between a reply and its description. */
 type ReplyCheck = (route: Route, reply: TestReply) => string[]
@@ -28,6 +37,9 @@ export function replyCheck({ api }: World): ReplyCheck {
     const response = resolve(document, described)
     const type = reply.headers['content-type']?.split(';', 1)[0] ?? ''
     const schema = response.content?.[type]?.schema
+    if (route.sends?.kind === 'file' && response.content?.[type] !== undefined && !schema) {
+      return fileFaults(route, reply)
+    }
     if (schema === undefined) return emptyFaults(route, reply, response)
     // References point into the document, so that components resolve.
     const validate = ajv.compile(rebase(schema))
@@ -45,13 +57,16 @@ export async function replyFaults(world: World): Promise<string[]> {
   const faults: string[] = []
   for (const route of inSafeOrder(world)) {
     const { method } = route
-    const { tenant, admin } = world.a
+    const { admin } = world.a
+    const send = (request: Partial<TestRequest> & { user?: TestUser | undefined } = {}) =>
+      sendTo(world, route, world.a, { method, path: pathToNothing(route), ...request })
+    const here = await readyFor(world, route, world.a)
     const replies = [
-      await tenant.send({ method, path: pathToNothing(route) }),
-      await tenant.send({ method, path: pathToNothing(route), user: admin, body: { '?': 1 } }),
-      await tenant.send({ method, path: pathToNothing(route), user: admin, body: '{' }),
-      await tenant.send({ method, path: pathToNothing(route), user: world.a.users['none'] }),
-      await call(world, route, await readyFor(world, route, world.a), admin),
+      await send(),
+      await send({ user: admin, body: { '?': 1 } }),
+      await send({ user: admin, body: '{' }),
+      await send({ user: world.a.users['none'] }),
+      await call(world, route, here, here.admin),
     ]
     faults.push(...replies.flatMap((reply) => check(route, reply)))
   }
@@ -70,6 +85,15 @@ function resolve(document: object, response: DescribedResponse): DescribedRespon
 
 function rebase(schema: unknown): Record<string, unknown> {
   return JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"api#/'))
+}
+
+// What keeps a file from becoming script on the origin that holds the session.
+function fileFaults(route: Route, { headers }: TestReply): string[] {
+  const isSafe =
+    headers['content-security-policy'] === "sandbox; default-src 'none'" &&
+    headers['x-content-type-options'] === 'nosniff' &&
+    /^(attachment|inline); filename=/.test(headers['content-disposition'] ?? '')
+  return isSafe ? [] : [`${nameOf(route)}: sends a file without the headers that confine it`]
 }
 
 function emptyFaults(route: Route, reply: TestReply, { content }: DescribedResponse): string[] {

@@ -2,8 +2,8 @@ import type pg from 'pg'
 import { inject } from 'vitest'
 import type { App } from '../../app/define_app.ts'
 import { withClient } from '../../db/connect/with_client.ts'
-import { findingText, lint } from '../../db/lint/lint.ts'
-import { lintRules } from '../../db/lint/rules.ts'
+import { schemaFaults } from '../../db/lint/boot_check.ts'
+import { isUnprotected } from '../../db/lint/exceptions.ts'
 import { literalsOf, type RoleUrls, servingRoles } from '../../db/provisioning/roles.ts'
 
 type ServingUrls = Pick<RoleUrls, 'app' | 'identity'>
@@ -14,8 +14,8 @@ export async function lintFaults(
   database: ServingUrls = inject('tenantryDatabase'),
 ): Promise<string[]> {
   return withClient(database.app, async (client) => {
-    const findings = await lint(client, lintRules, { app })
-    return findings.map(findingText)
+    const { violations, exceptions } = await schemaFaults(client, app)
+    return [...violations, ...exceptions]
   })
 }
 
@@ -33,7 +33,7 @@ export async function tenantlessFaults(
   for (const role of ['app', 'identity'] as const) {
     await withClient(database[role], async (client) => {
       const { rows } = await client.query<TenantTable>(tenantTables)
-      for (const table of rows.filter(({ name }) => !(name in (app.unprotectedTables ?? {})))) {
+      for (const table of rows.filter(({ name }) => !isUnprotected(name, app))) {
         faults.push(...(await readFaults(client, role, table)))
         faults.push(...(await writeFaults(client, role, table)))
       }
@@ -66,7 +66,7 @@ async function writeFaults(client: pg.Client, role: string, { name, writable }: 
   return code === '42501' ? [] : [`${role} ${name}: accepts a row without a tenant (${code})`]
 }
 
-/** The keys, policies, grants and functions of the schema as a text, which is committed and reviewed. */
+/** The keys, indexes, sequences, policies, grants and functions of the schema as a text, which is committed and reviewed. */
 export async function schemaRecord(
   database: Pick<RoleUrls, 'owner'> = inject('tenantryDatabase'),
 ): Promise<string> {
@@ -74,7 +74,8 @@ export async function schemaRecord(
     const sections: string[] = []
     for (const [title, sql] of Object.entries(recordSql)) {
       const { rows } = await client.query<{ line: string }>(sql)
-      sections.push(`## ${title}`, '', ...rows.map((it) => `- ${it.line}`), '')
+      const lines = rows.length === 0 ? ['none'] : rows.map((it) => it.line)
+      sections.push(`## ${title}`, '', ...lines.map((it) => `- ${it}`), '')
     }
     return ['# What the database enforces', '', 'Written by the tests.', '', ...sections].join('\n')
   })
@@ -100,7 +101,24 @@ const constraintsSql = (type: string) => `
 const recordSql: Record<string, string> = {
   'Primary keys': constraintsSql('p'),
   'Unique constraints': constraintsSql('u'),
+  'Exclusion constraints': constraintsSql('x'),
   'Foreign keys': constraintsSql('f'),
+  // Those of constraints are above.
+  Indexes: `
+    select format('%s: %s', i.indrelid::regclass,
+      regexp_replace(pg_get_indexdef(i.indexrelid), '^CREATE | ON \\S+', '', 'g')) as line
+    from pg_index i
+    join pg_class c on c.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace
+    where ${inAppSchemas} and not exists (
+      select from pg_constraint con where con.conindid = i.indexrelid and con.contype in ('p', 'u', 'x'))
+    order by 1`,
+  Sequences: `
+    select format('%s: %s', c.oid::regclass, case when d.objid is null then 'on its own'
+      else format('of %s.%s', d.refobjid::regclass, a.attname) end) as line
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    left join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype in ('i', 'a')
+    left join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+    where ${inAppSchemas} and c.relkind = 'S' order by 1`,
   Policies: `
     select format('%s: %s for %s to %s using (%s) check (%s)', polrelid::regclass, polname,
       case polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update'

@@ -1,3 +1,4 @@
+import { signInFor } from './world/cookie_only.ts'
 import { call, inSafeOrder, nameOf, readyFor, type World } from './world/world.ts'
 
 /** The number of statements that a successful call of each route sends. */
@@ -5,6 +6,7 @@ export async function countStatements(world: World): Promise<Map<string, number>
   const counts = new Map<string, number>()
   for (const route of inSafeOrder(world)) {
     const here = await readyFor(world, route, world.a)
+    await signInFor(world, route, here)
     await warmUp(world)
     const before = lookUps(world)
     const statements = await world.api.statementsOf(async () => {
@@ -16,8 +18,8 @@ export async function countStatements(world: World): Promise<Map<string, number>
   return counts
 }
 
-// On a busy machine a cache entry may be stale. The statements of its look-up are not the route's.
-function lookUps({ api }: World): number {
+/** The look-ups so far. On a busy machine a cache entry may be stale: they are not the route's statements. */
+export function lookUps({ api }: World): number {
   const { tenants, sessions } = api.running.caches
   return tenants.counts.misses + sessions.counts.misses
 }

@@ -1,6 +1,7 @@
-import type { Route } from '../../../app/route.ts'
+import { isAnonymous, type Route } from '../../../app/route.ts'
 import type { TestReply } from '../../http_client.ts'
-import { inSafeOrder, nameOf, readyFor, type World } from '../world/world.ts'
+import type { TestUser } from '../../test_app.ts'
+import { inSafeOrder, nameOf, readyFor, sendTo, type World } from '../world/world.ts'
 import { canaryFor, type Field, fieldsOf, type Inputs, inputsFor, requestWith } from './fields.ts'
 import { captureOutput } from './output.ts'
 import { type Canary, placeFaults } from './places.ts'
@@ -43,29 +44,40 @@ interface Call {
 async function callWithAll(world: World, route: Route, suffix: string, canaries: Canary[]) {
   const here = await readyFor(world, route, world.a)
   const base = inputsFor(world, route, here)
-  const fields = fieldsOf(route, base)
-  const first = await callOnce(world, route, withCanaries(route, base, fields, suffix), canaries)
+  const fields = fieldsOf(world, route, base)
+  const first = await callOnce(
+    world,
+    route,
+    withCanaries(route, base, fields, suffix),
+    here.admin,
+    canaries,
+  )
   if (!first.rejected || fields.length < 2) return first.faults
   const faults = [...first.faults]
   for (const field of fields) {
     const alone = withCanaries(route, base, [field], suffix)
     if (alone.sent.length > 0)
-      faults.push(...(await callOnce(world, route, alone, canaries)).faults)
+      faults.push(...(await callOnce(world, route, alone, here.admin, canaries)).faults)
   }
   return faults
 }
 
-async function callOnce(world: World, route: Route, call: Call, canaries: Canary[]) {
+async function callOnce(
+  world: World,
+  route: Route,
+  call: Call,
+  admin: TestUser,
+  canaries: Canary[],
+) {
   const { inputs, sent } = call
   canaries.push(...sent)
   const replies: TestReply[] = []
   const statements = await world.api.statementsOf(async () => {
-    const { tenant, admin } = world.a
-    const user = route.access === 'public' ? undefined : admin
+    const user = isAnonymous(route) ? undefined : admin
     // A second create is a conflict, whose reply may repeat the input.
     const times = route.status === 201 ? 2 : 1
     for (let n = 0; n < times; n++) {
-      replies.push(await tenant.send({ ...requestWith(route, inputs), user }))
+      replies.push(await sendTo(world, route, world.a, { ...requestWith(route, inputs), user }))
     }
     await world.api.running.settle()
   })

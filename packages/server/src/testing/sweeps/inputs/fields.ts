@@ -1,25 +1,33 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import type { Route } from '../../../app/route.ts'
+import { wireName } from '../../../http/app_cookies.ts'
 import { sampleOf } from '../../../lib/sample.ts'
 import type { TestRequest } from '../../http_client.ts'
-import { bodyFor, type PopulatedTenant, pathIn, type World } from '../world/world.ts'
+import { bodyFor, nameOf, type PopulatedTenant, pathIn, type World } from '../world/world.ts'
 
-/** What a request sends: path parameters by name, query fields by name, and the body. */
+/** What a request sends: path parameters, query fields, headers and cookies by name, and the body. */
 export interface Inputs {
   params: Record<string, string>
   query: Record<string, string>
+  headers: Record<string, string>
+  cookies: Record<string, string>
   body: unknown
 }
 
-/** One input of a route that can hold a text: `:id`, `?name=`, or a leaf of the body: `body /about/0`. */
+/** One input of a route that can hold a text: `:id`, `?name=`, `header name`, `cookie name`, or a leaf of the body: `body /about/0`. */
 export interface Field {
   name: string
+  part: keyof Inputs
+  /** The place in its part. */
+  path: readonly string[]
+  /** Makes a text that the schema accepts, if the app says how. */
+  own: (() => string) | undefined
   /** The inputs with `text` in this field. Undefined if the schema does not accept it. */
   put(inputs: Inputs, text: string): Inputs | undefined
 }
 
-/** Valid inputs of a route, for this tenant: as few query fields as its schema accepts. */
+/** Valid inputs of a route, for this tenant: as few query fields, headers and cookies as its schemas accept. */
 export function inputsFor(world: World, route: Route, populated: PopulatedTenant): Inputs {
   const names = route.path.split('/')
   const values = pathIn(route, populated).split('/')
@@ -27,22 +35,30 @@ export function inputsFor(world: World, route: Route, populated: PopulatedTenant
   const body = bodyFor(world, route, populated)
   return {
     params: Object.fromEntries(params),
-    query: leastQuery(route),
+    query: leastOf(route.query),
+    headers: leastOf(route.headers),
+    cookies: leastOf(route.appCookies),
     body: body instanceof URLSearchParams ? Object.fromEntries(body) : withAllFields(route, body),
   }
 }
 
 /** Every input of a route that can hold a text. */
-export function fieldsOf(route: Route, { params, body }: Inputs): Field[] {
-  const queryNames = route.query instanceof z.ZodObject ? Object.keys(route.query.shape) : []
-  return [
+export function fieldsOf(world: World, route: Route, { params, body }: Inputs): Field[] {
+  const { texts = {} } = world.options
+  const fields = [
     ...Object.keys(params).map((name) => partField(route, 'params', name, `:${name}`)),
-    ...queryNames.map((name) => partField(route, 'query', name, `?${name}=`)),
+    ...namesOf(route.query).map((name) => partField(route, 'query', name, `?${name}=`)),
+    ...namesOf(route.headers).map((name) => partField(route, 'headers', name, `header ${name}`)),
+    ...namesOf(route.appCookies).map((name) => partField(route, 'cookies', name, `cookie ${name}`)),
     ...leavesOf(body).map((path) => bodyField(route, path)),
   ]
+  return fields.map((it) => ({ ...it, own: texts[`${nameOf(route)} ${it.name}`] }))
 }
 
-export function requestWith(route: Route, { params, query, body }: Inputs): TestRequest {
+export function requestWith(
+  route: Route,
+  { params, query, headers, cookies, body }: Inputs,
+): TestRequest {
   const { method } = route
   const path = route.path.replaceAll(/:(\w+)/g, (_, name) => encodeURIComponent(params[name] ?? ''))
   const search = new URLSearchParams(query).toString()
@@ -50,6 +66,7 @@ export function requestWith(route: Route, { params, query, body }: Inputs): Test
   return {
     method,
     path: search === '' ? path : `${path}?${search}`,
+    headers: { ...headers, ...cookieHeader(cookies) },
     body: isForm ? new URLSearchParams(body as Record<string, string>) : body,
   }
 }
@@ -58,6 +75,7 @@ export function requestWith(route: Route, { params, query, body }: Inputs): Test
 export function canaryFor(field: Field, inputs: Inputs): string | undefined {
   const unique = `canary${randomBytes(8).toString('hex')}`
   const forms = [
+    ...(field.own === undefined ? [] : [field.own()]),
     unique,
     `${unique}@example.com`,
     `https://example.com/${unique}`,
@@ -66,9 +84,25 @@ export function canaryFor(field: Field, inputs: Inputs): string | undefined {
   return forms.find((it) => field.put(inputs, it) !== undefined)
 }
 
-function leastQuery({ query }: Route): Record<string, string> {
-  if (query === undefined || isAccepted(query, {})) return {}
-  const sample = Object(sampleOf(query))
+/** The schema of one part of a request. */
+export function schemaOf(route: Route, part: keyof Inputs): z.ZodType | undefined {
+  return part === 'cookies' ? route.appCookies : route[part]
+}
+
+function namesOf(part: z.ZodType | undefined): string[] {
+  return part instanceof z.ZodObject ? Object.keys(part.shape) : []
+}
+
+function cookieHeader(cookies: Record<string, string>): Record<string, string> {
+  const pairs = Object.entries(cookies).map(
+    ([name, it]) => `${wireName(name)}=${encodeURIComponent(it)}`,
+  )
+  return pairs.length === 0 ? {} : { cookie: pairs.join('; ') }
+}
+
+function leastOf(part: z.ZodType | undefined): Record<string, string> {
+  if (part === undefined || isAccepted(part, {})) return {}
+  const sample = Object(sampleOf(part))
   return Object.fromEntries(Object.entries(sample).map(([name, it]) => [name, String(it)]))
 }
 
@@ -79,22 +113,37 @@ function withAllFields({ body: schema }: Route, body: unknown): unknown {
   return isAccepted(schema, all) ? all : body
 }
 
-function partField(route: Route, part: 'params' | 'query', key: string, name: string): Field {
+type Placed = Omit<Field, 'own'>
+
+function partField(
+  route: Route,
+  part: Exclude<keyof Inputs, 'body'>,
+  key: string,
+  name: string,
+): Placed {
   return {
     name,
+    part,
+    path: [key],
     put(inputs, text) {
       const changed = { ...inputs[part], [key]: text }
-      const isEmptyPath = part === 'params' && text === ''
-      return isEmptyPath || !isAccepted(route[part], changed)
+      const isUnsendable =
+        (part === 'params' && text === '') || (part === 'headers' && !HEADER_VALUE.test(text))
+      return isUnsendable || !isAccepted(schemaOf(route, part), changed)
         ? undefined
         : { ...inputs, [part]: changed }
     },
   }
 }
 
-function bodyField(route: Route, path: readonly string[]): Field {
+// A client of HTTP sends no other characters.
+const HEADER_VALUE = /^[ -~]*$/
+
+function bodyField(route: Route, path: readonly string[]): Placed {
   return {
     name: `body /${path.join('/')}`,
+    part: 'body',
+    path,
     put(inputs, text) {
       const body = withLeaf(inputs.body, path, text)
       return isAccepted(route.body, body) ? { ...inputs, body } : undefined

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import { isAnonymous } from '../../../app/route.ts'
 import { valuesByColumn } from '../world/rows.ts'
 import { call, type World } from '../world/world.ts'
 
@@ -47,7 +48,7 @@ function sameKind(original: string, hex: string): string {
 async function cursorsOf(world: World): Promise<string[]> {
   const { b, routes } = world
   const cursors: string[] = []
-  for (const route of routes.filter((it) => it.method === 'GET' && it.access !== 'public')) {
+  for (const route of routes.filter((it) => it.method === 'GET' && !isAnonymous(it))) {
     const limited = { ...b.tenant, send: limitedTo(b.tenant.send) }
     const { json } = await call(world, route, { ...b, tenant: limited }, b.admin)
     if (typeof json?.next_cursor === 'string') cursors.push(json.next_cursor)

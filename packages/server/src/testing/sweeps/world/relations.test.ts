@@ -14,6 +14,10 @@ const route = (path: `/${string}`, body: z.ZodType = z.object({})): Route => ({
   media: 'json',
   denial: '',
   revokes: false,
+  single: false,
+  person: false,
+  assurance: false,
+  cookies: false,
   handle: () => undefined,
 })
 
@@ -47,6 +51,12 @@ describe('the relations of the sweeps', () => {
   test('of the own table take precedence over a column of the same name elsewhere', () => {
     expect(fieldsOf(people).get('parent_id')).toBe('/api/people')
     expect(fieldsOf(nested).get('parent_id')).toBe('/api/orders')
+  })
+
+  test('include the path of a route that creates what has a path of its own', () => {
+    const below = route('/api/orders/:order_id/order-lines')
+    const flat = relationsOf(references, [below, orders, people, member])
+    expect(flat.rankOf('/api/order-lines')).toBe(flat.rankOf('/api/orders') + 1)
   })
 
   test('rank a collection above those that it refers to, regardless of the length of the paths', () => {

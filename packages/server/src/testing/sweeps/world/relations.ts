@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
+import { flatCollection } from '../../../app/flat_collection.ts'
 import type { Route } from '../../../app/route.ts'
 import type { TestApp } from '../../test_app.ts'
 import { collectionsIn } from './paths.ts'
@@ -36,10 +37,12 @@ export function relationsOf(references: readonly Reference[], routes: readonly R
   )
   const fieldsOf = (route: Route) => fieldsIn(references, collections, tableOf(route.path))
   const parentsOf = (collection: string) => {
-    const creator = routes.find((it) => it.path === collection && isCreator(it))
+    const creator = routes.find((it) => isCreator(it) && collectionOf(it, routes) === collection)
     const fields = creator === undefined ? new Map() : fieldsOf(creator)
     const named = namesIn(creator?.body).map((name) => fields.get(name))
-    return [...named, ...collectionsIn(collection)].filter((it) => it !== undefined)
+    return [...named, ...collectionsIn(creator?.path ?? collection)].filter(
+      (it) => it !== undefined,
+    )
   }
   const rankOf = (collection: string, below: readonly string[] = []): number => {
     if (below.includes(collection)) return 0
@@ -49,9 +52,20 @@ export function relationsOf(references: readonly Reference[], routes: readonly R
   return { fieldsOf, rankOf: (collection) => rankOf(collection) }
 }
 
-/** Does a route create an item of the collection that is its path? */
-export function isCreator({ method, status }: Route): boolean {
-  return method === 'POST' && status === 201
+/** Does a route create an item of a collection, in a tenant? */
+export function isCreator({ access, method, status }: Route): boolean {
+  return method === 'POST' && status === 201 && access !== 'base'
+}
+
+/** Where the items that a route creates are: its path, or another one that only has the route of one item. */
+export function collectionOf(route: Route, routes: readonly Route[]): string {
+  return flatCollection(route, routes) ?? route.path
+}
+
+/** May a field of the body be null? The first item of a collection that refers to itself refers to none. */
+export function acceptsNull({ body }: Route, field: string): boolean {
+  const schema: z.ZodType | undefined = body instanceof z.ZodObject ? body.shape[field] : undefined
+  return schema?.safeParse(null).success ?? false
 }
 
 // A column of the route's own table takes precedence over one of the same name elsewhere.

@@ -3,17 +3,21 @@ import type pg from 'pg'
 import { inject } from 'vitest'
 import { withClient } from '../../../db/connect/with_client.ts'
 
-// Shorter values, such as a status or the name of a role, occur in any tenant.
-const MIN_DISTINCTIVE_LENGTH = 8
+/** Shorter values, such as a status or the name of a role, occur in any tenant. */
+export const MIN_DISTINCTIVE_LENGTH = 8
 
-/** Every row of a tenant, by table, as JSON text. Read as the platform role, which sees all rows. */
+/**
+ * Every row of a tenant, by table, as JSON text. Read as the platform role, which sees all rows, but no
+ * column with a hash.
+ */
 export async function rowsOf(tenantId: string): Promise<Map<string, string[]>> {
   return withClient(inject('tenantryDatabase').platform, async (client) => {
     const tables = await tablesOf(client)
     const found = new Map<string, string[]>()
-    for (const { name, owner } of tables) {
+    for (const { name, owner, columns } of tables) {
       const { rows } = await client.query<{ row: string }>(
-        `select to_jsonb(t)::text as row from ${name} t where ${owner} = $1 order by 1`,
+        `select to_jsonb(t)::text as row
+         from (select ${columns} from ${name} where ${owner} = $1) t order by 1`,
         [tenantId],
       )
       found.set(
@@ -25,9 +29,17 @@ export async function rowsOf(tenantId: string): Promise<Map<string, string[]>> {
   })
 }
 
-/** The tables of tenants, and the column that names the tenant. */
-export async function tablesOf(client: pg.Client): Promise<{ name: string; owner: string }[]> {
-  const { rows } = await client.query<{ name: string; owner: string }>(tenantTables)
+interface TenantTable {
+  name: string
+  /** The column that names the tenant. */
+  owner: string
+  /** The columns that the client's role can read, as SQL. */
+  columns: string
+}
+
+/** The tables of tenants. */
+export async function tablesOf(client: pg.Client): Promise<TenantTable[]> {
+  const { rows } = await client.query<TenantTable>(tenantTables)
   return rows
 }
 
@@ -91,7 +103,10 @@ function sha256(text: string): string {
 
 const tenantTables = `
   select c.oid::regclass::text as name,
-    case when c.oid = 'tenantry.tenants'::regclass then 'id' else 'tenant_id' end as owner
+    case when c.oid = 'tenantry.tenants'::regclass then 'id' else 'tenant_id' end as owner,
+    (select string_agg(quote_ident(a.attname), ', ' order by a.attnum) from pg_attribute a
+      where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+        and has_column_privilege(c.oid, a.attnum, 'select')) as columns
   from pg_class c
   join pg_namespace n on n.oid = c.relnamespace
   where c.relkind in ('r', 'p') and not c.relispartition and n.nspname in ('public', 'tenantry')

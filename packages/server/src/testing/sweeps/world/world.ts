@@ -2,16 +2,23 @@ import { randomUUID } from 'node:crypto'
 import type { App } from '../../../app/define_app.ts'
 import type { Route } from '../../../app/route.ts'
 import { sampleOf } from '../../../lib/sample.ts'
-import type { TestReply } from '../../http_client.ts'
+import type { TestReply, TestRequest } from '../../http_client.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../test_app.ts'
+import { cookieOnly, sendByCookie } from './cookie_only.ts'
+import { kernelBodies } from './kernel_bodies.ts'
 import { collectionsIn, withIds } from './paths.ts'
-import { isCreator, type Relations, readRelations } from './relations.ts'
+import { acceptsNull, collectionOf, isCreator, type Relations, readRelations } from './relations.ts'
 
 export interface SweepOptions {
   /**
    * Bodies for routes whose schema is not enough to generate one, by route: `POST /api/invoices`.
    */
   bodies?: Record<string, (populated: PopulatedTenant) => unknown>
+  /**
+   * A unique text for an input whose schema accepts none that the sweeps generate, by route and input:
+   * `GET /api/invoices ?number=` -> `() => 'INV-' + digits`.
+   */
+  texts?: Readonly<Record<string, () => string>>
   /**
    * Accepted findings with their reasons, by check and fault: `isolation GET /api/found: ?project_id=`
    * -> why. One exception excuses one fault. One that is no longer needed is a fault.
@@ -46,6 +53,8 @@ export interface World {
   a: PopulatedTenant
   b: PopulatedTenant
   options: SweepOptions
+  /** What the sweeps could not judge, a line for each. */
+  unjudged: Set<string>
   close(): Promise<void>
 }
 
@@ -57,7 +66,8 @@ export async function createWorld(app: App, options: SweepOptions = {}): Promise
   const suffix = randomUUID()
   const [a, b] = [await makeTwin(api, app, suffix), await makeTwin(api, app, suffix)]
   const relations = await readRelations(api)
-  const world: World = { app, api, routes, relations, a, b, options, close: api.close }
+  const unjudged = new Set<string>()
+  const world: World = { app, api, routes, relations, a, b, options, unjudged, close: api.close }
   for (const populated of [a, b]) await fill(world, populated)
   return world
 }
@@ -81,19 +91,10 @@ export function pathToNothing(route: Route): string {
 export function bodyFor(world: World, route: Route, populated: PopulatedTenant): unknown {
   const given = world.options.bodies?.[nameOf(route)] ?? kernelBodies[nameOf(route)]
   if (given !== undefined) return given(populated)
+  if (route.raw !== undefined) return new Blob(['{}'], { type: route.raw.types[0] ?? '' })
   if (route.body === undefined) return undefined
   const body = sampleOf(route.body, knownFields(world, route, populated))
   return route.media === 'form' ? new URLSearchParams(body as Record<string, string>) : body
-}
-
-// Credentials cannot be generated from a schema.
-const kernelBodies: Record<string, (populated: PopulatedTenant) => unknown> = {
-  'POST /api/auth/token': ({ admin: { email, password } }) =>
-    new URLSearchParams({ username: email, password }),
-  'POST /api/auth/login': ({ admin: { email, password } }) => ({ email, password }),
-  'POST /api/auth/refresh': ({ spare }) => ({ refresh_token: spare.refreshToken }),
-  'POST /api/auth/logout': ({ spare }) => ({ refresh_token: spare.refreshToken }),
-  'POST /api/auth/forgot-password': ({ admin: { email } }) => ({ email }),
 }
 
 /** Calls a route of a tenant as one of its users, with valid ids and a valid body. */
@@ -103,7 +104,7 @@ export function call(
   populated: PopulatedTenant,
   user: TestUser | undefined,
 ): Promise<TestReply> {
-  return populated.tenant.send({
+  return sendTo(world, route, populated, {
     method: route.method,
     path: pathIn(route, populated),
     user,
@@ -111,19 +112,48 @@ export function call(
   })
 }
 
+/** Sends a request to the host of a route: that of the tenant, or APP_HOST, where no client is signed in. */
+export async function sendTo(
+  { api }: World,
+  { access, path }: Route,
+  { tenant }: PopulatedTenant,
+  { user, ...request }: TestRequest & { user?: TestUser | undefined },
+): Promise<TestReply> {
+  if (access === 'base') return api.send(api.config.APP_HOST, request)
+  return user !== undefined && path in cookieOnly
+    ? sendByCookie(api, tenant, user, request)
+    : tenant.send({ ...request, user })
+}
+
 /**
  * The tenant before a removal: with a new item to remove, which no row refers to, if a route can create
- * one.
+ * one. Before a change of the caller's own account: with another admin, which the later calls do not need.
  */
 export async function readyFor(
   world: World,
   route: Route,
   populated: PopulatedTenant,
 ): Promise<PopulatedTenant> {
+  if (changesCaller(route)) return withOwnAdmin(world, populated)
   const collection = collectionsIn(route.path).at(-1)
   if (!isRemoval(route) || collection === undefined) return populated
   const id = await createIn(world, populated, collection)
   return id === undefined ? populated : withId(populated, collection, id)
+}
+
+/** Does a route change the account, the membership or the roles of its caller? */
+export function changesCaller({ method, path }: Route): boolean {
+  return method !== 'GET' && /^\/api\/(account|ownership-transfers)(\/|$)/.test(path)
+}
+
+/** Does a route end the membership of its caller, in one tenant or in all? */
+export function leavesTenant(route: Route): boolean {
+  return /^DELETE \/api\/account(\/membership)?$/.test(nameOf(route))
+}
+
+async function withOwnAdmin({ app }: World, populated: PopulatedTenant): Promise<PopulatedTenant> {
+  const user = { roles: [fullRoleOf(app)], password: `horse admin ${randomUUID()}` }
+  return { ...populated, admin: await populated.tenant.makeUser(user) }
 }
 
 /** Does a route delete an item of a collection? */
@@ -138,7 +168,7 @@ export async function createIn(
   collection: string,
 ): Promise<string | undefined> {
   const { routes } = world.api.running
-  const creator = routes.find((it) => it.path === collection && isCreator(it))
+  const creator = routes.find((it) => isCreator(it) && collectionOf(it, routes) === collection)
   if (creator === undefined) return undefined
   const { json } = await call(world, creator, populated, populated.admin)
   return json?.id
@@ -180,22 +210,25 @@ async function makeTwin(api: TestApp, app: App, suffix: string): Promise<Populat
   // The newest two, so that lists start with them: one to be removed, and one that bodies refer to.
   await tenant.makeUser({ password: `horse referred ${randomUUID()}` })
   const spare = await tenant.makeUser({ password: `horse spare ${randomUUID()}` })
-  const all = Object.entries(app.policy.roles).find(([, it]) => it.permissions.includes('*'))
-  const admin = all === undefined ? undefined : users[all[0]]
-  if (admin === undefined) {
-    throw new Error('the sweeps need a system role with all permissions: permissions: ["*"]')
-  }
+  const admin = users[fullRoleOf(app)]
+  if (admin === undefined) throw new Error('the sweeps made no user for each role')
   // A second session: revoking the first one in the list must not revoke the one in use.
   const { email, password } = admin
   await tenant.send({ method: 'POST', path: '/api/auth/login', body: { email, password } })
   return { tenant, users, admin, spare, ids: new Map(), referable: new Map() }
 }
 
+function fullRoleOf({ policy }: App): string {
+  const [name] = Object.entries(policy.roles).find(([, it]) => it.permissions.includes('*')) ?? []
+  if (name !== undefined) return name
+  throw new Error('the sweeps need a system role with all permissions: permissions: ["*"]')
+}
+
 // Only through the API: creates an item of each collection, parents first, then looks up the others in lists.
 async function fill(world: World, populated: PopulatedTenant): Promise<void> {
   const { relations } = world
   const creators = world.routes.filter(isCreator)
-  const rank = ({ path }: Route) => relations.rankOf(path)
+  const rank = (route: Route) => relations.rankOf(collectionOf(route, world.routes))
   for (const route of creators.toSorted(
     (a, b) => rank(a) - rank(b) || a.path.length - b.path.length,
   )) {
@@ -216,8 +249,9 @@ async function create(world: World, populated: PopulatedTenant, route: Route): P
         `give a body: sweep(app, { bodies: { '${nameOf(route)}': () => ({ … }) } })`,
     )
   }
-  populated.ids.set(route.path, reply.json.id)
-  populated.referable.set(route.path, reply.json.id)
+  const collection = collectionOf(route, world.routes)
+  populated.ids.set(collection, reply.json.id)
+  populated.referable.set(collection, reply.json.id)
 }
 
 // For collections that no route fills: the first item may be removed, so bodies refer to the second.
@@ -246,7 +280,7 @@ function knownFields(
     return [[name, id] as const, [`${name}s`, [id]] as const]
   })
   const byKey = [...relations.fieldsOf(route)].flatMap(([field, collection]) => {
-    const id = referable.get(collection)
+    const id = referable.get(collection) ?? (acceptsNull(route, field) ? null : undefined)
     return id === undefined ? [] : [[field, id] as const]
   })
   return Object.fromEntries([...byName, ...byKey])

@@ -1,0 +1,7 @@
+export { ApiProblem, type Fault } from './api_problem.ts'
+export { type Client, type ClientOptions, createClient, ifMatch, type Reply } from './client.ts'
+export type { components, operations, paths } from './kernel_api.ts'
+export type { DataOf, GetPath, ItemOf, ListPage, ListPath, Optional } from './operations.ts'
+export type { Retry } from './retry.ts'
+export { cookieSession, type Fetch, type Session, type SignedIn } from './session.ts'
+export { type TokenStore, type Tokens, tokens } from './tokens.ts'

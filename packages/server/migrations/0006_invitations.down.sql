@@ -1,0 +1,13 @@
+drop policy identity_adds_users on tenantry.users;
+revoke insert on tenantry.users from tenantry_identity;
+drop policy identity_adds_members on tenantry.members;
+revoke insert on tenantry.members from tenantry_identity;
+drop policy identity_own_tenant on tenantry.role_permissions;
+revoke select on tenantry.role_permissions from tenantry_identity;
+drop policy identity_own_tenant on tenantry.roles;
+revoke select on tenantry.roles from tenantry_identity;
+drop policy identity_adds_members on tenantry.member_roles;
+drop policy identity_own_tenant on tenantry.member_roles;
+revoke select, insert on tenantry.member_roles from tenantry_identity;
+alter table tenantry.single_use_secrets drop constraint single_use_secrets_invitation_fkey;
+drop table tenantry.invitation_roles, tenantry.invitations;

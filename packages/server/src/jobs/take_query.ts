@@ -1,0 +1,49 @@
+import { compiledQuery } from '../db/compiled_query.ts'
+
+/** What the first statement of a job's transaction returns. */
+export interface TakenRow {
+  actor_id: string | null
+  request_id: string
+  id: string
+  name: string
+  subdomain: string
+  realm_id: string
+  status: 'active' | 'suspended' | 'deleting'
+  rate: number | null
+  concurrency: number | null
+}
+
+type Held = { id: string; lease: string }
+
+const tenantColumns = [
+  't.id',
+  't.name',
+  't.subdomain',
+  't.status',
+  't.realm_id',
+  't.rate',
+  't.concurrency',
+] as const
+
+/** Deletes the row of the job, under this worker's lease, and reads its tenant: the only one in scope. */
+export const takeQuery = compiledQuery((db, { id, lease }: Held) =>
+  db
+    .with('job', (it) =>
+      it
+        .deleteFrom('tenantry.jobs')
+        .where('id', '=', id)
+        .where('lease', '=', lease)
+        .returning(['actor_id', 'request_id']),
+    )
+    .selectFrom(['job', 'tenantry.tenants as t'])
+    .select(['job.actor_id', 'job.request_id', ...tenantColumns]),
+)
+
+/** The same, but the row stays: its work is not done yet. */
+export const lookQuery = compiledQuery((db, { id, lease }: Held) =>
+  db
+    .selectFrom(['tenantry.jobs as job', 'tenantry.tenants as t'])
+    .select(['job.actor_id', 'job.request_id', ...tenantColumns])
+    .where('job.id', '=', id)
+    .where('job.lease', '=', lease),
+)

@@ -1,0 +1,284 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import type { Schedule } from '../app/jobs/schedule.ts'
+import type { WorkerDatabase } from '../db/tenancy.ts'
+import type { HistogramMetric, Metric } from '../lib/metric.ts'
+import { errorText, failureOf, LeaseLost, TenantInactive } from './failure.ts'
+import { JobMetrics } from './job_metrics.ts'
+import { type ClaimedJob, type Failure, JobQueue, RENEW_INTERVAL_MS } from './queue.ts'
+import { type RunDeps, runJob } from './run_job.ts'
+import { type Clock, Schedules } from './schedules.ts'
+
+export interface WorkerDeps extends Omit<RunDeps, 'database'> {
+  database: WorkerDatabase
+  schedules: readonly Schedule[]
+  log: Pick<Logger, 'debug' | 'warn' | 'error'>
+  concurrency: number
+  tenantConcurrency: number
+  retryDays: number
+  /** Read the state of the queue regularly, for the metrics. */
+  readsStats: boolean
+  clock?: Clock | undefined
+  /** The only tenants whose jobs it runs: test runs share a database. Undefined: all tenants. */
+  tenants?: (() => readonly string[]) | undefined
+}
+
+/** Runs the background jobs of an app in this process. */
+export interface Worker {
+  start(): void
+  /** Looks for jobs now: some were added. */
+  notify(): void
+  /** Resolves when nothing is ready for this worker, and it runs nothing. */
+  idle(): Promise<void>
+  /** Takes no further jobs and waits for those that run, for `ms` at most. Then it interrupts them. */
+  stop(ms: number): Promise<void>
+  metrics(): (Metric | HistogramMetric)[]
+}
+
+const POLL_INTERVAL_MS = 1_000
+const STATS_INTERVAL_MS = 15_000
+// Jobs that end at about the same time share one look for further ones.
+const AFTER_END_MS = 2
+const INTERRUPTED_MS = 1_000
+const STORED_WITHIN_MS = 60_000
+const FIRST_TENANT = '00000000-0000-0000-0000-000000000000'
+
+interface Running {
+  claimed: ClaimedJob
+  abort: AbortController
+  ended: Promise<void>
+}
+
+export function createWorker(deps: WorkerDeps): Worker {
+  return new JobWorker(deps)
+}
+
+class JobWorker implements Worker {
+  readonly #deps: WorkerDeps
+  readonly #queue: JobQueue
+  readonly #schedules: Schedules
+  readonly #metrics: JobMetrics
+  readonly #running = new Map<string, Running>()
+  /** Ends of jobs that could not be stored yet, because the database was unreachable. */
+  readonly #unstored = new Map<() => Promise<void>, number>()
+  #timers: NodeJS.Timeout[] = []
+  #claiming: Promise<void> | undefined
+  #claimsAgain = false
+  #soon: NodeJS.Timeout | undefined
+  #after = FIRST_TENANT
+  #isStopping = false
+  #isFailing = false
+  #isPolling = false
+
+  constructor(deps: WorkerDeps) {
+    this.#deps = deps
+    this.#queue = new JobQueue(deps.database)
+    this.#schedules = new Schedules(deps.database, deps.schedules, deps.clock)
+    this.#metrics = new JobMetrics(deps.jobs.keys(), () => this.#running.size)
+  }
+
+  start(): void {
+    const every = (ms: number, work: () => Promise<void>) => setInterval(work, ms).unref()
+    this.#timers = [
+      every(POLL_INTERVAL_MS, () => this.#poll()),
+      every(RENEW_INTERVAL_MS, () => this.#attempt(() => this.#renew())),
+      ...(this.#deps.readsStats
+        ? [every(STATS_INTERVAL_MS, () => this.#attempt(() => this.#readStats()))]
+        : []),
+    ]
+    void this.#poll()
+  }
+
+  notify(): void {
+    void this.#claim()
+  }
+
+  async idle(): Promise<void> {
+    do {
+      await this.#claim()
+      await Promise.all([...this.#running.values()].map((it) => it.ended))
+      await this.#claim()
+    } while (this.#running.size > 0)
+  }
+
+  async stop(ms: number): Promise<void> {
+    this.#isStopping = true
+    for (const timer of this.#timers) clearInterval(timer)
+    clearTimeout(this.#soon)
+    await this.#claiming
+    await this.#ended(ms)
+    for (const { abort } of this.#running.values()) abort.abort()
+    await this.#ended(INTERRUPTED_MS)
+    await this.#attempt(() => this.#storeEnds())
+  }
+
+  metrics(): (Metric | HistogramMetric)[] {
+    return this.#metrics.metrics()
+  }
+
+  async #ended(ms: number): Promise<void> {
+    const all = Promise.all([...this.#running.values()].map((it) => it.ended))
+    const late = new AbortController()
+    const limit = sleep(ms, undefined, { signal: late.signal, ref: false }).catch(() => {})
+    await Promise.race([all, limit])
+    late.abort()
+  }
+
+  // What notifications do not tell: due jobs, ticks, jobs of a dead worker, and lost notifications.
+  async #poll(): Promise<void> {
+    if (this.#isPolling) return
+    this.#isPolling = true
+    await this.#attempt(async () => {
+      await this.#storeEnds()
+      await this.#queue.promote()
+      if (await this.#schedules.tick()) this.#deps.signal.notify()
+    })
+    this.#isPolling = false
+    await this.#claim()
+  }
+
+  // One look at a time. A notification that arrives meanwhile is followed by another look, or it would be
+  // lost: the current one may have passed its tenant already.
+  #claim(): Promise<void> {
+    this.#claimsAgain = true
+    this.#claiming ??= this.#claimAll().finally(() => {
+      this.#claiming = undefined
+    })
+    return this.#claiming
+  }
+
+  async #claimAll(): Promise<void> {
+    while (this.#claimsAgain && !this.#isStopping) {
+      this.#claimsAgain = false
+      await this.#attempt(async () => {
+        while (await this.#claimOnce());
+      })
+    }
+  }
+
+  // Whether there may be more for this worker.
+  async #claimOnce(): Promise<boolean> {
+    const { concurrency, tenantConcurrency: each, tenants } = this.#deps
+    const wanted = concurrency - this.#running.size
+    if (wanted <= 0 || this.#isStopping) return false
+    const running = countByTenant([...this.#running.values()].map((it) => it.claimed))
+    const request = { after: this.#after, wanted, each, running, only: tenants?.() }
+    const jobs = await this.#queue.claim(request)
+    for (const job of jobs) this.#begin(job)
+    this.#after = jobs.at(-1)?.tenant_id ?? this.#after
+    return jobs.length === wanted
+  }
+
+  #begin(claimed: ClaimedJob): void {
+    const abort = new AbortController()
+    const ended = this.#run(claimed, abort.signal).finally(() => {
+      this.#running.delete(claimed.lease + claimed.id)
+      this.#claimSoon()
+    })
+    this.#running.set(claimed.lease + claimed.id, { claimed, abort, ended })
+  }
+
+  #claimSoon(): void {
+    if (this.#isStopping || this.#soon !== undefined) return
+    this.#soon = setTimeout(() => {
+      this.#soon = undefined
+      this.notify()
+    }, AFTER_END_MS)
+  }
+
+  async #run(claimed: ClaimedJob, signal: AbortSignal): Promise<void> {
+    const startedAt = performance.now()
+    const record = (outcome: 'done' | 'failed' | 'interrupted') =>
+      this.#metrics.record(
+        claimed.kind,
+        outcome,
+        claimed.waited_seconds,
+        (performance.now() - startedAt) / 1_000,
+      )
+    try {
+      await runJob(this.#deps, claimed, signal)
+      record('done')
+    } catch (error) {
+      const isInterrupted = signal.aborted || error instanceof TenantInactive
+      record(isInterrupted || error instanceof LeaseLost ? 'interrupted' : 'failed')
+      await this.#end(claimed, error, isInterrupted)
+    }
+  }
+
+  // A job whose end cannot be stored now is tried again each second; after its lease others may run it.
+  async #end(claimed: ClaimedJob, error: unknown, isInterrupted: boolean): Promise<void> {
+    if (error instanceof LeaseLost) return
+    const { id, kind, tenant_id, attempts } = claimed
+    const failure = failureOf(error, attempts, this.#deps.retryDays)
+    // Not the error itself, which a job may have made very large.
+    const about = { job_id: id, kind, tenant_id, attempt: attempts, error: failure.error }
+    if (!isInterrupted) this.#deps.log.warn({ ...about, stack: stackOf(error) }, 'a job failed')
+    const store = () => this.#store(claimed, isInterrupted ? undefined : failure)
+    this.#unstored.set(store, performance.now() + STORED_WITHIN_MS)
+    await this.#attempt(() => this.#storeEnd(store))
+  }
+
+  #store(claimed: ClaimedJob, failure: Failure | undefined): Promise<void> {
+    return failure === undefined
+      ? this.#queue.release([claimed])
+      : this.#queue.fail(claimed, failure)
+  }
+
+  async #storeEnds(): Promise<void> {
+    for (const [store, until] of this.#unstored) {
+      // Its lease has ended long ago: the job is ready again.
+      if (performance.now() > until) this.#unstored.delete(store)
+      else await this.#storeEnd(store)
+    }
+  }
+
+  async #storeEnd(store: () => Promise<void>): Promise<void> {
+    await store()
+    this.#unstored.delete(store)
+  }
+
+  async #renew(): Promise<void> {
+    const all = [...this.#running.values()]
+    if (all.length === 0) return
+    const held = await this.#queue.renew(all.map((it) => it.claimed))
+    for (const { claimed, abort } of all) {
+      // Work in a transaction that is about to commit has no row any more: it only notices the end.
+      if (!held.has(claimed.id)) abort.abort()
+    }
+  }
+
+  async #readStats(): Promise<void> {
+    this.#metrics.stats = await this.#queue.stats()
+  }
+
+  // The first failure in a row is logged: during an outage there is one each second.
+  async #attempt(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+      this.#isFailing = false
+    } catch (error) {
+      const level = this.#isFailing ? 'debug' : 'error'
+      this.#isFailing = true
+      this.#deps.log[level](
+        { error: errorText(error) },
+        'the worker cannot use the queue; trying again',
+      )
+    }
+  }
+}
+
+function countByTenant(jobs: readonly ClaimedJob[]): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const { tenant_id } of jobs) counts.set(tenant_id, (counts.get(tenant_id) ?? 0) + 1)
+  return counts
+}
+
+const MAX_STACK = 2_000
+
+function stackOf(error: unknown): string | undefined {
+  try {
+    return error instanceof Error ? String(error.stack).slice(-MAX_STACK) : undefined
+  } catch {
+    return undefined
+  }
+}

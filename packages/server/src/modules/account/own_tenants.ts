@@ -1,0 +1,24 @@
+import { assertInstallationOrigin } from '../../access/installation_origin.ts'
+import type { TenantContext } from '../../app/context.ts'
+import type { Config } from '../../config/config.ts'
+import type { KernelTables } from '../../db/tables.ts'
+import type { Database } from '../../db/tenancy.ts'
+import { workspacesOf } from '../tenants/tenants.ts'
+
+/**
+ * The tenants that the signed-in person is a member of. Throws 403 on a custom domain, whose owner must not learn
+ * the other tenants of a member.
+ */
+export async function ownTenants(
+  { config, database }: { config: Config; database: Database },
+  { tenant, actor, deadline }: TenantContext<KernelTables>,
+) {
+  assertInstallationOrigin(tenant)
+  const found = await database.asIdentity({ deadline }, (db) => workspacesOf(db, actor.user.id))
+  const items = found.map((it) => ({
+    ...it,
+    origin: config.PUBLIC_ORIGIN.replaceAll('{tenant}', it.subdomain),
+    is_current: it.id === tenant.id,
+  }))
+  return { items }
+}

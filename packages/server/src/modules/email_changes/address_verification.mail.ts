@@ -1,0 +1,46 @@
+import { button, note, paragraph } from '../../app/mails/blocks.ts'
+import { kernelMail } from '../../mail/kernel_mail.ts'
+import { AddressMail, addressUrl, findAddressSecret } from './address_secret.ts'
+
+/** The mail with the link that verifies the address of an account. */
+export const addressVerificationMail = kernelMail('users.verify_address', {
+  payload: AddressMail,
+  priority: -10,
+  async prepare({ tenant }, payload, kernel) {
+    const found = await findAddressSecret(kernel, payload, 'verification')
+    if (found === undefined) return undefined
+    const { wanted: email, locale, minutes, token } = found
+    const link = addressUrl(kernel, tenant, 'verification', token)
+    return { to: { email, locale }, values: { link, minutes } }
+  },
+  sample: {
+    link: 'https://acme.example.com/auth/verify#purpose=verification&token=sample',
+    minutes: 60,
+  },
+  texts: {
+    en: {
+      subject: 'Confirm your e-mail address for “{tenant}”',
+      what: 'Please confirm the e-mail address of your account at “{tenant}”.',
+      instruction: 'To do so, open this link within {duration}. It works once.',
+      button: 'Confirm the address',
+      otherwise: 'If you did not request it, ignore this mail: nothing changes.',
+    },
+    de: {
+      subject: 'E-Mail-Adresse für „{tenant}“ bestätigen',
+      what: 'Bitte bestätigen Sie die E-Mail-Adresse Ihres Kontos bei „{tenant}“.',
+      instruction: 'Öffnen Sie dazu diesen Link. Er gilt {duration} und funktioniert einmal.',
+      button: 'Adresse bestätigen',
+      otherwise:
+        'Wenn Sie das nicht angefordert haben, ignorieren Sie diese E-Mail: Es ändert sich nichts.',
+    },
+  },
+  content: ({ link, minutes }, t) => ({
+    subject: t('subject'),
+    blocks: [
+      paragraph(t('what')),
+      paragraph(t('instruction', { duration: t.duration(minutes) })),
+      button(link, t('button')),
+      note(t('otherwise')),
+    ],
+  }),
+})

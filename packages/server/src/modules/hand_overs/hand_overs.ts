@@ -1,0 +1,203 @@
+import { createHash } from 'node:crypto'
+import { type Kysely, sql } from 'kysely'
+import type { CookieContext } from '../../access/credentials/cookie_exchange.ts'
+import { appOrigin, assertInstallationOrigin } from '../../access/installation_origin.ts'
+import { unauthenticated } from '../../access/unauthenticated.ts'
+import type { BaseContext, PublicContext, TenantContext } from '../../app/context.ts'
+import { sessionIdOf } from '../../app/session_id_of.ts'
+import { recordAudit } from '../../audit/audit_log.ts'
+import type { KernelTables } from '../../db/tables.ts'
+import { AppError, notFound } from '../../lib/errors.ts'
+import { hashSecret, randomSecret } from '../../lib/keys.ts'
+import { type OpenedSession, openSession } from '../sessions/open_session.ts'
+import type { SignInDeps } from '../sessions/sign_in_deps.ts'
+import {
+  invalidToken,
+  lockUserOf,
+  replaceSecret,
+  type UsedSecret,
+  useSecret,
+} from '../single_use_secrets/single_use_secrets.ts'
+import { subdomainOf, workspacesOf } from '../tenants/tenants.ts'
+
+/** What a hand-over needs. */
+export type HandOverDeps = SignInDeps
+
+type Context = TenantContext<KernelTables>
+
+// The browser goes there immediately.
+const CODE_MINUTES = 1
+const RECEIPT_MINUTES = 10
+
+/**
+ * The page of another tenant of the signed-in person, with a code that opens a session there, once, within a minute, and
+ * for the page that has made the challenge only: a link alone signs no browser in. By a cookie only: a bearer token
+ * opens one tenant. Throws 403, 404 for a tenant that the person does not belong to.
+ */
+export async function createHandOver(
+  deps: HandOverDeps,
+  ctx: Context,
+  { to, challenge }: { to: string; challenge: string },
+): Promise<{ url: string }> {
+  assertInstallationOrigin(ctx.tenant)
+  const session = await browserSession(ctx)
+  const { id: userId } = ctx.actor.user
+  const { deadline } = ctx
+  const own = await deps.database.asIdentity({ deadline }, (db) => workspacesOf(db, userId))
+  const target = own.find((it) => it.id === to)
+  if (target === undefined) throw notFound()
+  const proof = { amr: session.amr.join(' '), authenticated_at: session.authenticated_at }
+  ctx.audit({ entity_id: to, meta: { to: target.subdomain } })
+  const scope = { tenant: { id: to }, deadline }
+  return deps.database.asIdentity(scope, async (db) => {
+    await lockUserAt(db, userId, session.credentials_epoch)
+    return issue(deps, db, { ...target, userId, challenge, proof, origin: ctx.tenant.issuer })
+  })
+}
+
+/** Adds the receipt of a new tenant's owner, in the transaction that creates the tenant. */
+export async function addReceipt(
+  { config }: Pick<HandOverDeps, 'config'>,
+  db: Kysely<KernelTables>,
+  userId: string,
+): Promise<string> {
+  const token = randomSecret()
+  const receipt = { kind: 'sign_up', channel: 'hand', minutes: RECEIPT_MINUTES } as const
+  await replaceSecret(db, { ...receipt, origin: appOrigin(config), userId, token })
+  return token
+}
+
+/** The page of a new tenant with such a code, for the browser that signed up. Throws 400 for the receipt. */
+export async function exchangeReceipt(
+  deps: HandOverDeps,
+  { deadline }: BaseContext,
+  { to: id, receipt, challenge }: { to: string; receipt: string; challenge: string },
+): Promise<{ url: string }> {
+  const hash = hashSecret(receipt)
+  return deps.database.asIdentity({ tenant: { id }, deadline }, async (db) => {
+    await lockUserOf(db, hash)
+    const used = await useSecret(db, 'sign_up', hash)
+    const subdomain = used && (await subdomainOf(db, id))
+    if (used === undefined || subdomain === undefined) throw invalidToken()
+    const proof = { amr: 'pwd', authenticated_at: new Date().toISOString() }
+    const origin = appOrigin(deps.config)
+    return issue(deps, db, { subdomain, userId: used.user_id, challenge, proof, origin })
+  })
+}
+
+/**
+ * Opens a session with the code of a hand-over. The tenant's own rules decide, as at each way in. Throws 400 for the
+ * code or the verifier, and what openSession throws.
+ */
+export async function redeemHandOver(
+  deps: HandOverDeps,
+  ctx: CookieContext,
+  given: Redemption & { session?: 'tokens' | 'cookie' | undefined },
+): Promise<OpenedSession> {
+  assertInstallationOrigin(ctx.tenant)
+  const used = await deps.database.asIdentity(ctx, (db) => redeem(deps, db, ctx, given))
+  if (used === undefined) {
+    deps.rejections.record(ctx.tenant.id, ctx.request, { action: 'hand_overs.refuse' })
+    throw invalidToken()
+  }
+  const { amr, authenticated_at } = used.data as Record<string, string>
+  const user = { id: used.user_id, credentials_epoch: used.credentials_epoch }
+  const isCookie = given.session === 'cookie'
+  return openSession(deps, ctx, user, {
+    method: 'hand_over',
+    amr: (amr ?? '').split(' ').filter((it) => it !== ''),
+    ...(authenticated_at === undefined ? {} : { authenticatedAt: new Date(authenticated_at) }),
+    wants: isCookie ? 'cookie' : 'refresh',
+    ...(isCookie && { replaces: ctx.cookies.carried }),
+  })
+}
+
+interface BrowserSession {
+  amr: string[]
+  /** users.sessions_valid_from as text when it was opened. */
+  credentials_epoch: string
+  authenticated_at: string
+}
+
+// The value of a cookie is no bearer token, and a session of one kind is no session of the other.
+async function browserSession({ db, actor, tenant }: Context): Promise<BrowserSession> {
+  const session = await db
+    .selectFrom('tenantry.sessions')
+    .select(['amr', 'authenticated_at'])
+    .select(sql<string>`credentials_epoch::text`.as('credentials_epoch'))
+    .where('id', '=', sessionIdOf(actor) ?? null)
+    .where('kind', '=', 'cookie')
+    .where('origin', '=', tenant.issuer)
+    .executeTakeFirst()
+  if (session !== undefined) return session
+  const detail = "Only a browser session at the tenant's own origin can be handed over"
+  throw new AppError('forbidden', 'hand_over.cookie_required', detail)
+}
+
+// A change of the password that commits meanwhile ends this session: it must void the code, too.
+async function lockUserAt(db: Kysely<KernelTables>, id: string, epoch: string): Promise<void> {
+  const user = await db
+    .selectFrom('tenantry.users')
+    .select('id')
+    .where('id', '=', id)
+    .where(sql<boolean>`sessions_valid_from = ${epoch}::timestamptz`)
+    .forNoKeyUpdate()
+    .executeTakeFirst()
+  if (user === undefined) throw unauthenticated()
+}
+
+interface Issued {
+  subdomain: string
+  userId: string
+  challenge: string
+  proof: { amr: string; authenticated_at: string }
+  origin: string
+}
+
+async function issue(
+  { config }: HandOverDeps,
+  db: Kysely<KernelTables>,
+  { subdomain, userId, challenge, proof, origin }: Issued,
+): Promise<{ url: string }> {
+  const token = randomSecret()
+  const code = { kind: 'hand_over', channel: 'hand', minutes: CODE_MINUTES } as const
+  await replaceSecret(db, { ...code, origin, userId, token, data: { challenge, ...proof } })
+  const home = config.PUBLIC_ORIGIN.replaceAll('{tenant}', subdomain)
+  return { url: `${home}/auth/switch#code=${token}` }
+}
+
+interface Redemption {
+  code: string
+  verifier: string
+  from?: string | undefined
+}
+
+// A link can send the page to a host of no tenant, whose server then knows the challenge. A code that another tenant
+// issued for that challenge belongs to another client.
+function originOf(config: HandOverDeps['config'], from: string): string {
+  return from === 'sign-up' ? appOrigin(config) : config.PUBLIC_ORIGIN.replaceAll('{tenant}', from)
+}
+
+// A wrong verifier uses nothing up: the page that has the right one can still redeem the code.
+async function redeem(
+  { config }: HandOverDeps,
+  db: Kysely<KernelTables>,
+  { request }: PublicContext,
+  { code, verifier, from }: Redemption,
+): Promise<UsedSecret | undefined> {
+  const hash = hashSecret(code)
+  await lockUserOf(db, hash)
+  const challenge = createHash('sha256').update(verifier).digest('base64url')
+  const meant = await db
+    .selectFrom('tenantry.single_use_secrets')
+    .select('hash')
+    .where('hash', '=', hash)
+    .where(sql<boolean>`data ->> 'challenge' = ${challenge}`)
+    .$if(from !== undefined, (query) => query.where('origin', '=', originOf(config, from ?? '')))
+    .executeTakeFirst()
+  const used = meant && (await useSecret(db, 'hand_over', hash))
+  if (used === undefined) return undefined
+  const about = { entity: 'users', entity_id: used.user_id, actor_id: used.user_id }
+  await recordAudit(db, request, { action: 'hand_overs.redeem', ...about })
+  return used
+}

@@ -1,0 +1,35 @@
+import { z } from 'zod'
+import { createRoutes, type Route } from '../../app/route.ts'
+import { emailKey } from '../../lib/email_address.ts'
+import { canonicalLocale, MAX_LOCALE_LENGTH } from '../../lib/locale.ts'
+import { type ReminderDeps, requestReminder } from './tenant_reminders.ts'
+
+const { post } = createRoutes<never, never, never>()
+
+const Reminder = z
+  .strictObject({
+    email: z
+      .string()
+      .max(320)
+      .refine((it) => emailKey(it) !== undefined, 'must be an e-mail address'),
+    locale: z
+      .string()
+      .max(MAX_LOCALE_LENGTH)
+      .refine((it) => canonicalLocale(it) !== undefined, 'must be a language tag of BCP 47')
+      .optional()
+      .meta({ description: 'The language of the mail' }),
+  })
+  .meta({ id: 'TenantReminder' })
+
+export function tenantReminderRoutes(deps: ReminderDeps): Route[] {
+  return [
+    post('/api/tenant-reminders', {
+      access: 'base',
+      summary: 'Get a mail with the tenants of your account',
+      description: 'The answer does not tell whether the address has an account.',
+      body: Reminder,
+      status: 202,
+      handle: (ctx, { body }) => requestReminder(deps, ctx, body),
+    }),
+  ]
+}

@@ -1,0 +1,51 @@
+import type { BaseContext } from '../../app/context.ts'
+import type { Config } from '../../config/config.ts'
+import type { Database } from '../../db/tenancy.ts'
+import type { JobSignal } from '../../jobs/enqueue.ts'
+import { emailKey } from '../../lib/email_address.ts'
+import type { KeyRing } from '../../lib/keys.ts'
+import { canonicalLocale } from '../../lib/locale.ts'
+import { clientKey } from '../../lib/net/client_key.ts'
+import type { AttemptLimiter } from '../../limits/attempt_limiter.ts'
+import { addInstallationMail } from '../../mail/installation_mails.ts'
+import { tenantReminderMail } from './tenant_reminder.mail.ts'
+
+/** What a reminder needs. */
+export interface ReminderDeps {
+  attemptLimiter: AttemptLimiter
+  config: Config
+  database: Database
+  jobs: JobSignal
+  keys: KeyRing
+}
+
+const HOUR_SECONDS = 3_600
+const DAY_SECONDS = 86_400
+const MAILS_TO_ADDRESS = 3
+
+/**
+ * Mails a person the tenants of their account. The answer and its time do not depend on whether there is one: only
+ * the job of the mail looks. Above the limit of an address no mail leaves, and the answer is the same. Throws 429.
+ */
+export async function requestReminder(
+  { attemptLimiter, config, database, jobs, keys }: ReminderDeps,
+  { request, deadline }: BaseContext,
+  { email, locale }: { email: string; locale?: string | undefined },
+): Promise<void> {
+  const key = emailKey(email) ?? ''
+  await attemptLimiter.reserve(deadline, [
+    {
+      name: 'reminder address',
+      subject: [clientKey(request.address)],
+      limit: config.RESET_LIMIT_ADDRESS,
+      windowSeconds: HOUR_SECONDS,
+    },
+  ])
+  const mailbox = { name: 'reminder mailbox', subject: [key], limit: MAILS_TO_ADDRESS }
+  const mailed = await attemptLimiter.tryReserve([{ ...mailbox, windowSeconds: DAY_SECONDS }])
+  if (mailed === undefined) return
+  const language = locale === undefined ? null : (canonicalLocale(locale) ?? null)
+  const mail = { email: key, locale: language, keyId: keys.current.kid }
+  await addInstallationMail(database, deadline, { kind: tenantReminderMail.kind, ...mail })
+  jobs.notify()
+}

@@ -1,0 +1,88 @@
+import { type ReactNode, useEffect, useRef, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { ApiProblem } from 'tenantry-client'
+import { api } from '../api/client.ts'
+import { textOf } from '../api/problem.ts'
+import { type Brand, BrandMark } from '../shell/brand.tsx'
+import { AuthPreferences } from './auth_preferences.tsx'
+
+interface AuthFrameProps {
+  brand: Brand
+  title: string
+  lead?: ReactNode
+  content: ReactNode
+  below?: ReactNode
+  /** Shows the product, and not a workspace: the page is at APP_HOST. */
+  isOfInstallation?: boolean
+}
+
+/** The frame of the sign-in pages: the workspace, the title, one form. */
+export function AuthFrame(props: AuthFrameProps) {
+  const { brand, title, lead, content, below, isOfInstallation = false } = props
+  const { tenant, problem } = useTenantName(isOfInstallation ? brand.name : undefined)
+  const heading = useRef<HTMLHeadingElement>(null)
+  useEffect(() => {
+    document.title = `${title} · ${tenant ?? brand.name}`
+  }, [title, tenant, brand.name])
+  // A form has focused its first field already.
+  useEffect(() => {
+    if (document.activeElement === document.body) heading.current?.focus()
+  }, [])
+  return (
+    <div className="flex min-h-dvh flex-col bg-[radial-gradient(60rem_30rem_at_50%_-10rem,var(--accent-soft),transparent)]">
+      <main className="mx-auto grid w-full max-w-[25rem] flex-1 content-center px-4 py-10">
+        <div className="mb-7 flex min-w-0 items-center justify-center gap-2.5">
+          <BrandMark brand={brand} />
+          <p
+            className="min-h-6 min-w-0 truncate text-lg font-semibold tracking-[-0.01em]"
+            dir="auto"
+          >
+            {tenant}
+          </p>
+        </div>
+        <div className="rounded-2xl bg-surface p-6 shadow-raised ring-1 ring-line sm:p-8">
+          <h1 ref={heading} tabIndex={-1} className="text-xl font-semibold tracking-[-0.015em]">
+            {title}
+          </h1>
+          {lead !== undefined && <p className="mt-1.5 break-words text-muted">{lead}</p>}
+          <div className="mt-6 grid gap-4">
+            {problem === undefined ? content : <Unavailable problem={problem} />}
+          </div>
+        </div>
+        {below && <div className="mt-5 text-center text-sm text-muted">{below}</div>}
+      </main>
+      <AuthPreferences />
+    </div>
+  )
+}
+
+/** There is no such workspace, or it is suspended: no form could work. */
+function Unavailable({ problem }: { problem: unknown }) {
+  const { t } = useTranslation('auth')
+  return (
+    <div role="alert" className="grid gap-1">
+      <p className="font-medium">{t('error.title')}</p>
+      <p className="text-muted">{textOf(problem)}</p>
+    </div>
+  )
+}
+
+function useTenantName(known: string | undefined): {
+  tenant: string | undefined
+  problem: unknown
+} {
+  const [found, setFound] = useState<{ tenant?: string; problem?: unknown }>({})
+  useEffect(() => {
+    if (known !== undefined) return
+    api.GET('/api/branding').then(
+      ({ data }) => setFound({ tenant: data.tenant_name }),
+      (problem: unknown) => setFound(isClosed(problem) ? { problem } : {}),
+    )
+  }, [known])
+  return { tenant: known ?? found.tenant, problem: found.problem }
+}
+
+// Any other failure only costs the name: the form says what is wrong when it is sent.
+function isClosed(problem: unknown): boolean {
+  return problem instanceof ApiProblem && problem.code.startsWith('tenant.')
+}

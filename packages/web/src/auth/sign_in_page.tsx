@@ -1,0 +1,35 @@
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { CredentialsForm } from '../session/credentials_form.tsx'
+import { safeNext } from '../session/sign_in.ts'
+import { Notice } from '../ui/form/notice.tsx'
+
+const reasons = {
+  'signed-out': 'signIn.signedOut',
+  'password-changed': 'signIn.passwordChanged',
+  left: 'signIn.left',
+  deleted: 'signIn.deleted',
+} as const
+
+/** E-mail address and password; then on to where the person wanted to go. */
+export function SignIn() {
+  const { t } = useTranslation('auth')
+  const [query] = useState(() => new URLSearchParams(location.search))
+  const reason = reasons[query.get('reason') as keyof typeof reasons]
+  return (
+    <>
+      {reason !== undefined && <Notice look="success">{t(reason)}</Notice>}
+      <CredentialsForm
+        action={
+          <a
+            href="/auth/forgot-password"
+            className="text-sm font-medium text-accent-text hover:underline"
+          >
+            {t('signIn.forgot')}
+          </a>
+        }
+        onSignedIn={() => location.replace(safeNext(query.get('next')))}
+      />
+    </>
+  )
+}

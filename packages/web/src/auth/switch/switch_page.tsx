@@ -1,0 +1,156 @@
+import { type ReactNode, useEffect, useRef, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { ApiProblem, type components } from 'tenantry-client'
+import { api } from '../../api/client.ts'
+import { textOf } from '../../api/problem.ts'
+import { leaveForSignIn } from '../../session/sign_in.ts'
+import type { Brand } from '../../shell/brand.tsx'
+import { Button, buttonClass } from '../../ui/button.tsx'
+import { useForm } from '../../ui/form/form.ts'
+import { ProblemNotice } from '../../ui/form/notice.tsx'
+import { AuthFrame } from '../auth_frame.tsx'
+import { newChallenge, takeVerifier } from './challenge.ts'
+import { takeReceipt } from './receipt.ts'
+
+type Workspace = components['schemas']['OwnTenants']['items'][number]
+
+interface SwitchProps {
+  brand: Brand
+  /** The code with which the page is opened the second time. */
+  code: string | undefined
+}
+
+/** What this page has to do, by its address. */
+type Task =
+  | { is: 'begin'; from: string }
+  | { is: 'hand over'; to: string; challenge: string }
+  | { is: 'redeem'; code: string }
+  | { is: 'nothing' }
+
+/** What the person has to decide, or what has failed. Undefined: the browser is on its way. */
+type Shown = { to: Workspace; email: string; challenge: string } | { problem: unknown }
+
+// A name under the installation's own domain: no link can lead the browser elsewhere.
+const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
+
+/**
+ * Takes a person from one workspace to another without a password. The page of the target begins and keeps a verifier,
+ * that of the source asks the person, and the target opens a session with the code that comes back.
+ */
+export function Switch({ brand, code }: SwitchProps) {
+  const { t } = useTranslation('auth')
+  const [task] = useState(() => taskOf(code))
+  const shown = useTask(task)
+  const frame = (key: string, title: string, lead: ReactNode, content: ReactNode) => (
+    // The page of APP_HOST only passes through.
+    <AuthFrame key={key} {...{ brand, title, lead, content }} isOfInstallation={key !== 'choose'} />
+  )
+  if (shown === undefined) return frame('loading', t('switch.title'), t('form.loading'), null)
+  if ('problem' in shown) {
+    return frame('failed', t('switch.failed'), textOf(shown.problem), <ToSignIn />)
+  }
+  const { to, email } = shown
+  const title = t('switch.to', { tenant: to.name })
+  const lead = t('switch.as', { email, host: new URL(to.origin).host })
+  return frame('choose', title, lead, <HandOver to={to} challenge={shown.challenge} />)
+}
+
+function taskOf(code: string | undefined): Task {
+  if (code !== undefined) return { is: 'redeem', code }
+  const query = new URLSearchParams(location.search)
+  const [from, to, challenge] = ['from', 'to', 'challenge'].map((it) => query.get(it))
+  if (to && challenge && LABEL.test(to)) return { is: 'hand over', to, challenge }
+  if (from && LABEL.test(from)) return { is: 'begin', from }
+  return { is: 'nothing' }
+}
+
+function useTask(task: Task): Shown | undefined {
+  const [shown, show] = useState<Shown>()
+  const isBegun = useRef(false)
+  useEffect(() => {
+    // A code works once, and so does a receipt.
+    if (isBegun.current) return
+    isBegun.current = true
+    run(task).then(show, (problem: unknown) => show({ problem }))
+  }, [task])
+  return shown
+}
+
+async function run(task: Task): Promise<Shown | undefined> {
+  if (task.is === 'begin') return begin(task.from)
+  if (task.is === 'redeem') return redeem(task.code)
+  if (task.is === 'hand over') {
+    const receipt = takeReceipt(task.to)
+    if (receipt === undefined) return choose(task)
+    const body = { to: receipt.tenantId, receipt: receipt.receipt, challenge: task.challenge }
+    location.replace((await api.POST('/api/sign-up-receipts', { body })).data.url)
+    return undefined
+  }
+  throw new Error('the address names no workspace')
+}
+
+async function begin(from: string): Promise<undefined> {
+  const { subdomain, tenant_origin, app_origin } = (await api.GET('/api/branding')).data
+  const origin = from === 'sign-up' ? app_origin : tenant_origin.replace('{tenant}', from)
+  const challenge = await newChallenge(from)
+  location.replace(`${origin}/auth/switch?${new URLSearchParams({ to: subdomain, challenge })}`)
+}
+
+async function choose({
+  to,
+  challenge,
+}: {
+  to: string
+  challenge: string
+}): Promise<Shown | undefined> {
+  try {
+    const { user_email: email } = (await api.GET('/api/auth/me')).data
+    const { items } = (await api.GET('/api/account/tenants')).data
+    const found = items.find((it) => it.subdomain === to)
+    if (found === undefined) throw new Error('the person is no member there')
+    return { to: found, email, challenge }
+  } catch (problem) {
+    if (!(problem instanceof ApiProblem) || problem.status !== 401) throw problem
+    leaveForSignIn()
+    return undefined
+  }
+}
+
+async function redeem(code: string): Promise<undefined> {
+  const kept = takeVerifier()
+  if (kept === undefined) throw new Error('another tab or browser has begun')
+  const body = { code, ...kept, session: 'cookie' as const }
+  await api.POST('/api/hand-over-redemptions', { body })
+  location.replace('/console')
+}
+
+function HandOver({ to, challenge }: { to: Workspace; challenge: string }) {
+  const { t } = useTranslation('auth')
+  const form = useForm({
+    initial: {},
+    submit: async () => {
+      const body = { to: to.id, challenge }
+      location.replace((await api.POST('/api/hand-overs', { body })).data.url)
+    },
+  })
+  return (
+    <form {...form.formProps} className="grid gap-4">
+      <ProblemNotice problem={form.problem} />
+      <Button type="submit" look="primary" size="lg" busy={form.busy} autoFocus>
+        {t('signUp.continue')}
+      </Button>
+      <a href="/console" className="text-center font-medium text-accent-text hover:underline">
+        {t('switch.stay')}
+      </a>
+    </form>
+  )
+}
+
+function ToSignIn() {
+  const { t } = useTranslation('auth')
+  return (
+    <a href="/auth/sign-in" className={buttonClass({ size: 'lg' })}>
+      {t('forgot.back')}
+    </a>
+  )
+}

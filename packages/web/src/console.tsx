@@ -1,0 +1,4 @@
+import { startConsole } from './start.tsx'
+
+// The console of an app without pages of its own.
+void startConsole()

@@ -1,0 +1,47 @@
+import { useTranslation } from 'react-i18next'
+import { useItem } from '../../api/query.ts'
+import { switchUrl } from '../../session/switch_url.ts'
+import { Badge } from '../../ui/badge.tsx'
+import { buttonClass } from '../../ui/button.tsx'
+import { Card } from '../../ui/layout.tsx'
+import { Loaded, Skeleton } from '../../ui/states.tsx'
+
+/** The workspaces that the person can go to, without a password. */
+export function WorkspacesCard() {
+  const { t } = useTranslation('console')
+  const query = useItem('workspaces', '/api/account/tenants')
+  return (
+    <Card title={t('workspaces.title')} description={t('workspaces.text')}>
+      <Loaded query={query} loading={<Skeleton rows={2} />}>
+        {({ data: { items } }) => {
+          const here = items.find((it) => it.is_current)?.subdomain ?? ''
+          return (
+            <ul className="divide-y divide-line border-t border-line">
+              {items.map((it) => (
+                <li key={it.id} className="flex min-w-0 items-center gap-3 px-4 py-3 sm:px-6">
+                  <span className="grid min-w-0 flex-1">
+                    <span className="truncate font-medium" dir="auto">
+                      {it.name}
+                    </span>
+                    <span className="truncate text-sm text-muted">{new URL(it.origin).host}</span>
+                  </span>
+                  {it.is_current ? (
+                    <Badge>{t('workspaces.current')}</Badge>
+                  ) : (
+                    <a
+                      href={switchUrl(it.origin, here)}
+                      aria-label={t('workspaces.goTo', { name: it.name })}
+                      className={buttonClass()}
+                    >
+                      {t('workspaces.go')}
+                    </a>
+                  )}
+                </li>
+              ))}
+            </ul>
+          )
+        }}
+      </Loaded>
+    </Card>
+  )
+}

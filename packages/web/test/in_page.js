@@ -1,0 +1,54 @@
+// Runs in the page: tests send it as text, because their own types are those of Node.
+
+/** How many pixels the page is wider than the screen. */
+function overflow() {
+  return document.documentElement.scrollWidth - window.innerWidth
+}
+
+/** Waits until no part of the page is loading, and nothing has arrived for some frames. */
+async function settled() {
+  let quiet = 0
+  for (let before = -1; quiet < 5; ) {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    const arrived = performance.getEntriesByType('resource').length
+    const isLoading = document.querySelector('[aria-busy="true"], .animate-shimmer') !== null
+    quiet = arrived === before && !isLoading ? quiet + 1 : 0
+    before = arrived
+  }
+}
+
+/** Waits until no colour is between two themes. The animation of what is loading never ends. */
+async function still() {
+  const isRunning = () => document.getAnimations().some((it) => it instanceof CSSTransition)
+  while (isRunning()) await new Promise((resolve) => setTimeout(resolve, 20))
+}
+
+/**
+ * Texts of the page that are neither from the catalogue nor data, and texts of the catalogue that are cut.
+ * @param {string} open what every text of the catalogue begins with
+ * @param {string} data a pattern of the test's own data
+ */
+function foreignTexts(open, data) {
+  const isData = new RegExp(data)
+  /** @type {string[]} */
+  const found = []
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+  for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
+    const text = node.textContent?.trim() ?? ''
+    const parent = node.parentElement
+    if (text === '' || parent === null || parent.getClientRects().length === 0) continue
+    const known =
+      text.includes(open) || isData.test(text) || parent.closest('time, option, pre, code')
+    if (!known) found.push(`not in the catalogue: ${text}`)
+    if (text.includes(open) && isCut(parent)) found.push(`cut: ${text}`)
+  }
+  return found
+}
+
+/** @param {Element} element */
+function isCut(element) {
+  const hides = getComputedStyle(element).overflowX === 'hidden'
+  return hides && !element.closest('.sr-only') && element.scrollWidth > element.clientWidth + 1
+}
+
+Object.assign(window, { tests: { overflow, foreignTexts, settled, still } })

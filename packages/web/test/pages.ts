@@ -1,0 +1,146 @@
+import { readFile } from 'node:fs/promises'
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { expect, inject } from 'vitest'
+import { app } from '../../../starter/src/app.ts'
+import {
+  startTestApp,
+  type TestApp,
+  type TestTenant,
+  type TestUser,
+} from '../../server/src/testing.ts'
+
+/** How a browser is set up. */
+export interface View {
+  dark?: boolean
+  phone?: boolean
+  locale?: string
+  /** Error statuses that the test provokes. Any other error fails it. */
+  expected?: number[]
+}
+
+/** A page in a browser context of its own, with what went wrong on it. */
+export interface OpenPage {
+  page: Page
+  context: BrowserContext
+  problems: string[]
+}
+
+/** The server, the browser and the pages of one test file. */
+export interface Pages {
+  api: TestApp
+  originOf(tenant: TestTenant): string
+  /** Opens a path of a tenant, signed in if a user is given. */
+  open(tenant: TestTenant, path: string, user?: TestUser, view?: View): Promise<OpenPage>
+  /** Waits until a page has its heading and all that it reads and loads. */
+  settled(page: Page): Promise<void>
+  /** Fails on any error of the pages that were opened since the last call, and closes them. */
+  finish(): Promise<void>
+  close(): Promise<void>
+}
+
+export const DESKTOP = { width: 1280, height: 800 }
+export const PHONE = { width: 375, height: 740 }
+
+/** Starts the starter with its built pages. */
+export async function startPages(settings: Record<string, string> = {}): Promise<Pages> {
+  const api = await startTestApp(app, { SIGNIN_LIMIT_ACCOUNT: '1000', ...settings })
+  const browser = await chromium.connect(inject('browser'))
+  const opened: OpenPage[] = []
+  const originOf = ({ subdomain }: TestTenant) => `http://${subdomain}.localhost:${api.port}`
+  return {
+    api,
+    originOf,
+    async open(tenant, path, user, view = {}) {
+      const it = await openContext(browser, view)
+      opened.push(it)
+      if (user !== undefined) await signIn(it.page, originOf(tenant), user)
+      await it.page.goto(originOf(tenant) + path)
+      return it
+    },
+    settled,
+    async finish() {
+      const done = opened.splice(0)
+      const problems = done.flatMap((it) => it.problems)
+      await Promise.all(done.map((it) => it.context.close()))
+      expect(problems).toEqual([])
+    },
+    async close() {
+      await browser.close()
+      await api.close()
+    },
+  }
+}
+
+/**
+ * The page shows no sign of loading, and asks for nothing. Playwright's `networkidle` would wait half a second
+ * more for each page.
+ */
+async function settled(page: Page): Promise<void> {
+  await page.locator('main h1').first().waitFor()
+  await page.evaluate(helpers)
+  await page.evaluate('tests.settled()')
+}
+
+async function openContext(browser: Browser, view: View): Promise<OpenPage> {
+  const context = await browser.newContext({
+    viewport: view.phone ? PHONE : DESKTOP,
+    colorScheme: view.dark ? 'dark' : 'light',
+    locale: view.locale ?? 'en-GB',
+    reducedMotion: 'reduce',
+  })
+  context.setDefaultTimeout(10_000)
+  const page = await context.newPage()
+  return { page, context, problems: problemsOf(page, view.expected ?? []) }
+}
+
+/** Errors of scripts, violations of the content policy, and requests that failed or were rejected. */
+function problemsOf(page: Page, expected: number[]): string[] {
+  const problems: string[] = []
+  page.on('pageerror', (error) => problems.push(`error: ${error.message}`))
+  page.on('console', (message) => {
+    const text = message.text()
+    // A reply with an error status is judged below, where its status is known.
+    const isJudged = text.startsWith('Failed to load resource')
+    const isOffline = expected.includes(0) && /Failed to fetch dynamically imported/.test(text)
+    if (message.type() === 'error' && !isJudged && !isOffline) problems.push(text)
+  })
+  page.on('requestfailed', (request) => {
+    // The page leaves or cancels a search: nothing failed.
+    const reason = request.failure()?.errorText
+    if (reason !== 'net::ERR_ABORTED' && !expected.includes(0)) {
+      problems.push(`${reason}: ${request.url()}`)
+    }
+  })
+  page.on('response', (reply) => {
+    const status = reply.status()
+    if (status >= 400 && !expected.includes(status)) {
+      problems.push(`${status} ${reply.request().method()} ${reply.url()}`)
+    }
+  })
+  return problems
+}
+
+// By the API and not by the form: only the tests of the form need it. The request is the page's own, so
+// that the browser stores the cookie.
+async function signIn(page: Page, origin: string, { email, password }: TestUser): Promise<void> {
+  await page.goto(`${origin}/auth/sign-in`)
+  const body = JSON.stringify(JSON.stringify({ email, password, session: 'cookie' }))
+  const init = `{ method: 'POST', headers: { 'content-type': 'application/json' }, body: ${body} }`
+  const status = await page.evaluate(`fetch('/api/auth/login', ${init}).then((it) => it.status)`)
+  expect(status).toBe(200)
+}
+
+const helpers = await readFile(new URL('in_page.js', import.meta.url), 'utf8')
+
+/** The result of one of the functions of in_page.js. */
+export async function inPage<T>(page: Page, call: string): Promise<T> {
+  await page.evaluate(helpers)
+  return page.evaluate<T>(`tests.${call}`)
+}
+
+/** Names that a page must show as they are. */
+export const hostile = {
+  markup: '<img src=x onerror=alert(1)>',
+  rightToLeft: 'مرحبا بالعالم',
+  long: 'W'.repeat(200),
+}

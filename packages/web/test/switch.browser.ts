@@ -1,0 +1,145 @@
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import type { AxeResults } from 'axe-core'
+import type { Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { TestTenant, TestUser } from '../../server/src/testing.ts'
+import { freePort } from '../../server/test/fixtures/free_port.ts'
+import { inPage, type Pages, startPages, type View } from './pages.ts'
+
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+let pages: Pages
+beforeAll(async () => {
+  const port = String(await freePort())
+  pages = await startPages({
+    PORT: port,
+    APP_HOST: 'app.localhost',
+    PUBLIC_ORIGIN: `http://{tenant}.localhost:${port}`,
+  })
+})
+afterEach(() => pages.finish())
+afterAll(() => pages.close())
+
+interface Scene {
+  home: TestTenant
+  other: TestTenant
+  user: TestUser
+}
+
+async function makeScene(): Promise<Scene> {
+  const home = await pages.api.makeTenant({ name: 'Home Works' })
+  const other = await pages.api.makeTenant({ name: 'Other Works' })
+  const user = await home.makeUser({ roles: ['admin_tenant'] })
+  await other.makeUser({ email: user.email, roles: ['operator'] })
+  return { home, other, user }
+}
+
+const shoot = (page: Page, name: string) =>
+  process.env['SCREENSHOTS'] === undefined
+    ? undefined
+    : page.screenshot({ path: `${process.env['SCREENSHOTS']}/${name}.png` })
+
+describe('a person with two workspaces', () => {
+  test('goes from one to the other without a password', async () => {
+    const { home, other, user } = await makeScene()
+    const { page, context } = await pages.open(home, '/account', user)
+    await page.getByRole('heading', { name: 'Your workspaces' }).waitFor()
+    await page.getByRole('heading', { name: 'Your workspaces' }).scrollIntoViewIfNeeded()
+    await shoot(page, 'workspaces')
+    await page.getByRole('link', { name: 'Go to Other Works' }).click()
+    await page.getByRole('heading', { name: 'Go to Other Works' }).waitFor()
+    // The page that asks is at home, where the person is signed in.
+    expect(new URL(page.url()).host).toBe(new URL(pages.originOf(home)).host)
+    await page
+      .getByText(`You go on as ${user.email} at ${new URL(pages.originOf(other)).host}.`)
+      .waitFor()
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await page.waitForURL(`${pages.originOf(other)}/console`)
+    await page.getByRole('heading', { level: 1, name: /Welcome/ }).waitFor()
+    const cookies = await context.cookies([pages.originOf(home), pages.originOf(other)])
+    expect(cookies.map((it) => [it.domain, it.httpOnly])).toEqual(
+      expect.arrayContaining([home, other].map((it) => [`${it.subdomain}.localhost`, true])),
+    )
+    expect(await page.evaluate('JSON.stringify(sessionStorage)')).toBe('{}')
+  })
+
+  test('changes nothing by opening the page, and can stay', async () => {
+    const { home, other, user } = await makeScene()
+    const { page } = await pages.open(other, `/auth/switch?from=${home.subdomain}`, undefined, {
+      expected: [401],
+    })
+    await page.waitForURL(/\/auth\/sign-in/)
+    const signedIn = await pages.open(home, '/account', user)
+    await signedIn.page.getByRole('link', { name: 'Go to Other Works' }).click()
+    await signedIn.page.getByRole('link', { name: 'Stay here' }).click()
+    await signedIn.page.getByRole('heading', { level: 1, name: /Welcome/ }).waitFor()
+    const sessions = await pages.api.database.inTenant(
+      { tenant: other, deadline: 'background' },
+      (db) =>
+        db.selectFrom('tenantry.sessions').select('id').where('method', '=', 'hand_over').execute(),
+    )
+    expect(sessions).toEqual([])
+  })
+})
+
+describe('an attacker', () => {
+  // Login CSRF: a link with the attacker's own code must not sign the victim in as the attacker.
+  test('cannot sign a browser in by a link with a code of their own', async () => {
+    const attacker = await makeScene()
+    const own = await pages.open(attacker.home, '/account', attacker.user)
+    // Their own page has made the challenge, and they do not open what it leads to.
+    const body = JSON.stringify({ to: attacker.other.id, challenge: 'c'.repeat(43) })
+    const init = `{ method: 'POST', headers: { 'content-type': 'application/json' }, body: ${JSON.stringify(body)} }`
+    const url = await own.page.evaluate<string>(
+      `fetch('/api/hand-overs', ${init}).then((it) => it.json()).then((it) => it.url)`,
+    )
+    const victim = await pages.open(attacker.other, url.slice(url.indexOf('/auth')))
+    await victim.page.getByRole('heading', { name: 'You could not be signed in there' }).waitFor()
+    expect(victim.page.url()).not.toContain('code')
+    expect(await victim.context.cookies(pages.originOf(attacker.other))).toEqual([])
+    // Also where the victim had begun to switch: the verifier is another one.
+    const begun = await pages.open(attacker.other, '/auth/no', undefined, { expected: [400] })
+    await begun.page.evaluate(`sessionStorage.setItem('tenantry.switch', '${'v'.repeat(43)}')`)
+    await begun.page.goto(pages.originOf(attacker.other) + url.slice(url.indexOf('/auth')))
+    await begun.page.getByRole('heading', { name: 'You could not be signed in there' }).waitFor()
+    expect(await begun.context.cookies(pages.originOf(attacker.other))).toEqual([])
+  })
+
+  test.each([
+    'evil.example',
+    'https://evil.example',
+    '//evil.example',
+    'a.evil.example#',
+    'evil.example/',
+  ])('cannot lead the browser to another host: from=%s', async (from) => {
+    const { other } = await makeScene()
+    const { page } = await pages.open(other, `/auth/switch?from=${encodeURIComponent(from)}`)
+    await page.getByRole('heading', { name: 'You could not be signed in there' }).waitFor()
+    expect(new URL(page.url()).host).toBe(new URL(pages.originOf(other)).host)
+  })
+
+  test('cannot send a person to a workspace that is not theirs', async () => {
+    const { home, user } = await makeScene()
+    const foreign = await pages.api.makeTenant()
+    const path = `/auth/switch?to=${foreign.subdomain}&challenge=${'c'.repeat(43)}`
+    const { page } = await pages.open(home, path, user)
+    await page.getByRole('heading', { name: 'You could not be signed in there' }).waitFor()
+  })
+})
+
+test.each([
+  ['en-dark-phone', { dark: true, phone: true }, 'Go to Other Works'],
+  ['de-phone', { locale: 'de-DE', phone: true }, 'Zu Other Works wechseln'],
+] as const)('the page is accessible and fits: %s', async (name, view: View, title) => {
+  const { home, other, user } = await makeScene()
+  const { page } = await pages.open(home, '/account', user, view)
+  await page.goto(`${pages.originOf(other)}/auth/switch?from=${home.subdomain}`)
+  await page.getByRole('heading', { name: title }).waitFor()
+  await pages.settled(page)
+  await shoot(page, `switch-${name}`)
+  expect(await inPage(page, 'overflow()')).toBeLessThanOrEqual(0)
+  await page.evaluate(axe)
+  const { violations } = await page.evaluate<AxeResults>(`axe.run({ resultTypes: ['violations'] })`)
+  expect(violations.map((it) => it.id)).toEqual([])
+})
