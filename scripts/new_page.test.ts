@@ -9,8 +9,10 @@ import { fieldTypes } from '../packages/server/src/cli/new/fields/field_types.ts
 import { parseFields } from '../packages/server/src/cli/new/fields/fields.ts'
 import { formatWithBiome } from '../packages/server/src/cli/new/format_with_biome.ts'
 import { namesOf } from '../packages/server/src/cli/new/names.ts'
+import { nestingOf } from '../packages/server/src/cli/new/nesting.ts'
 import { pageEdits } from '../packages/server/src/cli/new/page/page_edits.ts'
 import { pageReferences } from '../packages/server/src/cli/new/page/page_references.ts'
+import { parentsOf } from '../packages/server/src/cli/new/parents.ts'
 import { placesOf } from '../packages/server/src/cli/new/places.ts'
 import { resourceFiles } from '../packages/server/src/cli/new/resource_files.ts'
 import { describeApp } from '../packages/server/src/runtime/describe_app.ts'
@@ -26,9 +28,15 @@ test('the page of the guide compiles, and those of tenantry new resource, with e
   addByCommand(folder, 'tasks', routes)
   followGuides(folder)
   addByCommand(folder, 'purchase_orders', routes)
+  addByCommand(folder, 'notes', routes, 'projects')
   writeApiTypes(folder)
   const main = readFileSync(join(folder, 'web/main.tsx'), 'utf8')
-  expect(main).toContain('pages: [projects, tasks, invoices, purchaseOrders]')
+  expect(main).toContain('pages: [projects, tasks, invoices, purchaseOrders, notes]')
+  expect(main).toContain("const notes = page('/projects/:project_id/notes', {")
+  // The page of projects leads there, and the navigation does not.
+  const above = readFileSync(join(folder, 'web/projects/projects.page.tsx'), 'utf8')
+  expect(above).toMatch(/<RowLink to=\{`.projects.\$\{it\.id\}.notes`\} access="notes:read">/)
+  expect(main).not.toContain('app:notes')
   expect(run(folder, 'tsc', '-p', 'web')).toBe('')
   expect(run(folder, 'biome', 'ci', '--error-on-warnings', '--colors=off')).toBe('')
 }, 120_000)
@@ -38,19 +46,33 @@ test('tenantry new resource --page writes nothing where there are no pages', () 
   rmSync(join(folder, 'web'), { recursive: true })
   const places = placesOf(folder, join(folder, 'src/app.ts'))
   const fields = parseFields('number:text')
-  expect(() => pageEdits(namesOf('invoices'), fields, places)).toThrow(/a page needs .*main\.tsx/)
+  expect(() => pageEdits({ names: namesOf('invoices'), fields }, places)).toThrow(
+    /a page needs .*main\.tsx/,
+  )
 })
 
-function addByCommand(folder: string, plural: string, routes: readonly Route[]): void {
+function addByCommand(
+  folder: string,
+  plural: string,
+  routes: readonly Route[],
+  under?: string,
+): void {
+  // One field alone refers to the row that a nested resource is below.
+  const types = fieldTypes.filter((it) => it !== `references:${under}`)
   const both = ['', '?'].flatMap((end) =>
-    fieldTypes.map((it, at) => `a${at}${end && 'n'}_id:${it}${end}`),
+    types.map((it, at) => `a${at}${end && 'n'}_id:${it}${end}`),
   )
-  const fields = parseFields(`title:text ${both.join(' ')} parent_id:references:${plural}?`)
+  const above = under === undefined ? '' : `above_id:references:${under}`
+  const all = `title:text ${both.join(' ')} parent_id:references:${plural}? ${above}`
+  const fields = parseFields(all.trim())
   const places = placesOf(folder, join(folder, 'src/app.ts'))
   const names = namesOf(plural)
-  const page = pageReferences(names, fields, routes)
-  const edits = pageEdits(names, fields, places, page)
-  const resource = { names, fields, parents: [], role: 'admin_tenant', page }
+  const nesting = under === undefined ? undefined : nestingOf(names, fields, under, routes)
+  const page = pageReferences(names, fields, routes, nesting)
+  const referring = fields.filter(({ references }) => references === under)
+  const parents = nesting === undefined ? [] : parentsOf(plural, referring, routes)
+  const resource = { names, fields, parents, role: 'admin_tenant', page, nesting }
+  const edits = pageEdits(resource, places)
   const changes = changesOf(names, fields, resourceFiles(resource, places), places, edits)
   expect(changes.edits.flatMap((it) => it.byHand)).toEqual([])
   const written = writeChanges(changes).map((it) => relative(folder, it))

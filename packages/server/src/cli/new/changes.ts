@@ -25,7 +25,7 @@ export interface Edit {
 }
 
 /** What a page changes in files of web/. */
-export type PageEdits = readonly { path: string; insertion: Insertion }[]
+export type PageEdits = readonly { path: string; insertions: readonly Insertion[] }[]
 
 /** The changes that a resource makes. Reads only. */
 export function changesOf(
@@ -42,7 +42,7 @@ export function changesOf(
     edits: [
       editOf(places.policy, [policyLine(names)]),
       editOf(places.app, insertions),
-      ...page.map(({ path, insertion }) => editOf(path, [insertion])),
+      ...page.map(({ path, insertions: lines }) => editOf(path, lines)),
     ],
   }
 }

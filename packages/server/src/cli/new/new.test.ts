@@ -121,15 +121,30 @@ describe('tenantry new resource', () => {
     ]
     const parents = (text: string) => parentsOf('items', parseFields(text), routes)
     expect(parents('task_id:references:tasks other_id:references:tasks')).toEqual([
-      { path: '/api/projects', identifier: 'projectId', body: "{ kind: 'large' }" },
+      {
+        path: '/api/projects',
+        identifier: 'projectId',
+        url: "'/api/projects'",
+        body: "{ kind: 'large' }",
+      },
       {
         path: '/api/tasks',
         identifier: 'taskId',
+        url: "'/api/tasks'",
         body: expect.stringMatching(/^\{ title: 'sample_\w+', project_id: projectId \}$/),
       },
     ])
     expect(parents('circle_id:references:circles')).toHaveLength(1)
     expect(parents('name:text')).toEqual([])
+    // A note is created below a task, which the test creates before.
+    const below = '/api/tasks/:task_id/notes'
+    const notes = route('notes', z.object({ text: z.string() }))
+    routes.push(...notes.map((it) => (it.method === 'POST' ? { ...it, path: below } : it)))
+    expect(parents('note_id:references:notes').map(({ url }) => url)).toEqual([
+      "'/api/projects'",
+      "'/api/tasks'",
+      expect.stringMatching(/^`.api.tasks.\$\{taskId\}.notes`$/),
+    ])
     expect(() => parents('x_id:references:members')).toThrow(
       'write the route POST /api/members first',
     )

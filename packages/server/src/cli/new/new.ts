@@ -6,7 +6,7 @@ import { assertConstraintNames, assertFree, assertReferences } from './assert_fr
 import { changesOf } from './changes.ts'
 import { fieldTypes } from './fields/field_types.ts'
 import { parseFields } from './fields/fields.ts'
-import { type Names, namesOf } from './names.ts'
+import { namesOf } from './names.ts'
 import { nestingOf } from './nesting.ts'
 import { newEnvironment } from './new_environment.ts'
 import { newField } from './new_field.ts'
@@ -35,7 +35,10 @@ export function newCommand(): Command {
       '--under <resource>',
       'nested routes: list and create below one row that a field refers to, such as projects',
     )
-    .option('--page', 'also a page for the console: list and form from the same fields')
+    .option(
+      '--page',
+      'also a page for the console: list and form from the same fields; with --under below the page of that resource',
+    )
     .option('--dry-run', 'print what the command would write, and write nothing')
     .addHelpText('after', `${fieldHelp}${examples}`)
     .action(newResource)
@@ -80,12 +83,12 @@ async function newResource(plural: string, options: NewResourceOptions): Promise
   const { under } = options
   const nesting =
     under === undefined ? undefined : nestingOf(names, fields, under, described.routes)
-  if (nesting !== undefined && options.page) throw noNestedPage(names)
   const role = unrestrictedRole(app.policy.roles)
   const { dryRun = false } = options
-  const page = options.page ? pageReferences(names, fields, described.routes) : undefined
-  const edits = page === undefined ? [] : pageEdits(names, fields, places, page)
-  const files = resourceFiles({ names, fields, parents, role, nesting, page }, places)
+  const page = options.page ? pageReferences(names, fields, described.routes, nesting) : undefined
+  const resource = { names, fields, parents, role, nesting, page }
+  const edits = page === undefined ? [] : pageEdits(resource, places)
+  const files = resourceFiles(resource, places)
   const changes = changesOf(names, fields, files, places, edits)
   if (dryRun) {
     printChanges(changes, places)
@@ -93,13 +96,6 @@ async function newResource(plural: string, options: NewResourceOptions): Promise
   }
   write(changes, places)
   console.log(`\nNext, in ${folder}:\n${nextSteps}${page ? pageStep : ''}`)
-}
-
-// The page lists all rows, and no route of a nested resource does.
-function noNestedPage({ plural }: Names): OperatorError {
-  return new OperatorError(
-    `--page lists all ${plural}, and --under writes no route for that: leave one of the two out`,
-  )
 }
 
 // The test signs in with a role that has every permission, as the sweeps do.

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { z } from 'zod'
+import { flatCollection } from '../../app/flat_collection.ts'
 import type { Route } from '../../app/route.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
 import { sampleOf } from '../../lib/sample.ts'
@@ -12,6 +13,8 @@ export interface Parent {
   path: string
   /** The constant that holds its id: `projectId`. */
   identifier: string
+  /** The URL that creates one, as TypeScript: below another row it names the id of that. */
+  url: string
   /** A body that its route accepts, as TypeScript. */
   body: string
 }
@@ -46,18 +49,44 @@ function addParent(
   path: string,
   around: readonly string[] = [],
 ): void {
-  const route = routes.find((it) => it.method === 'POST' && it.path === path && it.status === 201)
+  const route = routeCreating(routes, path)
   if (parents.has(path) || !(route?.body instanceof z.ZodObject)) return
-  const members = requiredFields(route.body).map(([name, schema]) => {
+  const identifierOf = (name: string) => {
     const collection = collectionOf(routes, name)
     if (collection !== undefined && collection !== path && !around.includes(collection)) {
       addParent(parents, routes, collection, [...around, path])
     }
-    const parent = parents.get(collection ?? '')
-    return `${name}: ${parent?.identifier ?? literal(sampleOf(schema))}`
+    return parents.get(collection ?? '')?.identifier
+  }
+  const above = namesIn(route.path).map(identifierOf)
+  if (above.includes(undefined)) return
+  const members = requiredFields(route.body).map(
+    ([name, schema]) => `${name}: ${identifierOf(name) ?? literal(sampleOf(schema))}`,
+  )
+  parents.set(path, {
+    path,
+    identifier: camel(memberIdOf(routes, path)),
+    url: urlOf(route.path, identifierOf),
+    body: `{ ${members.join(', ')} }`,
   })
-  const identifier = camel(memberIdOf(routes, path))
-  parents.set(path, { path, identifier, body: `{ ${members.join(', ')} }` })
+}
+
+/** The POST of a collection, or the one below a row of another collection that creates its rows. */
+function routeCreating(routes: readonly Route[], path: string): Route | undefined {
+  const creating = routes.filter(({ method, status }) => method === 'POST' && status === 201)
+  return (
+    creating.find((it) => it.path === path) ??
+    creating.find((it) => flatCollection(it, routes) === path)
+  )
+}
+
+function namesIn(path: string): string[] {
+  return [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => name)
+}
+
+function urlOf(path: string, identifierOf: (name: string) => string | undefined): string {
+  if (namesIn(path).length === 0) return `'${path}'`
+  return `\`${path.replaceAll(/:(\w+)/g, (_, name: string) => `\${${identifierOf(name)}}`)}\``
 }
 
 function requiredFields(body: z.ZodObject): [string, z.ZodType][] {

@@ -68,7 +68,7 @@ function valuesOf({
     fields: all.map((field) => fieldValues(field, names, parents)),
     given: fields.map((field) => fieldValues(field, names, parents)),
     ...nestedValues(names, parents, nesting),
-    ...pageValues(all, names, page),
+    ...pageValues(fields, names, page, nesting),
     ...listValues(fields),
     columns: columns.map((it) => `'${it}'`).join(', '),
     ...testValues(fields),

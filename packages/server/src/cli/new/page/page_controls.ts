@@ -1,6 +1,7 @@
 import type { Field } from '../fields/fields.ts'
 import type { TemplateValues } from '../fill_template.ts'
 import type { Names } from '../names.ts'
+import type { Nesting } from '../nesting.ts'
 import type { PageReference } from './page_references.ts'
 
 /** How a field's control holds a value: at first, from what was read, and for the API. */
@@ -60,6 +61,7 @@ export function pageValues(
   fields: readonly Field[],
   names: Names,
   references: readonly PageReference[],
+  nesting?: Nesting,
 ): TemplateValues {
   const filled = fields.map((field) => {
     const reference = references.find(({ table }) => table === field.references)
@@ -69,18 +71,29 @@ export function pageValues(
   })
   const some = (...kinds: ('input' | 'area' | 'checkbox' | 'select' | 'choice')[]) =>
     filled.some((it) => kinds.some((kind) => (it[kind]?.length ?? 0) > 0)) ? [{}] : []
+  const parent = references.find(({ table }) => table === nesting?.table)
+  const choices = some('choice')
   return {
     itemParam: `{${names.singular}_id}`,
+    listPath: (nesting?.path ?? names.path).replaceAll(/:(\w+)/g, '{$1}'),
+    parentPage: pagePathOf(parent?.list ?? ''),
+    parentReference: parent?.identifier ?? '',
     controls: filled,
     inputs: some('input'),
     areas: some('area'),
     booleans: some('checkbox'),
     selects: some('select'),
-    choices: some('choice'),
+    choices,
+    named: parent === undefined ? choices : [{}],
     constants: references.map((it) => ({ ...it, search: String(it.search) })),
     imported: references.length > 0 ? 'reference, ' : '',
     json: fields.some(({ kind }) => kind === 'jsonb') ? [{}] : [],
   }
+}
+
+/** `/projects` of `/api/projects`. */
+export function pagePathOf(path: string): string {
+  return path.replace('/api', '')
 }
 
 function controlValues(field: Field, { one, One }: Names): TemplateValues {

@@ -1,12 +1,15 @@
 import type { Field } from '../fields/fields.ts'
 import type { Insertion } from '../insertions.ts'
-import type { Names } from '../names.ts'
+import { type Names, spaced } from '../names.ts'
+import type { Nesting } from '../nesting.ts'
+import { pagePathOf } from './page_controls.ts'
 
 /** The page among the pages of main.tsx, and its definition. */
-export function pageLine({ plural, many, path }: Names): Insertion {
-  const definition = `const ${many} = page('${path.replace('/api', '')}', {
-  access: '${plural}:read',
-  nav: { label: (t) => t('app:${many}.title'), icon: 'folder' },
+export function pageLine({ plural, many, path }: Names, nesting?: Nesting): Insertion {
+  // The navigation leads to the page above, and that to this one.
+  const nav = `\n  nav: { label: (t) => t('app:${many}.title'), icon: 'folder' },`
+  const definition = `const ${many} = page('${pagePathOf(nesting?.path ?? path)}', {
+  access: '${plural}:read',${nesting === undefined ? nav : ''}
   load: () => import('./${plural}/${plural}.page.tsx'),
 })
 `
@@ -26,8 +29,9 @@ export function pageLine({ plural, many, path }: Names): Insertion {
 }
 
 /** The texts of the page in a file of a language: in English, to be translated there. */
-export function textsLine(names: Names, fields: readonly Field[]): Insertion {
-  const texts = textsOf(names, fields)
+export function textsLine(names: Names, fields: readonly Field[], nesting?: Nesting): Insertion {
+  const above = nesting && { above: capital(spaced(nesting.table)) }
+  const texts = { ...textsOf(names, fields), ...above }
   return {
     line: `"${names.many}": ${JSON.stringify(texts)}`,
     insertInto(source) {

@@ -5,6 +5,7 @@ import { defineList } from '../../../app/list.ts'
 import type { Route } from '../../../app/route.ts'
 import { parseFields } from '../fields/fields.ts'
 import { namesOf } from '../names.ts'
+import { nestingOf } from '../nesting.ts'
 import { pageReferences } from './page_references.ts'
 
 const { routes } = app
@@ -39,6 +40,15 @@ test('a reference of a page is named by name, title, what its list searches, the
     const [found] = referred('project_id:references:projects', changed)
     expect(found).toMatchObject({ label, search: q.length > 0 })
   }
+  // No route lists all rows of a nested resource, to choose one of the same table from.
+  const nested = (rows: readonly Route[]) => {
+    const text = 'title:text project_id:references:projects parent_id:references:tasks?'
+    const [names, fields] = [namesOf('tasks'), parseFields(text)]
+    return pageReferences(names, fields, rows, nestingOf(names, fields, 'projects', routes))
+  }
+  expect(nested(routes)).toEqual([projects])
+  const noList = routes.filter((it) => it.path !== '/api/projects')
+  expect(() => nested(noList)).toThrow('there is no GET /api/projects: leave --page out')
   // Without a route for one row there is no name to show: the field stays a text.
   const noItem = routes.filter((it) => it.path !== '/api/projects/:project_id')
   expect(referred('project_id:references:projects', noItem)).toEqual([])

@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import type { pageOf } from '../../../app/list.ts'
 import type { Route } from '../../../app/route.ts'
+import { OperatorError } from '../../../lib/operator_error.ts'
 import type { Field } from '../fields/fields.ts'
 import { camel, type Names, pathOf } from '../names.ts'
+import type { Nesting } from '../nesting.ts'
 import { searchedField } from '../searched_field.ts'
 
 /** How a page chooses and names the rows of a table that a field refers to. */
@@ -20,15 +22,25 @@ export interface PageReference {
   label: string
 }
 
-/** What the fields of a page refer to. A table without a list or without a route for one row is left out. */
+/**
+ * What the fields of a page refer to. A table without a list of all its rows, or without a route for one row, is left
+ * out. Throws an OperatorError where that is the table of the rows that a nested page is below.
+ */
 export function pageReferences(
   names: Names,
   fields: readonly Field[],
   routes: readonly Route[],
+  nesting?: Nesting,
 ): PageReference[] {
   const tables = new Set(fields.flatMap(({ references }) => references ?? []))
-  return [...tables].flatMap((table) =>
-    table === names.plural ? ownReference(names, fields) : (referenceTo(table, routes) ?? []),
+  const found = [...tables].flatMap((table) => {
+    if (table !== names.plural) return referenceTo(table, routes) ?? []
+    return nesting === undefined ? ownReference(names, fields) : []
+  })
+  if (nesting === undefined || found.some(({ table }) => table === nesting.table)) return found
+  const { table } = nesting
+  throw new OperatorError(
+    `--page is opened from the list of ${table}, and there is no GET ${pathOf(table)}: leave --page out`,
   )
 }
 
