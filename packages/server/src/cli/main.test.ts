@@ -39,6 +39,24 @@ test.each(['tenant', 'user'])(
   },
 )
 
+test.each([
+  ['strat', "unknown command 'strat' (did you mean start?)", 'tenantry'],
+  ['start --prot 80', "unknown option '--prot'", 'tenantry start'],
+  ['start now', "too many arguments for 'start'. Expected 0 arguments but got 1", 'tenantry start'],
+  ['tenant crate', "unknown command 'crate' (did you mean create?)", 'tenantry tenant'],
+  ['tenant create', "required option '--name <name>' not specified", 'tenantry tenant create'],
+  ['domain add', "missing required argument 'subdomain'", 'tenantry domain add'],
+])(
+  'the mistyped `%s` is answered in one line, and with --json in one of JSON',
+  async (line, error, command) => {
+    const { code, stdout, stderr } = await place.run(line)
+    expect([code, stdout, stderr]).toEqual([1, '', `tenantry: ${error}; see ${command} --help\n`])
+    if (line.startsWith('st')) return
+    const asJson = await place.run(`${line} --json`)
+    expect([asJson.code, asJson.stdout, JSON.parse(asJson.stderr)]).toEqual([1, '', { error }])
+  },
+)
+
 test('the README names every command', async () => {
   const names = listed(await helpOf('')).map(([name]) => name)
   expect(names.length).toBeGreaterThan(8)

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { takeEnvironmentFile } from '../config/config.ts'
 import { kernelVersion } from '../lib/kernel_version.ts'
 import { errorJson, formatError, wantsStack } from './format_error.ts'
+import { reportParserErrors } from './parser_errors.ts'
 
 interface CommandEntry {
   summary: string
@@ -82,7 +83,7 @@ export async function run(args: string[]): Promise<void> {
   try {
     const rest = takeEnvironmentFile(args)
     const program = await programFor(rest)
-    if (json) reportAsJson(program)
+    reportParserErrors(program, json)
     await program.parseAsync(rest, { from: 'user' })
     process.exit(process.exitCode ?? 0)
   } catch (error) {
@@ -91,22 +92,11 @@ export async function run(args: string[]): Promise<void> {
   }
 }
 
-// The parser reports a wrong option itself.
-function reportAsJson(command: Command): void {
-  command.configureOutput({
-    outputError: (text, write) =>
-      write(`${JSON.stringify({ error: text.replace(/^error: /, '').trim() })}\n`),
-  })
-  command.showHelpAfterError(false)
-  for (const it of command.commands) reportAsJson(it)
-}
-
 /** All commands. Only the one in `args` is loaded, with its subcommands and options. */
 export async function programFor(args: string[]): Promise<Command> {
   const program = new Command('tenantry')
     .description('A multi-tenant SaaS backend: run it, migrate it, manage its tenants.')
     .version(kernelVersion())
-    .showHelpAfterError('(see: tenantry --help)')
     .addHelpText('after', examples)
   const requested = args.find((it) => !it.startsWith('-') && it !== 'help')
   for (const [name, { summary, load }] of Object.entries(commands)) {

@@ -19,7 +19,8 @@ test('a nested resource has the path of the row that its field refers to', () =>
 
 test.each([
   ['title:text', 'projects', /no field refers to "projects": add one to --fields/],
-  ['title:text project_id:references:projects', 'project', /write --under projects/],
+  ['title:text project_id:references:projects', 'project', /"project": write --under projects/],
+  ['title:text project_id:references:projects', 'teams', /"teams": write --under projects/],
   ['title:text project_id:references:projects?', 'projects', /write project_id:references/],
   ['project_id:references:projects', 'projects', /needs a field of its own/],
   ['a_id:references:projects b_id:references:projects', 'projects', /leave --under projects out/],

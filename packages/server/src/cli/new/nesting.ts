@@ -25,6 +25,7 @@ export function nestingOf(
   under: string,
   routes: readonly Route[],
 ): Nesting {
+  assertResource(under, routes)
   const field = fieldUnder(names, fields, under)
   const parent = pathOf(under)
   const route = routes.find(
@@ -44,6 +45,15 @@ export function nestingOf(
     parentWord: spaced(parameter.replace(/_id$/, '')),
     path: `${route.path}${names.path.replace('/api', '')}`,
   }
+}
+
+// A mistyped one: `project` for projects.
+function assertResource(under: string, routes: readonly Route[]): void {
+  const paths = routes.map(({ path }) => /^\/api\/([\w-]+)(?=\/:\w+$)/.exec(path)?.[1] ?? '')
+  const nouns = [...new Set(paths)].map((it) => it.replaceAll('-', '_'))
+  const near = nouns.filter((it) => it.startsWith(under) || `${it}s` === under)
+  if (nouns.includes(under) || near.length === 0) return
+  throw new OperatorError(`there is no resource "${under}": write --under ${near.join(' or ')}`)
 }
 
 function fieldUnder(names: Names, fields: readonly Field[], under: string): Field {

@@ -51,7 +51,7 @@ describe('tenantry new field', () => {
       'code:text:unique?',
       'price:decimal:8:2=0',
     ]) {
-      const changes = fieldChanges(names, text, places)
+      const changes = fieldChanges(names.plural, text, places)
       expect(changes.edits.flatMap((it) => it.byHand)).toEqual([])
       const written = writeChanges(changes).map((it) => relative(folder, it))
       expect(formatWithBiome(folder, join(folder, 'src'), written)).toBeUndefined()
@@ -89,7 +89,7 @@ describe('tenantry new field', () => {
     mkdirSync(join(folder, 'web/orders'), { recursive: true })
     writeFileSync(join(folder, 'web/orders/orders.page.tsx'), '')
     writeFileSync(join(folder, 'src/orders/orders.ts'), 'export const all = 1\n')
-    const { edits } = fieldChanges(names, 'note:longtext=', places)
+    const { edits } = fieldChanges(names.plural, 'note:longtext=', places)
     expect(edits.flatMap((it) => it.byHand)).toEqual([
       "const columns = [… 'note'] as const",
       '"note" in useColumns, blank, valuesOf, bodyOf and the form, and its text in web/locales',
@@ -108,7 +108,7 @@ describe('tenantry new field', () => {
     ['lines', 'a:text?', 'there is no src/lines/lines.schema.ts'],
   ])('of %s refuses %s', (plural, text, why) => {
     const before = readdirSync(join(folder, 'migrations'))
-    expect(() => fieldChanges(namesOf(plural), text, places)).toThrow(why)
+    expect(() => fieldChanges(plural, text, places)).toThrow(why)
     expect(readdirSync(join(folder, 'migrations'))).toEqual(before)
   })
 })

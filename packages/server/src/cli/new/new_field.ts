@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { OperatorError } from '../../lib/operator_error.ts'
 import { findApp } from '../../runtime/load_app.ts'
@@ -20,9 +20,8 @@ interface NewFieldOptions {
 /** `tenantry new field`. */
 export function newField(plural: string, text: string, options: NewFieldOptions): void {
   const folder = process.cwd()
-  const names = namesOf(plural, options.singular)
   const places = placesOf(folder, findApp(folder))
-  const changes = fieldChanges(names, text, places)
+  const changes = fieldChanges(plural, text, places, options.singular)
   if (options.dryRun) {
     printChanges(changes, places)
     return
@@ -32,7 +31,15 @@ export function newField(plural: string, text: string, options: NewFieldOptions)
 }
 
 /** The changes that a field makes. Reads only. Throws an OperatorError for one that cannot be added. */
-export function fieldChanges(names: Names, text: string, places: Places): Changes {
+export function fieldChanges(
+  plural: string,
+  text: string,
+  places: Places,
+  singular?: string,
+): Changes {
+  // Before the name is judged: a mistyped one has no singular either.
+  assertResource(plural, places)
+  const names = namesOf(plural, singular)
   const [field, another] = parseFields(text)
   if (field === undefined || another !== undefined) {
     throw new OperatorError(`"${text}" is not one field: write name:type?, such as due_on:date?`)
@@ -40,7 +47,6 @@ export function fieldChanges(names: Names, text: string, places: Places): Change
   assertConstraintNames(names, [field])
   assertReferences(names, [field], places)
   assertForRows(field)
-  const { plural } = names
   const module = join(places.source, plural, plural)
   const schema = `${module}.schema.ts`
   assertNew(names, field, schema)
@@ -65,12 +71,16 @@ function assertForRows({ name, nullable, default: literal, kind }: Field): void 
   )
 }
 
+function assertResource(plural: string, { source }: Places): void {
+  const isResource = (name: string) => existsSync(join(source, name, `${name}.schema.ts`))
+  if (isResource(plural)) return
+  const all = readdirSync(source).filter(isResource)
+  throw new OperatorError(
+    `there is no src/${plural}/${plural}.schema.ts: write the plural of a resource, ${all.length > 0 ? all.join(', ') : 'after "tenantry new resource" wrote one'}`,
+  )
+}
+
 function assertNew({ plural, singular }: Names, { name }: Field, schema: string): void {
-  if (!existsSync(schema)) {
-    throw new OperatorError(
-      `there is no src/${plural}/${plural}.schema.ts: write the plural of a resource that "tenantry new resource" wrote`,
-    )
-  }
   if (!new RegExp(`\\b${name}\\b\\s*[:,]`).test(readFileSync(schema, 'utf8'))) return
   throw new OperatorError(
     `"${plural}" has a field "${name}" already: write another name, such as ${singular}_${name}`,

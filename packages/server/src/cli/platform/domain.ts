@@ -156,7 +156,8 @@ function acceptable(given: string, config: CommandConfig): string {
   const { BASE_DOMAINS = [], APP_HOST, DOMAIN_TARGET } = config
   const name = domainName(given)
   const settings = { BASE_DOMAINS, PUBLIC_ORIGIN: originOf(config), APP_HOST, DOMAIN_TARGET }
-  const fault = name === undefined ? 'is no domain name' : domainFault(name, settings)
+  const fault =
+    name === undefined ? 'is no domain name such as shop.example.com' : domainFault(name, settings)
   if (name === undefined || fault !== undefined) throw new OperatorError(`"${given}" ${fault}`)
   return name
 }

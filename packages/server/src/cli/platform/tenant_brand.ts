@@ -60,6 +60,13 @@ function partOf(name: keyof Branding) {
     if (text === NONE) return text
     const parsed = Branding.safeParse({ [name]: text })
     if (parsed.success) return text
-    throw new InvalidArgumentError(parsed.error.issues[0]?.message ?? 'It is invalid.')
+    throw new InvalidArgumentError(`Write ${examples[name]}, or none.`)
   }
+}
+
+const examples: Record<keyof Branding, string> = {
+  logo: 'an address such as https://example.com/logo.png',
+  color: 'a colour such as #0f766e',
+  reply_to: 'an address such as help@example.com',
+  locale: 'a language such as de',
 }

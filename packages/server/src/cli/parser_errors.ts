@@ -1,0 +1,30 @@
+import type { Command } from 'commander'
+
+/**
+ * Has the parser report a wrong word or option as commands report their errors: in one line that says what to write
+ * instead, or with `json` as `{"error":"…"}`.
+ */
+export function reportParserErrors(command: Command, json: boolean): void {
+  command.showHelpAfterError(false)
+  command.configureOutput({
+    outputError: (text, print) => {
+      const message = sentenceOf(text)
+      const line = `tenantry: ${message}; see ${wordsOf(command)} --help`
+      print(`${json ? JSON.stringify({ error: message }) : line}\n`)
+    },
+  })
+  for (const it of command.commands) reportParserErrors(it, json)
+}
+
+// "error: unknown command 'strat'\n(Did you mean start?)"
+function sentenceOf(text: string): string {
+  const lines = text
+    .trim()
+    .replace(/^error: /, '')
+    .split('\n')
+  return lines.join(' ').replace('(Did', '(did').replace(/\.$/, '')
+}
+
+function wordsOf(command: Command): string {
+  return command.parent === null ? command.name() : `${wordsOf(command.parent)} ${command.name()}`
+}
