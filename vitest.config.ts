@@ -2,6 +2,11 @@ import { defineConfig } from 'vitest/config'
 import { findBrowser } from './packages/web/test/find_browser.ts'
 import { LongestFirst } from './scripts/tests/longest_first.ts'
 
+const inCI = process.env['CI'] === 'true'
+// In CI a test that ran out of time is tried once more, and reported as retried. A failed expectation is
+// not: in a test of isolation or revocation a single failure is a finding.
+const OUT_OF_TIME = /timed out|did not print/i
+
 /** What every test needs, whichever database it runs on. */
 export const shared = {
   testTimeout: 60_000,
@@ -9,6 +14,7 @@ export const shared = {
   // The default of one second is too short for a busy machine.
   expect: { poll: { timeout: 20_000 } },
   pool: 'threads' as const,
+  retry: inCI ? { count: 1, condition: OUT_OF_TIME } : 0,
 }
 
 // Two databases: the kernel's tests have an app of their own, so that a change of the starter's tables
@@ -41,7 +47,7 @@ export default defineConfig({
 function project(
   name: string,
   globalSetup: string[],
-  files: { include: string[]; exclude?: string[] },
+  files: { include: string[]; exclude?: string[]; retry?: number },
 ) {
   // `tenantry` is its sources here, as tsconfig.json says.
   // Loading the kernel anew for each file took a third of the time. No test replaces a module.
@@ -53,11 +59,12 @@ function project(
 function browserProject() {
   if (findBrowser(process.env) === undefined) {
     const advice = 'install chromium, or set CHROMIUM_PATH'
-    if (process.env['CI'] === 'true')
-      throw new Error(`the tests of the pages need a browser: ${advice}`)
+    if (inCI) throw new Error(`the tests of the pages need a browser: ${advice}`)
     process.stderr.write(`no browser: the tests of the pages are skipped (${advice})\n`)
     return []
   }
   const setup = ['starter/vitest.setup.ts', 'packages/web/test/setup.ts']
-  return [project('browser', setup, { include: ['packages/web/test/**/*.browser.ts'] })]
+  // What a browser does in time depends on the machine, whatever the expectation that fails of it.
+  const retry = inCI ? 1 : 0
+  return [project('browser', setup, { include: ['packages/web/test/**/*.browser.ts'], retry })]
 }

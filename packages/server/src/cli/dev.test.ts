@@ -1,22 +1,26 @@
 import { appendFileSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { appWith, makeWorkplace } from '../../test/fixtures/cli.ts'
 import { findServer } from '../db/embedded/process.ts'
 
-const place = makeWorkplace('./src/app.ts')
-mkdirSync(join(place.folder, 'src'))
-mkdirSync(join(place.folder, 'migrations'))
-afterAll(() => place.remove())
-
-// As most editors save: a new file is renamed over the old one.
-const replace = (name: string, content: string) => {
-  place.write(`${name}.tmp`, content)
-  renameSync(join(place.folder, `${name}.tmp`), join(place.folder, name))
+// Of the test's own: what a failed test leaves running must not be met by the next.
+function makePlace() {
+  const place = makeWorkplace('./src/app.ts')
+  onTestFinished(() => place.remove())
+  mkdirSync(join(place.folder, 'src'))
+  mkdirSync(join(place.folder, 'migrations'))
+  // As most editors save: a new file is renamed over the old one.
+  const replace = (name: string, content: string) => {
+    place.write(`${name}.tmp`, content)
+    renameSync(join(place.folder, `${name}.tmp`), join(place.folder, name))
+  }
+  return { place, replace }
 }
 
 test('dev restarts on each kind of change, survives a broken app, and leaves nothing behind', async () => {
+  const { place, replace } = makePlace()
   place.write('src/app.ts', appWith("name: 'First'"))
   const dev = place.launch('dev')
   await dev.says(/First is ready at/)
@@ -68,6 +72,7 @@ test('dev restarts on each kind of change, survives a broken app, and leaves not
 }, 240_000)
 
 test('dev does not wait long for a request that has no end, nor restart for what no server reads', async () => {
+  const { place, replace } = makePlace()
   const handler = `handle: () => new Promise(() => {})`
   const hangs = `routes: [...fixture.routes, { ...fixture.routes.find((it) => it.access === 'public') ?? fixture.routes[0], method: 'GET', path: '/api/hangs', access: 'public', audit: undefined, query: undefined, params: undefined, body: undefined, ${handler} }]`
   place.write('src/app.ts', appWith(hangs))

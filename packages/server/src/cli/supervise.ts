@@ -11,6 +11,8 @@ export interface Supervisor {
 
 /** How long a restart waits for requests in flight: a stream that a browser keeps open has no end. */
 const RESTART_GRACE_MS = 1_500
+/** How long the end waits: the database stops after the server, and must not wait for ever. */
+const STOP_GRACE_MS = 15_000
 const bin = fileURLToPath(new URL('../../bin/tenantry.js', import.meta.url))
 
 export function supervise(): Supervisor {
@@ -33,7 +35,7 @@ export function supervise(): Supervisor {
     })
     child = started
   }
-  const end = async (graceMs: number | undefined) => {
+  const end = async (graceMs: number) => {
     const ending = child
     child = undefined
     if (ending !== undefined) await terminate(ending, graceMs)
@@ -51,17 +53,17 @@ export function supervise(): Supervisor {
     async stop() {
       isStopping = true
       await last
-      await end(undefined)
+      await end(STOP_GRACE_MS)
     },
   }
 }
 
-async function terminate(child: ChildProcess, graceMs: number | undefined): Promise<void> {
+async function terminate(child: ChildProcess, graceMs: number): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const exit = once(child, 'exit')
   child.kill('SIGTERM')
   // The database runs in another process: PostgreSQL rolls back what the server leaves open.
-  const timer = graceMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), graceMs)
+  const timer = setTimeout(() => child.kill('SIGKILL'), graceMs)
   await exit
   clearTimeout(timer)
 }
