@@ -249,11 +249,11 @@ create policy app_own_members on tenantry.users for select to tenantry_app
       and m.tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid));
 -- The identity role does not see inactive users: they can neither sign in nor reset a password. It sees the
 -- one whose account is being deleted, inside of the functions of 0007, which name that person. It disables a
--- user for that only.
+-- user for that only, and no earlier than in a day (the least of ACCOUNT_DELETE_DAYS) can it erase them.
 create policy identity_active_users on tenantry.users for select to tenantry_identity
   using (is_active or id = nullif(current_setting('app.person_id', true), '')::uuid);
 create policy identity_changes_users on tenantry.users for update to tenantry_identity
-  using (is_active) with check (is_active or erase_at is not null);
+  using (is_active) with check (is_active or erase_at >= now() + interval '1 day');
 -- It sees the realm of the installation and, with a tenant, that tenant's realm: a query that forgets the
 -- realm cannot find the user of the same address in another one.
 create policy identity_own_realms on tenantry.users as restrictive to tenantry_identity

@@ -253,6 +253,17 @@ describe('the identity role', () => {
     }
   })
 
+  test('disables a user for an erasure in a day or later only, and so erases none immediately', async () => {
+    const columns = 'update tenantry.users set is_active = false, erase_at ='
+    for (const at of ['null', "'-infinity'", 'now()', "now() + interval '23 hours'"]) {
+      const tried = await identity(`${columns} ${at} where id = $1`, [a.userId], a.tenantId)
+      expect(tried.code, at).toBe('42501')
+    }
+    // A user who is active cannot have such a time either.
+    const early = 'update tenantry.users set erase_at = now() where id = $1'
+    expect((await identity(early, [a.userId], a.tenantId)).code).toBe('23514')
+  })
+
   test("may not read an app's tables", async () => {
     const tried = await identity('select 1 from projects', [], a.tenantId)
     expect(tried).toMatchObject({ code: '42501' })

@@ -42,7 +42,7 @@ export const catalogExceptions: Readonly<Record<string, string>> = {
     'a user is a member of several tenants',
   "L23 tenantry.users (identity_active_users for select) using (is_active OR (id = (NULLIF(current_setting('app.person_id'::text, true), ''::text))::uuid))":
     'the identity role finds a user by address, in whichever tenant the user signs in',
-  'L23 tenantry.users (identity_changes_users for update) using is_active check (is_active OR (erase_at IS NOT NULL))':
+  "L23 tenantry.users (identity_changes_users for update) using is_active check (is_active OR (erase_at >= (now() + '1 day'::interval)))":
     'a password reset changes the user, who belongs to several tenants',
   'L18 tenantry.single_use_secrets (single_use_secrets_user_id_fkey)':
     'users are deleted rarely; with this index, PostgreSQL would read the secrets of a tenant by it',
