@@ -33,12 +33,12 @@ export async function findDomainHolder(
   )
 }
 
-/** Does a name lead to a tenant that is not being deleted? */
-export async function isServed(database: Database, name: string): Promise<boolean> {
+/** Those of the names that lead to a tenant that is not being deleted. */
+export async function servedOf(database: Database, names: readonly string[]): Promise<Set<string>> {
   const found = await database.asIdentity({ deadline: 'background' }, (db) =>
-    served(db).where('d.name', '=', name).executeTakeFirst(),
+    served(db).where('d.name', '=', sql<string>`any(${names}::text[])`).execute(),
   )
-  return found !== undefined
+  return new Set(found.map((it) => it.name))
 }
 
 /** All names that lead to a tenant. */

@@ -3,21 +3,22 @@ import { Deadline } from '../../lib/deadline.ts'
 import { unavailable } from '../../lib/errors.ts'
 import { canonicalName } from '../../lib/net/hostname.ts'
 import { FairConcurrency, HUNG_MS } from '../../limits/fair_concurrency.ts'
-import { isServed, servedDomains } from '../../tenancy/domain_holder.ts'
+import { servedDomains, servedOf } from '../../tenancy/domain_holder.ts'
+import { ServedNames } from '../../tenancy/served_names.ts'
 
-// Anyone can open a TLS connection with any name, and each new one asks. The other connections of the identity
-// role stay free for sign-ins.
-const MAX_RUNNING = 2
-const MAX_WAITING = 200
+// The other connections of the identity role stay free for sign-ins.
+const MAX_RUNNING = 1
+const MAX_WAITING = 20
 const WAIT_MS = 2_000
 
 /** What the internal listener answers: for which names the reverse proxy may get a certificate. */
 export function certificateRoutes(database: Database) {
+  const names = new ServedNames((them) => servedOf(database, them))
   const queue = new FairConcurrency({
     maxRunning: MAX_RUNNING,
     maxWaiting: MAX_WAITING,
     hungMs: HUNG_MS,
-    busy: () => unavailable('server.busy', 'Too many names are being looked up'),
+    busy: () => unavailable('server.busy', 'The list of names is being read'),
   })
   const inQueue = <T>(work: () => Promise<T>) =>
     queue.run({ key: '', maxRunning: MAX_RUNNING, deadline: new Deadline(WAIT_MS) }, work)
@@ -26,7 +27,7 @@ export function certificateRoutes(database: Database) {
     '/internal/tls-check': async (query: URLSearchParams) => {
       const name = canonicalName(query.get('domain') ?? '')
       if (name === undefined) return { status: 400 }
-      return { status: (await inQueue(() => isServed(database, name))) ? 200 : 404 }
+      return { status: (await names.has(name)) ? 200 : 404 }
     },
     /** For Traefik's HTTP provider: a router with a certificate for each name. */
     '/internal/traefik': async (query: URLSearchParams) => {
