@@ -34,7 +34,7 @@ const open = (path = '/auth/sign-up', view?: View) => pages.open(appHost, path, 
 async function mailTo(email: string, count = 1) {
   const [mail] = await pages.api.mailsTo(email, count)
   const [link = ''] = /\/auth\/sign-up#\S+/.exec(mail?.text ?? '') ?? []
-  const [code = ''] = /\d{6}/.exec(mail?.subject ?? '') ?? []
+  const [code = ''] = /^\d{6}$/m.exec(mail?.text ?? '') ?? []
   return { code, link }
 }
 

@@ -14,13 +14,15 @@ export const signUpSettings = {
   },
   SIGN_UP_PER_HOUR: {
     fallback: '200',
-    meaning: 'sign-ups in an hour, of all people together',
+    meaning:
+      'mails of sign-ups in an hour; above it each network (/24, IPv6: /48) gets one, up to ten times as many',
     parse: integer(1, 1_000_000),
   },
   SIGN_UP_LIMIT_ADDRESS: {
     tuning: true,
     fallback: '5',
-    meaning: 'sign-ups in an hour from one IP address (IPv6: per /64)',
+    meaning:
+      'sign-ups in an hour from one IP address (IPv6: per /64); its network gets four times as many',
     parse: integer(1, 1_000_000),
   },
   SIGN_UP_EXPIRE_MINUTES: {

@@ -7,6 +7,7 @@ import { brandingOf } from './branding.ts'
 import type { TextChanges } from './choose_texts.ts'
 import type { OutgoingMail } from './outgoing_mail.ts'
 import { renderMail } from './render_mail.ts'
+import { unlinked } from './unlinked.ts'
 
 /** What a mail needs of the app and the server. */
 export interface WriterDeps {
@@ -35,7 +36,8 @@ export async function writeMail<Values extends object>(
   const reader = await readerOf(scope, to)
   if (reader === undefined) return undefined
   const branding = brandingOf(reader.branding)
-  const { name: tenantName } = scope.tenant
+  // A mailbox that belongs to no member has not asked for the name either.
+  const tenantName = 'email' in to ? unlinked(scope.tenant.name) : scope.tenant.name
   const locales = [reader.locale, branding.locale, config.DEFAULT_LOCALE]
   const setting = { appName, tenantName, branding, locales, changes }
   const replyTo = branding.reply_to === undefined ? {} : { replyTo: branding.reply_to }

@@ -186,3 +186,16 @@ test('only the role that compares a hash can read it: not the platform role', as
     }
   })
 })
+
+// These tables have no row-level security: their rows belong to no tenant.
+test('shows the addresses of sign-ups and waiting mails to the identity role and the backup role only', async () => {
+  for (const role of roles) {
+    for (const table of ['sign_ups', 'installation_mails']) {
+      const tried = await asRole(role, (client) =>
+        attempt(client, undefined, `select email from tenantry.${table}`),
+      )
+      const isReader = role === 'identity' || role === 'backup'
+      expect([role, table, tried.code]).toEqual([role, table, isReader ? 'ok' : '42501'])
+    }
+  }
+})

@@ -6,6 +6,7 @@ import type { Config } from '../../config/config.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { kernelMail } from '../../mail/kernel_mail.ts'
 import { mailedSecret } from '../../mail/mailed_secret.ts'
+import { unlinked } from '../../mail/unlinked.ts'
 import { storeInvitationSecret } from '../single_use_secrets/single_use_secrets.ts'
 
 /** One delivery of an invitation. A later one takes its place. */
@@ -23,7 +24,9 @@ export const invitationMail = kernelMail('invitations.mail', {
     const found = await findDelivery(db, delivery)
     // Accepted, revoked, expired or sent again meanwhile: there is nothing to send.
     if (found === undefined) return undefined
-    const { email, locale, expires_at, ...about } = found
+    const { email, locale, expires_at, minutes, ...said } = found
+    // The mailbox never asked for this mail.
+    const about = { inviter: unlinked(said.inviter), message: unlinked(said.message), minutes }
     const { invitation_id, delivery: number } = delivery
     const token = mailedSecret(keys, `invitation ${invitation_id} ${number}`)
     await asIdentity((identity) =>

@@ -137,6 +137,20 @@ describe('invitations', () => {
     expect((await api.mailsTo(email))[0]?.text).toContain("“Welcome 'home'”")
   })
 
+  test('name a tenant, an inviter and a message without a link to them', async () => {
+    const named = await api.makeTenant({ name: 'Prizes https://evil.example/won' })
+    const by = await named.makeUser({ roles: ['admin_tenant'] })
+    const rename = 'update tenantry.users set full_name = $1 where id = $2'
+    await asRole('platform', (client) => client.query(rename, ['See www.evil.example', by.id]))
+    const [email, message] = [newAddress(), 'Go to evil.example/won']
+    const body = { email, roles: [], message }
+    await named.send({ method: 'POST', path: '/api/invitations', user: by, body })
+    const [mail] = await api.mailsTo(email)
+    const text = `${mail?.subject}${mail?.text}${mail?.html}`
+    expect(text).toContain('evil. example')
+    expect(text).not.toMatch(/evil\.example|www\.evil|https:\/\/evil/)
+  })
+
   test('are counted only where a mail is sent', async () => {
     const email = newAddress()
     const { json } = await invite({ email })

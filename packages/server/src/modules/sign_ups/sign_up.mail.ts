@@ -6,35 +6,37 @@ import { type InstallationMailContext, installationMail } from '../../mail/insta
 import { mailedSecrets } from '../../mail/mailed_secret.ts'
 import { codeOf } from './sign_up_secret.ts'
 
-/** The mail with the code and the link of a sign-up. */
+/**
+ * The mail with the code and the link of a sign-up. Anyone can have it sent to any mailbox, so it quotes nothing that
+ * its sender chose. Its subject, which a locked screen may show, has no code.
+ */
 export const signUpMail = installationMail('sign_ups.mail', {
   async prepare(db, { sign_up_id, locale }, kernel) {
     const found = sign_up_id === null ? undefined : await findSignUp(db, sign_up_id, kernel)
     if (found === undefined) return undefined
-    const { id, email, token, minutes, tenant_name: name } = found
+    const { id, email, token, minutes } = found
     const link = kernel.config.SIGN_UP_URL.replaceAll('{origin}', appOrigin(kernel.config))
       .replaceAll('{id}', id)
       .replaceAll('{token}', token)
-    return { to: { email, locale }, values: { link, code: codeOf(token), minutes, name } }
+    return { to: { email, locale }, values: { link, code: codeOf(token), minutes } }
   },
   sample: {
     link: 'https://example.com/auth/sign-up#id=sample&token=sample',
     code: '123456',
     minutes: 60,
-    name: 'Acme',
   },
   texts: {
     en: {
-      subject: '{code} is your code for {app}',
-      what: 'You are about to create “{name}”. Enter this code on the page where you began:',
+      subject: 'Your code for {app}',
+      what: 'You are about to create a workspace. Enter this code on the page where you began:',
       instruction: 'Or continue here. Code and link are valid for {duration}, and work once.',
       button: 'Continue',
       otherwise:
         'If you did not request it, ignore this mail: nothing is created without the code.',
     },
     de: {
-      subject: '{code} ist Ihr Code für {app}',
-      what: 'Sie legen gerade „{name}“ an. Geben Sie diesen Code auf der Seite ein, auf der Sie begonnen haben:',
+      subject: 'Ihr Code für {app}',
+      what: 'Sie legen gerade einen Arbeitsbereich an. Geben Sie diesen Code auf der Seite ein, auf der Sie begonnen haben:',
       instruction:
         'Oder machen Sie hier weiter. Code und Link gelten {duration} und funktionieren einmal.',
       button: 'Weiter',
@@ -58,7 +60,7 @@ export const signUpMail = installationMail('sign_ups.mail', {
 async function findSignUp(db: Kysely<KernelTables>, id: string, { keys }: InstallationMailContext) {
   const found = await db
     .selectFrom('tenantry.sign_ups')
-    .select(['id', 'email', 'tenant_name', 'hash'])
+    .select(['id', 'email', 'hash'])
     .select(sql<number>`ceil(extract(epoch from expires_at - now()) / 60)::int`.as('minutes'))
     .where('id', '=', id)
     .where('used_at', 'is', null)

@@ -53,7 +53,7 @@ async function started(
   const reply = await start({ ...given, email, subdomain }, {}, to)
   expect(reply.status, reply.text).toBe(202)
   const [mail] = await to.mailsTo(email, before + 1)
-  const [code = ''] = /\b\d{6}\b/.exec(mail?.subject ?? '') ?? []
+  const [code = ''] = /^\d{6}$/m.exec(mail?.text ?? '') ?? []
   const [, id, token = ''] = /#id=([\w-]+)&token=([\w-]+)/.exec(mail?.text ?? '') ?? []
   expect(id).toBe(reply.json.sign_up_id)
   return { id: String(id), code, token, email, subdomain, mail }
@@ -286,6 +286,17 @@ describe('the code of a sign-up', () => {
     expect(bodies[0]).toContain('token.invalid')
   })
 
+  test('comes in a mail that repeats nothing of what a stranger chose, and not in its subject', async () => {
+    const [email, tenant_name] = [newAddress(), 'You won: https://evil.example/prize']
+    for (const locale of ['en', 'de']) {
+      const before = (await api.mailsTo(email, 0)).length
+      await start({ email, tenant_name, locale })
+      const [mail] = await api.mailsTo(email, before + 1)
+      expect(`${mail?.subject}${mail?.text}${mail?.html}`).not.toMatch(/won|evil|prize/)
+      expect(mail?.subject).not.toMatch(/\d{6}/)
+    }
+  })
+
   test('is kept as keyed hashes only', async () => {
     const { id, code, token } = await started()
     const [row] = await inIdentity((query) =>
@@ -426,20 +437,74 @@ describe('the limits of sign-ups', () => {
     expect(new Set(replies.map((it) => Object.keys(it.json).join())).size).toBe(1)
   })
 
-  test('bound those of one address and of the installation', async () => {
-    const limited = await startTestApp(app, {
-      SIGN_UP_LIMIT_ADDRESS: '2',
-      SECRET_KEY: unique().repeat(4),
-    })
-    const all = await startTestApp(app, { SIGN_UP_PER_HOUR: '2', SECRET_KEY: unique().repeat(4) })
+  // Each app counts with a key of its own.
+  const limited = (more: object) =>
+    startTestApp(app, { TRUST_PROXY: '127.0.0.1', SECRET_KEY: unique().repeat(4), ...more })
+  const from = (to: TestApp, address: string, given: object = {}) =>
+    start(given, { 'x-forwarded-for': address }, to)
+  const codesOf = async (to: TestApp, sent: Promise<TestReply>[]) => {
+    const keys = keyRing(String(to.config.SECRET_KEY))
+    const outcomes: number[] = []
+    for (const { sign_up_id: id } of (await Promise.all(sent)).map((it) => it.json)) {
+      const body = { code: codeOf(newSignUpSecrets(keys, id).token) }
+      outcomes.push((await post(`/api/sign-ups/${id}/preview`, body, {}, to)).status)
+    }
+    return outcomes
+  }
+
+  test('let no other networks use up the mails of a person, up to dozens of them', async () => {
+    const to = await limited({})
     try {
-      for (const to of [limited, all]) {
-        const statuses: number[] = []
-        for (let n = 0; n < 3; n++) statuses.push((await start({}, {}, to)).status)
-        expect(statuses).toEqual([202, 202, 429])
+      const email = newAddress()
+      const ask = (address: string) => codesOf(to, [from(to, address, { email })])
+      // Four networks have the whole budget of the day, and are then refused.
+      for (let network = 1; network <= 4; network++) {
+        for (let n = 1; n <= 3; n++) expect(await ask(`192.0.${network}.${n}`)).toEqual([200])
       }
+      expect(await ask('192.0.1.9')).toEqual([400])
+      // The person, and each further network, gets one mail.
+      expect([...(await ask('198.51.100.7')), ...(await ask('198.51.100.8'))]).toEqual([200, 400])
+      expect([...(await ask('2001:db8:1::1')), ...(await ask('2001:db8:1:2::1'))]).toEqual([
+        200, 400,
+      ])
     } finally {
-      await Promise.all([limited.close(), all.close()])
+      await to.close()
+    }
+  })
+
+  test('bound those of one client and its network', async () => {
+    const to = await limited({ SIGN_UP_LIMIT_ADDRESS: '2' })
+    try {
+      const statuses = async (addresses: string[]) => {
+        const replies: number[] = []
+        for (const it of addresses) replies.push((await from(to, it)).status)
+        return replies
+      }
+      expect(await statuses(Array(3).fill('192.0.2.1'))).toEqual([202, 202, 429])
+      const others = Array.from({ length: 7 }, (_, at) => `192.0.2.${at + 2}`)
+      expect(await statuses(others)).toEqual([...Array(6).fill(202), 429])
+      expect(await statuses(['192.0.3.1'])).toEqual([202])
+    } finally {
+      await to.close()
+    }
+  })
+
+  test('of the installation count mails that leave, and degrade: each network gets one more', async () => {
+    const to = await limited({ SIGN_UP_PER_HOUR: '4' })
+    try {
+      const email = newAddress()
+      // Three of these mails leave.
+      for (let n = 0; n < 6; n++) {
+        expect((await from(to, '192.0.2.1', { email })).status).toBe(202)
+      }
+      expect((await from(to, '192.0.2.2')).status).toBe(202)
+      const next = [await from(to, '192.0.2.3'), await from(to, '192.0.2.4')]
+      expect(next.map((it) => it.status)).toEqual([202, 429])
+      const rest: number[] = []
+      for (let n = 1; n <= 36; n++) rest.push((await from(to, `198.51.${n}.1`)).status)
+      expect(rest).toEqual([...Array(35).fill(202), 429])
+    } finally {
+      await to.close()
     }
   })
 })

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import type { z } from 'zod'
+import { clientLimits, reserveOfInstallation, takeMail } from '../../access/mail_limits.ts'
 import type { BaseContext } from '../../app/context.ts'
 import type { Config } from '../../config/config.ts'
 import type { Database } from '../../db/tenancy.ts'
@@ -10,8 +11,7 @@ import { AppError, conflict, unprocessable } from '../../lib/errors.ts'
 import { newId } from '../../lib/ids.ts'
 import { hashSecret, type KeyRing } from '../../lib/keys.ts'
 import { canonicalLocale } from '../../lib/locale.ts'
-import { clientKey } from '../../lib/net/client_key.ts'
-import type { AttemptLimit, AttemptLimiter } from '../../limits/attempt_limiter.ts'
+import type { AttemptLimiter } from '../../limits/attempt_limiter.ts'
 import { type SubdomainRules, subdomainAvailability } from '../subdomains/subdomains.ts'
 import { newSignUpSecrets } from './sign_up_secret.ts'
 import type { NewSignUp } from './sign_ups.schema.ts'
@@ -27,10 +27,6 @@ export interface SignUpDeps {
   ownerRole: string | undefined
   subdomains: SubdomainRules
 }
-
-const HOUR_SECONDS = 3_600
-const DAY_SECONDS = 86_400
-const MAILS_TO_ADDRESS = 3
 
 /** Whether people can sign up at this installation. */
 export function isSignUpOpen({ config, ownerRole }: Pick<SignUpDeps, 'config' | 'ownerRole'>) {
@@ -56,14 +52,9 @@ export async function startSignUp(
   assertSignUpOpen(deps)
   assertTerms(deps, given.accepts_terms)
   await assertAvailable(deps, ctx, given.subdomain)
-  await deps.attemptLimiter.reserve(ctx.deadline, requestLimits(deps, ctx))
-  const key = emailKey(given.email) ?? ''
-  const mailed = await deps.attemptLimiter.tryReserve([mailboxLimit(key)])
-  const started = await insert(deps, ctx, {
-    ...given,
-    email_key: key,
-    isMailed: mailed !== undefined,
-  })
+  const email_key = emailKey(given.email) ?? ''
+  const isMailed = await reserveSignUp(deps, ctx, email_key)
+  const started = await insert(deps, ctx, { ...given, email_key, isMailed })
   deps.jobs.notify()
   return started
 }
@@ -129,23 +120,25 @@ async function insert(
   return { sign_up_id: id, expires_at: started.expires_at }
 }
 
-function requestLimits({ config }: SignUpDeps, { request }: BaseContext): AttemptLimit[] {
-  return [
-    {
-      name: 'sign-up address',
-      subject: [clientKey(request.address)],
-      limit: config.SIGN_UP_LIMIT_ADDRESS,
-      windowSeconds: HOUR_SECONDS,
-    },
-    { name: 'sign-up', subject: [], limit: config.SIGN_UP_PER_HOUR, windowSeconds: HOUR_SECONDS },
-  ]
-}
-
-// The mail goes to an address that the client chooses. Together with five attempts for each code, it also bounds
-// the guesses at the codes of one address.
-function mailboxLimit(key: string): AttemptLimit {
-  const limit = MAILS_TO_ADDRESS
-  return { name: 'sign-up mailbox', subject: [key], limit, windowSeconds: DAY_SECONDS }
+// The mail goes to an address that the client chooses, so a client is limited first, and the brake of the installation
+// counts only what leaves. The mailbox' budget also bounds the guesses at its codes, five for each.
+async function reserveSignUp(
+  { attemptLimiter: limiter, config }: SignUpDeps,
+  { request: { address }, deadline }: BaseContext,
+  mailbox: string,
+): Promise<boolean> {
+  const mail = { name: 'sign-up', mailbox, address }
+  const limits = clientLimits(mail, config.SIGN_UP_LIMIT_ADDRESS)
+  await limiter.reserve(deadline, limits)
+  const taken = await takeMail(limiter, mail)
+  if (taken === undefined) return false
+  try {
+    await reserveOfInstallation(limiter, deadline, mail, config.SIGN_UP_PER_HOUR)
+    return true
+  } catch (error) {
+    await taken.refund()
+    throw error
+  }
 }
 
 /** Deletes sign-ups that can no longer be confirmed. */

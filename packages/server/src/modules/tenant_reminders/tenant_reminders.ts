@@ -1,3 +1,4 @@
+import { clientLimits, takeMail } from '../../access/mail_limits.ts'
 import type { BaseContext } from '../../app/context.ts'
 import type { Config } from '../../config/config.ts'
 import type { Database } from '../../db/tenancy.ts'
@@ -5,7 +6,6 @@ import type { JobSignal } from '../../jobs/enqueue.ts'
 import { emailKey } from '../../lib/email_address.ts'
 import type { KeyRing } from '../../lib/keys.ts'
 import { canonicalLocale } from '../../lib/locale.ts'
-import { clientKey } from '../../lib/net/client_key.ts'
 import type { AttemptLimiter } from '../../limits/attempt_limiter.ts'
 import { addInstallationMail } from '../../mail/installation_mails.ts'
 import { tenantReminderMail } from './tenant_reminder.mail.ts'
@@ -19,10 +19,6 @@ export interface ReminderDeps {
   keys: KeyRing
 }
 
-const HOUR_SECONDS = 3_600
-const DAY_SECONDS = 86_400
-const MAILS_TO_ADDRESS = 3
-
 /**
  * Mails a person the tenants of their account. The answer and its time do not depend on whether there is one: only
  * the job of the mail looks. Above the limit of an address no mail leaves, and the answer is the same. Throws 429.
@@ -33,17 +29,9 @@ export async function requestReminder(
   { email, locale }: { email: string; locale?: string | undefined },
 ): Promise<void> {
   const key = emailKey(email) ?? ''
-  await attemptLimiter.reserve(deadline, [
-    {
-      name: 'reminder address',
-      subject: [clientKey(request.address)],
-      limit: config.RESET_LIMIT_ADDRESS,
-      windowSeconds: HOUR_SECONDS,
-    },
-  ])
-  const mailbox = { name: 'reminder mailbox', subject: [key], limit: MAILS_TO_ADDRESS }
-  const mailed = await attemptLimiter.tryReserve([{ ...mailbox, windowSeconds: DAY_SECONDS }])
-  if (mailed === undefined) return
+  const about = { name: 'reminder', mailbox: key, address: request.address }
+  await attemptLimiter.reserve(deadline, clientLimits(about, config.RESET_LIMIT_ADDRESS))
+  if ((await takeMail(attemptLimiter, about)) === undefined) return
   const language = locale === undefined ? null : (canonicalLocale(locale) ?? null)
   const mail = { email: key, locale: language, keyId: keys.current.kid }
   await addInstallationMail(database, deadline, { kind: tenantReminderMail.kind, ...mail })
