@@ -35,6 +35,7 @@ import type { Check } from './check.ts'
 import { checkCitus } from './citus.ts'
 import { checkDomains } from './domains.ts'
 import { checkJobs } from './jobs.ts'
+import { checkPages } from './pages.ts'
 import { checkReplica } from './replica.ts'
 import { upgradeChecks, versionCheck } from './upgrade.ts'
 import { checkUsers } from './users.ts'
@@ -44,7 +45,11 @@ export async function checkDatabase(config: CommandConfig): Promise<Check[]> {
   const checks: Check[] = []
   const app = await attempt(checks, 'app', () => loadApp(process.cwd()))
   if (app !== undefined)
-    checks.push({ name: 'app', state: 'ok', detail: app.name }, ...mailTextChecks(app))
+    checks.push(
+      { name: 'app', state: 'ok', detail: app.name },
+      ...mailTextChecks(app),
+      ...checkPages(app, config),
+    )
   if (!config.production) checks.push(serverCheck(config))
   const database = await attempt(checks, 'database', () => findDatabase(config))
   if (database === undefined) {
