@@ -90,8 +90,8 @@ describe('an app made by npm create tenantry', { timeout: 600_000 }, () => {
     }
   })
 
-  test('compiles, and its generated files are current', async () => {
-    await app.run('npm run check')
+  // That it compiles is seen below, with what the guide and the generator add to it.
+  test('has generated files that are current', async () => {
     expect(await app.run('npm run generate -- --check')).not.toContain('not current')
   })
 
