@@ -179,6 +179,66 @@ describe('sign-up', () => {
   })
 })
 
+describe('a person who has forgotten where their workspace is', () => {
+  test.each([
+    ['en', {}, 'Find your existing workspace', 'E-mail address', 'Send mail', 'Your workspaces'],
+    [
+      'de-dark-phone',
+      { locale: 'de-DE', dark: true, phone: true },
+      'Bestehenden Arbeitsbereich finden',
+      'E-Mail-Adresse',
+      'E-Mail senden',
+      'Ihre Arbeitsbereiche',
+    ],
+  ] as const)('gets it by mail: %s', async (name, view, link, address, send, subject) => {
+    const tenant = await pages.api.makeTenant({ name: 'Globex' })
+    const user = await tenant.makeUser()
+    const { page } = await open('/auth/sign-up', view)
+    await page.getByRole('link', { name: link }).click()
+    const look = async (step: number) => {
+      await pages.settled(page)
+      await shoot(page, `find-${name}-${step}`)
+      expect(await inPage(page, 'overflow()')).toBeLessThanOrEqual(0)
+      expect(await violations(page)).toEqual([])
+    }
+    await page.getByLabel(address).waitFor()
+    await look(1)
+    await page.keyboard.press('Enter')
+    await page.getByText(/ anna?@example\.com/).waitFor()
+    await page.getByLabel(address).fill(user.email)
+    await page.getByRole('button', { name: send }).click()
+    await page.getByText(user.email).waitFor()
+    const known = await page.locator('main').innerText()
+    await look(2)
+    const [mail] = await pages.api.mailsTo(user.email)
+    expect(mail?.subject).toContain(subject)
+    expect(mail?.text).toContain(`${pages.originOf(tenant)}/`)
+    // The page says the same of an address without an account.
+    const unknown = `${unique()}@example.com`
+    await page
+      .getByRole('button')
+      .filter({ hasText: /another|Andere/i })
+      .click()
+    await page.getByLabel(address).fill(unknown)
+    await page.keyboard.press('Enter')
+    await page.getByText(unknown).waitFor()
+    expect(await page.locator('main').innerText()).toBe(known.replace(user.email, unknown))
+  })
+
+  test('is led there from the sign-in, which APP_HOST does not have', async () => {
+    for (const path of ['/auth', '/auth/sign-in?next=%2Fconsole', '/auth/forgot-password']) {
+      const { page } = await open(path)
+      await page.getByRole('heading', { name: 'Find your workspace' }).waitFor()
+      expect(new URL(page.url()).pathname).toBe('/auth/find-workspace')
+    }
+    const tenant = await pages.api.makeTenant()
+    const { page } = await pages.open(tenant, '/auth/find-workspace', undefined, {
+      expected: [404],
+    })
+    await page.getByRole('heading', { name: 'Page not found' }).waitFor()
+  })
+})
+
 describe('the pages of sign-up', () => {
   async function walk(page: Page, look: () => Promise<void>, words = english): Promise<void> {
     const email = `${unique()}@example.com`

@@ -15,6 +15,11 @@ const SignUp = lazy(async () => {
   return { default: page.SignUp }
 })
 
+const FindWorkspace = lazy(async () => {
+  const page = await import('./find_workspace.tsx')
+  return { default: page.FindWorkspace }
+})
+
 const Switch = lazy(async () => {
   const page = await import('./switch/switch_page.tsx')
   return { default: page.Switch }
@@ -43,6 +48,14 @@ export function AuthPages({ brand, token, code, purpose, id }: AuthPagesProps) {
   if (name === 'reset-password') return <ResetPassword brand={brand} token={token} />
   if (name === 'verify') return <VerifyAddress {...{ brand, token, purpose }} />
   if (name === 'accept-invitation') return <AcceptInvitation brand={brand} token={token} />
+  if (name === 'find-workspace') {
+    const waiting = { brand, title: t('find.title'), lead: t('form.loading'), content: null }
+    return (
+      <Suspense fallback={<AuthFrame {...waiting} isOfInstallation />}>
+        <FindWorkspace brand={brand} />
+      </Suspense>
+    )
+  }
   if (name === 'sign-up' || name === 'switch') {
     const title = t(name === 'sign-up' ? 'signUp.title' : 'switch.title')
     const waiting = { brand, title, lead: t('form.loading'), content: null }

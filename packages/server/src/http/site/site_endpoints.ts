@@ -10,7 +10,7 @@ import {
   seeOther,
 } from '../endpoints/endpoint.ts'
 import { headersFor } from '../response/security_headers.ts'
-import { createPageOrigin, type PageOriginDeps } from './page_origin.ts'
+import { createPageLocation, type PageOriginDeps } from './page_origin.ts'
 import type { Site, SiteFile } from './read_site.ts'
 
 /** Where `/` leads: at the host of a tenant, if there are pages for people who are signed in, and at APP_HOST. */
@@ -65,13 +65,13 @@ function pageOf(site: Site, surface: Surface): SiteFile | undefined {
 function pageEndpoints(surface: Surface, site: Site, deps: PageOriginDeps): Endpoint[] {
   const page = pageOf(site, surface)
   if (page === undefined) return []
-  const originOfPages = createPageOrigin(deps)
+  const locate = createPageLocation(deps)
   const caching = { 'cache-control': 'no-store', 'content-security-policy': PAGE_POLICY }
   const reply = fileReplies(page, caching)
   const respond: Endpoint['respond'] = async (request) => {
-    const elsewhere = originOfPages(request)
-    const origin = elsewhere instanceof Promise ? await elsewhere : elsewhere
-    return origin === undefined ? reply(request.headers) : seeOther(origin + request.raw.url)
+    const elsewhere = locate(request)
+    const location = elsewhere instanceof Promise ? await elsewhere : elsewhere
+    return location === undefined ? reply(request.headers) : seeOther(location)
   }
   return [
     { path: `/${surface}`, respond },

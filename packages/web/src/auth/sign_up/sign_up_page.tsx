@@ -38,7 +38,9 @@ export function SignUp({ brand, id, token }: SignUpProps) {
   )
   if (problem !== undefined) return frame(t('error.title'), textOf(problem), null)
   if (installation === undefined) return frame(t('signUp.title'), t('form.loading'), null)
-  if (!installation.sign_up) return frame(t('signUp.closedTitle'), t('signUp.closed'), null)
+  if (!installation.sign_up) {
+    return frame(t('signUp.closedTitle'), t('signUp.closed'), <ToOwnWorkspace />)
+  }
   return <Steps {...{ brand, id, token, installation }} />
 }
 
@@ -61,7 +63,7 @@ function Steps({ brand, id, token, installation }: SignUpProps & { installation:
       title={title}
       lead={lead}
       content={content}
-      below={number > 0 && t('signUp.step', { number, all: 3 })}
+      below={number > 0 && <Below number={number} />}
       isOfInstallation
     />
   )
@@ -128,6 +130,25 @@ function Steps({ brand, id, token, installation }: SignUpProps & { installation:
     t('signUp.doneTitle', { name: tenant.name }),
     lead,
     <ToTenant {...tenant} />,
+  )
+}
+
+function Below({ number }: { number: number }) {
+  const { t } = useTranslation('auth')
+  return (
+    <div className="grid justify-items-center gap-2">
+      <p>{t('signUp.step', { number, all: 3 })}</p>
+      {number === 1 && <ToOwnWorkspace />}
+    </div>
+  )
+}
+
+function ToOwnWorkspace() {
+  const { t } = useTranslation('auth')
+  return (
+    <a href="/auth/find-workspace" className="font-medium text-accent-text hover:underline">
+      {t('find.link')}
+    </a>
   )
 }
 
