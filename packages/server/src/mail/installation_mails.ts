@@ -119,7 +119,7 @@ export class InstallationMails {
       await this.#drop(id)
     } catch (err) {
       const isFinal = err instanceof UnrecoverableError || attempts >= MAX_ATTEMPTS
-      const about = { err, kind, attempt: attempts }
+      const about = { err, mail: id, kind, attempt: attempts }
       this.#deps.log.error(
         about,
         isFinal ? 'a mail was given up' : 'a mail was not sent; trying again',
