@@ -24,6 +24,7 @@ export const starterTests = ['starter/src/**/*.test.ts', 'packages/server/test/a
 // Their parts are made by npm run test:deploy, which takes minutes.
 const deployment = [
   ...(process.env['TENANTRY_IMAGE'] ? [] : ['packages/server/test/deploy/deployment.test.ts']),
+  ...(process.env['TENANTRY_CADDY'] ? [] : ['packages/server/test/deploy/caddy.test.ts']),
   ...(process.env['TENANTRY_BUILT_IMAGE'] ? [] : ['packages/server/test/deploy/image.test.ts']),
 ]
 

@@ -1,6 +1,6 @@
 // Tests the deployment files without Docker: makes the image's files by the Dockerfile's own steps and
-// runs them as a user who cannot change them, behind Debian's HAProxy. Where there is buildah, it builds the
-// image itself, too, and runs it. It needs apt (Debian 12) and the npm registry, so it is not part of .ci/run.
+// runs them as a user who cannot change them, behind Debian's HAProxy, and the recipe for custom domains on
+// Debian's Caddy. Where there is buildah, it builds the image itself, too, and runs it. It needs apt (Debian 12) and the npm registry, so it is not part of .ci/run.
 // Usage: npm run test:deploy
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -21,16 +21,21 @@ const place = await mkdtemp(join(tmpdir(), 'tenantry-deploy-'))
 await chmod(place, 0o755)
 let built: string | undefined
 try {
-  const [haproxy, image] = await Promise.all([fetchHaproxy(place), makeImage(place)])
+  const [haproxy, caddy, image] = await Promise.all([
+    fetchHaproxy(place),
+    fetchCaddy(place),
+    makeImage(place),
+  ])
   built = await buildImage(root, place)
   const env = {
     ...process.env,
     TENANTRY_HAPROXY: haproxy,
+    TENANTRY_CADDY: caddy,
     TENANTRY_IMAGE: image,
     ...(built === undefined ? {} : { TENANTRY_BUILT_IMAGE: built }),
   }
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
-  const tests = ['deployment', ...(built === undefined ? [] : ['image'])]
+  const tests = ['deployment', 'caddy', ...(built === undefined ? [] : ['image'])]
   const args = [vitest, 'run', ...tests.map((it) => `packages/server/test/deploy/${it}.test.ts`)]
   const [code] = await once(
     spawn(process.execPath, args, { cwd: root, env, stdio: 'inherit' }),
@@ -55,6 +60,16 @@ async function fetchHaproxy(parent: string): Promise<string> {
   const line = `LD_LIBRARY_PATH=${libraries} exec ${folder}/usr/sbin/haproxy "$@"`
   await writeFile(program, `#!/bin/sh\n${line}\n`, { mode: 0o755 })
   console.log((await run(program, ['-v'])).stdout.split('\n')[0])
+  return program
+}
+
+async function fetchCaddy(parent: string): Promise<string> {
+  const folder = join(parent, 'caddy')
+  await mkdir(folder)
+  await run('apt-get', ['download', 'caddy'], { cwd: folder })
+  for (const name of await readdir(folder)) await run('dpkg', ['-x', join(folder, name), folder])
+  const program = join(folder, 'usr/bin/caddy')
+  console.log(`Caddy ${(await run(program, ['version'])).stdout.trim()}`)
   return program
 }
 
