@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { citusFaults } from '../../src/db/citus/citus_faults.ts'
 import { citusPlan } from '../../src/db/citus/citus_plan.ts'
 import { readCitusState } from '../../src/db/citus/citus_state.ts'
-import { setForce } from '../../src/db/citus/moves.ts'
+import { rebalance, setForce } from '../../src/db/citus/moves.ts'
 import { readShardState } from '../../src/db/citus/shard_checks.ts'
 import { withClient } from '../../src/db/connect/with_client.ts'
 import { splitStatements } from '../../src/db/migrations/split_statements.ts'
@@ -250,5 +250,56 @@ describe('on the workers', () => {
     await asAdmin((client) => setForce(client, true))
     expect(await forced()).toBe(true)
     expect((await withClient(citus.urls.app, readShardState))?.unprotected).toEqual([])
+  })
+
+  test('a tenant moves to a shard of its own on another worker, with its rows', async () => {
+    await asAdmin(async (client) => {
+      const before = await countRows(client)
+      await setForce(client, false)
+      await client.query("select isolate_tenant_to_new_shard('projects', $1::uuid, 'CASCADE')", [
+        b.tenantId,
+      ])
+      const { rows } = await client.query(`
+        select s.id, n.nodename as host, n.nodeport as port, o.nodename as "newHost", o.nodeport as "newPort"
+        from get_shard_id_for_distribution_column('projects', '${b.tenantId}') s (id)
+        join pg_dist_placement p on p.shardid = s.id
+        join pg_dist_node n on n.groupid = p.groupid
+        join pg_dist_node o on o.groupid not in (0, n.groupid) limit 1`)
+      const [{ id, host, port, newHost, newPort }] = rows
+      const to = [id, host, port, newHost, newPort]
+      await client.query('select citus_move_shard_placement($1, $2, $3, $4, $5)', to)
+      await setForce(client, true)
+      expect(await countRows(client)).toEqual(before)
+    })
+    const mine = 'select from projects where tenant_id = $1'
+    expect(await inTenant(b.tenantId, mine, [b.tenantId])).not.toEqual([])
+    expect(await inTenant(a.tenantId, mine, [b.tenantId])).toEqual([])
+    expect((await withClient(citus.urls.app, readShardState))?.unprotected).toEqual([])
+  })
+
+  test('a rebalance moves shards under writes, and gives a new worker what it lacks', async () => {
+    const [worker = ''] = citus.workers
+    await withClient(worker, async (client) => {
+      await client.query('set citus.enable_ddl_propagation = off')
+      await client.query('grant execute on all functions in schema tenantry to public')
+    })
+    const state = () => withClient(citus.urls.app, readShardState)
+    expect((await state())?.publicFunctions).toHaveLength(1)
+    const before = await asAdmin(countRows)
+    const sql = 'insert into projects (tenant_id, id, name) values ($1, $2, $3)'
+    let isMoving = true
+    const writes = (async () => {
+      let stored = 0
+      while (isMoving || stored === 0) {
+        await inTenant(a.tenantId, sql, [a.tenantId, newId(), `moved ${stored++}`])
+      }
+      return stored
+    })()
+    await asAdmin(rebalance).finally(() => {
+      isMoving = false
+    })
+    const stored = await writes
+    expect(await asAdmin(countRows)).toEqual({ ...before, projects: before.projects + stored })
+    expect(await state()).toMatchObject({ publicFunctions: [], unprotected: [] })
   })
 })

@@ -88,7 +88,18 @@ async function dropEverywhere(servers: string[], database: string): Promise<void
   for (const it of servers) {
     await withClient(it, async (client) => {
       await client.query('set citus.enable_create_database_propagation = off')
-      await client.query(`drop database if exists ${database} with (force)`)
+      await dropDatabase(client, database)
     })
+  }
+}
+
+// The background processes of a move that has just ended may hold it for some seconds more.
+async function dropDatabase(client: pg.Client, database: string, attempts = 10): Promise<void> {
+  try {
+    await client.query(`drop database if exists ${database} with (force)`)
+  } catch (error) {
+    const isInUse = (error as { code?: string }).code === '55006'
+    if (!isInUse || attempts === 1) throw error
+    await dropDatabase(client, database, attempts - 1)
   }
 }

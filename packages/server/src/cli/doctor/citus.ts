@@ -49,9 +49,7 @@ function shardFaults(state: ShardState): string[] {
         `${it} has rows on the coordinator that no query finds: it was distributed by hand (docs/scaling.md)`,
     ),
     ...state.publicFunctions.map(
-      (it) =>
-        `PUBLIC may execute functions at worker ${it}: run there, as a superuser: ` +
-        'revoke execute on all functions in schema tenantry from public',
+      (it) => `PUBLIC may execute functions at worker ${it}: run: tenantry scale citus --rebalance`,
     ),
     ...state.unprotected.map(
       (it) =>

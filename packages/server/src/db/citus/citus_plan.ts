@@ -124,8 +124,8 @@ begin
   end loop;
 end $$`
 
-// Citus copies grants to a worker, but no REVOKE from PUBLIC.
-const REVOKE_ON_WORKERS =
+/** Citus copies grants to a worker, but no REVOKE from PUBLIC. */
+export const REVOKE_ON_WORKERS =
   'select run_command_on_workers($$set citus.enable_ddl_propagation = off; revoke execute on all functions in schema tenantry from public$$)'
 
 // A parent must be distributed before what refers to it, and the first table before all others.

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { isDataPlane } from '../tenant_filter/tenant_tables.ts'
+import { REVOKE_ON_WORKERS } from './citus_plan.ts'
 
 /**
  * Forced row-level security applies to the owner, the role that copies a shard while it moves: the move waits
@@ -15,9 +16,13 @@ export async function setForce(client: pg.ClientBase, isForced: boolean): Promis
   return rows.map(({ name }) => name)
 }
 
-/** Moves shards until the workers have the same number of them, without the force meanwhile. */
+/**
+ * Moves shards until the workers have about the same number of them, without the force meanwhile. A worker that was
+ * added gets what Citus does not give it, before it has rows.
+ */
 export async function rebalance(client: pg.ClientBase): Promise<void> {
   await client.query('set statement_timeout = 0')
+  await client.query(REVOKE_ON_WORKERS)
   await setForce(client, false)
   try {
     await client.query("select rebalance_table_shards('tenantry.audit_logs')")
