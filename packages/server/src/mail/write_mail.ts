@@ -3,11 +3,11 @@ import type { MailRecipient, PreparedMail } from '../app/mails/mail_job.ts'
 import type { MailTemplate } from '../app/mails/mail_template.ts'
 import type { Config } from '../config/config.ts'
 import type { KernelTables } from '../db/tables.ts'
+import { unlinked } from '../lib/unlinked.ts'
 import { brandingOf } from './branding.ts'
 import type { TextChanges } from './choose_texts.ts'
 import type { OutgoingMail } from './outgoing_mail.ts'
 import { renderMail } from './render_mail.ts'
-import { unlinked } from './unlinked.ts'
 
 /** What a mail needs of the app and the server. */
 export interface WriterDeps {

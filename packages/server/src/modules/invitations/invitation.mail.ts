@@ -4,9 +4,9 @@ import type { Tenant } from '../../app/context.ts'
 import { button, note, paragraph } from '../../app/mails/blocks.ts'
 import type { Config } from '../../config/config.ts'
 import type { KernelTables } from '../../db/tables.ts'
+import { unlinked } from '../../lib/unlinked.ts'
 import { kernelMail } from '../../mail/kernel_mail.ts'
 import { mailedSecret } from '../../mail/mailed_secret.ts'
-import { unlinked } from '../../mail/unlinked.ts'
 import { storeInvitationSecret } from '../single_use_secrets/single_use_secrets.ts'
 
 /** One delivery of an invitation. A later one takes its place. */

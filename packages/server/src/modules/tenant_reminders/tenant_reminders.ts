@@ -1,4 +1,3 @@
-import { clientLimits, takeMail } from '../../access/mail_limits.ts'
 import type { BaseContext } from '../../app/context.ts'
 import type { Config } from '../../config/config.ts'
 import type { Database } from '../../db/tenancy.ts'
@@ -7,6 +6,7 @@ import { emailKey } from '../../lib/email_address.ts'
 import type { KeyRing } from '../../lib/keys.ts'
 import { canonicalLocale } from '../../lib/locale.ts'
 import type { AttemptLimiter } from '../../limits/attempt_limiter.ts'
+import { clientLimits, takeMail } from '../../limits/mail_limits.ts'
 import { addInstallationMail } from '../../mail/installation_mails.ts'
 import { tenantReminderMail } from './tenant_reminder.mail.ts'
 

@@ -1,6 +1,6 @@
 import type { WaitLimit } from '../db/tenancy.ts'
 import { clientKey, networkKey } from '../lib/net/client_key.ts'
-import type { AttemptLimit, AttemptLimiter, Reservation } from '../limits/attempt_limiter.ts'
+import type { AttemptLimit, AttemptLimiter, Reservation } from './attempt_limiter.ts'
 
 const HOUR_SECONDS = 3_600
 const DAY_SECONDS = 86_400
