@@ -14,6 +14,7 @@ import { randomRequests } from './figures/random_requests.ts'
 import { revocation } from './figures/revocation.ts'
 import { scale } from './figures/scale.ts'
 import { sessionCookie } from './figures/session_cookie.ts'
+import { signInPage } from './figures/sign_in_page.ts'
 import { soak } from './figures/soak.ts'
 import { start } from './figures/start.ts'
 import { staticAsset } from './figures/static_asset.ts'
@@ -42,5 +43,6 @@ export const allFigures: readonly Figure[] = [
   randomRequests,
   start,
   staticAsset,
+  signInPage,
   soak,
 ]
