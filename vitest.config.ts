@@ -21,6 +21,14 @@ export const shared = {
 // breaks no test of the kernel. The README's examples are the starter's.
 export const starterTests = ['starter/src/**/*.test.ts', 'packages/server/test/api/readme.test.ts']
 
+// What is about accounts also runs where each tenant has accounts of its own.
+const tenantScopeTests = [
+  'packages/server/test/tenant_scope/*.test.ts',
+  'packages/server/src/modules/{account,email_changes,email_codes,hand_overs,invitations}/*.test.ts',
+  'packages/server/src/modules/{password_resets,sign_ups,tenant_reminders}/*.test.ts',
+  'packages/server/src/modules/sessions/{browser_sessions,new_device,open_session,sign_in}.test.ts',
+]
+
 // Their parts are made by npm run test:deploy, which takes minutes.
 const deployment = [
   ...(process.env['TENANTRY_IMAGE'] ? [] : ['packages/server/test/deploy/deployment.test.ts']),
@@ -36,7 +44,14 @@ export default defineConfig({
       project('kernel', ['packages/server/test/setup.ts'], {
         include: ['packages/*/{src,test}/**/*.test.ts'],
         // Those of PgBouncer and Citus need one: npm run test:pgbouncer, npm run test:citus.
-        exclude: ['packages/server/test/{pgbouncer,citus}/**', ...deployment, ...starterTests],
+        exclude: [
+          'packages/server/test/{pgbouncer,citus,tenant_scope}/**',
+          ...deployment,
+          ...starterTests,
+        ],
+      }),
+      project('kernel-tenant-scope', ['packages/server/test/setup_tenant_scope.ts'], {
+        include: tenantScopeTests,
       }),
       project('starter', ['starter/vitest.setup.ts'], { include: starterTests }),
       project('scripts', [], { include: ['scripts/**/*.test.ts'] }),

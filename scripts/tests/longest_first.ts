@@ -30,7 +30,7 @@ const LONG: Record<string, number> = {
 
 // A worker that turns to another project loads the kernel anew: each project's files stay together. The
 // kernel's are the last, because most of them are short and so end at about the same time.
-const PROJECTS = ['starter', 'browser', 'scripts', 'kernel']
+const PROJECTS = ['starter', 'browser', 'scripts', 'kernel-tenant-scope', 'kernel']
 
 /** Starts the longest files first, so that no worker is still busy with one when the others are done. */
 export class LongestFirst extends BaseSequencer {

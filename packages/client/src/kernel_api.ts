@@ -1071,6 +1071,11 @@ export interface components {
              * @enum {string}
              */
             email_verification: "off" | "optional" | "required";
+            /**
+             * @description Whether a person has one account in all tenants, or one in each
+             * @enum {string}
+             */
+            identity_scope: "global" | "tenant";
             full_name: string;
             /** @description A language tag (BCP 47); null: the default of the installation */
             locale: string | null;
@@ -1226,6 +1231,11 @@ export interface components {
             locale: string;
             /** @description Where a tenant is; `{tenant}` stands for its subdomain */
             tenant_origin: string;
+            /**
+             * @description Whether a person has one account in all tenants, or one in each
+             * @enum {string}
+             */
+            identity_scope: "global" | "tenant";
             /** @description Whether people can sign up */
             sign_up: boolean;
             /** @description The terms that they have to accept */

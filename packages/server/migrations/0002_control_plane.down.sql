@@ -6,6 +6,8 @@ drop table tenantry.members;
 drop table tenantry.users;
 drop table tenantry.domains;
 drop table tenantry.tenants;
+drop table tenantry.installation;
+drop function tenantry.choose_realm();
 drop function tenantry.copy_keys_to_members();
 drop function tenantry.copy_keys_to_member();
 drop function tenantry.rehash_password(uuid, text, text);

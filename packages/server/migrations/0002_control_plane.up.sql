@@ -1,6 +1,20 @@
 -- The control plane: tenants, users, members, roles and permissions. Requests read them through caches,
 -- which triggers invalidate.
 
+-- installation: one row, with what holds for the whole database.
+--
+-- identity_scope says who one account is. global: a person, who may be a member of several tenants; all are
+-- in the realm of the installation, the nil UUID. tenant: each tenant has accounts of its own, in the realm
+-- that has its id. Foreign keys of tenants and users hold each row to this scope, so it can change only while
+-- there is neither. (Row-level security hides rows from a query of the owner, not from a foreign key.)
+-- No row-level security: the row belongs to no tenant. (It is on the committed list of exceptions.)
+create table tenantry.installation (
+  id boolean primary key default true check (id),
+  identity_scope text not null default 'global' unique check (identity_scope in ('global', 'tenant'))
+);
+insert into tenantry.installation default values;
+grant select on tenantry.installation to tenantry_identity, tenantry_platform;
+
 -- tenants: a subdomain and a code are global names and therefore unique. An id is never reused.
 create table tenantry.tenants (
   id uuid primary key,
@@ -11,10 +25,12 @@ create table tenantry.tenants (
   code text not null unique check (code ~ '^[A-Z0-9_]{1,32}$'),
   status text not null default 'active' check (status in ('active', 'suspended', 'deleting')),
   branding jsonb not null default '{}',
-  -- The realm of the tenant's users: within one realm, an address names one user. The nil UUID is the realm
-  -- of the installation. No command sets another one yet.
+  -- The realm of the tenant's users: within one realm, an address names one user. The trigger below sets it.
   realm_id uuid not null default '00000000-0000-0000-0000-000000000000'
     check (realm_id in ('00000000-0000-0000-0000-000000000000', id)),
+  identity_scope text not null generated always as (
+      case realm_id when '00000000-0000-0000-0000-000000000000' then 'global' else 'tenant' end) stored
+    references tenantry.installation (identity_scope),
   -- Requests per second, and concurrent requests, that one server accepts for the tenant. NULL: the
   -- server's own settings apply.
   rate integer check (rate between 1 and 1000000),
@@ -23,6 +39,18 @@ create table tenantry.tenants (
   updated_at timestamptz not null default now(),
   unique (id, realm_id)
 );
+
+-- Gives a new tenant the realm that the scope of the installation asks for.
+create function tenantry.choose_realm() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  select case i.identity_scope when 'tenant' then new.id else '00000000-0000-0000-0000-000000000000' end
+  into strict new.realm_id from tenantry.installation i;
+  return new;
+end
+$$;
+create trigger choose_realm before insert on tenantry.tenants
+  for each row execute function tenantry.choose_realm();
 alter table tenantry.tenants enable row level security, force row level security;
 create policy app_own_tenant on tenantry.tenants for select to tenantry_app
   using (id = nullif(current_setting('app.tenant_id', true), '')::uuid);
@@ -93,11 +121,14 @@ create policy identity_checks_own_domains on tenantry.domains for update to tena
 grant select on tenantry.domains to tenantry_identity;
 grant update (checked_at, problem, points_here, proof_seen_at) on tenantry.domains to tenantry_identity;
 
--- users: a person within one realm, across tenants. The nil UUID is the realm of the installation.
+-- users: an account within one realm. In the realm of the installation it is a person, across tenants.
 -- email keeps the address as it was entered. email_key is its canonical form; look-ups use that one.
 create table tenantry.users (
   id uuid primary key,
   realm_id uuid not null default '00000000-0000-0000-0000-000000000000',
+  identity_scope text not null generated always as (
+      case realm_id when '00000000-0000-0000-0000-000000000000' then 'global' else 'tenant' end) stored
+    references tenantry.installation (identity_scope),
   email text not null check (length(email) <= 320),
   email_key text not null check (length(email_key) <= 320),
   password_hash text,

@@ -13,6 +13,7 @@ import { serverFloor } from '../db/lint/rules.ts'
 import { histories, migrateUp } from '../db/migrations/migrate.ts'
 import { withPasswordLock } from '../db/provisioning/choose_database.ts'
 import { assertConnectsAs } from '../db/provisioning/connects_as.ts'
+import { storeIdentityScope } from '../db/provisioning/identity_scope.ts'
 import { readPasswords, writePasswords } from '../db/provisioning/password_file.ts'
 import type { RolePasswords } from '../db/provisioning/passwords.ts'
 import {
@@ -84,6 +85,8 @@ async function setup(options: SetupOptions): Promise<void> {
   const owner = asOwner(plan.adminUrl, plan.database)
   const all = histories(fileURLToPath(app.migrations))
   const applied = migrate ? await migrateUp(owner, all) : []
+  // A backup that is restored brings its own.
+  if (migrate) await storeIdentityScope(owner, config.IDENTITY_SCOPE)
   report(plan, given, applied, files, json)
   if (files && !json) await warnOfServer(plan.adminUrl)
 }

@@ -1,7 +1,13 @@
 import { integer, oneOf, type Setting } from './parsers.ts'
 
-/** The settings of tokens and sessions. */
+/** The settings of accounts, tokens and sessions. */
 export const sessionSettings = {
+  IDENTITY_SCOPE: {
+    fallback: 'global',
+    meaning:
+      '`global`: a person is one account, in all of their tenants; `tenant`: each tenant has accounts of its own. Stored in the database at its set-up, and fixed from its first tenant on (docs/sign-in.md)',
+    parse: oneOf('global', 'tenant'),
+  },
   JWT_ALGORITHM: {
     fallback: 'HS256',
     meaning: '`HS256`, `HS384` or `HS512`',

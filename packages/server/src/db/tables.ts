@@ -37,6 +37,10 @@ export interface KernelTables {
     failing_since: ColumnType<string | null, string | Date | null | undefined, string | Date | null>
     detached_at: ColumnType<string | null, string | Date | null | undefined, string | Date | null>
   }
+  'tenantry.installation': {
+    id: ColumnType<boolean, boolean | undefined, boolean>
+    identity_scope: ColumnType<'global' | 'tenant', 'global' | 'tenant' | undefined, 'global' | 'tenant'>
+  }
   'tenantry.installation_mails': {
     id: ColumnType<string, string, string>
     kind: ColumnType<string, string, string>
@@ -212,6 +216,7 @@ export interface KernelTables {
     status: ColumnType<'active' | 'suspended' | 'deleting', 'active' | 'suspended' | 'deleting' | undefined, 'active' | 'suspended' | 'deleting'>
     branding: ColumnType<unknown, string | undefined, string>
     realm_id: ColumnType<string, string | undefined, string>
+    identity_scope: ColumnType<string, never, never>
     rate: ColumnType<number | null, number | null | undefined, number | null>
     concurrency: ColumnType<number | null, number | null | undefined, number | null>
     created_at: ColumnType<string, string | Date | undefined, string | Date>
@@ -220,6 +225,7 @@ export interface KernelTables {
   'tenantry.users': {
     id: ColumnType<string, string, string>
     realm_id: ColumnType<string, string | undefined, string>
+    identity_scope: ColumnType<string, never, never>
     email: ColumnType<string, string, string>
     email_key: ColumnType<string, string, string>
     password_hash: ColumnType<string | null, string | null | undefined, string | null>

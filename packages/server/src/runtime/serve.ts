@@ -87,7 +87,7 @@ async function startApp(life: Lifecycle, serving: Serving, runsJobs: boolean): P
   const { pools } = parts.opened
   const dsns = [...dsnsOfPools(chosen.urls, pools), ...dsnOfListener(config.DB_LISTEN_URL)]
   const logins = await assertServingRoles(dsns)
-  await bringUpToDate(chosen, app, config.production)
+  await bringUpToDate(chosen, app, config)
   const outdated = await checkSchema(serving, parts, logins)
   await parts.opened.loadTenantTables()
   if (!config.production) await seedIfEmpty(config, chosen, app, parts)

@@ -4,15 +4,29 @@ import type { CommandConfig } from '../config/config.ts'
 import { histories, migrateUp, migrationFault, migrationStatus } from '../db/migrations/migrate.ts'
 import { type OpenDatabase, openDatabase } from '../db/open_database.ts'
 import { type ChosenDatabase, chooseDatabase } from '../db/provisioning/choose_database.ts'
+import { identityScopeFault, storeIdentityScope } from '../db/provisioning/identity_scope.ts'
 import { connectionFault, encodingFault, isPooled, probeServer } from '../db/provisioning/probe.ts'
 import { settingsOf } from '../db/provisioning/role_urls.ts'
 import { OperatorError } from '../lib/operator_error.ts'
 
 /**
- * Migrates the schema to the version that the code needs; production only compares. Throws an
- * OperatorError if they do not match.
+ * Migrates the schema to the version that the code needs, and stores the identity scope of an empty database;
+ * production only compares both. Throws an OperatorError if they do not match.
  */
 export async function bringUpToDate(
+  chosen: ChosenDatabase,
+  app: App,
+  { production, IDENTITY_SCOPE: scope }: Pick<CommandConfig, 'production' | 'IDENTITY_SCOPE'>,
+): Promise<void> {
+  await migrateForStart(chosen, app, production)
+  const { owner, identity } = chosen.urls
+  const fault = await identityScopeFault(identity, scope)
+  if (fault === undefined) return
+  if (production || owner === undefined) throw new OperatorError(fault)
+  await storeIdentityScope(owner, scope)
+}
+
+async function migrateForStart(
   { urls }: ChosenDatabase,
   app: App,
   production: boolean,

@@ -1,5 +1,5 @@
 import type { TestProject } from 'vitest/node'
-import { readEnvironment } from '../config/config.ts'
+import { type Config, readEnvironment } from '../config/config.ts'
 import { databaseUrl } from '../config/parsers.ts'
 import type { RoleUrls } from '../db/provisioning/roles.ts'
 import { openTemporaryDatabase } from '../db/provisioning/temporary_database.ts'
@@ -8,6 +8,7 @@ declare module 'vitest' {
   export interface ProvidedContext {
     tenantryDatabase: RoleUrls & {
       admin: string
+      identityScope: Config['IDENTITY_SCOPE']
       /** DSNs of the serving roles through a pooler, if the tests use one. */
       pooled?: Pick<RoleUrls, 'app' | 'identity' | 'jobs' | 'platform'>
     }
@@ -16,16 +17,19 @@ declare module 'vitest' {
 
 /**
  * A globalSetup for vitest: one migrated database for the whole run, on the server of TEST_DB_URL or on an
- * embedded one in a temporary folder. `appMigrations` is the folder of the app's SQL migrations.
+ * embedded one in a temporary folder. `appMigrations` is the folder of the app's SQL migrations. Without
+ * `identityScope` the database has that of IDENTITY_SCOPE, as the app's has.
  */
-export function databaseForTests(appMigrations: string) {
+export function databaseForTests(appMigrations: string, identityScope?: Config['IDENTITY_SCOPE']) {
   return async ({ provide }: TestProject): Promise<() => Promise<void>> => {
-    const given = readEnvironment(process.cwd())['TEST_DB_URL']
+    const { TEST_DB_URL: given, IDENTITY_SCOPE } = readEnvironment(process.cwd())
+    const scope = identityScope ?? (IDENTITY_SCOPE === 'tenant' ? 'tenant' : 'global')
     const { urls, stop } = await openTemporaryDatabase(
       appMigrations,
       given ? databaseUrl(given) : undefined,
+      scope,
     )
-    provide('tenantryDatabase', urls)
+    provide('tenantryDatabase', { ...urls, identityScope: scope })
     return stop
   }
 }

@@ -143,7 +143,7 @@ async function untilFresh(listener: InvalidationListener): Promise<void> {
 }
 
 function testConfig(settings: Record<string, string>): Config {
-  const { pooled, ...direct } = inject('tenantryDatabase')
+  const { pooled, identityScope, ...direct } = inject('tenantryDatabase')
   const database = pooled ?? direct
   return loadConfig({
     NODE_ENV: 'test',
@@ -153,6 +153,7 @@ function testConfig(settings: Record<string, string>): Config {
     DB_PLATFORM_URL: database.platform,
     // Not where the settings name another database, in which the worker would find nothing.
     ...('DB_URL' in settings ? {} : { DB_JOBS_URL: database.jobs }),
+    IDENTITY_SCOPE: identityScope,
     DB_PREPARED: pooled === undefined ? 'on' : 'off',
     BASE_DOMAINS: 'app.test,localhost',
     APP_HOST: 'app.test',

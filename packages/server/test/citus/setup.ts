@@ -14,6 +14,6 @@ export async function setup({ config, provide }: TestProject): Promise<() => Pro
   const { citusUrl = '', citusMigrations = '' } = config.provide
   const { urls, admin, drop } = await createCitusDatabase(citusUrl, citusMigrations)
   await distribute(admin)
-  provide('tenantryDatabase', { ...urls, admin: citusUrl })
+  provide('tenantryDatabase', { ...urls, identityScope: 'global', admin: citusUrl })
   return drop
 }

@@ -31,7 +31,7 @@ export async function setup({ config, provide }: TestProject): Promise<() => Pro
     jobs: pooler.through(jobs),
     platform: pooler.through(platform),
   }
-  provide('tenantryDatabase', { ...urls, pooled: through })
+  provide('tenantryDatabase', { ...urls, identityScope: 'global', pooled: through })
   provide('pgbouncer', program)
   return async () => {
     await pooler.stop()

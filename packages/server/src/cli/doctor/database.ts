@@ -15,6 +15,7 @@ import { invalidIndexes } from '../../db/migrations/concurrent_indexes.ts'
 import { histories, migrationFault, migrationStatus } from '../../db/migrations/migrate.ts'
 import { type OpenDatabase, openDatabase } from '../../db/open_database.ts'
 import { type ChosenDatabase, findDatabase } from '../../db/provisioning/choose_database.ts'
+import { identityScopeFault } from '../../db/provisioning/identity_scope.ts'
 import { largeObjects } from '../../db/provisioning/large_objects.ts'
 import {
   connectionFault,
@@ -114,6 +115,7 @@ async function inspect(
     await attempt(checks, 'backup', () => checkBackupDsn(checks, database))
     await attempt(checks, 'migrations', () => checkMigrations(checks, config, database, app))
     await attempt(checks, 'indexes', () => checkIndexes(checks, opened))
+    await attempt(checks, 'identity scope', () => checkIdentityScope(checks, config, database))
     await attempt(checks, 'users', async () => {
       checks.push(...(await checkUsers(database.urls.identity)))
     })
@@ -217,6 +219,21 @@ async function checkMigrations(
   const willApply = !config.production && !ahead && urls.owner !== undefined
   checks.push({ name, state: willApply ? 'warn' : 'fail', detail: fault })
   if (!ahead) checks.push(...(await upgradeChecks(all, statuses)))
+}
+
+async function checkIdentityScope(
+  checks: Check[],
+  { IDENTITY_SCOPE: scope }: CommandConfig,
+  { urls }: ChosenDatabase,
+): Promise<void> {
+  const name = 'identity scope'
+  const fault = await identityScopeFault(urls.identity, scope)
+  const accounts = scope === 'global' ? 'one account in all tenants' : 'accounts in each tenant'
+  checks.push(
+    fault === undefined
+      ? { name, state: 'ok', detail: `${scope}: ${accounts}` }
+      : { name, state: 'fail', detail: fault },
+  )
 }
 
 async function checkIndexes(checks: Check[], { pools }: OpenDatabase): Promise<void> {

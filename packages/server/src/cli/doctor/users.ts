@@ -1,16 +1,7 @@
 import { hashCheckOf } from '../../access/credentials/imported_hash.ts'
-import { withClient } from '../../db/connect/with_client.ts'
+import { type Account, readAccounts } from '../../db/provisioning/read_accounts.ts'
 import { emailKey } from '../../lib/email_address.ts'
 import type { Check } from './check.ts'
-
-interface User {
-  id: string
-  email: string
-  email_key: string
-  password_hash: string | null
-}
-
-const PAGE = 10_000
 
 /**
  * Counts the active users who cannot sign in, because their hash or their email_key is none that a sign-in
@@ -18,18 +9,7 @@ const PAGE = 10_000
  */
 export async function checkUsers(identityUrl: string): Promise<Check[]> {
   const found: Found = { users: 0, otherKeys: 0, unusable: new Map() }
-  await withClient(identityUrl, async (client) => {
-    let last: User | undefined
-    do {
-      const { rows } = await client.query<User>(
-        `select id, email, email_key, password_hash from tenantry.users
-         where $1::uuid is null or id > $1 order by id limit ${PAGE}`,
-        [last?.id],
-      )
-      for (const user of rows) judge(user, found)
-      last = rows.length < PAGE ? undefined : rows.at(-1)
-    } while (last !== undefined)
-  })
+  await readAccounts(identityUrl, (account) => judge(account, found))
   return checksOf(found)
 }
 
@@ -40,7 +20,7 @@ interface Found {
   unusable: Map<string, number>
 }
 
-function judge({ email, email_key, password_hash }: User, found: Found): void {
+function judge({ email, email_key, password_hash }: Account, found: Found): void {
   found.users++
   if (emailKey(email) !== email_key) found.otherKeys++
   const scheme = unusableScheme(password_hash)

@@ -4,6 +4,7 @@ import { INSTALLATION_REALM } from '../../access/realm.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { AppError } from '../../lib/errors.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
+import { identityScopeOf } from '../../modules/installation/identity_scope.ts'
 import { findTenantId, realmOfTenant } from '../../modules/tenants/tenants.ts'
 import { deleteUser, disableUser, enableUser, tenantsOfUser } from '../../modules/users/end_user.ts'
 import { findUserId } from '../../modules/users/users.ts'
@@ -33,7 +34,7 @@ export function addEndingCommands(user: Command): void {
 function withOptions(command: Command): Command {
   return command
     .requiredOption('--email <email>', 'e-mail address of the person')
-    .option('--tenant <subdomain>', 'the tenant of the person, if it has users of its own')
+    .option('--tenant <subdomain>', 'the tenant of the account: needed with IDENTITY_SCOPE=tenant')
     .option('--reason <text>', 'reason for the platform log (default: the command line)')
     .option('--json', 'print JSON')
 }
@@ -80,11 +81,18 @@ function inPlatform<T>(
 }
 
 async function requireUser(db: Kysely<KernelTables>, { email, tenant }: PersonOptions) {
+  if (tenant === undefined) await assertOneAccount(db, email)
   const realm = tenant === undefined ? INSTALLATION_REALM : await realmOf(db, tenant)
   const id = await findUserId(db, realm, email)
   if (id !== undefined) return id
+  const where = realm === INSTALLATION_REALM ? '' : ` in ${tenant}`
+  throw new OperatorError(`there is no user ${email}${where}: check the address`)
+}
+
+async function assertOneAccount(db: Kysely<KernelTables>, email: string): Promise<void> {
+  if ((await identityScopeOf(db)) === 'global') return
   throw new OperatorError(
-    `there is no user ${email}: check the address; give --tenant if that tenant has users of its own`,
+    `each tenant has accounts of its own here: say with --tenant which account of ${email}`,
   )
 }
 

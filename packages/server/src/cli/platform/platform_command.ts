@@ -40,7 +40,7 @@ export async function runPlatformCommand<T>(
   const config = loadCommandConfig(readEnvironment(process.cwd()))
   const app = await loadApp(process.cwd())
   return withDatabase(config, async (database) => {
-    if (!config.production) await bringUpToDate(database, app, false)
+    if (!config.production) await bringUpToDate(database, app, config)
     return withPlatformDatabase(config, database, (database) => work({ app, config, database }))
   })
 }

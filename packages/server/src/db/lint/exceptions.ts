@@ -11,6 +11,7 @@ export interface LintExceptions {
 // What forced row-level security is not needed for. An app can list more.
 export const unprotectedTables: Readonly<Record<string, string>> = {
   'tenantry.attempt_counters': "no tenant's data; only the identity role has access",
+  'tenantry.installation': "no tenant's data; only the owner can change it",
   'tenantry.sign_ups': "no tenant's data; only the identity role has access",
   'tenantry.installation_mails': "no tenant's data; only the identity role has access",
   'tenantry.schedules': "no tenant's data; only the jobs role has access",

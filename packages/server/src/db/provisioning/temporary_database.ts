@@ -2,9 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Config } from '../../config/config.ts'
 import { withClient } from '../connect/with_client.ts'
 import { startEmbedded } from '../embedded/embedded.ts'
 import { histories, migrateUp } from '../migrations/migrate.ts'
+import { storeIdentityScope } from './identity_scope.ts'
 import { derivedPasswords } from './passwords.ts'
 import { provisionDatabase } from './provision.ts'
 import type { RoleUrls } from './roles.ts'
@@ -22,11 +24,13 @@ export interface TemporaryDatabase {
 export async function openTemporaryDatabase(
   appMigrations: string,
   adminUrl?: string,
+  identityScope: Config['IDENTITY_SCOPE'] = 'global',
 ): Promise<TemporaryDatabase> {
   const server = adminUrl === undefined ? await embeddedServer() : externalServer(adminUrl)
   const database = `tenantry_test_${randomBytes(6).toString('hex')}`
   try {
     const urls = await migratedDatabase(server.adminUrl, database, appMigrations)
+    await storeIdentityScope(urls.owner, identityScope)
     return { urls: { ...urls, admin: server.adminUrl }, stop: () => server.stop(database) }
   } catch (error) {
     await server.stop(database)

@@ -18,6 +18,9 @@ export const Account = z
     email_verification: z
       .enum(['off', 'optional', 'required'])
       .meta({ description: 'Whether this installation verifies addresses' }),
+    identity_scope: z
+      .enum(['global', 'tenant'])
+      .meta({ description: 'Whether a person has one account in all tenants, or one in each' }),
     full_name: z.string(),
     locale: z
       .string()

@@ -16,7 +16,7 @@ import type { AttemptLimiter, Reservation } from '../../limits/attempt_limiter.t
 import { updateProfile } from '../users/users.ts'
 import type { Account, AccountChanges } from './account.schema.ts'
 
-type AccountConfig = Pick<Config, 'EMAIL_VERIFICATION'>
+type AccountConfig = Pick<Config, 'EMAIL_VERIFICATION' | 'IDENTITY_SCOPE'>
 type Context = TenantContext<KernelTables> | PersonContext<KernelTables>
 
 /** The account of the signed-in person. */
@@ -66,12 +66,19 @@ function profile(db: Kysely<KernelTables>, userId: string) {
 
 // Without a row the user was disabled after the session was checked.
 function accountOf(
-  { EMAIL_VERIFICATION: email_verification }: AccountConfig,
+  { EMAIL_VERIFICATION: email_verification, IDENTITY_SCOPE: identity_scope }: AccountConfig,
   { tenant, actor }: Context,
   found: Profile | undefined,
 ): z.output<typeof Account> {
   if (found === undefined) throw unauthenticated()
-  return { ...found, email_verification, tenant: tenant.subdomain, roles: [...actor.roles] }
+  const { subdomain } = tenant
+  return {
+    ...found,
+    email_verification,
+    identity_scope,
+    tenant: subdomain,
+    roles: [...actor.roles],
+  }
 }
 
 /** What a check of the current password needs. */

@@ -6,7 +6,7 @@ import type { Database } from '../../db/tenancy.ts'
 import { workspacesOf } from '../tenants/tenants.ts'
 
 /**
- * The tenants that the signed-in person is a member of. Throws 403 on a custom domain, whose owner must not learn
+ * The tenants that the signed-in person is a member of: this one only, where each has accounts of its own. Throws 403 on a custom domain, whose owner must not learn
  * the other tenants of a member.
  */
 export async function ownTenants(

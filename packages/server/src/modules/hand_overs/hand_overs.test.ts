@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../../test/fixtures/app/app.ts'
 import { asAdmin, asRole } from '../../../test/fixtures/databases.ts'
 import { domainRow } from '../../../test/fixtures/domain_row.ts'
+import { isGlobalScope } from '../../../test/fixtures/identity_scope.ts'
 import { backgroundScope } from '../../db/tenancy.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../testing.ts'
 
@@ -95,7 +96,7 @@ const actsIn = async ({ id }: TestTenant) => {
 const platform = (sql: string, values: unknown[]) =>
   asRole('platform', (client) => client.query(sql, values))
 
-describe('a hand-over', () => {
+describe.runIf(isGlobalScope())('a hand-over', () => {
   test('opens a session in another tenant of the person, with the proofs of the first', async () => {
     const scene = await makeScene()
     const { source, target, user } = scene
@@ -332,7 +333,7 @@ describe('the receipt of a sign-up', () => {
     expect(direct.json.code).toBe('token.invalid')
   })
 
-  test('is not given to an account that stays as it is', async () => {
+  test.runIf(isGlobalScope())('is not given to an account that stays as it is', async () => {
     const elsewhere = await api.makeTenant()
     const user = await elsewhere.makeUser()
     await platform('update tenantry.users set email_verified_at = now() where id = $1', [user.id])

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
 import type { CookieContext } from '../../access/credentials/cookie_exchange.ts'
 import { appOrigin, assertInstallationOrigin } from '../../access/installation_origin.ts'
+import { assertGlobalScope } from '../../access/realm.ts'
 import { unauthenticated } from '../../access/unauthenticated.ts'
 import type { BaseContext, PublicContext, TenantContext } from '../../app/context.ts'
 import { sessionIdOf } from '../../app/session_id_of.ts'
@@ -32,13 +33,14 @@ const RECEIPT_MINUTES = 10
 /**
  * The page of another tenant of the signed-in person, with a code that opens a session there, once, within a minute, and
  * for the page that has made the challenge only: a link alone signs no browser in. By a cookie only: a bearer token
- * opens one tenant. Throws 403, 404 for a tenant that the person does not belong to.
+ * opens one tenant. Throws 403, 404 for a tenant that the person does not belong to, and under the scope `tenant`.
  */
 export async function createHandOver(
   deps: HandOverDeps,
   ctx: Context,
   { to, challenge }: { to: string; challenge: string },
 ): Promise<{ url: string }> {
+  assertGlobalScope(deps.config)
   assertInstallationOrigin(ctx.tenant)
   const session = await browserSession(ctx)
   const { id: userId } = ctx.actor.user

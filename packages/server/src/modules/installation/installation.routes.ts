@@ -13,6 +13,9 @@ const Installation = z
     tenant_origin: z.string().meta({
       description: 'Where a tenant is; `{tenant}` stands for its subdomain',
     }),
+    identity_scope: z.enum(['global', 'tenant']).meta({
+      description: 'Whether a person has one account in all tenants, or one in each',
+    }),
     sign_up: z.boolean().meta({ description: 'Whether people can sign up' }),
     terms_url: z.string().nullable().meta({ description: 'The terms that they have to accept' }),
   })
@@ -22,14 +25,19 @@ export function installationRoutes(
   { name }: Pick<App, 'name'>,
   deps: { config: Config; ownerRole: string | undefined },
 ): Route[] {
-  const { DEFAULT_LOCALE: locale, PUBLIC_ORIGIN: tenant_origin, TERMS_URL } = deps.config
+  const {
+    DEFAULT_LOCALE: locale,
+    PUBLIC_ORIGIN: tenant_origin,
+    TERMS_URL,
+    IDENTITY_SCOPE,
+  } = deps.config
   return [
     get('/api/installation', {
       access: 'base',
       summary: 'Get what a page shows before there is a tenant',
       reply: Installation,
       handle: () => ({
-        ...{ name, locale, tenant_origin },
+        ...{ name, locale, tenant_origin, identity_scope: IDENTITY_SCOPE },
         sign_up: isSignUpOpen(deps),
         terms_url: TERMS_URL ?? null,
       }),

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { app } from '../../../test/fixtures/app/app.ts'
+import { isGlobalScope } from '../../../test/fixtures/identity_scope.ts'
 import { backgroundScope } from '../../db/tenancy.ts'
 import { hashSecret } from '../../lib/keys.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../testing.ts'
@@ -113,34 +114,40 @@ describe('an invitation', () => {
     expect(await actsIn(tenant, 'members')).toEqual(['members.create'])
   })
 
-  test('asks a person who has an account for its password, with the limits of sign-in', async () => {
-    const [here, other] = [await makeTenant(), await makeTenant()]
-    const user = await other.tenant.makeUser()
-    await verify(user.id)
-    const { token } = await invite(here, user.email)
-    expect((await preview(here.tenant, token)).json).toMatchObject({ account: 'exists' })
-    const wrong = await accept(here.tenant, { token, password: 'not the password' })
-    expect([wrong.status, wrong.json.detail]).toEqual([401, 'Invalid credentials'])
-    expect(await memberCount(here.tenant, user.email)).toBe(0)
-    const reply = await accept(here.tenant, { token, password: user.password })
-    expect(reply.json.roles).toEqual(['operator'])
-    // The session in the other tenant goes on: nothing of the account has changed.
-    expect((await me(other.tenant, user.accessToken)).status).toBe(200)
-  })
+  test.runIf(isGlobalScope())(
+    'asks a person who has an account for its password, with the limits of sign-in',
+    async () => {
+      const [here, other] = [await makeTenant(), await makeTenant()]
+      const user = await other.tenant.makeUser()
+      await verify(user.id)
+      const { token } = await invite(here, user.email)
+      expect((await preview(here.tenant, token)).json).toMatchObject({ account: 'exists' })
+      const wrong = await accept(here.tenant, { token, password: 'not the password' })
+      expect([wrong.status, wrong.json.detail]).toEqual([401, 'Invalid credentials'])
+      expect(await memberCount(here.tenant, user.email)).toBe(0)
+      const reply = await accept(here.tenant, { token, password: user.password })
+      expect(reply.json.roles).toEqual(['operator'])
+      // The session in the other tenant goes on: nothing of the account has changed.
+      expect((await me(other.tenant, user.accessToken)).status).toBe(200)
+    },
+  )
 
-  test('ends the password and the sessions of an account whose address was never verified (INV-2)', async () => {
-    const [here, other] = [await makeTenant(), await makeTenant()]
-    const attacker = await other.tenant.makeUser()
-    const { token } = await invite(here, attacker.email)
-    expect((await preview(here.tenant, token)).json).toMatchObject({ account: 'unverified' })
-    const reply = await accept(here.tenant, { token, password: PASSWORD })
-    expect(reply.status).toBe(200)
-    expect((await me(other.tenant, attacker.accessToken)).status).toBe(401)
-    for (const { tenant } of [here, other]) {
-      expect((await login(tenant, attacker.email, attacker.password)).status).toBe(401)
-      expect((await login(tenant, attacker.email, PASSWORD)).status).toBe(200)
-    }
-  })
+  test.runIf(isGlobalScope())(
+    'ends the password and the sessions of an account whose address was never verified (INV-2)',
+    async () => {
+      const [here, other] = [await makeTenant(), await makeTenant()]
+      const attacker = await other.tenant.makeUser()
+      const { token } = await invite(here, attacker.email)
+      expect((await preview(here.tenant, token)).json).toMatchObject({ account: 'unverified' })
+      const reply = await accept(here.tenant, { token, password: PASSWORD })
+      expect(reply.status).toBe(200)
+      expect((await me(other.tenant, attacker.accessToken)).status).toBe(401)
+      for (const { tenant } of [here, other]) {
+        expect((await login(tenant, attacker.email, attacker.password)).status).toBe(401)
+        expect((await login(tenant, attacker.email, PASSWORD)).status).toBe(200)
+      }
+    },
+  )
 
   test('makes one member of 16 acceptances at the same time (INV-1)', async () => {
     const here = await makeTenant()
@@ -223,23 +230,26 @@ describe('an invitation', () => {
     expect([reply.status, reply.json.code]).toEqual([403, 'member.required'])
   })
 
-  test('that sets a password and opens no session waits until the old sessions are refused (SESS-6)', async () => {
-    const [here, other] = [await makeTenant(), await makeTenant()]
-    const user = await other.tenant.makeUser()
-    const { token } = await invite(here, user.email)
-    await here.tenant.makeUser({ email: user.email })
-    const path = `/api/members/${user.id}`
-    const body = { is_active: false }
-    await here.tenant.send({ method: 'PATCH', path, user: here.admin, body })
-    expect((await me(other.tenant, user.accessToken)).status).toBe(200)
-    const sync = vi.spyOn(api.listener, 'sync')
-    const reply = await accept(here.tenant, { token, password: PASSWORD })
-    expect([reply.status, reply.json.code]).toEqual([403, 'member.required'])
-    // The invalidation usually arrives before the reply, also where nothing waits for it.
-    expect(sync).toHaveBeenCalledTimes(1)
-    sync.mockRestore()
-    expect((await me(other.tenant, user.accessToken)).status).toBe(401)
-  })
+  test.runIf(isGlobalScope())(
+    'that sets a password and opens no session waits until the old sessions are refused (SESS-6)',
+    async () => {
+      const [here, other] = [await makeTenant(), await makeTenant()]
+      const user = await other.tenant.makeUser()
+      const { token } = await invite(here, user.email)
+      await here.tenant.makeUser({ email: user.email })
+      const path = `/api/members/${user.id}`
+      const body = { is_active: false }
+      await here.tenant.send({ method: 'PATCH', path, user: here.admin, body })
+      expect((await me(other.tenant, user.accessToken)).status).toBe(200)
+      const sync = vi.spyOn(api.listener, 'sync')
+      const reply = await accept(here.tenant, { token, password: PASSWORD })
+      expect([reply.status, reply.json.code]).toEqual([403, 'member.required'])
+      // The invalidation usually arrives before the reply, also where nothing waits for it.
+      expect(sync).toHaveBeenCalledTimes(1)
+      sync.mockRestore()
+      expect((await me(other.tenant, user.accessToken)).status).toBe(401)
+    },
+  )
 
   test.each([
     ['has lost a permission', { roles: ['operator'] }],

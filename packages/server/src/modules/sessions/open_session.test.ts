@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../../test/fixtures/app/app.ts'
-import { INSTALLATION_REALM } from '../../access/realm.ts'
+import { realmOfNewTenant } from '../../access/realm.ts'
 import { createTokens } from '../../access/tokens.ts'
 import { Rejections } from '../../audit/rejections.ts'
 import { backgroundScope } from '../../db/tenancy.ts'
@@ -33,7 +33,7 @@ function open(tenant: TestTenant, user: ProvenUser, opening: Opening, origin?: s
     name: 'A',
     subdomain: tenant.subdomain,
     issuer,
-    realm: INSTALLATION_REALM,
+    realm: realmOfNewTenant(api.config, tenant.id),
     limits,
   }
   const ctx = {
@@ -46,8 +46,8 @@ function open(tenant: TestTenant, user: ProvenUser, opening: Opening, origin?: s
 
 async function makeMember(tenant: TestTenant): Promise<ProvenUser & { email: string }> {
   const { id, email } = await tenant.makeUser()
-  const found = await api.database.asIdentity({ deadline: 'background' }, (db) =>
-    findCredentials(db, INSTALLATION_REALM, email),
+  const found = await api.database.asIdentity({ tenant, deadline: 'background' }, (db) =>
+    findCredentials(db, realmOfNewTenant(api.config, tenant.id), email),
   )
   return { id, email, credentials_epoch: found?.credentials_epoch ?? '' }
 }

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
 import { assertAcceptablePassword } from '../../access/password_rules.ts'
 import type { Passwords } from '../../access/passwords.ts'
-import { INSTALLATION_REALM } from '../../access/realm.ts'
+import { INSTALLATION_REALM, realmOfNewTenant } from '../../access/realm.ts'
 import type { BaseContext } from '../../app/context.ts'
 import type { Job } from '../../app/jobs/job.ts'
 import { recordAudit } from '../../audit/audit_log.ts'
@@ -50,7 +50,7 @@ export async function previewSignUp(
 }
 
 /**
- * Creates the tenant of a sign-up and its owner, whose mailbox the proof proves. An account with a verified address
+ * Creates the tenant of a sign-up and its owner, whose mailbox the proof proves. A person's account with a verified address
  * and a password stays as it is; one without gets the password that is given here. Throws 400 for the proof, 403,
  * 409 if the name was taken meanwhile, and 422.
  */
@@ -88,11 +88,13 @@ interface Account {
   isProven: boolean
 }
 
+// Where each tenant has accounts of its own, a new tenant has none: an account elsewhere says nothing.
 async function findAccount(
-  { database }: ConfirmSignUpDeps,
+  { config, database }: ConfirmSignUpDeps,
   { deadline }: BaseContext,
   signUp: ProvenSignUp,
 ): Promise<Account | undefined> {
+  if (config.IDENTITY_SCOPE === 'tenant') return undefined
   return database.asIdentity({ deadline }, (db) => accountOf(db, signUp))
 }
 
@@ -164,7 +166,8 @@ async function create(
   const { ownerRole = '', tenantCreated } = deps
   await use(db, signUp, matches)
   await addOwnTenant(db, { ...tenant, code: codeFor(tenant.subdomain) })
-  const user_id = await saveOwner(db, signUp, owner)
+  const realm_id = realmOfNewTenant(deps.config, tenant.id)
+  const user_id = await saveOwner(db, { ...signUp, realm_id }, owner)
   await addInvitedMember(db, user_id, [{ role: ownerRole, role_id: null }])
   const by = { actor_id: user_id }
   const made = { entity: 'tenants', entity_id: tenant.id, ...by }
@@ -193,7 +196,7 @@ async function use(db: Kysely<KernelTables>, { id }: ProvenSignUp, matches: Matc
 // Another confirmation, a reset or a verification may have changed the account while a password was hashed.
 async function saveOwner(
   db: Kysely<KernelTables>,
-  signUp: ProvenSignUp,
+  signUp: ProvenSignUp & { realm_id: string },
   owner: Owner,
 ): Promise<string> {
   const now = await accountOf(db, signUp, true)
@@ -204,9 +207,8 @@ async function saveOwner(
     now?.isProven === before?.isProven
   if (!isSame) throw conflict('account.changed', 'The account has changed meanwhile; try again')
   if (owner.kind === 'created') {
-    const { email, locale } = signUp
+    const { email, locale, realm_id } = signUp
     const { full_name, password_hash } = owner
-    const realm_id = INSTALLATION_REALM
     const user = { email, full_name, locale, password_hash, realm_id }
     return (await createVerifiedUser(db, user)).id
   }

@@ -1,3 +1,4 @@
+import { assertGlobalScope } from '../../access/realm.ts'
 import type { BaseContext } from '../../app/context.ts'
 import type { Config } from '../../config/config.ts'
 import type { Database } from '../../db/tenancy.ts'
@@ -21,13 +22,15 @@ export interface ReminderDeps {
 
 /**
  * Mails a person the tenants of their account. The answer and its time do not depend on whether there is one: only
- * the job of the mail looks. Above the limit of an address no mail leaves, and the answer is the same. Throws 429.
+ * the job of the mail looks. Above the limit of an address no mail leaves, and the answer is the same. Throws 404 where
+ * each tenant has accounts of its own, and 429.
  */
 export async function requestReminder(
   { attemptLimiter, config, database, jobs, keys }: ReminderDeps,
   { request, deadline }: BaseContext,
   { email, locale }: { email: string; locale?: string | undefined },
 ): Promise<void> {
+  assertGlobalScope(config)
   const key = emailKey(email) ?? ''
   const about = { name: 'reminder', mailbox: key, address: request.address }
   await attemptLimiter.reserve(deadline, clientLimits(about, config.RESET_LIMIT_ADDRESS))

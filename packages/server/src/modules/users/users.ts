@@ -255,7 +255,10 @@ export async function voidUnverifiedPassword(
   return voided?.email
 }
 
-/** Deletes up to `limit` users who belong to this tenant alone, and returns how many. Runs in `acrossTenants` only. */
+/**
+ * Deletes up to `limit` users who belong to this tenant alone, and returns how many: those of its realm, members or
+ * not, and those who are members of no other tenant. Runs in `acrossTenants` only.
+ */
 export async function deleteUsersOf(
   db: Kysely<KernelTables>,
   tenantId: string,
@@ -266,6 +269,8 @@ export async function deleteUsersOf(
       select m.user_id from tenantry.members m where m.tenant_id = ${tenantId} and not exists (
         select from tenantry.members other
         where other.user_id = m.user_id and other.tenant_id <> ${tenantId})
+      union
+      select u.id from tenantry.users u where u.realm_id = ${tenantId}
       limit ${limit})`.execute(db)
   return Number(numAffectedRows ?? 0)
 }

@@ -6,8 +6,13 @@ import { buttonClass } from '../../ui/button.tsx'
 import { Card } from '../../ui/layout.tsx'
 import { Loaded, Skeleton } from '../../ui/states.tsx'
 
-/** The workspaces that the person can go to, without a password. */
+/** The workspaces that the person can go to, without a password. An account of one workspace has no others. */
 export function WorkspacesCard() {
+  const account = useItem('account', '/api/account')
+  return account.data?.data.identity_scope === 'global' ? <Workspaces /> : null
+}
+
+function Workspaces() {
   const { t } = useTranslation('console')
   const query = useItem('workspaces', '/api/account/tenants')
   return (

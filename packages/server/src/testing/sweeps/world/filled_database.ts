@@ -6,6 +6,7 @@ import type { App } from '../../../app/define_app.ts'
 import { withDatabase } from '../../../db/connect/dsn.ts'
 import { withClient } from '../../../db/connect/with_client.ts'
 import { histories, migrateUp } from '../../../db/migrations/migrate.ts'
+import { storeIdentityScope } from '../../../db/provisioning/identity_scope.ts'
 import { provisionDatabase } from '../../../db/provisioning/provision.ts'
 import { forEachRole, type RoleUrls } from '../../../db/provisioning/roles.ts'
 import { createWorld, type SweepOptions, type World } from './world.ts'
@@ -67,6 +68,7 @@ async function onOwnDatabase<T>(app: App, work: (urls: RoleUrls) => Promise<T>):
   const urls = forEachRole((role) => on(shared[role]))
   try {
     await migrateUp(urls.owner, histories(fileURLToPath(app.migrations)))
+    await storeIdentityScope(urls.owner, shared.identityScope)
     return await work(urls)
   } finally {
     await withClient(shared.admin, (client) =>
