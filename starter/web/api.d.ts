@@ -693,6 +693,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/hand-over-challenges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to come from another one of your tenants
+         * @description The browser keeps the verifier of the challenge in a cookie that no script can read.
+         *
+         *     Public: no sign-in is needed.
+         */
+        post: operations["hand_over_challenges"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/hand-overs": {
         parameters: {
             query?: never;
@@ -704,7 +726,7 @@ export interface paths {
         put?: never;
         /**
          * Go to another one of your tenants, without a password
-         * @description By a session cookie only. The page of the other tenant makes the challenge.
+         * @description By the form of a page and a session cookie only: no script gets the code.
          *
          *     For every member of the tenant.
          */
@@ -722,13 +744,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
-        put?: never;
         /**
          * Open a session with the code of a hand-over
-         * @description Public: no sign-in is needed.
+         * @description Leads to the console, and where it fails a browser to /auth/switch.
+         *
+         *     Public: no sign-in is needed.
          */
-        post: operations["hand_over_redemptions"];
+        get: operations["hand_over_redemptions_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1288,16 +1312,12 @@ export interface components {
             msg: string;
         };
         HandOver: {
-            /** @description The page there, with a code in the fragment */
+            /** @description Where the browser goes, with a code */
             url: string;
         };
-        HandOverRedemption: {
-            code: string;
-            verifier: string;
-            /** @description Where the page began: the subdomain of a tenant, or `sign-up`. A code from elsewhere is refused */
-            from?: string;
-            /** @enum {string} */
-            session?: "tokens" | "cookie";
+        HandOverChallenge: {
+            /** @description What the page there needs */
+            challenge: string;
         };
         Installation: {
             /** @description Of the app */
@@ -1423,8 +1443,12 @@ export interface components {
              * @description The tenant to go to
              */
             to: string;
-            /** @description BASE64URL(SHA-256(verifier)) of the page there */
+            /** @description What the page there has got */
             challenge: string;
+        };
+        NewHandOverChallenge: {
+            /** @description Where the person is signed in: the subdomain of a tenant, or `sign-up`. A code from elsewhere is refused */
+            from: string;
         };
         NewInvitation: {
             email: string;
@@ -3122,7 +3146,7 @@ export interface operations {
             default: components["responses"]["OtherError"];
         };
     };
-    hand_overs: {
+    hand_over_challenges: {
         parameters: {
             query?: never;
             header?: never;
@@ -3131,7 +3155,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewHandOver"];
+                "application/json": components["schemas"]["NewHandOverChallenge"];
             };
         };
         responses: {
@@ -3142,8 +3166,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HandOver"];
+                    "application/json": components["schemas"]["HandOverChallenge"];
                 };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            default: components["responses"]["OtherError"];
+        };
+    };
+    hand_overs: {
+        parameters: {
+            query?: never;
+            header?: {
+                "sec-fetch-mode"?: string;
+                "sec-fetch-dest"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["NewHandOver"];
+            };
+        };
+        responses: {
+            /** @description Elsewhere */
+            303: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    location: components["headers"]["location"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
@@ -3158,35 +3218,32 @@ export interface operations {
             default: components["responses"]["OtherError"];
         };
     };
-    hand_over_redemptions: {
+    hand_over_redemptions_get: {
         parameters: {
-            query?: never;
-            header?: never;
+            query: {
+                /** @description The code of the hand-over */
+                code: string;
+            };
+            header?: {
+                accept?: string;
+            };
             path?: never;
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["HandOverRedemption"];
-            };
-        };
+        requestBody?: never;
         responses: {
-            /** @description OK */
-            200: {
+            /** @description Elsewhere */
+            303: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
+                    location: components["headers"]["location"];
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": components["schemas"]["SessionGrant"] | components["schemas"]["CookieGrant"];
-                };
+                content?: never;
             };
             400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            413: components["responses"]["ContentTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];

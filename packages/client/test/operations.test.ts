@@ -23,12 +23,13 @@ afterAll(() => world.close())
 // What a test cannot know: the secret of a mail.
 const REJECTED: Record<string, string> = {
   'POST /api/hand-overs': 'hand_over.cookie_required',
+  'POST /api/hand-over-challenges': 'csrf.origin',
   ...Object.fromEntries(
     [
       'POST /api/auth/reset-password',
       'POST /api/email-changes',
       'POST /api/email-verifications',
-      'POST /api/hand-over-redemptions',
+      'GET /api/hand-over-redemptions',
       'POST /api/sign-up-receipts',
       'POST /api/invitation-acceptances',
       'POST /api/invitation-previews',

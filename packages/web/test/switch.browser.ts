@@ -88,22 +88,36 @@ describe('an attacker', () => {
   test('cannot sign a browser in by a link with a code of their own', async () => {
     const attacker = await makeScene()
     const own = await pages.open(attacker.home, '/account', attacker.user)
-    // Their own page has made the challenge, and they do not open what it leads to.
-    const body = JSON.stringify({ to: attacker.other.id, challenge: 'c'.repeat(43) })
-    const init = `{ method: 'POST', headers: { 'content-type': 'application/json' }, body: ${JSON.stringify(body)} }`
-    const url = await own.page.evaluate<string>(
-      `fetch('/api/hand-overs', ${init}).then((it) => it.json()).then((it) => it.url)`,
-    )
-    const victim = await pages.open(attacker.other, url.slice(url.indexOf('/auth')))
+    // Their browser does not open what the form of their page leads to.
+    const code = new Promise<string>((resolve) => {
+      own.page.on('request', (request) => {
+        if (request.url().includes('/api/hand-over-redemptions')) resolve(request.url())
+      })
+    })
+    await own.context.route('**/api/hand-over-redemptions*', (route) => route.abort())
+    await own.page.goto(`${pages.originOf(attacker.other)}/auth/switch?from=${attacker.home.subdomain}`)
+    await own.page.getByRole('button', { name: 'Continue' }).click()
+    const url = new URL(await code)
+    const victim = await pages.open(attacker.other, url.pathname + url.search)
     await victim.page.getByRole('heading', { name: 'You could not be signed in there' }).waitFor()
-    expect(victim.page.url()).not.toContain('code')
+    expect(victim.page.url()).not.toContain('code=')
     expect(await victim.context.cookies(pages.originOf(attacker.other))).toEqual([])
-    // Also where the victim had begun to switch: the verifier is another one.
-    const begun = await pages.open(attacker.other, '/auth/no', undefined, { expected: [400] })
-    await begun.page.evaluate(`sessionStorage.setItem('tenantry.switch', '${'v'.repeat(43)}')`)
-    await begun.page.goto(pages.originOf(attacker.other) + url.slice(url.indexOf('/auth')))
-    await begun.page.getByRole('heading', { name: 'You could not be signed in there' }).waitFor()
-    expect(await begun.context.cookies(pages.originOf(attacker.other))).toEqual([])
+  })
+
+  // A script of the source could use the code of a reply in another browser.
+  test('gets no code by a script on a page of the source', async () => {
+    const { home, other, user } = await makeScene()
+    const { page } = await pages.open(home, '/account', user, { expected: [403] })
+    const challenge = 'c'.repeat(43)
+    const body = new URLSearchParams({ to: other.id, challenge }).toString()
+    const answers = await page.evaluate<unknown[]>(`(async () => {
+      const send = (more) => fetch('/api/hand-overs', {
+        method: 'POST', body: new URLSearchParams(${JSON.stringify(body)}), ...more,
+      }).then(async (it) => [it.status, it.url.includes('code='), (await it.text()).includes('code=')])
+      const faked = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
+      return [await send({}), await send({ redirect: 'manual' }), await send({ headers: faked })]
+    })()`)
+    expect(answers).toEqual(Array(3).fill([403, false, false]))
   })
 
   test.each([

@@ -195,7 +195,8 @@ function bytesFault({ raw, sends, method }: Route): string | undefined {
 
 const MEDIA_TYPE = /^[a-z0-9.+-]+\/[a-z0-9.+-]+$/
 
-function isOrigin(text: string): boolean {
+function isOrigin(given: string): boolean {
+  const text = given.replace('{tenant}', 'tenant')
   return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text
 }
 

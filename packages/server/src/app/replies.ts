@@ -17,7 +17,7 @@ export interface FileReply {
 /** A reply that leads elsewhere. The handler returns the path or the URL. */
 export interface RedirectReply {
   readonly kind: 'redirect'
-  /** The other origins that it may lead to: `https://pay.example.com`. */
+  /** The other origins that it may lead to: `https://pay.example.com`. `{tenant}` stands for any subdomain. */
   readonly origins: readonly string[]
 }
 

@@ -183,13 +183,19 @@ export function createRoutes<Permission extends string, Role extends string, Dat
   }
 }
 
-type ContextOptions<Q extends Schema, B extends Schema, R extends Schema, Context> = Omit<
-  RouteOptions<'public', undefined, Q, B, R, undefined, never>,
-  'access' | 'params' | 'headers' | 'appCookies' | 'media' | 'rows' | 'assurance' | 'handle'
+type ContextOptions<
+  Q extends Schema,
+  B extends Schema,
+  R extends ReplySchema,
+  Context,
+  H extends Schema,
+> = Omit<
+  RouteOptions<'public', undefined, Q, B, R, undefined, never, H>,
+  'access' | 'params' | 'appCookies' | 'media' | 'rows' | 'assurance' | 'handle'
 > & {
   handle(
     ctx: Context,
-    input: Input<undefined, Q, B>,
+    input: Input<undefined, Q, B, H>,
   ): Promise<ReplyOf<NoInfer<R>>> | ReplyOf<NoInfer<R>>
 }
 
@@ -200,10 +206,15 @@ type ContextOptions<Q extends Schema, B extends Schema, R extends Schema, Contex
 export function contextRoutes<Context extends PublicContext>(
   fixed: Pick<Route, 'access'> & Partial<Pick<Route, 'person' | 'cookies'>>,
 ) {
-  return <Q extends Schema = undefined, B extends Schema = undefined, R extends Schema = undefined>(
-    method: Exclude<Method, 'GET'>,
+  return <
+    Q extends Schema = undefined,
+    B extends Schema = undefined,
+    R extends ReplySchema = undefined,
+    H extends Schema = undefined,
+  >(
+    method: Method,
     path: `/${string}`,
-    options: ContextOptions<Q, B, R, Context>,
+    options: ContextOptions<Q, B, R, Context, H>,
   ): Route => routeOf(method, path, { ...options, ...fixed })
 }
 

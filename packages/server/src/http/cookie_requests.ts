@@ -10,7 +10,10 @@ import {
   type CookieName,
   DEVELOPMENT_COOKIE_NAME,
   SESSION_COOKIE_NAME,
+  sessionCookie,
   setSessionCookie,
+  setVerifierCookie,
+  verifierCookies,
 } from '../access/credentials/session_cookie.ts'
 import type { AccessClaims, Tokens } from '../access/tokens.ts'
 import type { Tenant } from '../app/context.ts'
@@ -91,6 +94,15 @@ export class CookieOfRequest implements CookieExchange {
     if (!origin.isHttps && !isDevelopmentHost(this.#config, origin)) {
       throw new AppError('invalid', 'session.insecure', 'A cookie session needs https')
     }
+  }
+
+  get verifier(): string | undefined {
+    const found = sessionCookie(this.#arrival.raw.rawHeaders, verifierCookies[this.#name])
+    return typeof found === 'object' ? found.token : undefined
+  }
+
+  keepVerifier(value: string, maxAge: number): void {
+    this.headers.push(['set-cookie', setVerifierCookie(this.#name, value, maxAge)])
   }
 
   set(token: string, maxAge: number): void {

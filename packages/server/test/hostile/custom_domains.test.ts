@@ -68,7 +68,6 @@ test('accepts no credential of the person on any route', async () => {
     '/api/auth/forgot-password': { email },
     '/api/email-verifications': { token: 'x'.repeat(43) },
     '/api/email-changes': { token: 'x'.repeat(43) },
-    '/api/hand-over-redemptions': { code: 'x'.repeat(43), verifier: 'v'.repeat(43) },
     '/api/invitation-previews': { token: 'x'.repeat(43) },
     '/api/invitation-acceptances': { token: 'x'.repeat(43), password },
   }

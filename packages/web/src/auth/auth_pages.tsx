@@ -29,8 +29,6 @@ interface AuthPagesProps {
   brand: Brand
   /** The secret of a mailed link. */
   token: string | undefined
-  /** The code of a hand-over. */
-  code: string | undefined
   /** What it is for, where a page serves several. */
   purpose: string | undefined
   /** What it belongs to, where that is no secret. */
@@ -38,7 +36,7 @@ interface AuthPagesProps {
 }
 
 /** The page of the address. These pages are few and full loads, so they need no router. */
-export function AuthPages({ brand, token, code, purpose, id }: AuthPagesProps) {
+export function AuthPages({ brand, token, purpose, id }: AuthPagesProps) {
   const { t } = useTranslation('auth')
   const [name] = useState(() => location.pathname.replace(/\/$/, '').split('/').at(-1))
   if (name === 'sign-in' || name === 'auth') {
@@ -61,11 +59,7 @@ export function AuthPages({ brand, token, code, purpose, id }: AuthPagesProps) {
     const waiting = { brand, title, lead: t('form.loading'), content: null }
     return (
       <Suspense fallback={<AuthFrame {...waiting} isOfInstallation />}>
-        {name === 'sign-up' ? (
-          <SignUp {...{ brand, id, token }} />
-        ) : (
-          <Switch {...{ brand, code }} />
-        )}
+        {name === 'sign-up' ? <SignUp {...{ brand, id, token }} /> : <Switch brand={brand} />}
       </Suspense>
     )
   }

@@ -14,6 +14,10 @@ export interface CookieExchange {
    * where a browser would not keep the cookie, 403 for a request of another origin's page.
    */
   assertMayOpen(): void
+  /** The verifier of a hand-over that this browser has begun. Undefined if there is none, or two. */
+  readonly verifier: string | undefined
+  /** Lets the browser keep the verifier of a hand-over, for so many seconds. No script can read it. */
+  keepVerifier(value: string, maxAge: number): void
   /** Gives the browser a cookie with this token, for so many seconds. */
   set(token: string, maxAge: number): void
   /** Removes the cookie, and what the browser has stored for this origin. */

@@ -34,6 +34,19 @@ export function assertNotEmbedded(headers: IncomingHttpHeaders): void {
   }
 }
 
+/**
+ * Rejects a request of a script. The reply of a navigation is a page, and a redirect to another origin is one whose
+ * address no script of this origin can read. No script can set these headers (Fetch Metadata). Throws 403.
+ */
+export function assertNavigated(headers: {
+  'sec-fetch-mode'?: string | undefined
+  'sec-fetch-dest'?: string | undefined
+}): void {
+  if (headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document') return
+  const detail = 'A form of the page must send this request, in the window itself'
+  throw new AppError('forbidden', 'csrf.navigation', detail)
+}
+
 function forged(detail: string): AppError {
   return new AppError('forbidden', 'csrf.origin', detail)
 }

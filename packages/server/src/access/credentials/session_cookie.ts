@@ -12,6 +12,14 @@ export const SESSION_COOKIE_NAME = '__Host-tenantry'
  */
 export const DEVELOPMENT_COOKIE_NAME = 'tenantry-dev'
 
+/** The cookie with the verifier of a hand-over, by the name of the session cookie of the same request. */
+export const verifierCookies = {
+  [SESSION_COOKIE_NAME]: '__Host-tenantry-switch',
+  [DEVELOPMENT_COOKIE_NAME]: 'tenantry-dev-switch',
+} as const
+
+type VerifierCookieName = (typeof verifierCookies)[CookieName]
+
 /** The name of the session cookie, as it counts for one request. */
 export type CookieName = typeof SESSION_COOKIE_NAME | typeof DEVELOPMENT_COOKIE_NAME
 
@@ -21,7 +29,7 @@ export type CookieName = typeof SESSION_COOKIE_NAME | typeof DEVELOPMENT_COOKIE_
  */
 export function sessionCookie(
   rawHeaders: readonly string[],
-  name: CookieName,
+  name: CookieName | VerifierCookieName,
 ): { token: string } | 'ambiguous' | undefined {
   let token: string | undefined
   for (const header of rawValues(rawHeaders, 'cookie')) {
@@ -52,4 +60,13 @@ function startsCookie(header: string, at: number): boolean {
 export function setSessionCookie(name: CookieName, token: string, maxAge: number): string {
   const secure = name === SESSION_COOKIE_NAME ? '; Secure' : ''
   return `${name}=${token}; Path=/; Max-Age=${maxAge}; HttpOnly; SameSite=Strict${secure}`
+}
+
+/**
+ * The Set-Cookie of a verifier. Lax: the page of another site, as two tenants of `localhost` are, sends the browser back.
+ * 0 removes the cookie.
+ */
+export function setVerifierCookie(name: CookieName, value: string, maxAge: number): string {
+  const secure = name === SESSION_COOKIE_NAME ? '; Secure' : ''
+  return `${verifierCookies[name]}=${value}; Path=/; Max-Age=${maxAge}; HttpOnly; SameSite=Lax${secure}`
 }

@@ -11,7 +11,7 @@ const PATH = /^\/(?![/\\])[^\\\p{Cc}]*$/u
 export function locationFor({ origins }: RedirectReply, target: unknown): string {
   if (typeof target === 'string' && target.isWellFormed()) {
     if (PATH.test(target)) return inAscii(target)
-    if (!/[\\\p{Cc}\s]/u.test(target) && origins.includes(originOf(target) ?? '')) {
+    if (!/[\\\p{Cc}\s]/u.test(target) && isAmong(origins, originOf(target) ?? '')) {
       return inAscii(target)
     }
   }
@@ -20,6 +20,16 @@ export function locationFor({ origins }: RedirectReply, target: unknown): string
     'redirect.target',
     'The redirect leads neither to a path of this site nor to an allowed origin',
   )
+}
+
+// A subdomain is one label: it contains no dot.
+function isAmong(origins: readonly string[], origin: string): boolean {
+  return origins.some((it) => {
+    const [before = '', after] = it.split('{tenant}')
+    if (after === undefined) return it === origin
+    const label = origin.slice(before.length, origin.length - after.length)
+    return origin === before + label + after && /^[a-z0-9-]+$/.test(label)
+  })
 }
 
 function originOf(target: string): string | undefined {

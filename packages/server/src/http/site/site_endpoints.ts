@@ -66,17 +66,22 @@ function pageEndpoints(surface: Surface, site: Site, deps: PageOriginDeps): Endp
   const page = pageOf(site, surface)
   if (page === undefined) return []
   const locate = createPageLocation(deps)
-  const caching = { 'cache-control': 'no-store', 'content-security-policy': PAGE_POLICY }
-  const reply = fileReplies(page, caching)
-  const respond: Endpoint['respond'] = async (request) => {
-    const elsewhere = locate(request)
-    const location = elsewhere instanceof Promise ? await elsewhere : elsewhere
-    return location === undefined ? reply(request.headers) : seeOther(location)
+  const withPolicy = (policy: string): Endpoint['respond'] => {
+    const caching = { 'cache-control': 'no-store', 'content-security-policy': policy }
+    const reply = fileReplies(page, caching)
+    return async (request) => {
+      const elsewhere = locate(request)
+      const location = elsewhere instanceof Promise ? await elsewhere : elsewhere
+      return location === undefined ? reply(request.headers) : seeOther(location)
+    }
   }
-  return [
+  const respond = withPolicy(PAGE_POLICY)
+  const pages: Endpoint[] = [
     { path: `/${surface}`, respond },
     { path: `/${surface}/*`, respond },
   ]
+  if (surface !== 'auth') return pages
+  return [...pages, { path: '/auth/switch', respond: withPolicy(switchPolicy(deps.config)) }]
 }
 
 // Nothing is loaded from other hosts, and no text becomes a script: an injected name stays text.
@@ -93,6 +98,12 @@ const PAGE_POLICY = [
   "require-trusted-types-for 'script'",
   "trusted-types 'none'",
 ].join('; ')
+
+// The form of this page is answered with a redirect to another tenant, which Chromium compares with `form-action`, too.
+function switchPolicy({ PUBLIC_ORIGIN }: PageOriginDeps['config']): string {
+  const tenants = PUBLIC_ORIGIN.replace(/[^/.]*\{tenant\}[^/.:]*/, '*')
+  return PAGE_POLICY.replace("form-action 'self'", `form-action 'self' ${tenants}`)
+}
 
 // Links of this path may still be in mailboxes, and RESET_URL may be written out with it.
 const formerResetPage: Endpoint = {

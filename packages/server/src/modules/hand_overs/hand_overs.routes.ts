@@ -1,41 +1,69 @@
-import { z } from 'zod'
 import type { CookieContext } from '../../access/credentials/cookie_exchange.ts'
+import { assertNavigated } from '../../access/credentials/same_origin.ts'
 import { CREDENTIALS_BODY_BYTES } from '../../access/sign_in_limits.ts'
+import { redirect } from '../../app/replies.ts'
 import { contextRoutes, createRoutes, type Route } from '../../app/route.ts'
 import type { KernelTables } from '../../db/tables.ts'
+import { AppError } from '../../lib/errors.ts'
 import { giveCookie } from '../sessions/browser_sessions.ts'
-import { CookieGrant, SessionGrant } from '../sessions/sign_in.schema.ts'
-import { sessionGrant } from '../sessions/token_grants.ts'
-import { HandOver, HandOverRedemption, NewHandOver, SignUpReceipt } from './hand_overs.schema.ts'
-import { createHandOver, exchangeReceipt, type HandOverDeps, redeemHandOver } from './hand_overs.ts'
+import {
+  Accepted,
+  HandOver,
+  HandOverChallenge,
+  HandOverRedemption,
+  Navigation,
+  NewChallenge,
+  NewHandOver,
+  SignUpReceipt,
+} from './hand_overs.schema.ts'
+import {
+  beginHandOver,
+  createHandOver,
+  exchangeReceipt,
+  type HandOverDeps,
+  redeemHandOver,
+} from './hand_overs.ts'
 
 const { post } = createRoutes<never, never, KernelTables>()
 const open = contextRoutes<CookieContext>({ access: 'public', cookies: true })
 
 export function handOverRoutes(deps: HandOverDeps): Route[] {
   return [
+    open('POST', '/api/hand-over-challenges', {
+      summary: 'Begin to come from another one of your tenants',
+      description:
+        'The browser keeps the verifier of the challenge in a cookie that no script can read.',
+      body: NewChallenge,
+      reply: HandOverChallenge,
+      errors: [403],
+      handle: (ctx, { body }) => beginHandOver(ctx, body.from),
+    }),
     post('/api/hand-overs', {
       access: 'member',
       summary: 'Go to another one of your tenants, without a password',
-      description: 'By a session cookie only. The page of the other tenant makes the challenge.',
+      description: 'By the form of a page and a session cookie only: no script gets the code.',
       audit: 'hand_overs.create',
+      media: 'form',
+      headers: Navigation,
       body: NewHandOver,
-      reply: HandOver,
-      handle: (ctx, { body }) => createHandOver(deps, ctx, body),
-    }),
-    open('POST', '/api/hand-over-redemptions', {
-      bodyLimit: CREDENTIALS_BODY_BYTES,
-      summary: 'Open a session with the code of a hand-over',
-      body: HandOverRedemption,
-      reply: z.union([SessionGrant, CookieGrant]),
-      errors: [401, 403],
-      async handle(ctx, { body }) {
-        if (body.session === 'cookie') ctx.cookies.assertMayOpen()
-        const opened = await redeemHandOver(deps, ctx, body)
-        return body.session === 'cookie'
-          ? giveCookie(deps, ctx, opened)
-          : sessionGrant(deps, ctx, opened)
+      reply: redirect({ origins: [deps.config.PUBLIC_ORIGIN] }),
+      async handle(ctx, { headers, body }) {
+        const target = await createHandOver(deps, ctx, body, () => assertNavigated(headers))
+        return target.url
       },
+    }),
+    open('GET', '/api/hand-over-redemptions', {
+      summary: 'Open a session with the code of a hand-over',
+      description: 'Leads to the console, and where it fails a browser to /auth/switch.',
+      headers: Accepted,
+      query: HandOverRedemption,
+      reply: redirect(),
+      errors: [403],
+      handle: (ctx, { headers, query }) =>
+        orFailedPage(headers.accept, async () => {
+          giveCookie(deps, ctx, await redeemHandOver(deps, ctx, query.code))
+          return '/console'
+        }),
     }),
     post('/api/sign-up-receipts', {
       access: 'base',
@@ -46,4 +74,16 @@ export function handOverRoutes(deps: HandOverDeps): Route[] {
       handle: (ctx, { body }) => exchangeReceipt(deps, ctx, body),
     }),
   ]
+}
+
+async function orFailedPage(
+  accept: string | undefined,
+  work: () => Promise<string>,
+): Promise<string> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof AppError) || accept?.includes('text/html') !== true) throw error
+    return `/auth/switch?${new URLSearchParams({ problem: error.code })}`
+  }
 }

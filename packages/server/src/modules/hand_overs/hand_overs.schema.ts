@@ -3,28 +3,42 @@ import { z } from 'zod'
 /** BASE64URL(SHA-256(verifier)), as in PKCE (RFC 7636, 4.2). */
 const Challenge = z.string().regex(/^[\w-]{43}$/, 'must be a challenge of 43 characters')
 
+export const NewChallenge = z
+  .strictObject({
+    from: z.string().min(1).max(63).meta({
+      description:
+        'Where the person is signed in: the subdomain of a tenant, or `sign-up`. A code from elsewhere is refused',
+    }),
+  })
+  .meta({ id: 'NewHandOverChallenge' })
+
+export const HandOverChallenge = z
+  .object({ challenge: z.string().meta({ description: 'What the page there needs' }) })
+  .meta({ id: 'HandOverChallenge' })
+
 export const NewHandOver = z
   .strictObject({
     to: z.uuid().meta({ description: 'The tenant to go to' }),
-    challenge: Challenge.meta({ description: 'BASE64URL(SHA-256(verifier)) of the page there' }),
+    challenge: Challenge.meta({ description: 'What the page there has got' }),
   })
   .meta({ id: 'NewHandOver' })
 
-export const HandOver = z
-  .object({ url: z.string().meta({ description: 'The page there, with a code in the fragment' }) })
-  .meta({ id: 'HandOver' })
+/** What a browser says about a request, and no script can (Fetch Metadata). */
+export const Navigation = z.object({
+  'sec-fetch-mode': z.string().max(20).optional(),
+  'sec-fetch-dest': z.string().max(20).optional(),
+})
 
-export const HandOverRedemption = z
-  .strictObject({
-    code: z.string().min(1).max(512),
-    verifier: z.string().regex(/^[\w.~-]{43,128}$/, 'must be 43 to 128 characters'),
-    from: z.string().max(63).optional().meta({
-      description:
-        'Where the page began: the subdomain of a tenant, or `sign-up`. A code from elsewhere is refused',
-    }),
-    session: z.enum(['tokens', 'cookie']).optional(),
-  })
-  .meta({ id: 'HandOverRedemption' })
+export const HandOverRedemption = z.strictObject({
+  code: z.string().min(1).max(512).meta({ description: 'The code of the hand-over' }),
+})
+
+/** A browser that navigates gets a page instead of a problem. */
+export const Accepted = z.object({ accept: z.string().max(1000).optional() })
+
+export const HandOver = z
+  .object({ url: z.string().meta({ description: 'Where the browser goes, with a code' }) })
+  .meta({ id: 'HandOver' })
 
 export const SignUpReceipt = z
   .strictObject({

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../../test/fixtures/app/app.ts'
 import { asAdmin, asRole } from '../../../test/fixtures/databases.ts'
@@ -19,11 +19,6 @@ beforeAll(async () => {
 afterAll(() => Promise.all([api.close(), strict.close()]))
 
 const unique = () => randomBytes(6).toString('hex')
-
-function pkce() {
-  const verifier = randomBytes(32).toString('base64url')
-  return { verifier, challenge: createHash('sha256').update(verifier).digest('base64url') }
-}
 
 interface Scene {
   source: TestTenant
@@ -54,27 +49,53 @@ async function signIn(tenant: TestTenant, { email, password }: TestUser): Promis
   return reply.headers['set-cookie']?.split(';')[0] ?? ''
 }
 
-const handOver = ({ source, cookie }: Scene, body: object, headers: object = {}) =>
+// What a browser adds to the form of a page. No script can.
+const navigation = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
+
+const handOver = ({ source, cookie }: Scene, body: Record<string, string>, headers: object = {}) =>
   source.send({
-    ...{ method: 'POST', path: '/api/hand-overs', body },
-    headers: { ...page(source), cookie, ...headers },
+    ...{ method: 'POST', path: '/api/hand-overs', body: new URLSearchParams(body) },
+    headers: { ...page(source), ...navigation, cookie, ...headers },
   })
 
-const redeem = (tenant: TestTenant, body: object, to = api) =>
-  to.send(tenant.host, {
-    ...{ method: 'POST', path: '/api/hand-over-redemptions', headers: page(tenant) },
-    body: { session: 'cookie', ...body },
+/** Opens the page of the target in a browser, which keeps the verifier. */
+async function begin(tenant: TestTenant, from: string, to = api) {
+  const path = '/api/hand-over-challenges'
+  const reply = await to.send(tenant.host, {
+    ...{ method: 'POST', path, headers: page(tenant), body: { from } },
   })
-
-/** A code for the target, and the verifier of the page there. */
-async function issued(scene: Scene) {
-  const { verifier, challenge } = pkce()
-  const reply = await handOver(scene, { to: scene.target.id, challenge })
   expect(reply.status, reply.text).toBe(200)
-  return { verifier, code: codeIn(reply.json.url), url: reply.json.url }
+  const [kept = ''] = reply.headers['set-cookie']?.split(';') ?? []
+  return { verifier: kept, challenge: String(reply.json.challenge), reply }
 }
 
-const codeIn = (url: string) => new URL(url).hash.replace('#code=', '')
+const redeem = (
+  tenant: TestTenant,
+  { code, verifier, accept }: { code: string; verifier: string; accept?: string },
+  to = api,
+) =>
+  to.send(tenant.host, {
+    path: `/api/hand-over-redemptions?${new URLSearchParams({ code })}`,
+    headers: {
+      'x-forwarded-proto': 'https',
+      ...(verifier !== '' && { cookie: verifier }),
+      ...(accept !== undefined && { accept }),
+    },
+  })
+
+/** A code for the target, and the cookie of the browser that began there. */
+async function issued(scene: Scene) {
+  const { verifier, challenge } = await begin(scene.target, scene.source.subdomain)
+  const reply = await handOver(scene, { to: scene.target.id, challenge })
+  expect(reply.status, reply.text).toBe(303)
+  const url = reply.headers['location'] ?? ''
+  return { verifier, code: codeIn(url), url }
+}
+
+const codeIn = (url: string) => new URL(url).searchParams.get('code') ?? ''
+
+const cookieOf = ({ headers }: Awaited<ReturnType<typeof redeem>>) =>
+  [headers['set-cookie'] ?? ''].flat().join(', ').match(/__Host-tenantry=[^;]+/)?.[0] ?? ''
 
 const sessionsIn = ({ id }: TestTenant, method = 'hand_over') =>
   api.database.inTenant(backgroundScope(id), (db) =>
@@ -101,10 +122,10 @@ describe.runIf(isGlobalScope())('a hand-over', () => {
     const scene = await makeScene()
     const { source, target, user } = scene
     const { code, verifier, url } = await issued(scene)
-    expect(url.startsWith(`https://${target.host}/auth/switch#code=`)).toBe(true)
+    expect(url.startsWith(`https://${target.host}/api/hand-over-redemptions?code=`)).toBe(true)
     const reply = await redeem(target, { code, verifier })
-    expect(reply.status, reply.text).toBe(200)
-    const cookie = reply.headers['set-cookie']?.split(';')[0] ?? ''
+    expect([reply.status, reply.headers['location']]).toEqual([303, '/console'])
+    const cookie = cookieOf(reply)
     const me = await target.send({
       path: '/api/auth/me',
       headers: { cookie, 'x-forwarded-proto': 'https' },
@@ -126,7 +147,7 @@ describe.runIf(isGlobalScope())('a hand-over', () => {
     const replies = await Promise.all(
       Array.from({ length: 16 }, () => redeem(scene.target, { code, verifier })),
     )
-    expect(replies.filter((it) => it.status === 200)).toHaveLength(1)
+    expect(replies.filter((it) => it.status === 303)).toHaveLength(1)
     expect(await sessionsIn(scene.target)).toHaveLength(1)
     const late = await redeem(scene.target, { code, verifier })
     expect([late.status, late.json.code]).toEqual([400, 'token.invalid'])
@@ -137,9 +158,11 @@ describe.runIf(isGlobalScope())('a hand-over', () => {
     const { code, verifier } = await issued(scene)
     const third = await api.makeTenant()
     await third.makeUser({ email: scene.user.email })
-    const other = pkce().verifier
+    const { verifier: other } = await begin(scene.target, scene.source.subdomain)
     const replies = [
       await redeem(scene.target, { code, verifier: other }),
+      await redeem(scene.target, { code, verifier: '' }),
+      await redeem(scene.target, { code, verifier: `${verifier}; ${verifier}` }),
       await redeem(third, { code, verifier }),
       await redeem(scene.source, { code, verifier }),
       await redeem(scene.target, { code: `${code}x`, verifier }),
@@ -178,7 +201,7 @@ describe.runIf(isGlobalScope())('a hand-over', () => {
 
   test('leads only to an active tenant that the person is an active member of', async () => {
     const scene = await makeScene()
-    const { challenge } = pkce()
+    const { challenge } = await begin(scene.target, scene.source.subdomain)
     const foreign = await api.makeTenant()
     const answers = async (to: string) => {
       const { status, json } = await handOver(scene, { to, challenge })
@@ -231,8 +254,12 @@ describe.runIf(isGlobalScope())('a hand-over', () => {
   test('needs a cookie, and a page of its own origin', async () => {
     const scene = await makeScene()
     const { source, target, user } = scene
-    const body = { to: target.id, challenge: pkce().challenge }
-    const bearer = await source.send({ method: 'POST', path: '/api/hand-overs', user, body })
+    const { challenge } = await begin(target, source.subdomain)
+    const body = { to: target.id, challenge }
+    const bearer = await source.send({
+      ...{ method: 'POST', path: '/api/hand-overs', user, body: new URLSearchParams(body) },
+      headers: navigation,
+    })
     expect([bearer.status, bearer.json.code]).toEqual([403, 'hand_over.cookie_required'])
     for (const origin of [`https://${target.host}`, 'https://evil.example', 'null']) {
       const reply = await handOver(scene, body, { origin })
@@ -241,25 +268,71 @@ describe.runIf(isGlobalScope())('a hand-over', () => {
     expect(await sessionsIn(target)).toEqual([])
   })
 
-  // Login CSRF: the attacker's own code in the browser of a victim.
-  test('cannot be forged into a browser: its page has another verifier, and the request another origin', async () => {
-    const attacker = await makeScene()
-    const { code, verifier } = await issued(attacker)
-    const victim = pkce()
-    const inVictim = await redeem(attacker.target, { code, verifier: victim.verifier })
-    expect(inVictim.json.code).toBe('token.invalid')
-    const fromElsewhere = await attacker.target.send({
-      ...{ method: 'POST', path: '/api/hand-over-redemptions' },
-      headers: { origin: 'https://evil.example', 'x-forwarded-proto': 'https' },
-      body: { code, verifier, session: 'cookie' },
+  // A script of the source could use the code of a reply in another browser.
+  test('is given to no script: only a form in the window itself is answered', async () => {
+    const scene = await makeScene()
+    const { challenge } = await begin(scene.target, scene.source.subdomain)
+    const body = { to: scene.target.id, challenge }
+    for (const headers of [
+      { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' },
+      { 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'empty' },
+      { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' },
+      { 'sec-fetch-mode': '', 'sec-fetch-dest': '' },
+    ]) {
+      const reply = await handOver(scene, body, headers)
+      expect([reply.status, reply.json.code]).toEqual([403, 'csrf.navigation'])
+      expect(reply.headers['location']).toBeUndefined()
+    }
+    const json = await scene.source.send({
+      ...{ method: 'POST', path: '/api/hand-overs', body },
+      headers: { ...page(scene.source), ...navigation, cookie: scene.cookie },
     })
-    expect([fromElsewhere.status, fromElsewhere.json.code]).toEqual([403, 'csrf.origin'])
+    expect(json.status).toBe(415)
+  })
+
+  test('keeps its verifier where no script reads it, for a page of the own origin', async () => {
+    const { source, target } = await makeScene()
+    const { reply, verifier } = await begin(target, source.subdomain)
+    const [cookie = ''] = [reply.headers['set-cookie'] ?? ''].flat()
+    expect(cookie).toMatch(/^__Host-tenantry-switch=/)
+    expect(cookie).toMatch(/; Path=\/; .*HttpOnly; SameSite=Lax; Secure$/)
+    expect(reply.text).not.toContain(verifier.split('=')[1])
+    for (const origin of [`https://${source.host}`, 'https://evil.example', 'null']) {
+      const forged = await target.send({
+        ...{ method: 'POST', path: '/api/hand-over-challenges', body: { from: source.subdomain } },
+        headers: { ...page(target), origin },
+      })
+      expect([forged.status, forged.json.code]).toEqual([403, 'csrf.origin'])
+    }
+    for (const from of ['evil.example', '//evil', 'A', 'a/b', 'x'.repeat(64)]) {
+      const body = { from }
+      const path = '/api/hand-over-challenges'
+      const wrong = await target.send({ method: 'POST', path, headers: page(target), body })
+      expect(wrong.status, from).toBe(422)
+    }
+  })
+
+  // Login CSRF: the attacker's own code in the browser of a victim.
+  test('cannot be forged into a browser: it has begun nothing, or has another verifier', async () => {
+    const attacker = await makeScene()
+    const { code } = await issued(attacker)
+    const victim = await begin(attacker.target, attacker.source.subdomain)
+    for (const verifier of ['', victim.verifier]) {
+      const accept = 'text/html,application/xhtml+xml,*/*;q=0.8'
+      const reply = await redeem(attacker.target, { code, verifier, accept })
+      const failed = '/auth/switch?problem=token.invalid'
+      expect([reply.status, reply.headers['location']]).toEqual([303, failed])
+      expect(cookieOf(reply)).toBe('')
+    }
+    expect(await sessionsIn(attacker.target)).toEqual([])
   })
 
   test('is refused where its page began elsewhere, and ends with the proof that it rests on', async () => {
     const scene = await makeScene()
     const { code, verifier } = await issued(scene)
-    const other = await redeem(scene.target, { code, verifier, from: 'docs' })
+    // The browser knows where it wanted to come from.
+    const elsewhere = verifier.replace(/\.[^.]*$/, '.docs')
+    const other = await redeem(scene.target, { code, verifier: elsewhere })
     expect([other.status, other.json.code]).toEqual([400, 'token.invalid'])
     await asAdmin((admin) =>
       admin.query(
@@ -269,8 +342,7 @@ describe.runIf(isGlobalScope())('a hand-over', () => {
         [scene.target.id],
       ),
     )
-    const from = scene.source.subdomain
-    expect((await redeem(scene.target, { code, verifier, from })).status).toBe(200)
+    expect((await redeem(scene.target, { code, verifier })).status).toBe(303)
     const { rows } = await platform(
       `select ceil(extract(epoch from expires_at - now()) / 86400)::int as days
        from tenantry.sessions where tenant_id = $1 and method = 'hand_over'`,
@@ -287,12 +359,11 @@ describe.runIf(isGlobalScope())('a hand-over', () => {
     )
     const { code, verifier } = await issued(scene)
     const reply = await api.send(domain, {
-      ...{ method: 'POST', path: '/api/hand-over-redemptions' },
-      headers: { origin: `https://${domain}`, 'x-forwarded-proto': 'https' },
-      body: { code, verifier, session: 'cookie' },
+      path: `/api/hand-over-redemptions?code=${code}`,
+      headers: { cookie: verifier, 'x-forwarded-proto': 'https' },
     })
     expect([reply.status, reply.json.code]).toEqual([403, 'credentials.custom_domain'])
-    expect((await redeem(scene.target, { code, verifier })).status).toBe(200)
+    expect((await redeem(scene.target, { code, verifier })).status).toBe(303)
   })
 })
 
@@ -315,10 +386,10 @@ describe('the receipt of a sign-up', () => {
 
   test('opens a session in the new tenant, once', async () => {
     const { tenant, exchange } = await signUp()
-    const { verifier, challenge } = pkce()
+    const { verifier, challenge } = await begin(tenant, 'sign-up')
     const { json } = await exchange({ challenge })
     const reply = await redeem(tenant, { code: codeIn(json.url), verifier })
-    expect(reply.status, reply.text).toBe(200)
+    expect([reply.status, reply.headers['location']]).toEqual([303, '/console'])
     expect(await sessionsIn(tenant)).toEqual([expect.objectContaining({ amr: ['pwd'] })])
     const again = await exchange({ challenge })
     expect([again.status, again.json.code]).toEqual([400, 'token.invalid'])
@@ -326,7 +397,7 @@ describe('the receipt of a sign-up', () => {
 
   test('is of one tenant, and no code of a hand-over', async () => {
     const [one, other] = [await signUp(), await signUp()]
-    const { verifier, challenge } = pkce()
+    const { verifier, challenge } = await begin(one.tenant, 'sign-up')
     const wrong = await one.exchange({ to: other.tenant.id, challenge })
     expect(wrong.json.code).toBe('token.invalid')
     const direct = await redeem(one.tenant, { code: one.receipt, verifier })

@@ -4,11 +4,11 @@ import type { CookieContext } from '../../access/credentials/cookie_exchange.ts'
 import { appOrigin, assertInstallationOrigin } from '../../access/installation_origin.ts'
 import { assertGlobalScope } from '../../access/realm.ts'
 import { unauthenticated } from '../../access/unauthenticated.ts'
-import type { BaseContext, PublicContext, TenantContext } from '../../app/context.ts'
+import type { BaseContext, TenantContext } from '../../app/context.ts'
 import { sessionIdOf } from '../../app/session_id_of.ts'
 import { recordAudit } from '../../audit/audit_log.ts'
 import type { KernelTables } from '../../db/tables.ts'
-import { AppError, notFound } from '../../lib/errors.ts'
+import { AppError, notFound, unprocessable } from '../../lib/errors.ts'
 import { hashSecret, randomSecret } from '../../lib/keys.ts'
 import { type OpenedSession, openSession } from '../sessions/open_session.ts'
 import type { SignInDeps } from '../sessions/sign_in_deps.ts'
@@ -29,20 +29,42 @@ type Context = TenantContext<KernelTables>
 // The browser goes there immediately.
 const CODE_MINUTES = 1
 const RECEIPT_MINUTES = 10
+// The person may have to sign in first.
+const BEGUN_MINUTES = 30
+
+const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 
 /**
- * The page of another tenant of the signed-in person, with a code that opens a session there, once, within a minute, and
- * for the page that has made the challenge only: a link alone signs no browser in. By a cookie only: a bearer token
- * opens one tenant. Throws 403, 404 for a tenant that the person does not belong to, and under the scope `tenant`.
+ * Begins a hand-over in the browser that it will sign in, which keeps the verifier. Returns its challenge. Throws 403 and
+ * 422.
+ */
+export function beginHandOver(ctx: CookieContext, from: string): { challenge: string } {
+  assertInstallationOrigin(ctx.tenant)
+  ctx.cookies.assertMayOpen()
+  if (!LABEL.test(from)) {
+    throw unprocessable([{ pointer: '/from', message: 'must be a subdomain, or sign-up' }])
+  }
+  const verifier = randomSecret()
+  ctx.cookies.keepVerifier(`${verifier}.${from}`, BEGUN_MINUTES * 60)
+  return { challenge: challengeOf(verifier) }
+}
+
+/**
+ * Where another tenant of the signed-in person opens a session, with a code that works once, within a minute, and for the
+ * browser that has the verifier of the challenge only: a link alone signs no browser in. By a cookie and a navigation
+ * only: a bearer token opens one tenant, and a script could use the code elsewhere. Throws 403, 404 for a tenant that
+ * the person does not belong to, and under the scope `tenant`.
  */
 export async function createHandOver(
   deps: HandOverDeps,
   ctx: Context,
   { to, challenge }: { to: string; challenge: string },
+  assertNavigated: () => void,
 ): Promise<{ url: string }> {
   assertGlobalScope(deps.config)
   assertInstallationOrigin(ctx.tenant)
   const session = await browserSession(ctx)
+  assertNavigated()
   const { id: userId } = ctx.actor.user
   const { deadline } = ctx
   const own = await deps.database.asIdentity({ deadline }, (db) => workspacesOf(db, userId))
@@ -69,7 +91,7 @@ export async function addReceipt(
   return token
 }
 
-/** The page of a new tenant with such a code, for the browser that signed up. Throws 400 for the receipt. */
+/** The same for a new tenant, for the browser that signed up. Throws 400 for the receipt. */
 export async function exchangeReceipt(
   deps: HandOverDeps,
   { deadline }: BaseContext,
@@ -88,30 +110,31 @@ export async function exchangeReceipt(
 }
 
 /**
- * Opens a session with the code of a hand-over. The tenant's own rules decide, as at each way in. Throws 400 for the
- * code or the verifier, and what openSession throws.
+ * Opens a session with the code of a hand-over, for the browser that began it. The tenant's own rules decide, as at each
+ * way in. Throws 400 for the code or the verifier, and what openSession throws.
  */
 export async function redeemHandOver(
   deps: HandOverDeps,
   ctx: CookieContext,
-  given: Redemption & { session?: 'tokens' | 'cookie' | undefined },
+  code: string,
 ): Promise<OpenedSession> {
   assertInstallationOrigin(ctx.tenant)
-  const used = await deps.database.asIdentity(ctx, (db) => redeem(deps, db, ctx, given))
+  const used = await deps.database.asIdentity(ctx, (db) => redeem(deps, db, ctx, code))
   if (used === undefined) {
     deps.rejections.record(ctx.tenant.id, ctx.request, { action: 'hand_overs.refuse' })
     throw invalidToken()
   }
   const { amr, authenticated_at } = used.data as Record<string, string>
   const user = { id: used.user_id, credentials_epoch: used.credentials_epoch }
-  const isCookie = given.session === 'cookie'
-  return openSession(deps, ctx, user, {
+  const opened = await openSession(deps, ctx, user, {
     method: 'hand_over',
     amr: (amr ?? '').split(' ').filter((it) => it !== ''),
     ...(authenticated_at === undefined ? {} : { authenticatedAt: new Date(authenticated_at) }),
-    wants: isCookie ? 'cookie' : 'refresh',
-    ...(isCookie && { replaces: ctx.cookies.carried }),
+    wants: 'cookie',
+    replaces: ctx.cookies.carried,
   })
+  ctx.cookies.keepVerifier('', 0)
+  return opened
 }
 
 interface BrowserSession {
@@ -165,13 +188,7 @@ async function issue(
   const code = { kind: 'hand_over', channel: 'hand', minutes: CODE_MINUTES } as const
   await replaceSecret(db, { ...code, origin, userId, token, data: { challenge, ...proof } })
   const home = config.PUBLIC_ORIGIN.replaceAll('{tenant}', subdomain)
-  return { url: `${home}/auth/switch#code=${token}` }
-}
-
-interface Redemption {
-  code: string
-  verifier: string
-  from?: string | undefined
+  return { url: `${home}/api/hand-over-redemptions?${new URLSearchParams({ code: token })}` }
 }
 
 // A link can send the page to a host of no tenant, whose server then knows the challenge. A code that another tenant
@@ -180,26 +197,31 @@ function originOf(config: HandOverDeps['config'], from: string): string {
   return from === 'sign-up' ? appOrigin(config) : config.PUBLIC_ORIGIN.replaceAll('{tenant}', from)
 }
 
-// A wrong verifier uses nothing up: the page that has the right one can still redeem the code.
+// A wrong verifier uses nothing up: the browser that has the right one can still redeem the code.
 async function redeem(
   { config }: HandOverDeps,
   db: Kysely<KernelTables>,
-  { request }: PublicContext,
-  { code, verifier, from }: Redemption,
+  { request, cookies }: CookieContext,
+  code: string,
 ): Promise<UsedSecret | undefined> {
   const hash = hashSecret(code)
   await lockUserOf(db, hash)
-  const challenge = createHash('sha256').update(verifier).digest('base64url')
+  const [verifier = '', from = ''] = cookies.verifier?.split('.') ?? []
   const meant = await db
     .selectFrom('tenantry.single_use_secrets')
     .select('hash')
     .where('hash', '=', hash)
-    .where(sql<boolean>`data ->> 'challenge' = ${challenge}`)
-    .$if(from !== undefined, (query) => query.where('origin', '=', originOf(config, from ?? '')))
+    .where(sql<boolean>`data ->> 'challenge' = ${challengeOf(verifier)}`)
+    .where('origin', '=', originOf(config, from))
     .executeTakeFirst()
   const used = meant && (await useSecret(db, 'hand_over', hash))
   if (used === undefined) return undefined
   const about = { entity: 'users', entity_id: used.user_id, actor_id: used.user_id }
   await recordAudit(db, request, { action: 'hand_overs.redeem', ...about })
   return used
+}
+
+// BASE64URL(SHA-256(verifier)), as in PKCE (RFC 7636, 4.2).
+function challengeOf(verifier: string): string {
+  return createHash('sha256').update(verifier).digest('base64url')
 }

@@ -1,45 +1,39 @@
+import i18next from 'i18next'
 import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ApiProblem, type components } from 'tenantry-client'
 import { api } from '../../api/client.ts'
 import { textOf } from '../../api/problem.ts'
+import { knownText } from '../../i18n/known_text.ts'
 import { leaveForSignIn } from '../../session/sign_in.ts'
 import type { Brand } from '../../shell/brand.tsx'
 import { Button, buttonClass } from '../../ui/button.tsx'
-import { useForm } from '../../ui/form/form.ts'
-import { ProblemNotice } from '../../ui/form/notice.tsx'
 import { AuthFrame } from '../auth_frame.tsx'
-import { newChallenge, takeVerifier } from './challenge.ts'
 import { takeReceipt } from './receipt.ts'
 
 type Workspace = components['schemas']['OwnTenants']['items'][number]
-
-interface SwitchProps {
-  brand: Brand
-  /** The code with which the page is opened the second time. */
-  code: string | undefined
-}
 
 /** What this page has to do, by its address. */
 type Task =
   | { is: 'begin'; from: string }
   | { is: 'hand over'; to: string; challenge: string }
-  | { is: 'redeem'; code: string }
+  | { is: 'failed'; code: string }
   | { is: 'nothing' }
 
 /** What the person has to decide, or what has failed. Undefined: the browser is on its way. */
-type Shown = { to: Workspace; email: string; challenge: string } | { problem: unknown }
+type Shown = { to: Workspace; email: string; challenge: string } | { problem: string }
 
 // A name under the installation's own domain: no link can lead the browser elsewhere.
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 
 /**
- * Takes a person from one workspace to another without a password. The page of the target begins and keeps a verifier,
- * that of the source asks the person, and the target opens a session with the code that comes back.
+ * Takes a person from one workspace to another without a password. The page of the target begins, and its browser keeps a
+ * verifier in a cookie. The page of the source asks the person, and its form leads back to the target, which opens the
+ * session: no script sees the code.
  */
-export function Switch({ brand, code }: SwitchProps) {
+export function Switch({ brand }: { brand: Brand }) {
   const { t } = useTranslation('auth')
-  const [task] = useState(() => taskOf(code))
+  const [task] = useState(taskOf)
   const shown = useTask(task)
   const frame = (key: string, title: string, lead: ReactNode, content: ReactNode) => (
     // The page of APP_HOST only passes through.
@@ -47,7 +41,7 @@ export function Switch({ brand, code }: SwitchProps) {
   )
   if (shown === undefined) return frame('loading', t('switch.title'), t('form.loading'), null)
   if ('problem' in shown) {
-    return frame('failed', t('switch.failed'), textOf(shown.problem), <ToSignIn />)
+    return frame('failed', t('switch.failed'), shown.problem, <ToSignIn />)
   }
   const { to, email } = shown
   const title = t('switch.to', { tenant: to.name })
@@ -55,10 +49,12 @@ export function Switch({ brand, code }: SwitchProps) {
   return frame('choose', title, lead, <HandOver to={to} challenge={shown.challenge} />)
 }
 
-function taskOf(code: string | undefined): Task {
-  if (code !== undefined) return { is: 'redeem', code }
+function taskOf(): Task {
   const query = new URLSearchParams(location.search)
-  const [from, to, challenge] = ['from', 'to', 'challenge'].map((it) => query.get(it))
+  const [from, to, challenge, failed] = ['from', 'to', 'challenge', 'problem'].map((it) =>
+    query.get(it),
+  )
+  if (failed) return { is: 'failed', code: failed }
   if (to && challenge && LABEL.test(to)) return { is: 'hand over', to, challenge }
   if (from && LABEL.test(from)) return { is: 'begin', from }
   return { is: 'nothing' }
@@ -68,17 +64,20 @@ function useTask(task: Task): Shown | undefined {
   const [shown, show] = useState<Shown>()
   const isBegun = useRef(false)
   useEffect(() => {
-    // A code works once, and so does a receipt.
+    // A receipt works once.
     if (isBegun.current) return
     isBegun.current = true
-    run(task).then(show, (problem: unknown) => show({ problem }))
+    run(task).then(show, (problem: unknown) => show({ problem: textOf(problem) }))
   }, [task])
   return shown
 }
 
 async function run(task: Task): Promise<Shown | undefined> {
   if (task.is === 'begin') return begin(task.from)
-  if (task.is === 'redeem') return redeem(task.code)
+  if (task.is === 'failed') {
+    const text = knownText(`problems.${task.code.replaceAll('.', '_')}`)
+    return { problem: text ?? i18next.t('auth:error.title') }
+  }
   if (task.is === 'hand over') {
     const receipt = takeReceipt(task.to)
     if (receipt === undefined) return choose(task)
@@ -92,7 +91,7 @@ async function run(task: Task): Promise<Shown | undefined> {
 async function begin(from: string): Promise<undefined> {
   const { subdomain, tenant_origin, app_origin } = (await api.GET('/api/branding')).data
   const origin = from === 'sign-up' ? app_origin : tenant_origin.replace('{tenant}', from)
-  const challenge = await newChallenge(from)
+  const { challenge } = (await api.POST('/api/hand-over-challenges', { body: { from } })).data
   location.replace(`${origin}/auth/switch?${new URLSearchParams({ to: subdomain, challenge })}`)
 }
 
@@ -116,27 +115,20 @@ async function choose({
   }
 }
 
-async function redeem(code: string): Promise<undefined> {
-  const kept = takeVerifier()
-  if (kept === undefined) throw new Error('another tab or browser has begun')
-  const body = { code, ...kept, session: 'cookie' as const }
-  await api.POST('/api/hand-over-redemptions', { body })
-  location.replace('/console')
-}
-
+// A form and no fetch: a script could use the code of the reply in another browser.
 function HandOver({ to, challenge }: { to: Workspace; challenge: string }) {
   const { t } = useTranslation('auth')
-  const form = useForm({
-    initial: {},
-    submit: async () => {
-      const body = { to: to.id, challenge }
-      location.replace((await api.POST('/api/hand-overs', { body })).data.url)
-    },
-  })
+  const [isSent, setSent] = useState(false)
   return (
-    <form {...form.formProps} className="grid gap-4">
-      <ProblemNotice problem={form.problem} />
-      <Button type="submit" look="primary" size="lg" busy={form.busy} autoFocus>
+    <form
+      method="post"
+      action="/api/hand-overs"
+      onSubmit={() => setSent(true)}
+      className="grid gap-4"
+    >
+      <input type="hidden" name="to" value={to.id} />
+      <input type="hidden" name="challenge" value={challenge} />
+      <Button type="submit" look="primary" size="lg" busy={isSent} autoFocus>
         {t('signUp.continue')}
       </Button>
       <a href="/console" className="text-center font-medium text-accent-text hover:underline">

@@ -27,7 +27,12 @@ export async function sendByCookie(
 ): Promise<TestReply> {
   // As in development: on http and a loopback name, which the tests serve beside their base domain.
   const host = `${subdomain}.localhost`
-  const headers = { origin: `http://${host}` }
+  // What a browser sends with the form of a page.
+  const headers = {
+    origin: `http://${host}`,
+    'sec-fetch-mode': 'navigate',
+    'sec-fetch-dest': 'document',
+  }
   const cookie = cookies.get(user) ?? (await signIn(api, host, user, headers))
   cookies.set(user, cookie)
   return api.send(host, { ...request, headers: { ...headers, ...request.headers, cookie } })

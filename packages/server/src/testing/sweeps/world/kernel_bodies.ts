@@ -27,10 +27,7 @@ export const kernelBodies: Readonly<Record<string, (populated: Populated) => unk
     tenant_name: 'Acme',
     subdomain: `acme-${randomUUID().slice(0, 8)}`,
   }),
-  'POST /api/hand-over-redemptions': () => ({
-    code: randomUUID(),
-    verifier: randomUUID().repeat(2),
-  }),
+  'POST /api/hand-over-challenges': () => ({ from: 'acme' }),
   'POST /api/sign-up-receipts': () => ({
     to: randomUUID(),
     receipt: randomUUID(),
