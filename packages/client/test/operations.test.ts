@@ -24,12 +24,13 @@ afterAll(() => world.close())
 const REJECTED: Record<string, string> = {
   'POST /api/hand-overs': 'hand_over.cookie_required',
   'POST /api/hand-over-challenges': 'csrf.origin',
+  // Without a code in the query.
+  'GET /api/hand-over-redemptions': 'request.invalid',
   ...Object.fromEntries(
     [
       'POST /api/auth/reset-password',
       'POST /api/email-changes',
       'POST /api/email-verifications',
-      'GET /api/hand-over-redemptions',
       'POST /api/sign-up-receipts',
       'POST /api/invitation-acceptances',
       'POST /api/invitation-previews',

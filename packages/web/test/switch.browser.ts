@@ -95,7 +95,9 @@ describe('an attacker', () => {
       })
     })
     await own.context.route('**/api/hand-over-redemptions*', (route) => route.abort())
-    await own.page.goto(`${pages.originOf(attacker.other)}/auth/switch?from=${attacker.home.subdomain}`)
+    await own.page.goto(
+      `${pages.originOf(attacker.other)}/auth/switch?from=${attacker.home.subdomain}`,
+    )
     await own.page.getByRole('button', { name: 'Continue' }).click()
     const url = new URL(await code)
     const victim = await pages.open(attacker.other, url.pathname + url.search)

@@ -1,8 +1,12 @@
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { makeWorkplace, type Workplace } from '../../test/fixtures/cli.ts'
 
 const readme = readFileSync(new URL('../../../../README.md', import.meta.url), 'utf8')
+
+const bin = fileURLToPath(new URL('../../bin/tenantry.js', import.meta.url))
 
 let place: Workplace
 beforeAll(() => {
@@ -62,4 +66,16 @@ test('the README names every command', async () => {
   expect(names.length).toBeGreaterThan(8)
   const table = readme.slice(readme.indexOf('| command | does |'), readme.indexOf('## Docker'))
   for (const name of names.filter((it) => it !== 'help')) expect(table).toContain(`\`${name}`)
+})
+
+// How many files Node.js itself opens differs by its version: one of these limits is too low for the modules.
+test('too few open files are one line that says what to do, and no stack', async () => {
+  const outputs = [22, 26, 30, 34].map((limit) => {
+    const line = `ulimit -n ${limit}; exec "${process.execPath}" "${bin}" --version`
+    const { stdout, stderr } = spawnSync('sh', ['-c', line], { encoding: 'utf8' })
+    return stdout + stderr
+  })
+  const wanted =
+    'tenantry: too few open files are allowed: run ulimit -n 1024 first, or allow more\n'
+  expect(outputs).toContain(wanted)
 })

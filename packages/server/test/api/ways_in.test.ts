@@ -129,10 +129,7 @@ async function invite({ tenant, user }: Scene): Promise<string> {
 }
 
 // The person is signed in at another tenant of theirs.
-async function handedOver(
-  target: TestTenant,
-  { email, password }: TestUser,
-): Promise<TestRequest> {
+async function handedOver(target: TestTenant, { email, password }: TestUser): Promise<TestRequest> {
   const source = await api.makeTenant()
   await source.makeUser({ email })
   const login = post('/api/auth/login', { email, password, session: 'cookie' })

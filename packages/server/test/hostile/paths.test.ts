@@ -186,7 +186,10 @@ describe('a path accepts its own methods', () => {
   })
 
   test('HEAD gets the reply to GET without the body', async () => {
-    const reads = api.running.routes.filter((it) => it.method === 'GET' && !it.path.includes(':'))
+    // One that opens a session needs a code.
+    const reads = api.running.routes.filter(
+      (it) => it.method === 'GET' && !it.path.includes(':') && !it.cookies,
+    )
     for (const route of reads) {
       const { path } = route
       const lines = [

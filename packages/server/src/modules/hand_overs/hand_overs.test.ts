@@ -95,7 +95,10 @@ async function issued(scene: Scene) {
 const codeIn = (url: string) => new URL(url).searchParams.get('code') ?? ''
 
 const cookieOf = ({ headers }: Awaited<ReturnType<typeof redeem>>) =>
-  [headers['set-cookie'] ?? ''].flat().join(', ').match(/__Host-tenantry=[^;]+/)?.[0] ?? ''
+  [headers['set-cookie'] ?? '']
+    .flat()
+    .join(', ')
+    .match(/__Host-tenantry=[^;]+/)?.[0] ?? ''
 
 const sessionsIn = ({ id }: TestTenant, method = 'hand_over') =>
   api.database.inTenant(backgroundScope(id), (db) =>

@@ -34,7 +34,8 @@ export const kernelBodies: Readonly<Record<string, (populated: Populated) => unk
     challenge: 'c'.repeat(43),
   }),
   'POST /api/tenant-reminders': ({ admin: { email } }) => ({ email }),
-  'POST /api/hand-overs': ({ tenant }) => ({ to: tenant.id, challenge: 'c'.repeat(43) }),
+  'POST /api/hand-overs': ({ tenant }) =>
+    new URLSearchParams({ to: tenant.id, challenge: 'c'.repeat(43) }),
   'POST /api/ownership-transfers': ({ admin, referable }) => ({
     user_id: referable.get('/api/members'),
     current_password: admin.password,
