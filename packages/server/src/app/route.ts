@@ -278,24 +278,16 @@ function defaultAudit(method: Method, access: string): string | undefined {
 }
 
 function defaultDenial(access: string): string {
-  return isRole(access) ? 'Not enough permissions' : 'Permission denied'
+  return access.startsWith('role:') ? 'Not enough permissions' : 'Permission denied'
 }
 
-/** Does this `access` name a permission, and not a word with a meaning in the kernel? */
+/** Does this `access` name a permission, and not a role or a word with a meaning in the kernel? */
 export function isPermission(access: string): boolean {
-  return isText(access) && !['public', 'base', 'member'].includes(access) && !isRole(access)
+  // An app may start without being compiled: a missing `access` must get as far as checkRoutes.
+  return typeof access === 'string' && !/^(public$|base$|member$|role:)/.test(access)
 }
 
 /** Does a route have no identity, because its clients are not signed in? */
 export function isAnonymous({ access }: Pick<Route, 'access'>): boolean {
   return access === 'public' || access === 'base'
-}
-
-function isRole(access: string): boolean {
-  return isText(access) && access.startsWith('role:')
-}
-
-// An app may start without being compiled: a missing `access` must get as far as checkRoutes.
-function isText(access: unknown): boolean {
-  return typeof access === 'string'
 }
