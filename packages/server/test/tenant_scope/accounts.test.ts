@@ -132,7 +132,12 @@ describe('where each tenant has accounts of its own, one address', () => {
 
   test('is locked by wrong passwords in one tenant only', async () => {
     const { a, b, email, ofA, ofB } = await makeTwins()
-    for (let guess = 0; guess < 4; guess++) await signIn(b, email, 'a wrong guess')
+    const guesses: number[] = []
+    // A guess that a busy server did not check counts for nothing.
+    while (guesses.at(-1) !== 429 && guesses.length < 10) {
+      guesses.push(await signIn(b, email, 'a wrong guess'))
+    }
+    expect(guesses.filter((it) => it === 401)).toHaveLength(3)
     expect(await signIn(b, email, ofB.password)).toBe(429)
     expect(await signIn(a, email, ofA.password)).toBe(200)
   })
@@ -239,7 +244,7 @@ describe('where each tenant has accounts of its own', () => {
     const cookie = cookieOf(await signInBrowser(browserAt(a, api), ofA))
     const headers = { ...HTTPS, origin: `https://${a.host}`, cookie }
     const challenge = createHash('sha256').update(unique()).digest('base64url')
-    const body = { to: b.id, challenge }
+    const body = new URLSearchParams({ to: b.id, challenge })
     const handOver = await a.send({ method: 'POST', path: '/api/hand-overs', headers, body })
     expect(handOver).toMatchObject(refused)
     const toHost = { method: 'POST', path: '/api/tenant-reminders', body: { email } }
@@ -268,13 +273,18 @@ describe('where each tenant has accounts of its own', () => {
     expect([await login(NEW_PASSWORD), await login(ofA.password)]).toEqual([200, 401])
     expect([await me(a, ofA), await signIn(a, email, ofA.password)]).toEqual([200, 200])
     // The browser goes on to the new tenant with the receipt.
-    const verifier = randomBytes(32).toString('base64url')
-    const challenge = createHash('sha256').update(verifier).digest('base64url')
+    const begun = await api.send(host, {
+      ...{ method: 'POST', path: '/api/hand-over-challenges', body: { from: 'sign-up' } },
+      headers: { ...HTTPS, origin: `https://${host}` },
+    })
+    const [cookie = ''] = begun.headers['set-cookie']?.split(';') ?? []
+    const { challenge } = begun.json
     const receipt = { to: made.json.tenant.id, receipt: made.json.receipt, challenge }
     const { url } = (await at('/api/sign-up-receipts', receipt)).json
-    const body = { code: new URL(url).hash.slice('#code='.length), verifier }
-    const redeem = { method: 'POST', path: '/api/hand-over-redemptions', body }
+    const { pathname, search } = new URL(url)
+    const redeem = { path: pathname + search, headers: { ...HTTPS, cookie } }
     expect((await api.send(a.host, redeem)).status).toBe(400)
-    expect((await api.send(host, redeem)).status).toBe(200)
+    const redeemed = await api.send(host, redeem)
+    expect([redeemed.status, redeemed.headers['location']]).toEqual([303, '/console'])
   })
 })
