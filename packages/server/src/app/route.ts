@@ -278,7 +278,7 @@ function defaultAudit(method: Method, access: string): string | undefined {
 }
 
 function defaultDenial(access: string): string {
-  return access.startsWith('role:') ? 'Not enough permissions' : 'Permission denied'
+  return /^role:/.test(access) ? 'Not enough permissions' : 'Permission denied'
 }
 
 /** Does this `access` name a permission, and not a role or a word with a meaning in the kernel? */

@@ -36,7 +36,7 @@ export async function writeMail<Values extends object>(
   const reader = await readerOf(scope, to)
   if (reader === undefined) return undefined
   const branding = brandingOf(reader.branding)
-  // A mailbox that belongs to no member has not asked for the name either.
+  // A mailbox that may belong to no member has not asked for the name either.
   const tenantName = 'email' in to ? unlinked(scope.tenant.name) : scope.tenant.name
   const locales = [reader.locale, branding.locale, config.DEFAULT_LOCALE]
   const setting = { appName, tenantName, branding, locales, changes }

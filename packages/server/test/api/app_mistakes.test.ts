@@ -1,15 +1,17 @@
+import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
 import { withClient } from '../../src/db/connect/with_client.ts'
 import { get } from '../fixtures/app/policy.ts'
+import { builtFrom } from '../fixtures/built_kernel.ts'
 import { appWith, makeWorkplace } from '../fixtures/cli.ts'
 import { type DatabaseUrls, onMigratedDatabase, sharedDatabase } from '../fixtures/databases.ts'
 
 const place = makeWorkplace('./app.ts')
 afterAll(() => place.remove())
 
-const policy = new URL('../fixtures/app/policy.ts', import.meta.url)
-const builders = `import { get, post } from '${policy}'`
-const kernel = new URL('../../src/index.ts', import.meta.url)
+const built = (path: string) => builtFrom(fileURLToPath(new URL(path, import.meta.url)))
+const builders = `import { get, post } from '${built('../fixtures/app/policy.ts')}'`
+const kernel = built('../../src/index.ts')
 
 /** A mistake in a user's app.ts: its imports, its properties, and the line that the start fails with. */
 const mistakes: [string, string, string, string][] = [

@@ -155,12 +155,12 @@ test('names, replies and links are those of the tenant, whatever the request say
   const [{ to, mail } = { to: [], mail: undefined }] = received
   expect(to).toEqual([user.email])
   expect(mail?.from).toEqual({
-    name: 'Eve <eve@x.example>, "Co" via App',
+    name: 'Eve <eve@x. example>, "Co" via App',
     address: 'no-reply@app.example',
   })
   expect(mail?.replyTo).toMatchObject([{ address: 'help@acme.example' }])
   expect(mail?.messageId).toMatch(/^<[0-9a-f-]{36}@app\.example>$/)
-  expect(mail?.subject).toBe("Choose a new password for “Eve <eve@x.example>, 'Co'”")
+  expect(mail?.subject).toBe("Choose a new password for “Eve <eve@x. example>, 'Co'”")
   const links = [...`${mail?.text}${mail?.html}`.matchAll(/https?:\/\/[^/"\s<]+/g)].map(String)
   expect(new Set(links)).toEqual(new Set([`https://${tenant.host}`]))
 })
