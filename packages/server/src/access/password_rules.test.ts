@@ -128,6 +128,7 @@ describe('there are no composition rules (ASVS 6.2.5)', () => {
         assertAcceptablePassword(password, long)
       } catch {}
     }
-    expect(performance.now() - started).toBeLessThan(250)
+    // A few milliseconds; what grows with a power of the length takes minutes.
+    expect(performance.now() - started).toBeLessThan(5_000)
   })
 })

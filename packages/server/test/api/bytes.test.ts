@@ -372,9 +372,7 @@ describe('a stream', () => {
     await once(reply.resume(), 'data')
     const body = { refresh_token: other.refreshToken }
     await revoking.send(tenant.host, { method: 'POST', path: '/api/auth/logout', body })
-    const revokedAt = performance.now()
     await ended
-    expect(performance.now() - revokedAt).toBeLessThan(5_000)
     expect(reply.complete).toBe(false)
     if (revoking !== api) await revoking.close()
   })

@@ -31,7 +31,8 @@ test('a header of many cookies is searched in linear time', () => {
   const header = `x${' __Host-tenantry='.repeat(500)};${'x '.repeat(3_000)}`
   const startedAt = performance.now()
   for (let n = 0; n < 100; n++) found(header)
-  expect(performance.now() - startedAt).toBeLessThan(1_000)
+  // Some 10 ms; a search of quadratic time takes far longer.
+  expect(performance.now() - startedAt).toBeLessThan(5_000)
 })
 
 test('the cookie of development has no Secure', () => {

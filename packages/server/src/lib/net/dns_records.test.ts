@@ -36,8 +36,9 @@ test('gives up after its time, however many servers there are', async () => {
   dns.set('slow.example', 'silent')
   const servers = [dns.address, dns.address.replace('127.0.0.1', '127.0.0.2'), '127.0.0.3:9']
   const before = performance.now()
-  await txtRecords('slow.example', { servers, timeoutMs: 400 })
-  expect(performance.now() - before).toBeLessThan(1_000)
+  await txtRecords('slow.example', { servers, timeoutMs: 2_000 })
+  // One server after the other would take 6 s.
+  expect(performance.now() - before).toBeLessThan(5_000)
 })
 
 test('counts a thousand records, and records of 64 kB, as no answer', async () => {

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { z } from 'zod'
 import { app } from '../../../test/fixtures/app/app.ts'
@@ -445,8 +444,7 @@ describe('the limits of sign-ups', () => {
     for (let n = 0; n < 5; n++) replies.push(await start({ email }))
     expect(replies.map((it) => it.status)).toEqual(Array(5).fill(202))
     await api.running.settle()
-    await setTimeout(200)
-    expect(await api.mailsTo(email, 0)).toHaveLength(3)
+    expect(await api.mailsTo(email, 3)).toHaveLength(3)
     // What did not leave proves nothing, or each further sign-up would allow five more guesses.
     const keys = keyRing(String(api.config.SECRET_KEY))
     const outcomes: number[] = []
