@@ -99,6 +99,45 @@ describe('signing in', () => {
   })
 })
 
+describe('on a phone', () => {
+  async function openMenu() {
+    const tenant = await pages.api.makeTenant()
+    const user = await tenant.makeUser()
+    const view = { phone: true, expected: [0, 401] }
+    const { page, context } = await pages.open(tenant, '/console', user, view)
+    await page.getByRole('button', { name: 'Open navigation' }).click()
+    const navigation = page.getByRole('dialog', { name: 'Main' })
+    await navigation.getByRole('button', { name: new RegExp(user.email) }).click()
+    return { page, context, navigation, signOut: page.getByRole('menuitem', { name: 'Sign out' }) }
+  }
+
+  test('the menu in the navigation signs out', async () => {
+    const { page, signOut } = await openMenu()
+    await signOut.click()
+    await page.getByText('You have signed out.').waitFor()
+  })
+
+  test('Escape closes the menu first, and then the navigation', async () => {
+    const { page, navigation, signOut } = await openMenu()
+    await signOut.waitFor()
+    await page.keyboard.press('Escape')
+    await signOut.waitFor({ state: 'hidden' })
+    await navigation.getByRole('link', { name: 'Overview' }).waitFor()
+    await page.keyboard.press('Escape')
+    await navigation.waitFor({ state: 'hidden' })
+  })
+
+  test('a sign-out that fails is shown in the navigation', async () => {
+    const { context, navigation, signOut } = await openMenu()
+    await signOut.waitFor()
+    await context.setOffline(true)
+    await signOut.click()
+    await navigation.getByText('You are offline. Check your connection').waitFor()
+    await navigation.getByRole('button', { name: 'Close' }).click()
+    await context.setOffline(false)
+  })
+})
+
 describe('a forgotten password', () => {
   test('is reset by a link of a mail, whose token leaves the address', async () => {
     const tenant = await pages.api.makeTenant()

@@ -1,4 +1,5 @@
 import { type ReactNode, useEffect, useRef } from 'react'
+import { Toasts } from '../ui/toast.tsx'
 
 interface DrawerProps {
   label: string
@@ -22,6 +23,8 @@ export function Drawer({ label, onClose, children }: DrawerProps) {
       className="m-0 h-dvh w-[min(18rem,85vw)] animate-slide-left bg-canvas shadow-raised open:flex"
     >
       <div className="flex min-h-0 w-full flex-col">{children}</div>
+      {/* Those of the page are behind it. */}
+      <Toasts />
     </dialog>
   )
 }

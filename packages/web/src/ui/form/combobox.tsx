@@ -2,6 +2,7 @@ import { Combobox as Base } from '@base-ui/react/combobox'
 import { type UIEvent, useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Icon } from '../icons.tsx'
+import { usePopupContainer } from '../use_popup_container.ts'
 
 /** What can be chosen: its id, its name, and a second line if the name may repeat. */
 export interface Option {
@@ -39,9 +40,7 @@ export function Combobox(props: ComboboxProps) {
   const { options, value, onChange, onSearch, isSearched, className } = props
   const [picked, pick] = useState<Option>()
   const chosen = useStable(props.chosen ?? (picked?.id === value ? picked : undefined))
-  // Beside a modal dialog nothing can be used, so that the list has to be inside of it.
-  const [control, setControl] = useState<HTMLElement | null>(null)
-  const dialog = control?.closest('dialog')
+  const { container, setControl } = usePopupContainer()
   return (
     <Base.Root<Option>
       // The text of the input is that of its first value: the name has to be read before.
@@ -68,7 +67,7 @@ export function Combobox(props: ComboboxProps) {
         />
         <EndOfControl isEmpty={value === ''} />
       </div>
-      <Base.Portal {...(dialog && { container: dialog })}>
+      <Base.Portal container={container}>
         <Base.Positioner
           positionMethod="fixed"
           sideOffset={6}

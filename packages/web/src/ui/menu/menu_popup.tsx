@@ -1,6 +1,7 @@
 import { Menu } from '@base-ui/react/menu'
 import { classNames } from '../class_names.ts'
 import { Icon } from '../icons.tsx'
+import { usePopupContainer } from '../use_popup_container.ts'
 import { type MenuProps, MenuTrigger } from './menu_trigger.tsx'
 
 /** The menu itself: arrow keys, typing ahead, closing. HTML has no element for it. */
@@ -10,13 +11,21 @@ export function MenuPopup({
   trigger,
   startsOpen,
 }: MenuProps & { startsOpen: boolean }) {
+  const { container, setControl } = usePopupContainer()
   return (
     <Menu.Root defaultOpen={startsOpen} modal={false}>
-      <Menu.Trigger
-        render={(props) => <MenuTrigger label={label} {...(trigger && { trigger })} {...props} />}
-      />
-      <Menu.Portal>
-        <Menu.Positioner sideOffset={6} align="end" className="z-40 outline-none">
+      <span ref={setControl} className="contents">
+        <Menu.Trigger
+          render={(props) => <MenuTrigger label={label} {...(trigger && { trigger })} {...props} />}
+        />
+      </span>
+      <Menu.Portal container={container}>
+        <Menu.Positioner
+          positionMethod="fixed"
+          sideOffset={6}
+          align="end"
+          className="z-40 outline-none"
+        >
           <Menu.Popup className="grid min-w-44 animate-enter rounded-xl bg-surface p-1 shadow-raised outline-none ring-1 ring-line">
             {items.map((it) => (
               <Menu.Item
