@@ -45,9 +45,10 @@ export default defineConfig({
     projects: [
       project('kernel', ['packages/server/test/setup.ts'], {
         include: ['packages/*/{src,test}/**/*.test.ts'],
-        // Those of PgBouncer and Citus need one: npm run test:pgbouncer, npm run test:citus.
+        // Those of PgBouncer and Citus need one: npm run test:pgbouncer, npm run test:citus. Those of the
+        // packages install them from a registry: npm run test:package.
         exclude: [
-          'packages/server/test/{pgbouncer,citus,tenant_scope}/**',
+          'packages/server/test/{citus,package,pgbouncer,tenant_scope}/**',
           ...deployment,
           ...starterTests,
         ],

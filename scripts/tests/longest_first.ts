@@ -2,7 +2,6 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 // Seconds on an idle machine. A file that is not here takes less than ten.
 const LONG: Record<string, number> = {
-  'deploy/package_install': 150,
   'src/sweep': 40,
   'web/test/appearance': 30,
   'cli/dev': 25,

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync 
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { send } from '../../src/testing/http_client.ts'
-import { carryOut, stepsOf } from './guide.ts'
+import { carryOut, stepsOf } from '../deploy/guide.ts'
 import { makePackedApp, type PackedApp } from './packed_app.ts'
 
 let app: PackedApp
