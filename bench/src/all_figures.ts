@@ -19,6 +19,7 @@ import { soak } from './figures/soak.ts'
 import { start } from './figures/start.ts'
 import { staticAsset } from './figures/static_asset.ts'
 import { tenantData } from './figures/tenant_data.ts'
+import { filterCreate, filterRead } from './figures/tenant_filter.ts'
 
 /** The rows of the table, in order. */
 export const allFigures: readonly Figure[] = [
@@ -27,6 +28,8 @@ export const allFigures: readonly Figure[] = [
   betterAuth,
   projectsRead,
   projectsCreate,
+  filterRead,
+  filterCreate,
   login,
   loginStorm,
   noisyNeighbour,
