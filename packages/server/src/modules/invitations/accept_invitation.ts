@@ -169,7 +169,7 @@ async function accept(
   const user = change.user ?? (await changeAccount(db, ctx, invitation, change))
   const isNew = !invitation.account?.isMember
   if (isNew) await addInvitedMember(db, user.id, roles)
-  await db.deleteFrom('tenantry.invitations').where('id', '=', invitation.id).execute()
+  await use(db, invitation)
   const by = { actor_id: user.id }
   const meta = { roles: invitation.roles, invited_by: invitation.invited_by }
   const used = { entity: 'invitations', entity_id: invitation.id, meta, ...by }
@@ -177,6 +177,16 @@ async function accept(
   const member = { entity: 'members', entity_id: user.id, meta: { roles: invitation.roles }, ...by }
   if (isNew) await recordAudit(db, request, { action: 'members.create', ...member })
   return user
+}
+
+// The invitation may have been revoked, or sent again by another member, since it was found.
+async function use(db: Kysely<KernelTables>, { id, deliveries }: OpenInvitation): Promise<void> {
+  const { numDeletedRows } = await db
+    .deleteFrom('tenantry.invitations')
+    .where('id', '=', id)
+    .where('deliveries', '=', deliveries)
+    .executeTakeFirst()
+  if (numDeletedRows === 0n) throw invalidToken()
 }
 
 // Another acceptance, a reset or a verification may have changed the account while a password was hashed.

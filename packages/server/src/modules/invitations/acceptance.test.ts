@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { app } from '../../../test/fixtures/app/app.ts'
+import { asAdmin, asRole } from '../../../test/fixtures/databases.ts'
 import { isGlobalScope } from '../../../test/fixtures/identity_scope.ts'
 import { backgroundScope } from '../../db/tenancy.ts'
 import { hashSecret } from '../../lib/keys.ts'
@@ -85,6 +86,18 @@ function verify(userId: string) {
   )
 }
 
+/** How many connections wait for a lock of this one. */
+function waitFor(pid: number): Promise<number> {
+  return asAdmin(async (admin) => {
+    const { rows } = await admin.query(
+      `select count(*)::int as waiting from pg_stat_activity
+        where $1 = any (pg_blocking_pids(pid)) and datname = current_database()`,
+      [pid],
+    )
+    return rows[0].waiting
+  })
+}
+
 describe('an invitation', () => {
   test('makes a new person a member who is signed in, with a verified address (INV-1)', async () => {
     const here = await makeTenant()
@@ -148,6 +161,27 @@ describe('an invitation', () => {
       }
     },
   )
+
+  test.each([
+    ['revoked', 'delete from tenantry.invitations where id = $1'],
+    ['sent again', 'update tenantry.invitations set deliveries = deliveries + 1 where id = $1'],
+  ])('makes no member where it is %s while it is accepted', async (_, statement) => {
+    const here = await makeTenant()
+    const email = newAddress()
+    const { id, token } = await invite(here, email)
+    const accepted = await asRole('platform', async (client) => {
+      await client.query('begin')
+      await client.query(statement, [id])
+      const { rows } = await client.query('select pg_backend_pid() as pid')
+      const accepting = accept(here.tenant, { token, password: PASSWORD })
+      await expect.poll(() => waitFor(rows[0]?.pid)).toBe(1)
+      await client.query('commit')
+      return accepting
+    })
+    expect([accepted.status, accepted.json.code]).toEqual([400, 'token.invalid'])
+    expect(await memberCount(here.tenant, email)).toBe(0)
+    expect((await login(here.tenant, email, PASSWORD)).status).toBe(401)
+  })
 
   test('makes one member of 16 acceptances at the same time (INV-1)', async () => {
     const here = await makeTenant()

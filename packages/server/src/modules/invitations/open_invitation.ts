@@ -20,6 +20,7 @@ export interface OpenInvitation {
   locale: string | null
   message: string
   invited_by: string
+  deliveries: number
   inviter_name: string | null
   expires_at: string
   roles: string[]
@@ -36,7 +37,8 @@ export async function findOpenInvitation(
   hash: Buffer,
 ): Promise<OpenInvitation | undefined> {
   const { rows } = await sql<OpenInvitation>`
-    select i.id, i.email, i.email_key, i.full_name, i.locale, i.message, i.invited_by, i.expires_at,
+    select i.id, i.email, i.email_key, i.full_name, i.locale, i.message, i.invited_by, i.deliveries,
+      i.expires_at,
       coalesce(nullif(inviter.full_name, ''), inviter.email) as inviter_name,
       array(select ir.role from tenantry.invitation_roles ir
         where ir.invitation_id = i.id order by 1) as roles,
