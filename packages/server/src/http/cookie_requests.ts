@@ -51,7 +51,7 @@ export function verifyCookieOf(
 export function assertOwnPage({ config }: Pick<Deps, 'config'>, arrival: Arrival): void {
   const { raw } = arrival
   if (!isSafeMethod(raw.method)) assertSameOrigin(raw.headers, originFor(config, arrival).text)
-  else if (raw.url?.startsWith('/api/')) assertNotEmbedded(raw.headers)
+  else assertNotEmbedded(raw.headers)
 }
 
 /** The Set-Cookie with a new token, where the one of the request is old or signed with the previous key. */
