@@ -7,8 +7,8 @@ const DAY_SECONDS = 86_400
 
 const FROM_NETWORK = 3
 const FROM_ALL = 12
-// Of further networks, one mail each.
-const FROM_FURTHER = 40
+// In an hour, of further networks, one mail each.
+const FROM_FURTHER = 10
 // How many clients' worth one network gets: others stand behind the same provider.
 const CLIENTS_OF_NETWORK = 4
 // How far above its brake an installation closes for everyone.
@@ -27,7 +27,8 @@ export interface OpenMail {
 /**
  * Takes one mail from the budgets of its mailbox. Undefined: none may leave. The budget of a day is counted for each network
  * of clients, so that what others ask for uses up a small part of the person's own. Above the budget of all networks
- * together, each further network still gets one: only a client with dozens of networks keeps a person out.
+ * together, each further network still gets one, up to ten an hour: only a client with hundreds of networks keeps a
+ * person out for a day.
  */
 export async function takeMail(
   limiter: AttemptLimiter,
@@ -39,9 +40,14 @@ export async function takeMail(
   })
   const own = day('mailbox of network', [mailbox, network], FROM_NETWORK)
   const first = day('mailbox of further network', [mailbox, network], 1)
+  // By the hour: a burst from many networks keeps the person out until its end only.
+  const further = {
+    ...day('mailbox further', [mailbox], FROM_FURTHER),
+    windowSeconds: HOUR_SECONDS,
+  }
   return (
     (await limiter.tryReserve([own, day('mailbox', [mailbox], FROM_ALL)])) ??
-    (await limiter.tryReserve([own, first, day('mailbox further', [mailbox], FROM_FURTHER)]))
+    (await limiter.tryReserve([own, first, further]))
   )
 }
 

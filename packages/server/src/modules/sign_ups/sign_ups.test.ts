@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { z } from 'zod'
 import { app } from '../../../test/fixtures/app/app.ts'
@@ -461,6 +461,18 @@ describe('the limits of sign-ups', () => {
     startTestApp(app, { TRUST_PROXY: '127.0.0.1', SECRET_KEY: unique().repeat(4), ...more })
   const from = (to: TestApp, address: string, given: object = {}) =>
     start(given, { 'x-forwarded-for': address }, to)
+  // As if the hour in which further networks got mails had ended.
+  const endHour = (to: TestApp, mailbox: string) =>
+    inIdentity(async (query) => {
+      const mac = createHmac('sha256', keyRing(String(to.config.SECRET_KEY)).current.key('attempt'))
+      const key = mac
+        .update(JSON.stringify(['sign-up mailbox further', mailbox]))
+        .digest('base64url')
+      const end =
+        'update tenantry.attempt_counters set resets_at = now() where key = $1 returning key'
+      expect(await query(end, [key])).toHaveLength(1)
+      return []
+    })
   const codesOf = async (to: TestApp, sent: Promise<TestReply>[]) => {
     const keys = keyRing(String(to.config.SECRET_KEY))
     const outcomes: number[] = []
@@ -471,7 +483,7 @@ describe('the limits of sign-ups', () => {
     return outcomes
   }
 
-  test('let no other networks use up the mails of a person, up to dozens of them', async () => {
+  test('let other networks use up the mails of a person for an hour at most', async () => {
     const to = await limited({})
     try {
       const email = newAddress()
@@ -486,6 +498,12 @@ describe('the limits of sign-ups', () => {
       expect([...(await ask('2001:db8:1::1')), ...(await ask('2001:db8:1:2::1'))]).toEqual([
         200, 400,
       ])
+      const further = Array.from({ length: 9 }, (_, n) => `203.0.${n}.1`)
+      const outcomes: number[] = []
+      for (const it of further) outcomes.push(...(await ask(it)))
+      expect(outcomes).toEqual([...Array(8).fill(200), 400])
+      await endHour(to, email)
+      expect(await ask('198.51.101.7')).toEqual([200])
     } finally {
       await to.close()
     }
