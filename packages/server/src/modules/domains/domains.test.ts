@@ -287,6 +287,31 @@ describe('a domain whose record is gone', () => {
   })
 })
 
+describe('an answer of the DNS that fills 64 kB', () => {
+  // A text of the DNS has parts of 255 bytes.
+  const textOf = (bytes: number) =>
+    Array.from({ length: Math.ceil(bytes / 255) }, (_, at) =>
+      'x'.repeat(Math.min(255, bytes - at * 255)),
+    )
+
+  test('with one text says nothing about the record', async () => {
+    const team = await makeTeam()
+    const domain = await addVerified(team)
+    expect(await checkWith(team, domain, { txt: [textOf(64_000)] })).toMatchObject({
+      ...{ state: 'verified', problem: 'too_large' },
+    })
+  })
+
+  test('with many texts proves a domain whose record is among them', async () => {
+    const team = await makeTeam()
+    const domain = await add(team)
+    const txt = [...Array.from({ length: 15 }, () => textOf(4_096)), [domain.record.value]]
+    expect(await checkWith(team, domain, { txt })).toMatchObject({
+      ...{ state: 'verified', problem: null },
+    })
+  })
+})
+
 describe('a domain that two tenants claim', () => {
   test('belongs to the first that proves it, while its record is there', async () => {
     const [a, b] = [await makeTeam(), await makeTeam()]
