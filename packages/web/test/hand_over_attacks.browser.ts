@@ -1,0 +1,172 @@
+import type { BrowserContext } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import type { TestTenant, TestUser } from '../../server/src/testing.ts'
+import { asAdmin } from '../../server/test/fixtures/databases.ts'
+import { freePort } from '../../server/test/fixtures/free_port.ts'
+import { type OpenPage, type Pages, startPages } from './pages.ts'
+
+// Each attack is one that the browser itself carries out: its cookies, redirects and rules are Chromium's.
+let pages: Pages
+let strict: Pages
+beforeAll(async () => {
+  ;[pages, strict] = await Promise.all([start(), start({ EMAIL_VERIFICATION: 'required' })])
+})
+afterEach(() => Promise.all([pages.finish(), strict.finish()]))
+afterAll(() => Promise.all([pages.close(), strict.close()]))
+
+async function start(settings: Record<string, string> = {}): Promise<Pages> {
+  const PORT = String(await freePort())
+  const PUBLIC_ORIGIN = `http://{tenant}.localhost:${PORT}`
+  return startPages({ PORT, APP_HOST: 'app.localhost', PUBLIC_ORIGIN, ...settings })
+}
+
+interface Caught extends OpenPage {
+  at: Pages
+  home: TestTenant
+  other: TestTenant
+  user: TestUser
+  /** The address that the hand-over leads to, with a code that was not used yet. */
+  url: URL
+}
+
+const setVerified = (user: TestUser, at: string) =>
+  asAdmin((admin) =>
+    admin.query(`update tenantry.users set email_verified_at = ${at} where id = $1`, [user.id]),
+  )
+
+/** Goes from one tenant to another, and stops the browser before it sends the code. */
+async function catchCode(at = pages): Promise<Caught> {
+  const [home, other] = [await at.api.makeTenant(), await at.api.makeTenant()]
+  const user = await home.makeUser({ roles: ['admin_tenant'] })
+  await other.makeUser({ email: user.email, roles: ['admin_tenant'] })
+  await setVerified(user, 'now()')
+  const opened = await at.open(home, '/account', user, { expected: [401, 403] })
+  const { page } = opened
+  await page.goto(`${at.originOf(other)}/auth/switch?from=${home.subdomain}`)
+  const url = await caughtRedemption(opened, () =>
+    page.getByRole('button', { name: 'Continue' }).click(),
+  )
+  return { ...opened, at, home, other, user, url }
+}
+
+// Playwright's routes do not see the request to which a redirect leads: it would use the code up.
+async function caughtRedemption(
+  { page, context }: OpenPage,
+  act: () => Promise<void>,
+): Promise<URL> {
+  const devtools = await context.newCDPSession(page)
+  await devtools.send('Fetch.enable', { patterns: [{ urlPattern: '*hand-over-redemptions*' }] })
+  const caught = new Promise<URL>((resolve, reject) => {
+    devtools.on('Fetch.requestPaused', ({ requestId, request }) => {
+      const failed = devtools.send('Fetch.failRequest', { requestId, errorReason: 'Aborted' })
+      failed.then(() => resolve(new URL(request.url)), reject)
+    })
+  })
+  await act()
+  const url = await caught
+  await devtools.detach()
+  return url
+}
+
+async function isRefused({ page }: Caught, url: URL): Promise<void> {
+  await page.goto(url.href)
+  await page.getByRole('heading', { name: 'You could not be signed in there' }).waitFor()
+  expect(page.url()).not.toContain('code=')
+}
+
+async function sessionCookies(context: BrowserContext, origin: string): Promise<string[]> {
+  const names = (await context.cookies(origin)).map((it) => it.name)
+  return names.filter((it) => !it.endsWith('-switch'))
+}
+
+test('the code of a hand-over signs the browser in that began it', async () => {
+  const { page, context, at, other, url } = await catchCode()
+  await page.goto(url.href)
+  await page.getByRole('heading', { level: 1, name: /Welcome/ }).waitFor()
+  expect(await sessionCookies(context, at.originOf(other))).toHaveLength(1)
+})
+
+// Login CSRF: a link with the attacker's own code must not sign the victim in as the attacker.
+test('the code of a hand-over signs no browser in that has not begun it', async () => {
+  const { at, other, url, page, context } = await catchCode()
+  const victim = await at.open(other, url.pathname + url.search)
+  await victim.page.getByRole('heading', { name: 'You could not be signed in there' }).waitFor()
+  expect(victim.page.url()).not.toContain('code=')
+  expect(await victim.context.cookies(url.origin)).toEqual([])
+  // That was not for want of the code.
+  await page.goto(url.href)
+  expect(await sessionCookies(context, url.origin)).toHaveLength(1)
+})
+
+test('the code of a hand-over is refused when it is replayed', async () => {
+  const caught = await catchCode()
+  const { page, context, url } = caught
+  const verifier = await context.cookies(url.origin)
+  await page.goto(url.href)
+  expect(await sessionCookies(context, url.origin)).toHaveLength(1)
+  // Also with the cookie that it needed, and without the session that it opened.
+  await context.clearCookies()
+  await context.addCookies(verifier)
+  await isRefused(caught, url)
+  expect(await sessionCookies(context, url.origin)).toEqual([])
+})
+
+test('the code of a hand-over is refused at another tenant', async () => {
+  const caught = await catchCode()
+  const { page, context, at, home, user, url } = caught
+  const third = await at.api.makeTenant()
+  await third.makeUser({ email: user.email, roles: ['admin_tenant'] })
+  // The browser has begun there, too.
+  await page.goto(`${at.originOf(third)}/auth/switch?from=${home.subdomain}`)
+  await page.getByRole('button', { name: 'Continue' }).waitFor()
+  const elsewhere = new URL(at.originOf(third) + url.pathname + url.search)
+  await isRefused(caught, elsewhere)
+  expect(await sessionCookies(context, elsewhere.origin)).toEqual([])
+})
+
+test('the code of a hand-over is refused with another verifier', async () => {
+  const caught = await catchCode()
+  const { page, context, at, home, other, url } = caught
+  // The browser begins anew, which replaces the verifier.
+  await page.goto(`${at.originOf(other)}/auth/switch?from=${home.subdomain}`)
+  await page.getByRole('button', { name: 'Continue' }).waitFor()
+  await isRefused(caught, url)
+  expect(await sessionCookies(context, url.origin)).toEqual([])
+})
+
+test('the code of a hand-over is refused after 61 seconds', async () => {
+  const caught = await catchCode()
+  const { context, other, url } = caught
+  await asAdmin((admin) =>
+    admin.query(
+      `update tenantry.single_use_secrets
+        set created_at = created_at - interval '61 s', expires_at = expires_at - interval '61 s'
+        where tenant_id = $1 and kind = 'hand_over'`,
+      [other.id],
+    ),
+  )
+  await isRefused(caught, url)
+  expect(await sessionCookies(context, url.origin)).toEqual([])
+})
+
+test('the code of a hand-over opens nothing in a tenant that was suspended meanwhile', async () => {
+  const { page, context, at, other, url } = await catchCode()
+  await at.api.database.acrossTenants('test', (db) =>
+    db
+      .updateTable('tenantry.tenants')
+      .set({ status: 'suspended' })
+      .where('id', '=', other.id)
+      .execute(),
+  )
+  const reply = await page.goto(url.href)
+  expect(reply?.status()).toBe(403)
+  expect(await sessionCookies(context, url.origin)).toEqual([])
+})
+
+test('the code of a hand-over opens nothing for an unverified address where that is required', async () => {
+  const caught = await catchCode(strict)
+  const { context, user, url } = caught
+  await setVerified(user, 'null')
+  await isRefused(caught, url)
+  expect(await sessionCookies(context, url.origin)).toEqual([])
+})
