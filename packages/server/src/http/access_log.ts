@@ -42,7 +42,7 @@ export function patternOf({ served }: Pick<FinishedRequest, 'served'>): string {
 
 /** Writes the one line of a request (docs/telemetry.md lists its fields). */
 export function logFinished(log: Logger, request: FinishedRequest, traceId?: string): void {
-  log.info({
+  log[levelOf(request)]({
     request_id: request.info.id,
     method: request.method,
     route: patternOf(request),
@@ -54,4 +54,9 @@ export function logFinished(log: Logger, request: FinishedRequest, traceId?: str
     address: request.info.address,
     trace_id: traceId,
   })
+}
+
+function levelOf({ served, status }: FinishedRequest): 'debug' | 'info' {
+  const isProbe = served !== undefined && 'isProbe' in served
+  return isProbe && status < 400 ? 'debug' : 'info'
 }

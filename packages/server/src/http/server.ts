@@ -135,7 +135,7 @@ function admitRequests(
   app.addHook('onRequest', (request, reply, done) => {
     const { endpoint, route, home } = request.routeOptions.config as Served
     // Health still answers: a busy server must not be restarted.
-    if (eventLoop.isDelayed && endpoint?.path.startsWith('/health/') !== true) {
+    if (eventLoop.isDelayed && endpoint?.isProbe !== true) {
       return done(unavailable('server.busy', 'The server is busy; try again'))
     }
     if (endpoint !== undefined) return done()

@@ -5,6 +5,8 @@ export interface Endpoint {
   /** May end in `/*`, for every path below. */
   path: `/${string}`
   method?: 'GET' | 'POST'
+  /** Asked every second or two by a load balancer: a success is logged at `debug` alone. */
+  isProbe?: true
   respond(request: EndpointRequest): EndpointReply | Promise<EndpointReply>
   /** A file in memory. The server sends it before any other step, and asks `respond` if there is none. */
   file?(request: IncomingMessage): FileReply | undefined

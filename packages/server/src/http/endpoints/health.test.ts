@@ -44,7 +44,7 @@ describe('health', () => {
   })
 
   test('has the address of its client in the log, as a malformed request has', async () => {
-    const behind = await startTestApp(app, { TRUST_PROXY: '127.0.0.1' })
+    const behind = await startTestApp(app, { TRUST_PROXY: '127.0.0.1', LOG_LEVEL: 'debug' })
     onTestFinished(() => behind.close())
     const get = (path: string, ...headers: string[]) =>
       sendRaw(behind.port, rawRequest(`GET ${path} HTTP/1.1`, ...headers))
@@ -62,6 +62,13 @@ describe('health', () => {
       { status: 400, address: '203.0.113.9' },
       { status: 400, address: '127.0.0.1' },
     ])
+  })
+
+  test('leaves a line at level info only when a probe fails', async () => {
+    const lost = await appWithoutDatabase('postgresql://someone@127.0.0.1:1/nowhere')
+    for (const path of ['/health/live', '/health/ready']) await ask(lost, path)
+    const lines = lost.logLines.map((line) => JSON.parse(line)).filter((it) => 'route' in it)
+    expect(lines).toMatchObject([{ route: '/health/ready', status: 503, level: 30 }])
   })
 
   test('is live but not ready without a database, and reveals nothing (OPS-5)', async () => {

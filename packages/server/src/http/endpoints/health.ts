@@ -36,9 +36,10 @@ export function createHealth(
 
   return {
     endpoints: [
-      { path: '/health/live', respond: () => jsonReply({ status: 'ok' }) },
+      { path: '/health/live', isProbe: true, respond: () => jsonReply({ status: 'ok' }) },
       {
         path: '/health/ready',
+        isProbe: true,
         async respond() {
           await assertReady()
           // Ready all the same: without invalidations the server is slower, but serves from the database.
