@@ -11,7 +11,7 @@ import { mergePages, type Page } from './page.ts'
 import { kernelPages } from './pages/pages.ts'
 import { SessionProvider } from './session/session.tsx'
 import { SignInDialog } from './session/sign_in_dialog.tsx'
-import { type Brand, defaultBrand } from './shell/brand.tsx'
+import { type Brand, defaultBrand, showIcon } from './shell/brand.tsx'
 import { routerOf } from './shell/router.tsx'
 import { Booting } from './ui/booting.tsx'
 
@@ -28,8 +28,9 @@ export interface ConsoleOptions {
 
 /** Starts the account and the console in the element `#root`. */
 export async function startConsole(options: ConsoleOptions = {}): Promise<void> {
-  const { brand = defaultBrand, locales = {} } = options
+  const { brand = defaultBrand(), locales = {} } = options
   followSystemTheme()
+  showIcon(brand)
   const pages = mergePages(kernelPages, options.pages ?? [])
   const router = routerOf(pages, inNavigation(pages, options.nav), brand)
   await startI18n([authLocales, consoleLocales, locales])

@@ -54,7 +54,7 @@ function pages(options: WebOptions): Plugin {
     generateBundle() {
       this.emitFile({ type: 'asset', ...themeScript })
     },
-    configureServer: serveHtml,
+    configureServer: (server) => serveHtml(server, apiOf(options)),
   }
 }
 
@@ -71,7 +71,7 @@ function sources(root: string): Map<string, string> {
 }
 
 function buildConfig(root: string, options: WebOptions): UserConfig {
-  const target = options.api ?? process.env['TENANTRY_ORIGIN'] ?? 'http://127.0.0.1:8000'
+  const target = apiOf(options)
   // The API reads the tenant from the host, so the proxy must not change it.
   const proxy = { target, changeOrigin: false }
   return {
@@ -105,8 +105,12 @@ function buildConfig(root: string, options: WebOptions): UserConfig {
   }
 }
 
+function apiOf({ api }: WebOptions): string {
+  return api ?? process.env['TENANTRY_ORIGIN'] ?? 'http://127.0.0.1:8000'
+}
+
 /** Each path of a surface is its page, as the server has it. */
-function serveHtml(server: ViteDevServer): () => void {
+function serveHtml(server: ViteDevServer, target: string): () => void {
   server.middlewares.use(`/${themeScript.fileName}`, (_request, reply) => {
     reply.setHeader('content-type', 'text/javascript').end(themeScript.source)
   })
@@ -115,11 +119,23 @@ function serveHtml(server: ViteDevServer): () => void {
       const url = request.originalUrl ?? '/'
       const surface = pageOf(url)
       if (surface === undefined) return next()
-      server.transformIndexHtml(url, entryHtml(surface)).then((html) => {
-        reply.setHeader('content-type', 'text/html')
-        reply.setHeader('content-security-policy-report-only', devPolicy)
-        reply.end(html)
-      }, next)
+      nameOf(target)
+        .then((name) => server.transformIndexHtml(url, entryHtml(surface, name)))
+        .then((html) => {
+          reply.setHeader('content-type', 'text/html')
+          reply.setHeader('content-security-policy-report-only', devPolicy)
+          reply.end(html)
+        }, next)
     })
+  }
+}
+
+/** The name of the app, which the server itself writes into the built pages. Undefined while it does not answer. */
+async function nameOf(target: string): Promise<string | undefined> {
+  try {
+    const { info } = await (await fetch(new URL('/openapi.json', target))).json()
+    return info.title
+  } catch {
+    return undefined
   }
 }

@@ -40,6 +40,7 @@ test('vite serves the pages beside the API, and reports what the built pages may
   }
   await signIn().catch(signIn)
   await page.getByRole('heading', { level: 1 }).waitFor({ timeout: 30_000 })
+  expect(await page.title()).toMatch(/ · Tenantry Starter$/)
   expect(reported).toEqual([])
   const load = "document.body.append(Object.assign(new Image(), { src: '//x.invalid/' }))"
   const reports = async () => {

@@ -19,6 +19,7 @@ import { createHealth } from '../http/endpoints/health.ts'
 import { type OpenApiDocument, openApiDocument, openApiEndpoint } from '../http/openapi/document.ts'
 import { OpenStreams } from '../http/response/open_streams.ts'
 import { createServer, type HttpServer } from '../http/server.ts'
+import { namePages } from '../http/site/name_pages.ts'
 import { readSite } from '../http/site/read_site.ts'
 import { type ServedSite, serveSite } from '../http/site/site_endpoints.ts'
 import { hasUnbuiltPages, siteFolders } from '../http/site/site_folders.ts'
@@ -94,7 +95,8 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
   const metrics = createAppMetrics(deps, mechanisms, worker)
   const spans = createRequestSpans(config.TRUST_PROXY)
   const parseHost = createHostParser(config)
-  const site = serveSite(await readSite(siteFolders(app)), { ...mechanisms, config, parseHost })
+  const files = namePages(await readSite(siteFolders(app)), app.name)
+  const site = serveSite(files, { ...mechanisms, config, parseHost })
   const missingPages = missingPagesOf(deps, site)
   const server = await createServer({
     ...parts,

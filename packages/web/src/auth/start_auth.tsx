@@ -3,7 +3,7 @@ import { followSystemTheme } from '../i18n/choice.ts'
 import { startI18n } from '../i18n/i18n.ts'
 import { authLocales } from '../i18n/locales/auth.ts'
 import type { Locales } from '../i18n/texts.ts'
-import { type Brand, defaultBrand } from '../shell/brand.tsx'
+import { type Brand, defaultBrand, showIcon } from '../shell/brand.tsx'
 import { AuthPages } from './auth_pages.tsx'
 import { takeSecret } from './mailed_secret.ts'
 
@@ -15,11 +15,12 @@ export interface AuthOptions {
 
 /** Starts the sign-in pages in the element `#root`. */
 export async function startAuth({
-  brand = defaultBrand,
+  brand = defaultBrand(),
   locales = {},
 }: AuthOptions = {}): Promise<void> {
   const secret = takeSecret()
   followSystemTheme()
+  showIcon(brand)
   await startI18n([authLocales, locales])
   const root = document.getElementById('root')
   if (root === null) throw new Error('the page has no element #root')

@@ -1,6 +1,6 @@
-import i18next from 'i18next'
-import { type ReactNode, useEffect, useId, useRef } from 'react'
+import { type ReactNode, useContext, useEffect, useId, useRef } from 'react'
 import { formatAgo, formatDateTime } from '../i18n/format.ts'
+import { ProductName } from './product_name.ts'
 
 interface PageHeaderProps {
   title: string
@@ -16,9 +16,10 @@ interface PageHeaderProps {
 /** The title of a page. It gets the focus when the page appears, so that screen readers read it. */
 export function PageHeader({ title, description, actions, above, mark }: PageHeaderProps) {
   const heading = useRef<HTMLHeadingElement>(null)
+  const product = useContext(ProductName)
   useEffect(() => {
-    document.title = `${title} · ${i18next.t('console:brand', { defaultValue: 'Tenantry' })}`
-  }, [title])
+    document.title = `${title} · ${product}`
+  }, [title, product])
   useEffect(() => heading.current?.focus({ preventScroll: true }), [])
   return (
     <header className="mb-6 grid gap-3">

@@ -51,8 +51,12 @@ async function fileAt(
     ...codings.map(({ suffix }) => readFile(join(folder, name + suffix))),
   ])
   const encoded = codings.map(({ coding }, at) => ({ coding, body: bodies[at] ?? plain }))
-  const etag = createHash('sha256').update(plain).digest('base64url').slice(0, 22)
-  return { type: typeOf(name) ?? '', etag, plain, encoded }
+  return { type: typeOf(name) ?? '', etag: entityTagOf(plain), plain, encoded }
+}
+
+/** The entity tag of a content, without quotation marks. */
+export function entityTagOf(content: Buffer): string {
+  return createHash('sha256').update(content).digest('base64url').slice(0, 22)
 }
 
 const CODINGS = [

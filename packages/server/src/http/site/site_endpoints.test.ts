@@ -49,9 +49,8 @@ afterAll(async () => {
 const at = (path: string, headers = {}) => api.send(tenant.host, { path, headers })
 
 /** The bytes of a reply, which may be compressed. */
-function bytesOf(path: string, headers: Record<string, string>): Promise<Buffer> {
+function bytesOf(path: string, headers: Record<string, string>, port = api.port): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const { port } = api
     const outgoing = request({ port, path, headers: { host: tenant.host, ...headers } })
     outgoing.on('error', reject).on('response', async (incoming) => {
       resolve(Buffer.concat(await incoming.toArray()))
@@ -105,6 +104,21 @@ describe('a page', () => {
     const reply = await api.send(tenant.host, { method, path: '/auth/sign-in', body: {} })
     expectProblem(reply, 405)
     expect(reply.headers['allow']).toBe('GET, HEAD')
+  })
+
+  test('has the name of the app, escaped, in each coding', async () => {
+    const built = '<meta name="application-name" content="Built"><title>Built</title>'
+    const own = appWithSite({ 'web/dist/console/index.html': { compressed: built } })
+    onTestFinished(own.remove)
+    const named = await startTestApp({ ...own.app, name: '<b> & "$&"' })
+    onTestFinished(() => named.close())
+    const get = (coding: string) => bytesOf('/console', { 'accept-encoding': coding }, named.port)
+    const expected =
+      '<meta name="application-name" content="&lt;b&gt; &amp; &quot;$&amp;&quot;">' +
+      '<title>&lt;b&gt; &amp; &quot;$&amp;&quot;</title>'
+    expect(String(await get('identity'))).toBe(expected)
+    expect(String(brotliDecompressSync(await get('br')))).toBe(expected)
+    expect(String(gunzipSync(await get('gzip')))).toBe(expected)
   })
 
   test('is not charged to the rate of its client', async () => {
