@@ -6,8 +6,8 @@ import { bringFilesUpToDate, generatedFiles } from './generated_files.ts'
 export function generateCommand(): Command {
   return new Command('generate')
     .description(
-      "Generate src/tables.ts and openapi.json from the app's migrations and routes, and web/api.d.ts for\n" +
-        'the typed client if there is a folder web. The command uses a temporary database, on the server of\n' +
+      "Generate src/tables.ts and openapi.json from the app's migrations and routes, and web/api.d.ts for " +
+        'the typed client if there is a folder web. The command uses a temporary database, on the server of ' +
         'TEST_DB_URL or on an embedded PostgreSQL.',
     )
     .option('--check', 'write nothing; exit with 1 if a file is not current')

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { makeWorkplace, type Workplace } from '../../test/fixtures/cli.ts'
+import { programFor } from './main.ts'
 
 const readme = readFileSync(new URL('../../../../README.md', import.meta.url), 'utf8')
 
@@ -46,9 +47,11 @@ test.each(['tenant', 'user'])(
 test.each([
   ['strat', "unknown command 'strat' (did you mean start?)", 'tenantry'],
   ['start --prot 80', "unknown option '--prot'", 'tenantry start'],
-  ['start now', "too many arguments for 'start'. Expected 0 arguments but got 1", 'tenantry start'],
+  ['start now', "too many arguments for 'start': it takes 0 and got 1", 'tenantry start'],
+  ['strat --help', "unknown command 'strat' (did you mean start?)", 'tenantry'],
   ['tenant crate', "unknown command 'crate' (did you mean create?)", 'tenantry tenant'],
   ['tenant create', "required option '--name <name>' not specified", 'tenantry tenant create'],
+  ['help tenant crate', "unknown command 'crate' (did you mean create?)", 'tenantry tenant'],
   ['domain add', "missing required argument 'subdomain'", 'tenantry domain add'],
 ])(
   'the mistyped `%s` is answered in one line, and with --json in one of JSON',
@@ -60,6 +63,24 @@ test.each([
     expect([asJson.code, asJson.stdout, JSON.parse(asJson.stderr)]).toEqual([1, '', { error }])
   },
 )
+
+test('the help of a command names the options that all commands have', async () => {
+  const help = await helpOf('setup')
+  expect(help).toMatch(/Global Options:\n.*\n {2}--env-file <name> {2,}read the settings/)
+  expect((await place.run('help tenant create')).stdout).toMatch(/^Usage: tenantry tenant create /)
+})
+
+test('no text of the help has line breaks of its own: the parser wraps it', async () => {
+  const names = listed(await helpOf('')).map(([name]) => name)
+  const programs = await Promise.all(names.map((name) => programFor([name])))
+  const commands = programs.flatMap((it) => it.commands).flatMap((it) => [it, ...it.commands])
+  expect(commands.length).toBeGreaterThan(40)
+  const texts = commands.flatMap((it) => [
+    it.description(),
+    ...it.options.map(({ description }) => description),
+  ])
+  expect(texts.filter((it) => it.includes('\n'))).toEqual([])
+})
 
 test('the README names every command', async () => {
   const names = listed(await helpOf('')).map(([name]) => name)

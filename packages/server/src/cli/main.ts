@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { takeEnvironmentFile } from '../config/config.ts'
 import { kernelVersion } from '../lib/kernel_version.ts'
 import { errorJson, formatError, wantsStack } from './format_error.ts'
+import { helpLast, showSharedOptions, withoutVainHelp } from './help.ts'
 import { reportParserErrors } from './parser_errors.ts'
 
 interface CommandEntry {
@@ -81,10 +82,11 @@ const commands: Record<string, CommandEntry> = {
 export async function run(args: string[]): Promise<void> {
   const json = args.includes('--json')
   try {
-    const rest = takeEnvironmentFile(args)
+    const rest = helpLast(takeEnvironmentFile(args))
     const program = await programFor(rest)
     reportParserErrors(program, json)
-    await program.parseAsync(rest, { from: 'user' })
+    showSharedOptions(program)
+    await program.parseAsync(withoutVainHelp(program, rest), { from: 'user' })
     process.exit(process.exitCode ?? 0)
   } catch (error) {
     console.error(json ? errorJson(error) : formatError(error, wantsStack(process.cwd())))
@@ -97,6 +99,8 @@ export async function programFor(args: string[]): Promise<Command> {
   const program = new Command('tenantry')
     .description('A multi-tenant SaaS backend: run it, migrate it, manage its tenants.')
     .version(kernelVersion())
+    // takeEnvironmentFile has read it: here it is for the help.
+    .option('--env-file <name>', 'read the settings from this file in place of .env')
     .addHelpText('after', examples)
   const requested = args.find((it) => !it.startsWith('-') && it !== 'help')
   for (const [name, { summary, load }] of Object.entries(commands)) {
@@ -112,5 +116,5 @@ Examples:
   $ tenantry tenant create --name "Acme Inc." --subdomain acme --admin-email ann@acme.com
   $ tenantry doctor --json
 
-The settings come from the environment and from .env, or from the file that \`--env-file NAME\` names.
-Production reads no .env. \`tenantry doctor --settings\` shows them.`
+The settings come from the environment and from .env. Production reads no .env.
+\`tenantry doctor --settings\` shows them.`

@@ -16,11 +16,12 @@ export function reportParserErrors(command: Command, json: boolean): void {
   for (const it of command.commands) reportParserErrors(it, json)
 }
 
-// "error: unknown command 'strat'\n(Did you mean start?)"
+// "error: unknown command 'strat'\n(Did you mean start?)", "error: too many arguments for 'start'. Expected 0 ..."
 function sentenceOf(text: string): string {
   const lines = text
     .trim()
     .replace(/^error: /, '')
+    .replace(/\. Expected (\d+) arguments? but got (\d+)\.$/, ': it takes $1 and got $2')
     .split('\n')
   return lines.join(' ').replace('(Did', '(did').replace(/\.$/, '')
 }

@@ -34,15 +34,15 @@ import { namesOf, type ProductionFiles, planFiles, quoted, writeFiles } from './
 export function setupCommand(): Command {
   return new Command('setup')
     .description(
-      'Create roles, database and schema with DB_ADMIN_URL, migrate, and print the DSNs. A role whose\n' +
-        'DSN is set gets the password in it, any other role a random one. Running the command again\n' +
+      'Create roles, database and schema with DB_ADMIN_URL, migrate, and print the DSNs. A role whose ' +
+        'DSN is set gets the password in it, any other role a random one. Running the command again ' +
         'keeps the passwords, unless --reset-passwords is given.',
     )
     .option('--reset-passwords', 'set new passwords; servers that use the old ones lose access')
     .option(
       '--write <file>',
-      'for production: write <file> for servers, <file>.admin for the commands of an admin and\n' +
-        '<file>.backup for pg_dump, with the DSNs, a SECRET_KEY and the settings of the file that\n' +
+      'for production: write <file> for servers, <file>.admin for the commands of an admin and ' +
+        '<file>.backup for pg_dump, with the DSNs, a SECRET_KEY and the settings of the file that ' +
         '--env-file names',
     )
     .option('--no-migrate', 'leave the database empty, to restore a backup into it')

@@ -29,7 +29,7 @@ export function startCommand(): Command {
 export function workerCommand(): Command {
   return new Command('worker')
     .description(
-      'Run background jobs without serving requests, with the settings of a server and DB_JOBS_URL.\n' +
+      'Run background jobs without serving requests, with the settings of a server and DB_JOBS_URL. ' +
         'Outside production it needs a DB_URL: the embedded database belongs to one process.',
     )
     .addHelpText('after', '\nExample:\n  $ WORKER_CONCURRENCY=20 tenantry worker')

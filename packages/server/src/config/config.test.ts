@@ -115,7 +115,7 @@ describe('the environment', () => {
       'APP_HOST is localhost, which serves the tenant of DEFAULT_DEV_TENANT: choose another, such as app.localhost',
     ])
     expect(faultsOf({ APP_HOST: 'a_b' })).toEqual([
-      'APP_HOST has an invalid domain "a_b" (it is "a_b")',
+      'APP_HOST has an invalid domain "a_b"; write names such as example.com (it is "a_b")',
     ])
   })
 

@@ -121,7 +121,8 @@ export type Network = readonly [ipaddr.IPv4 | ipaddr.IPv6, number]
 export function baseDomain(name: string): string {
   // A browser sends a host in Punycode, and a person writes a domain as it is read.
   const canonical = canonicalName(/[^ -~]/.test(name) ? domainToASCII(name) : name)
-  if (canonical === undefined) throw new OperatorError(`has an invalid domain "${name}"`)
+  if (canonical === undefined)
+    throw new OperatorError(`has an invalid domain "${name}"; write names such as example.com`)
   return canonical
 }
 

@@ -14,7 +14,7 @@ import { OperatorError } from '../../lib/operator_error.ts'
 export function citusCommand(): Command {
   return new Command('citus')
     .description(
-      'Distribute the data plane by tenant over the workers of a Citus coordinator, as the superuser of\n' +
+      'Distribute the data plane by tenant over the workers of a Citus coordinator, as the superuser of ' +
         'DB_ADMIN_URL. Running it again continues, and distributes nothing twice.',
     )
     .option('--plan', 'check, and print the SQL')
