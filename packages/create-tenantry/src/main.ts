@@ -34,5 +34,5 @@ Makes a multi-tenant SaaS backend in a new or empty folder, which gives it its n
 function nextSteps(folder: string): string {
   const path = relative(process.cwd(), folder)
   const enter = path === '' ? '' : `  cd ${path}\n`
-  return `${basename(folder)} is ready. Next:\n\n${enter}  npm install\n  npm start\n\nREADME.md has the first five minutes.\n`
+  return `${basename(folder)} is ready. Next:\n\n${enter}  npm install\n  npm run build\n  npm start\n\nREADME.md has the first five minutes.\n`
 }

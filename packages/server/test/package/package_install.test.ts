@@ -45,15 +45,19 @@ describe('an app made by npm create tenantry', { timeout: 600_000 }, () => {
   test('has pages whose links, paths and commands lead to what it has', () => {
     const pages = ['README.md', ...readdirSync(join(app.folder, 'docs')).map((it) => `docs/${it}`)]
     expect(pages).toContain('docs/settings.md')
+    expect(pages.filter((it) => !read('README.md').includes(`](${it})`))).toEqual(['README.md'])
     const { scripts } = JSON.parse(read('package.json'))
     const dead = pages.flatMap((page) => {
       const text = read(page)
       const links = [...text.matchAll(/\]\((?!https?:)([^)]+)\)/g)].map(([, it = '']) => it)
       const paths = [...text.matchAll(/`((?:docs|test|packages|scripts|released|db)\/[^`\s]+)`/g)]
+      const named = [...text.matchAll(/\bdocs\/[\w-]+\.md\b/g)].map(([it]) => it)
       const run = [...text.matchAll(/npm run ([\w:]+)/g)].map(([, it = '']) => it)
       return [
         ...links.filter((it) => !leadsSomewhere(page, it)),
-        ...paths.map(([, it = '']) => it).filter((it) => !existsSync(join(app.folder, it))),
+        ...[...named, ...paths.map(([, it = '']) => it)].filter(
+          (it) => !existsSync(join(app.folder, it)),
+        ),
         ...run.filter((it) => !(it in scripts)),
         ...(text.match(/<!-- .*? -->|\bOPS-\d+/g) ?? []),
       ].map((it) => `${page}: ${it}`)
