@@ -14,6 +14,7 @@ import { SignInDialog } from './session/sign_in_dialog.tsx'
 import { type Brand, defaultBrand, showIcon } from './shell/brand.tsx'
 import { routerOf } from './shell/router.tsx'
 import { Booting } from './ui/booting.tsx'
+import { ProductName } from './ui/product_name.ts'
 
 /** What an app adds to the console, or changes in it. */
 export interface ConsoleOptions {
@@ -37,9 +38,11 @@ export async function startConsole(options: ConsoleOptions = {}): Promise<void> 
   createRoot(rootElement()).render(
     <QueryClientProvider client={createQueryClient()}>
       <SignInDialog />
-      <SessionProvider loading={<Booting />}>
-        <RouterProvider router={router} />
-      </SessionProvider>
+      <ProductName value={brand.name}>
+        <SessionProvider loading={<Booting />}>
+          <RouterProvider router={router} />
+        </SessionProvider>
+      </ProductName>
     </QueryClientProvider>,
   )
 }

@@ -84,6 +84,7 @@ async function visit(
 test('each page is accessible and fits, light and dark, on a screen and a phone', async () => {
   const found = await visit('en', async (page) => [
     ...(await tooWide(page)),
+    ...(await inPage<string[]>(page, 'cut()')),
     ...(await violations(page)),
     // The theme changes colours alone.
     ...(await inDark(page, () => violations(page, ['color-contrast']))),
@@ -94,9 +95,20 @@ test('each page is accessible and fits, light and dark, on a screen and a phone'
 test('each page is accessible and fits in German', async () => {
   const found = await visit('de', async (page, size) => [
     ...(await tooWide(page)),
+    ...(await inPage<string[]>(page, 'cut()')),
     // A phone has the same texts.
     ...(size === 'desktop' ? await violations(page) : []),
   ])
+  expect(found).toEqual([])
+}, 120_000)
+
+test('each page has a title of its own, which ends with the name of the workspace or the app', async () => {
+  const found = await visit('en', async (page) => {
+    const title = await page.title()
+    const heading = await page.getByRole('heading', { level: 1 }).first().textContent()
+    const names = ['Acme', 'Tenantry Starter'].map((it) => `${heading} · ${it}`)
+    return names.includes(title) ? [] : [title]
+  })
   expect(found).toEqual([])
 }, 120_000)
 

@@ -51,4 +51,27 @@ function isCut(element) {
   return hides && !element.closest('.sr-only') && element.scrollWidth > element.clientWidth + 1
 }
 
-Object.assign(window, { tests: { overflow, foreignTexts, settled, still } })
+/** Placeholders that are cut, and parts of the page that have to be scrolled sideways. */
+function cut() {
+  const context = document.createElement('canvas').getContext('2d')
+  /** @type {string[]} */
+  const found = []
+  for (const input of document.querySelectorAll('input[placeholder]')) {
+    const { placeholder, clientWidth, type } = /** @type {HTMLInputElement} */ (input)
+    const { font, fontSize, paddingLeft, paddingRight } = getComputedStyle(input)
+    // A field for a search keeps room for the button that empties it.
+    const taken = [paddingLeft, paddingRight, type === 'search' ? fontSize : '0']
+    const room = taken.reduce((rest, it) => rest - Number.parseFloat(it), clientWidth)
+    if (context !== null) context.font = font
+    if ((context?.measureText(placeholder).width ?? 0) > room) found.push(`cut: ${placeholder}`)
+  }
+  for (const part of document.querySelectorAll('main *')) {
+    const scrolls = /auto|scroll/.test(getComputedStyle(part).overflowX)
+    if (scrolls && part.scrollWidth > part.clientWidth + 1) {
+      found.push(`${part.scrollWidth - part.clientWidth} pixels to scroll: ${part.ariaLabel}`)
+    }
+  }
+  return found
+}
+
+Object.assign(window, { tests: { overflow, cut, foreignTexts, settled, still } })

@@ -40,4 +40,4 @@ export function foreignTexts(page: Page): Promise<string[]> {
 
 // Names, addresses, roles, permissions and figures of the test's own data.
 const DATA =
-  '^([A-Z]{1,2}|[\\d\\s·:.,+%/–-]*|Acme|shop\\.acme\\.example|t-[0-9a-f]+\\.app\\.test|Tenantry|Test User|Apollo|To the moon|.*@.*|[a-z_]+([:.][a-z_]+)?|[\\w.-]+ on .*|(\\d+\\.){3}\\d+.*|Everything.*|Reads everything.*)$'
+  '^([A-Z]{1,2}|[\\d\\s·:.,+%/–-]*|Acme|shop\\.acme\\.example|t-[0-9a-f]+\\.app\\.test|Tenantry Starter|Test User|Apollo|To the moon|.*@.*|[a-z_]+([:.][a-z_]+)?|[\\w.-]+ on .*|(\\d+\\.){3}\\d+.*|Everything.*|Reads everything.*)$'

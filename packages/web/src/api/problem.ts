@@ -23,6 +23,11 @@ export function isLoadFailure(error: unknown): boolean {
   return error instanceof TypeError && /import|module/i.test(error.message)
 }
 
+/** Is there no tenant at this host, or is it suspended? */
+export function isClosedTenant(error: unknown): boolean {
+  return error instanceof ApiProblem && /^tenant\.(not_found|suspended)$/.test(error.code)
+}
+
 /** May the actor not do this? */
 export function isForbidden(error: unknown): boolean {
   return error instanceof ApiProblem && error.status === 403

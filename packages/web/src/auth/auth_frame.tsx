@@ -1,8 +1,7 @@
 import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { ApiProblem } from 'tenantry-client'
 import { api } from '../api/client.ts'
-import { textOf } from '../api/problem.ts'
+import { isClosedTenant, textOf } from '../api/problem.ts'
 import { type Brand, BrandMark } from '../shell/brand.tsx'
 import { AuthPreferences } from './auth_preferences.tsx'
 
@@ -76,13 +75,9 @@ function useTenantName(known: string | undefined): {
     if (known !== undefined) return
     api.GET('/api/branding').then(
       ({ data }) => setFound({ tenant: data.tenant_name }),
-      (problem: unknown) => setFound(isClosed(problem) ? { problem } : {}),
+      // Any other failure only costs the name: the form says what is wrong when it is sent.
+      (problem: unknown) => setFound(isClosedTenant(problem) ? { problem } : {}),
     )
   }, [known])
   return { tenant: known ?? found.tenant, problem: found.problem }
-}
-
-// Any other failure only costs the name: the form says what is wrong when it is sent.
-function isClosed(problem: unknown): boolean {
-  return problem instanceof ApiProblem && problem.code.startsWith('tenant.')
 }

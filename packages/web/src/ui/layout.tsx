@@ -1,6 +1,6 @@
-import { type ReactNode, useContext, useEffect, useId, useRef } from 'react'
+import { type ReactNode, useEffect, useId, useRef } from 'react'
 import { formatAgo, formatDateTime } from '../i18n/format.ts'
-import { ProductName } from './product_name.ts'
+import { usePageTitle } from './product_name.ts'
 
 interface PageHeaderProps {
   title: string
@@ -16,10 +16,7 @@ interface PageHeaderProps {
 /** The title of a page. It gets the focus when the page appears, so that screen readers read it. */
 export function PageHeader({ title, description, actions, above, mark }: PageHeaderProps) {
   const heading = useRef<HTMLHeadingElement>(null)
-  const product = useContext(ProductName)
-  useEffect(() => {
-    document.title = `${title} · ${product}`
-  }, [title, product])
+  usePageTitle(title)
   useEffect(() => heading.current?.focus({ preventScroll: true }), [])
   return (
     <header className="mb-6 grid gap-3">

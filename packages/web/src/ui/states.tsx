@@ -2,9 +2,10 @@ import type { UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ApiProblem } from 'tenantry-client'
-import { isForbidden, isMissing, isOffline, textOf } from '../api/problem.ts'
+import { isClosedTenant, isForbidden, isMissing, isOffline, textOf } from '../api/problem.ts'
 import { Button } from './button.tsx'
 import { Icon, type IconName } from './icons.tsx'
+import { usePageTitle } from './product_name.ts'
 
 interface StateProps {
   icon: IconName
@@ -18,6 +19,7 @@ interface StateProps {
 /** What stands in place of content: there is none, or it cannot be shown. */
 export function State({ icon, title, text, action, isPage = false }: StateProps) {
   const Title = isPage ? 'h1' : 'p'
+  usePageTitle(isPage ? title : undefined)
   return (
     <div className="grid place-items-center px-6 py-14 text-center">
       <span className="mb-4 grid size-11 place-items-center rounded-xl bg-sunken text-muted ring-1 ring-inset ring-line">
@@ -56,6 +58,10 @@ interface FailedProps extends PagePart {
 /** What could not be read, and a button to try again. */
 export function Failed({ error, retry, isPage = false }: FailedProps) {
   const { t } = useTranslation(['console', 'auth'])
+  if (isClosedTenant(error)) {
+    const title = t('auth:error.title')
+    return <State icon="alert" title={title} text={textOf(error)} isPage={isPage} />
+  }
   if (isForbidden(error)) return <Forbidden isPage={isPage} />
   if (isMissing(error)) return <Missing isPage={isPage} />
   const offline = isOffline(error)

@@ -21,14 +21,17 @@ export function PermissionMatrix({ catalogue, grants, onChange }: MatrixProps) {
       <table className="w-full text-sm">
         <thead>
           <tr className="border-b border-line text-xs text-muted">
-            <th scope="col" className="h-9 pl-5 pr-3 text-left font-medium sm:pl-6">
+            <th
+              scope="col"
+              className="sticky left-0 h-9 bg-surface pl-4 pr-2 text-left font-medium sm:pl-6 sm:pr-3"
+            >
               {t('roles.resource')}
             </th>
             {actions.map((it) => (
               <th
                 key={it}
                 scope="col"
-                className="px-2 text-center font-medium last:pr-5 sm:last:pr-6"
+                className="px-1 text-center font-medium last:pr-4 sm:px-2 sm:last:pr-6"
               >
                 {it}
               </th>
@@ -37,15 +40,18 @@ export function PermissionMatrix({ catalogue, grants, onChange }: MatrixProps) {
         </thead>
         <tbody>
           {resources.map((resource) => (
-            <tr key={resource} className="border-b border-line last:border-0 hover:bg-hover">
-              <th scope="row" className="h-10 pl-5 pr-3 text-left font-medium sm:pl-6">
+            <tr key={resource} className="group border-b border-line last:border-0 hover:bg-hover">
+              <th
+                scope="row"
+                className="sticky left-0 h-10 bg-surface pl-4 pr-2 text-left font-medium group-hover:bg-hover sm:pl-6 sm:pr-3"
+              >
                 {resource}
               </th>
               {actions.map((action) => {
                 const permission = `${resource}:${action}`
                 if (!catalogue.includes(permission)) return <td key={action} />
                 return (
-                  <td key={action} className="px-2 text-center last:pr-5 sm:last:pr-6">
+                  <td key={action} className="px-1 text-center last:pr-4 sm:px-2 sm:last:pr-6">
                     <Cell
                       permission={permission}
                       isGranted={granted.has(permission)}
