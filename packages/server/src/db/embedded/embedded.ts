@@ -125,14 +125,18 @@ function required(folder: DataFolder, password: string | undefined): string {
 }
 
 /** True, or why the server is not usable with this password. */
-async function accepts(server: Server, password: string | undefined): Promise<unknown> {
+async function accepts(
+  server: Server,
+  password: string | undefined,
+  waitMs = 5_000,
+): Promise<unknown> {
   if (!password) return false
   const url = adminUrl(server, password)
   const Client = clientFor(url)
   const client = new Client({
     connectionString: url,
-    connectionTimeoutMillis: 5_000,
-    query_timeout: 5_000,
+    connectionTimeoutMillis: waitMs,
+    query_timeout: waitMs,
   })
   client.on('error', () => {})
   try {
@@ -182,7 +186,8 @@ async function own(
 async function takeOver(folder: DataFolder, server: Server, password: string, ephemeral: boolean) {
   const claim = JSON.stringify({ ...ownIdentity(), server: server.process.pid })
   try {
-    const accepted = await accepts(server, password)
+    // It is running: on a busy machine it may be slow to answer.
+    const accepted = await accepts(server, password, 30_000)
     if (accepted !== true) throw notUsable(folder, accepted)
     writeFileSync(join(folder.control, 'port'), `${server.port}\n`)
     writeFileSync(ownerFile(folder.control), claim)
