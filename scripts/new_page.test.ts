@@ -77,6 +77,8 @@ function addByCommand(
   expect(changes.edits.flatMap((it) => it.byHand)).toEqual([])
   const written = writeChanges(changes).map((it) => relative(folder, it))
   expect(written).toContain(`web/${plural}/${plural}.page.tsx`)
+  const { app } = JSON.parse(readFileSync(join(folder, 'web/locales/de.json'), 'utf8'))
+  expect(app.acts).toMatchObject({ [`${plural}_create`]: expect.stringMatching(/^Created an? /) })
   expect(formatWithBiome(folder, join(folder, 'src'), written)).toBeUndefined()
 }
 

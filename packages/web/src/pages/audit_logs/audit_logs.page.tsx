@@ -75,7 +75,7 @@ function columnsOf(t: Translate): Column<AuditLog>[] {
             <span className="md:hidden">
               <Actor id={it.actor_id} />
             </span>
-            <span className="max-md:hidden">{it.action}</span>
+            <span className="max-md:hidden">{actText(it.action) !== it.action && it.action}</span>
           </span>
         </span>
       ),

@@ -32,12 +32,14 @@ export function pageLine({ plural, many, path }: Names, nesting?: Nesting): Inse
 export function textsLine(names: Names, fields: readonly Field[], nesting?: Nesting): Insertion {
   const above = nesting && { above: capital(spaced(nesting.table)) }
   const texts = { ...textsOf(names, fields), ...above }
+  const acts = actsOf(names)
   return {
-    line: `"${names.many}": ${JSON.stringify(texts)}`,
+    line: `"${names.many}": ${JSON.stringify(texts)}, and in "acts": ${JSON.stringify(acts)}`,
     insertInto(source) {
-      const all: { app?: Record<string, unknown> } = JSON.parse(source)
+      const all: { app?: { acts?: object } } = JSON.parse(source)
       if (all.app !== undefined && names.many in all.app) return undefined
-      return `${JSON.stringify({ ...all, app: { ...all.app, [names.many]: texts } }, null, 2)}\n`
+      const app = { ...all.app, [names.many]: texts, acts: { ...all.app?.acts, ...acts } }
+      return `${JSON.stringify({ ...all, app }, null, 2)}\n`
     },
   }
 }
@@ -59,6 +61,15 @@ function textsOf({ words, singular, aWord }: Names, fields: readonly Field[]) {
     delete: `Delete ${word}`,
     deleteTitle: `Delete ${aWord}?`,
     deleteText: `The ${word} is deleted for all members of this workspace. This cannot be undone.`,
+  }
+}
+
+/** The words of the audit log. */
+function actsOf({ plural, aWord }: Names) {
+  return {
+    [`${plural}_create`]: `Created ${aWord}`,
+    [`${plural}_update`]: `Changed ${aWord}`,
+    [`${plural}_delete`]: `Deleted ${aWord}`,
   }
 }
 
