@@ -68,6 +68,7 @@ function signer(secret: string): (row: Row) => Session {
         issuer,
         realm: INSTALLATION_REALM,
         limits,
+        branding: {},
       },
       { userId: user_id, sessionId: id, roles: [], jti: randomBytes(16).toString('base64url') },
     )
@@ -84,7 +85,16 @@ export function sessionCookieOf(secret: string, tenant: BenchTenant): string {
   const [subdomain = ''] = host.split('.')
   const expiresAt = Math.floor(Date.now() / 1_000) + 86_400
   const token = tokens.issueSession(
-    { id, realm: INSTALLATION_REALM, name: '', subdomain, origin: issuer, issuer, limits },
+    {
+      id,
+      realm: INSTALLATION_REALM,
+      name: '',
+      subdomain,
+      origin: issuer,
+      issuer,
+      limits,
+      branding: {},
+    },
     { userId, sessionId, expiresAt },
   )
   return `${SESSION_COOKIE_NAME}=${token}`

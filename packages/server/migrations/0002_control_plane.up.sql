@@ -24,7 +24,12 @@ create table tenantry.tenants (
     check (subdomain ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
   code text not null unique check (code ~ '^[A-Z0-9_]{1,32}$'),
   status text not null default 'active' check (status in ('active', 'suspended', 'deleting')),
-  branding jsonb not null default '{}',
+  -- What people see of the tenant on pages and in mails; tenancy/branding.ts has its parts. `logo` has hash
+  -- and size of the image in tenant_assets, so that a new image changes this row, which caches depend on.
+  branding jsonb not null default '{}'
+    check (jsonb_typeof(branding) = 'object' and length(branding::text) <= 4000),
+  -- When an administrator closed the list of first steps.
+  setup_dismissed_at timestamptz,
   -- The realm of the tenant's users: within one realm, an address names one user. The trigger below sets it.
   realm_id uuid not null default '00000000-0000-0000-0000-000000000000'
     check (realm_id in ('00000000-0000-0000-0000-000000000000', id)),
@@ -60,8 +65,30 @@ create policy identity_resolves_tenants on tenantry.tenants for select to tenant
 create policy platform_all_tenants on tenantry.tenants to tenantry_platform
   using (true) with check (true);
 create policy backup_all_tenants on tenantry.tenants for select to tenantry_backup using (true);
+-- A tenant changes what people see of it. Its subdomain, status, realm and limits stay with the platform.
+create policy app_changes_own_tenant on tenantry.tenants for update to tenantry_app
+  using (id = nullif(current_setting('app.tenant_id', true), '')::uuid)
+  with check (id = nullif(current_setting('app.tenant_id', true), '')::uuid);
 grant select on tenantry.tenants to tenantry_app, tenantry_identity;
+grant update (name, branding, setup_dismissed_at, updated_at) on tenantry.tenants to tenantry_app;
 grant select, insert, update, delete on tenantry.tenants to tenantry_platform;
+
+-- tenant_assets: the images of a tenant. They are small, and are sent to anyone who asks: no type that can
+-- hold a script, such as SVG.
+create table tenantry.tenant_assets (
+  tenant_id uuid not null,
+  kind text not null check (kind in ('logo')),
+  media_type text not null check (media_type in ('image/png', 'image/jpeg', 'image/webp')),
+  bytes bytea not null check (octet_length(bytes) between 1 and 102400),
+  created_at timestamptz not null default now(),
+  primary key (tenant_id, kind)
+);
+-- They are compressed already.
+alter table tenantry.tenant_assets alter column bytes set storage external;
+select tenantry.make_tenant_table('tenantry.tenant_assets');
+-- A platform admin sets a picture, and has no use for its bytes.
+revoke select on tenantry.tenant_assets from tenantry_platform;
+grant select (tenant_id, kind, media_type, created_at) on tenantry.tenant_assets to tenantry_platform;
 
 -- domains: a tenant's own host names, matched exactly.
 --
@@ -355,7 +382,7 @@ select tenantry.make_tenant_table('tenantry.member_roles');
 -- The tables that cached values depend on. A missing user or member is never cached, so inserting one
 -- sends nothing. An unknown host is cached, so a new tenant or domain must be sent.
 select tenantry.invalidate_on_change('tenantry.tenants', 'tenant', 'id',
-  array['id', 'name', 'subdomain', 'status', 'realm_id', 'rate', 'concurrency'], inserts => true);
+  array['id', 'name', 'subdomain', 'status', 'branding', 'realm_id', 'rate', 'concurrency'], inserts => true);
 select tenantry.invalidate_on_change('tenantry.domains', 'tenant', 'tenant_id',
   array['tenant_id', 'id', 'name', 'state', 'is_primary'], inserts => true,
   expired_when => $$old.state operator(pg_catalog.<>) all (array['verified', 'failing'])$$);

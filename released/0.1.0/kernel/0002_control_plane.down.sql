@@ -5,6 +5,7 @@ drop policy app_own_members on tenantry.users;
 drop table tenantry.members;
 drop table tenantry.users;
 drop table tenantry.domains;
+drop table tenantry.tenant_assets;
 drop table tenantry.tenants;
 drop table tenantry.installation;
 drop function tenantry.choose_realm();

@@ -17,6 +17,7 @@ const tenant = {
   origin: 'https://acme.example.com',
   realm: INSTALLATION_REALM,
   limits: { rate: null, concurrency: null },
+  branding: {},
 }
 
 function issue(): string {

@@ -27,6 +27,7 @@ function tenantAt(subdomain: string): Tenant {
     issuer: origin,
     realm: INSTALLATION_REALM,
     limits,
+    branding: {},
   }
 }
 

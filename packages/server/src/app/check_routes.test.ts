@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { checkRoutes } from './check_routes.ts'
 import { definePolicy } from './policy.ts'
+import { file } from './replies.ts'
 import type { Route } from './route.ts'
 
 const policy = definePolicy({
@@ -56,6 +57,11 @@ describe('a server does not start with (AUTHZ-1)', () => {
       'a public write of rows without an audit name',
       { method: 'POST', access: 'public', rows: 'why', audit: undefined },
       'without an audit name',
+    ],
+    [
+      'a file of members that caches may keep',
+      { sends: file({ types: ['image/png'], maxAge: 60 }) },
+      'which caches give to anyone',
     ],
     ['the cookies of a request', { headers: z.object({ cookie: name }) }, 'header "cookie"'],
     ['its token', { headers: z.object({ authorization: name }) }, 'header "authorization"'],

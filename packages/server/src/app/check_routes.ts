@@ -25,6 +25,7 @@ export function checkRoutes(routes: readonly Route[], policy: Policy): void {
     headersFault,
     cookiesFault,
     bytesFault,
+    cachedFault,
   ]
   const faults = routes.flatMap((route) =>
     checks
@@ -191,6 +192,17 @@ function bytesFault({ raw, sends, method }: Route): string | undefined {
   return origin === undefined
     ? undefined
     : `may redirect to "${origin}", which is no origin; write such as "https://pay.example.com"`
+}
+
+function cachedFault({ sends, access, appCookies }: Route): string | undefined {
+  const maxAge = sends?.kind === 'file' ? sends.maxAge : undefined
+  if (maxAge === undefined) return undefined
+  if (access !== 'public' || appCookies !== undefined) {
+    return 'sends a file with maxAge, which caches give to anyone: remove it, or make the route public and without cookies'
+  }
+  return Number.isInteger(maxAge) && maxAge > 0
+    ? undefined
+    : 'sends a file whose maxAge is no number of seconds'
 }
 
 const MEDIA_TYPE = /^[a-z0-9.+-]+\/[a-z0-9.+-]+$/

@@ -21,6 +21,21 @@ export interface Tenant {
   realm: string
   /** Limits of this tenant alone; null where TENANT_RATE and TENANT_CONCURRENCY apply. */
   limits: { rate: number | null; concurrency: number | null }
+  branding: TenantBranding
+}
+
+/** What people see of a tenant, on pages and in mails. A part that is not set is missing. */
+export interface TenantBranding {
+  /** `#0f766e` */
+  readonly color?: string | undefined
+  /** Its logo, which GET /api/branding/logo sends. The size is in pixels. */
+  readonly logo?: { hash: string; width: number; height: number } | undefined
+  /** The language of people who have not chosen one. */
+  readonly locale?: string | undefined
+  /** What everyone reads who signs in. */
+  readonly notice?: string | undefined
+  /** Where replies to its mails go. */
+  readonly reply_to?: string | undefined
 }
 
 /** What an actor was authenticated by. Only a session proves that a person is present. */

@@ -4,7 +4,7 @@ import { createRoutes } from './route.ts'
 
 /** The kernel's own resources. Every app has them, and its roles grant them like the app's own. */
 export const kernelResources = {
-  tenant: ['read', 'transfer'],
+  tenant: ['read', 'update', 'transfer'],
   members: ['read', 'update', 'delete'],
   invitations: ['read', 'create', 'delete'],
   roles: ['read', 'create', 'update', 'delete'],

@@ -12,6 +12,8 @@ export interface FileReply {
   readonly kind: 'file'
   /** The media types that the handler may return. */
   readonly types: readonly string[]
+  /** For how many seconds caches may keep it. Of public routes only: other sites may show it, too. */
+  readonly maxAge?: number
 }
 
 /** A reply that leads elsewhere. The handler returns the path or the URL. */
@@ -70,8 +72,8 @@ export function raw({ max, types }: Omit<RawBody, 'kind'>): RawBody {
 }
 
 /** A file as the reply: `reply: file({ types: ['text/csv'] })`. */
-export function file({ types }: Omit<FileReply, 'kind'>): FileReply {
-  return Object.freeze({ kind: 'file', types })
+export function file({ types, maxAge }: Omit<FileReply, 'kind'>): FileReply {
+  return Object.freeze({ kind: 'file', types, ...(maxAge === undefined ? {} : { maxAge }) })
 }
 
 /** A redirect as the reply, to a path of this tenant or to one of the origins: `reply: redirect()`. */

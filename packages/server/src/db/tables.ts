@@ -208,6 +208,13 @@ export interface KernelTables {
     expires_at: ColumnType<string, string | Date, string | Date>
     used_at: ColumnType<string | null, string | Date | null | undefined, string | Date | null>
   }
+  'tenantry.tenant_assets': {
+    tenant_id: ColumnType<string, string | undefined, string>
+    kind: ColumnType<'logo', 'logo', 'logo'>
+    media_type: ColumnType<'image/png' | 'image/jpeg' | 'image/webp', 'image/png' | 'image/jpeg' | 'image/webp', 'image/png' | 'image/jpeg' | 'image/webp'>
+    bytes: ColumnType<Buffer, Buffer, Buffer>
+    created_at: ColumnType<string, string | Date | undefined, string | Date>
+  }
   'tenantry.tenants': {
     id: ColumnType<string, string, string>
     name: ColumnType<string, string, string>
@@ -215,6 +222,7 @@ export interface KernelTables {
     code: ColumnType<string, string, string>
     status: ColumnType<'active' | 'suspended' | 'deleting', 'active' | 'suspended' | 'deleting' | undefined, 'active' | 'suspended' | 'deleting'>
     branding: ColumnType<unknown, string | undefined, string>
+    setup_dismissed_at: ColumnType<string | null, string | Date | null | undefined, string | Date | null>
     realm_id: ColumnType<string, string | undefined, string>
     identity_scope: ColumnType<string, never, never>
     rate: ColumnType<number | null, number | null | undefined, number | null>

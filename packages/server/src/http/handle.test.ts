@@ -37,7 +37,7 @@ function handleUnauthenticated(route: Route) {
         serialize: undefined,
         serializeForEtag: undefined,
       },
-      tenant: { ...tenant, limits: { rate: null, concurrency: null } },
+      tenant: { ...tenant, limits: { rate: null, concurrency: null }, branding: {} },
       identity: undefined,
       info: { id: '', address: '', userAgent: '' },
       deadline: new Deadline(5_000),

@@ -18,12 +18,12 @@ export function sendOther(
   { result, payload = '' }: Handled,
   method: string,
 ): FrameworkReply {
-  const { route } = admitted
-  reply.status(route.status)
-  if (route.sends?.kind === 'redirect') return reply.header('location', payload).send()
+  const { status, sends } = admitted.route
+  reply.status(status)
+  if (sends?.kind === 'redirect') return reply.header('location', payload).send()
   const output = result as FileOutput
   const { body, size } = output
-  reply.headers(fileHeaders(output))
+  if (sends !== undefined) reply.headers(fileHeaders(sends, output))
   if (typeof body === 'string') return reply.send(Buffer.from(body))
   if (body instanceof Uint8Array) return reply.send(Buffer.from(body))
   if (method === 'HEAD') {

@@ -178,6 +178,8 @@ describe('a lost update (API-6)', () => {
       [`/api/members/${other.id}`, { roles: ['operator'] }],
       [`/api/domains/${domain.id}`, { is_primary: true }],
       ['/api/account', { full_name: 'Changed' }],
+      ['/api/tenant', { name: 'Changed' }],
+      ['/api/tenant/setup', { is_dismissed: true }],
     ] as const
     return { home, owner, targets }
   }

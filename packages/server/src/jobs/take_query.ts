@@ -11,6 +11,7 @@ export interface TakenRow {
   status: 'active' | 'suspended' | 'deleting'
   rate: number | null
   concurrency: number | null
+  branding: unknown
 }
 
 type Held = { id: string; lease: string }
@@ -23,6 +24,7 @@ const tenantColumns = [
   't.realm_id',
   't.rate',
   't.concurrency',
+  't.branding',
 ] as const
 
 /** Deletes the row of the job, under this worker's lease, and reads its tenant: the only one in scope. */

@@ -1,6 +1,5 @@
 import type { MailBlock } from '../app/mails/blocks.ts'
 import { type Html, html } from '../lib/html.ts'
-import type { Branding } from './branding.ts'
 
 /** The frame of a mail. */
 export interface MailFrame {
@@ -8,7 +7,15 @@ export interface MailFrame {
   subject: string
   appName: string
   tenantName: string
-  branding: Branding
+  branding: MailBranding
+}
+
+/** How a mail looks. */
+export interface MailBranding {
+  /** The colour of its buttons. */
+  color?: string | undefined
+  /** An image, which mail programs load from its address. */
+  logo?: { url: string; width: number; height: number } | undefined
 }
 
 const ACCENT = '#4f46e5'
@@ -47,10 +54,15 @@ ${blocks.map((it) => blockHtml(it, branding.color ?? ACCENT))}</td></tr>
 }
 
 function headOf({ tenantName, branding }: MailFrame): Html {
-  if (branding.logo === undefined) {
+  const { logo } = branding
+  if (logo === undefined) {
     return html`<p style="margin: 0 0 24px; font-weight: 600">${tenantName}</p>`
   }
-  return html`<p style="margin: 0 0 24px"><img src="${branding.logo}" alt="${tenantName}" height="40" style="height: 40px; max-width: 100%; border: 0"></p>`
+  // A wide one holds the name already, as on the pages.
+  const isWide = logo.width > 2 * logo.height
+  const image = html`<img src="${logo.url}" alt="${isWide ? tenantName : ''}" height="40" style="height: 40px; max-width: 100%; border: 0; vertical-align: middle">`
+  const name = html`<span style="margin-left: 10px; font-weight: 600; vertical-align: middle">${tenantName}</span>`
+  return html`<p style="margin: 0 0 24px">${image}${isWide ? html`` : name}</p>`
 }
 
 function blockHtml(block: MailBlock, color: string): Html {

@@ -1,7 +1,8 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { button, code, paragraph } from '../app/mails/blocks.ts'
 import { mailTemplate } from '../app/mails/mail_template.ts'
-import { Branding, brandingOf } from './branding.ts'
+import { Branding, brandingOf } from '../tenancy/branding.ts'
 import { type MailSetting, renderMail } from './render_mail.ts'
 
 const greeting = mailTemplate('greetings.mail', {
@@ -23,6 +24,19 @@ const greeting = mailTemplate('greetings.mail', {
 function render(setting: Partial<MailSetting> = {}, values: Partial<typeof sample> = {}) {
   const defaults = { appName: 'App', tenantName: 'Acme', branding: {}, locales: [], changes: {} }
   return renderMail(greeting, { ...sample, ...values }, { ...defaults, ...setting })
+}
+
+// As in the definitions of WCAG 2.2.
+function luminance(color: string): number {
+  const [red = 0, green = 0, blue = 0] = [1, 3, 5]
+    .map((at) => Number.parseInt(color.slice(at, at + 2), 16) / 255)
+    .map((it) => (it <= 0.04045 ? it / 12.92 : ((it + 0.055) / 1.055) ** 2.4))
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+}
+
+function contrast(one: string, other: string): number {
+  const [lighter = 0, darker = 0] = [luminance(one), luminance(other)].toSorted((a, b) => b - a)
+  return (lighter + 0.05) / (darker + 0.05)
 }
 
 const sample = { project: 'Apollo', link: 'https://acme.example.com/?a=1&token=x', minutes: 60 }
@@ -89,9 +103,27 @@ describe('a rendered mail', () => {
     )
   })
 
-  test('shows the logo with the name as its text', () => {
-    const { html } = render({ branding: { logo: 'https://cdn.example.com/a.png' } })
-    expect(html).toMatch(/<img src="https:\/\/cdn\.example\.com\/a\.png" alt="Acme"/)
+  test('writes on any colour with the contrast that WCAG 2.2 asks for', () => {
+    const hex = fc.integer({ min: 0, max: 0xffffff })
+    fc.assert(
+      fc.property(hex, (it) => {
+        const color = `#${it.toString(16).padStart(6, '0')}`
+        const [, text = ''] =
+          /background-color: #\w{6}; color: (#\w{6});/.exec(render({ branding: { color } }).html) ??
+          []
+        expect(contrast(color, text)).toBeGreaterThanOrEqual(4.5)
+      }),
+    )
+  })
+
+  test('shows a wide logo with the name as its text, and another one beside the name', () => {
+    const url = 'https://acme.example.com/api/branding/logo'
+    const withLogo = (width: number) =>
+      render({ branding: { logo: { url, width, height: 40 } } }).html
+    expect(withLogo(81)).toContain(`<img src="${url}" alt="Acme"`)
+    expect(withLogo(81)).not.toContain('>Acme</span>')
+    expect(withLogo(80)).toContain(`<img src="${url}" alt=""`)
+    expect(withLogo(80)).toContain('>Acme</span>')
   })
 
   test('says which text and which value are missing', () => {
@@ -113,7 +145,8 @@ test('a template names the texts that a language lacks, and a language that is n
 
 test.each([
   { logo: 'http://x.example/a.png' },
-  { logo: 'javascript:alert(1)' },
+  { logo: { hash: '../../../../etc/passwd', width: 1, height: 1 } },
+  { notice: 'two\nlines' },
   { color: 'red;background:url(//x)' },
   { reply_to: 'a@x.example,b@x.example' },
   { locale: 'german language' },

@@ -1,15 +1,14 @@
 import type { MailBlock } from '../app/mails/blocks.ts'
 import type { MailTemplate } from '../app/mails/mail_template.ts'
-import type { Branding } from './branding.ts'
 import { chooseTexts, type TextChanges } from './choose_texts.ts'
-import { htmlMail } from './html_mail.ts'
+import { htmlMail, type MailBranding } from './html_mail.ts'
 import { mailWords } from './mail_words.ts'
 
 /** In whose name a mail is written, and in which language. */
 export interface MailSetting {
   appName: string
   tenantName: string
-  branding: Branding
+  branding: MailBranding
   /** The first language that the mail has is used: the reader's, the tenant's, the server's. */
   locales: readonly (string | null | undefined)[]
   /** `mailTexts` of the app. */

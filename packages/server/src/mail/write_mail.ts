@@ -4,7 +4,7 @@ import type { MailTemplate } from '../app/mails/mail_template.ts'
 import type { Config } from '../config/config.ts'
 import type { KernelTables } from '../db/tables.ts'
 import { unlinked } from '../lib/unlinked.ts'
-import { brandingOf } from './branding.ts'
+import { brandingOf, LOGO_PATH } from '../tenancy/branding.ts'
 import type { TextChanges } from './choose_texts.ts'
 import type { OutgoingMail } from './outgoing_mail.ts'
 import { renderMail } from './render_mail.ts'
@@ -20,7 +20,7 @@ export interface WriterDeps {
 /** The rows of the tenant in whose name a mail is written. */
 export interface WriterScope {
   db: Kysely<KernelTables>
-  tenant: { id: string; name: string }
+  tenant: { id: string; name: string; issuer: string }
 }
 
 /**
@@ -35,14 +35,17 @@ export async function writeMail<Values extends object>(
 ): Promise<OutgoingMail | undefined> {
   const reader = await readerOf(scope, to)
   if (reader === undefined) return undefined
-  const branding = brandingOf(reader.branding)
+  const { color, logo, locale, reply_to: replyTo } = brandingOf(reader.branding)
   // A mailbox that may belong to no member has not asked for the name either.
   const tenantName = 'email' in to ? unlinked(scope.tenant.name) : scope.tenant.name
-  const locales = [reader.locale, branding.locale, config.DEFAULT_LOCALE]
+  const locales = [reader.locale, locale, config.DEFAULT_LOCALE]
+  // On the subdomain, and not on a custom domain: the mail names no host whose DNS a customer controls.
+  const url = scope.tenant.issuer + LOGO_PATH
+  const branding = { color, logo: logo && { ...logo, url } }
   const setting = { appName, tenantName, branding, locales, changes }
-  const replyTo = branding.reply_to === undefined ? {} : { replyTo: branding.reply_to }
   const rendered = renderMail(template, values, setting)
-  return { fromName: tenantName, to: reader.email, ...replyTo, ...rendered }
+  const reply = replyTo === undefined ? {} : { replyTo }
+  return { fromName: tenantName, to: reader.email, ...reply, ...rendered }
 }
 
 interface Reader {

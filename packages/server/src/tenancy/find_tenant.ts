@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Tenant } from '../app/context.ts'
 import type { Database } from '../db/tenancy.ts'
 import { AppError } from '../lib/errors.ts'
+import { brandingOf } from './branding.ts'
 import type { HostMatch } from './match_host.ts'
 
 /** A tenant found by its host. */
@@ -34,17 +35,19 @@ export interface TenantRow {
   realm_id: string
   rate: number | null
   concurrency: number | null
+  branding: unknown
 }
 
 /** A tenant at the origin of its subdomain. */
 export function tenantOf(
-  { id, name, subdomain, realm_id: realm, rate, concurrency }: TenantRow,
+  { id, name, subdomain, realm_id: realm, rate, concurrency, branding: column }: TenantRow,
   publicOrigin: string,
 ): Tenant {
   const issuer = publicOrigin.replaceAll('{tenant}', subdomain)
   // Frozen: many requests share it.
   const limits = Object.freeze({ rate, concurrency })
-  return Object.freeze({ id, name, subdomain, issuer, origin: issuer, realm, limits })
+  const branding = brandingOf(column)
+  return Object.freeze({ id, name, subdomain, issuer, origin: issuer, realm, limits, branding })
 }
 
 /** Why a host has no tenant to serve: 404 where there is none, 403 where it is suspended. */
@@ -67,7 +70,7 @@ function tenantRow(database: Database, host: HostMatch) {
     const tenants = db
       .selectFrom('tenantry.tenants as t')
       .select(['t.id', 't.name', 't.subdomain', 't.status', 't.realm_id', 't.rate'])
-      .select('t.concurrency')
+      .select(['t.concurrency', 't.branding'])
     if (host.kind === 'subdomain') {
       return tenants.where('t.subdomain', '=', host.subdomain).executeTakeFirst()
     }

@@ -184,6 +184,7 @@ async function resetToken({ id, subdomain, host }: TestTenant, user: TestUser): 
     issuer: `https://${host}`,
     realm: INSTALLATION_REALM,
     limits,
+    branding: {},
   }
   const request = { id: randomUUID(), address: '127.0.0.1', userAgent: '' }
   const wanted = { tenant: about, userId: user.id, request, channel: 'mail' } as const

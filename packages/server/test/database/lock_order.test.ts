@@ -115,6 +115,7 @@ test('the use of a reset link concurrent with new ones succeeds or is rejected, 
     issuer: `https://${tenant.host}`,
     realm: INSTALLATION_REALM,
     limits,
+    branding: {},
   }
   const info = { id: randomUUID(), address: '127.0.0.1', userAgent: '' }
   const { config, database } = api

@@ -60,6 +60,12 @@ function makeSample(): Sample {
       subdomain: `s-${unique}`,
       code: `S_${unique.toUpperCase()}`,
     },
+    'tenantry.tenant_assets': {
+      tenant_id,
+      kind: 'logo',
+      media_type: 'image/png',
+      bytes: hash(),
+    },
     'tenantry.domains': {
       tenant_id,
       id: randomUUID(),

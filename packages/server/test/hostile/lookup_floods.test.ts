@@ -175,6 +175,7 @@ test('forged and expired tokens cause no query, and are not cached (DOS-4)', asy
     name: '',
     realm: INSTALLATION_REALM,
     limits: { rate: null, concurrency: null },
+    branding: {},
   }
   const issuer = `https://${tenant.host}`
   const expired = () =>

@@ -34,7 +34,16 @@ function signed({ id, host, subdomain }: TestTenant, subject: Subject, accessMin
   const issuer = `https://${host}`
   const limits = { rate: null, concurrency: null }
   return tokens.issueAccess(
-    { id, subdomain, name: '', origin: issuer, issuer, realm: INSTALLATION_REALM, limits },
+    {
+      id,
+      subdomain,
+      name: '',
+      origin: issuer,
+      issuer,
+      realm: INSTALLATION_REALM,
+      limits,
+      branding: {},
+    },
     { ...subject, roles: [], jti: 'signed for a test' },
   )
 }

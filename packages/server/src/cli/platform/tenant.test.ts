@@ -1,7 +1,10 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeWorkplace, type Workplace } from '../../../test/fixtures/cli.ts'
 import { onMigratedDatabase } from '../../../test/fixtures/databases.ts'
 import { withClient } from '../../db/connect/with_client.ts'
+import { testPng } from '../../testing/sweeps/world/test_image.ts'
 
 let place: Workplace
 beforeAll(() => {
@@ -94,12 +97,25 @@ describe('tenantry tenant', { timeout: 180_000 }, () => {
       const brand = (more: string) => place.run(`tenant brand acme ${more}`, environment)
       expect((await brand('--color #0f766e --locale de --reply-to a@acme.example')).code).toBe(0)
       expect((await brand('--color none')).code).toBe(0)
-      const wrong = await brand('--logo http://acme.example/a.png')
-      expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('--logo')])
+      const logo = join(place.folder, 'logo.png')
+      await writeFile(logo, testPng())
+      expect((await brand(`--logo ${logo}`)).code).toBe(0)
+      for (const file of ['missing.png', import.meta.filename]) {
+        const wrong = await brand(`--logo ${file}`)
+        expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('--logo: ')])
+      }
       const { rows } = await withClient(urls.admin, (admin) =>
-        admin.query('select branding from tenantry.tenants'),
+        admin.query(
+          'select branding, media_type from tenantry.tenants left join tenantry.tenant_assets on true',
+        ),
       )
-      expect(rows).toEqual([{ branding: { locale: 'de', reply_to: 'a@acme.example' } }])
+      const branding = {
+        locale: 'de',
+        reply_to: 'a@acme.example',
+        logo: { hash: expect.any(String), width: 64, height: 64 },
+      }
+      expect(rows).toEqual([{ branding, media_type: 'image/png' }])
+      expect((await brand('--logo none')).code).toBe(0)
     })
   })
 })

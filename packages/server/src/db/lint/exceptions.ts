@@ -33,6 +33,8 @@ export const catalogExceptions: Readonly<Record<string, string>> = {
     'a host name leads to one tenant; only who controls its DNS gets as far as the conflict',
   [`L23 tenantry.tenants (app_own_tenant for select) using (id = ${TENANT})`]:
     'the tenant itself: its id is the column id',
+  [`L23 tenantry.tenants (app_changes_own_tenant for update) using (id = ${TENANT}) check (id = ${TENANT})`]:
+    'the tenant itself: its id is the column id',
   "L23 tenantry.tenants (identity_resolves_tenants for select) using (status = ANY (ARRAY['active'::text, 'suspended'::text]))":
     'the tenant of a host is looked up before it is known',
   [`L23 tenantry.tenants (identity_creates_tenants for insert) check ((id = ${TENANT}) AND (status = 'active'::text))`]:

@@ -81,7 +81,7 @@ const tagDescriptions: Record<string, string> = {
   status: 'Whether the API is running',
   auth: 'Signing in and out, tokens, passwords, and who is signed in',
   branding: 'What a page shows before sign-in',
-  tenant: 'The tenant of this host',
+  tenant: 'The tenant of this host, and what people see of it',
   account: 'The signed-in person',
   'permission-check': 'An example of a route for one role',
   sessions: 'Where a user is signed in',

@@ -20,13 +20,25 @@ export function assertFile({ types }: FileReply, given: unknown): FileOutput {
  * The headers of a file. It must not become script on the origin that holds the session: a browser saves
  * it, and what it shows of it is sandboxed.
  */
-export function fileHeaders({ type, name, body, size }: FileOutput): Record<string, string> {
+export function fileHeaders(
+  { maxAge }: FileReply,
+  { type, name, body, size }: FileOutput,
+): Record<string, string> {
   const length = lengthOf(body) ?? size
   return {
     'content-type': type.startsWith('text/') ? `${type}; charset=utf-8` : type,
     'content-security-policy': "sandbox; default-src 'none'",
     'content-disposition': disposition(shown.has(type) ? 'inline' : 'attachment', name),
     ...(length === undefined ? {} : { 'content-length': String(length) }),
+    ...(maxAge === undefined ? {} : publicHeaders(maxAge)),
+  }
+}
+
+// Mail programs and other sites show it too.
+function publicHeaders(maxAge: number): Record<string, string> {
+  return {
+    'cache-control': `public, max-age=${maxAge}`,
+    'cross-origin-resource-policy': 'cross-origin',
   }
 }
 

@@ -135,6 +135,9 @@ test('branding shows the name of the tenant and the default language, without a 
     expect((await ask()).json).toEqual({
       tenant_name: 'Acme <b>',
       locale: 'de-AT',
+      color: null,
+      logo: null,
+      notice: null,
       subdomain: tenant.subdomain,
       tenant_origin: 'https://{tenant}.app.test',
       app_origin: 'https://app.test',

@@ -37,7 +37,16 @@ async function tokenByHand({ id, host, subdomain }: TestTenant, userId: string):
   const issuer = `https://${host}`
   const limits = { rate: null, concurrency: null }
   const link = await createResetLink(api, {
-    tenant: { id, name: '', subdomain, origin: issuer, issuer, realm: INSTALLATION_REALM, limits },
+    tenant: {
+      id,
+      name: '',
+      subdomain,
+      origin: issuer,
+      issuer,
+      realm: INSTALLATION_REALM,
+      limits,
+      branding: {},
+    },
     userId,
     request: { id: 'test', address: '', userAgent: '' },
     channel: 'hand',

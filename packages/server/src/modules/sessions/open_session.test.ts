@@ -35,6 +35,7 @@ function open(tenant: TestTenant, user: ProvenUser, opening: Opening, origin?: s
     issuer,
     realm: realmOfNewTenant(api.config, tenant.id),
     limits,
+    branding: {},
   }
   const ctx = {
     tenant: { ...named, origin: origin ?? issuer },

@@ -1,7 +1,7 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
+import type { TenantBranding } from '../../app/context.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { newId } from '../../lib/ids.ts'
-import type { Branding } from '../../mail/branding.ts'
 
 export interface NewTenant {
   name: string
@@ -169,7 +169,12 @@ export async function limitTenant(
 }
 
 /** Parts of a tenant's branding. Null removes a part; undefined keeps it. */
-export type NewBranding = { [Part in keyof Branding]?: Branding[Part] | null }
+export type NewBranding = { [Part in keyof TenantBranding]?: TenantBranding[Part] | null }
+
+/** The column `branding` with these changes. */
+export function mergedBranding(changes: NewBranding): RawBuilder<string> {
+  return sql`jsonb_strip_nulls(branding || ${JSON.stringify(changes)}::jsonb)`
+}
 
 /** Sets parts of a tenant's branding. Returns its id, if it exists. */
 export async function brandTenant(
@@ -177,10 +182,9 @@ export async function brandTenant(
   subdomain: string,
   changes: NewBranding,
 ): Promise<string | undefined> {
-  const branding = sql<string>`jsonb_strip_nulls(branding || ${JSON.stringify(changes)}::jsonb)`
   const branded = await db
     .updateTable('tenantry.tenants')
-    .set({ branding, updated_at: sql<string>`now()` })
+    .set({ branding: mergedBranding(changes), updated_at: sql<string>`now()` })
     .where('subdomain', '=', subdomain)
     .returning('id')
     .executeTakeFirst()

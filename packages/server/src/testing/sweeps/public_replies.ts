@@ -4,6 +4,7 @@ import { bodyFor, call, nameOf, pathIn, type World } from './world/world.ts'
 
 // The rows that public routes of the kernel may show.
 const kernelShows: Readonly<Record<string, string>> = {
+  'GET /api/branding': 'what the tenant shows to everyone',
   'POST /api/auth/token': 'the names of the roles of the member who signed in',
   'POST /api/auth/login': 'the names of the roles of the member who signed in',
 }

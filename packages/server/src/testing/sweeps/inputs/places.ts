@@ -16,6 +16,12 @@ const audited: Readonly<Record<string, string>> = {
   'PATCH /api/roles/:role_id body /description': 'the log says what of the role was changed',
 }
 
+// Inputs that replies to another tenant hold, and why.
+const shared: Readonly<Record<string, string>> = {
+  'PATCH /api/tenant body /name':
+    'a person sees the names of all tenants that they are a member of',
+}
+
 const SECRET = /password|secret|token|credential|api_?key/i
 
 /** The places that hold a canary and may not: output, logs, metrics, audit rows, secrets in rows, B. */
@@ -34,7 +40,7 @@ export async function placeFaults(world: World, canaries: Canary[], output: stri
     ['in the audit row; note the id instead: ctx.audit({ entity_id })', String(logs), isNotAudited],
     ['stored as it is; store a hash of a secret', rows, isSecret],
     ['in rows of another tenant; write through ctx.db', theirs, always],
-    ['in a reply to another tenant; keep no rows outside of a request', shown, always],
+    ['in a reply to another tenant; keep no rows outside of a request', shown, isNotShared],
   ]
   return places.flatMap(([fault, text, concerns]) =>
     canaries
@@ -57,6 +63,10 @@ function always(): boolean {
 
 function isNotAudited({ route, field }: Canary): boolean {
   return !(`${nameOf(route)} ${field}` in audited)
+}
+
+function isNotShared({ route, field }: Canary): boolean {
+  return !(`${nameOf(route)} ${field}` in shared)
 }
 
 function isSecret({ field }: Canary): boolean {

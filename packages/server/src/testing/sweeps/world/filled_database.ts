@@ -133,6 +133,8 @@ function copiesSql({ name, columns: all }: Table): string {
     from template s, generate_series(0, $2::int - 1) t, generate_series(1, $3::int) i,
       lateral (select t::bigint * $3::int + i as n) as n`.concat(
     owner === 'id' ? ' where $4::uuid is not null' : '',
+    // A table whose key has no other column than the tenant and an enum has few rows of each tenant.
+    ' on conflict do nothing',
   )
 }
 
@@ -168,7 +170,7 @@ const tablesSql = `
       -- An enum cannot vary with each row; another column of the index does.
       and not exists (select from pg_constraint con
         where con.conrelid = c.oid and con.contype = 'c' and con.conkey = array[a.attnum]
-          and pg_get_constraintdef(con.oid) like '% ANY (%'))) as columns
+          and pg_get_constraintdef(con.oid) like any (array['% ANY (%', '% = ''%'])))) as columns
   from pg_class c
   join pg_namespace n on n.oid = c.relnamespace
   join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped

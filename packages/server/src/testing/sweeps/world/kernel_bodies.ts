@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { testPng } from './test_image.ts'
 
 interface Person {
   email: string
@@ -40,6 +41,8 @@ export const kernelBodies: Readonly<Record<string, (populated: Populated) => unk
     user_id: referable.get('/api/members'),
     current_password: admin.password,
   }),
+  'PUT /api/tenant/logo': () => new Blob([new Uint8Array(testPng())], { type: 'image/png' }),
+  'PATCH /api/tenant': () => ({ color: '#0f766e', locale: 'de', notice: 'For staff only' }),
   // No DNS proves the domains of the sweeps.
   'PATCH /api/domains/:domain_id': () => ({ is_primary: false }),
   'PUT /api/account/email': ({ admin: { password } }) => ({
