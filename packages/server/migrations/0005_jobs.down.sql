@@ -1,6 +1,7 @@
 drop function tenantry.spread_schedule(text, text, jsonb, integer);
 drop function tenantry.promote_jobs(integer, integer);
-drop function tenantry.claim_jobs(uuid, integer, integer, uuid[], integer[], uuid, integer, uuid[]);
+drop function tenantry.claim_jobs(uuid, integer, integer, uuid[], integer[], uuid, integer, uuid[],
+  text[]);
 drop function tenantry.free_job_key(uuid, text, text);
 revoke execute on function tenantry.new_id() from tenantry_jobs;
 drop table tenantry.schedules;

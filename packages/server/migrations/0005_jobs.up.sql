@@ -87,11 +87,13 @@ grant select, insert, update on tenantry.schedules to tenantry_jobs;
 -- Takes up to `wanted` ready jobs for a worker. It walks the tenants that have some, beginning after the
 -- tenant `after`, so that each gets its share however many jobs another one has. `busy` are tenants of
 -- which the worker runs jobs already, `rooms` how many more it may run of each; of another tenant it may
--- run `each`. `allowed` restricts the walk to some tenants.
+-- run `each`. `allowed` restricts the walk to some tenants. The jobs of a tenant that is not active are held;
+-- those of `regardless`, kinds such as the erasure of a person, run also where it is suspended.
 --
 -- The walk skips a busy tenant in the loop: a condition on the array would read all its rows.
 create function tenantry.claim_jobs(after uuid, wanted integer, each integer, busy uuid[],
-  rooms integer[], lease_id uuid, seconds integer, allowed uuid[] default null)
+  rooms integer[], lease_id uuid, seconds integer, allowed uuid[] default null,
+  regardless text[] default '{}')
 returns table (tenant_id uuid, id uuid, kind text, payload jsonb, actor_id uuid, attempts integer,
   waited_seconds float8)
 language plpgsql set search_path = pg_catalog as $$
@@ -102,6 +104,8 @@ declare
   missing integer := wanted;
   room integer;
   taken integer;
+  kinds text[];
+  status text;
 begin
   while missing > 0 loop
     select j.tenant_id into current_tenant from tenantry.jobs j
@@ -116,13 +120,17 @@ begin
     exit when has_wrapped and current_tenant > after;
     room := coalesce(rooms[array_position(busy, current_tenant)], each);
     if room > 0 and (allowed is null or current_tenant = any (allowed)) then
-      if exists (select from tenantry.tenants t where t.id = current_tenant and t.status = 'active') then
+      status := (select t.status from tenantry.tenants t where t.id = current_tenant);
+      -- NULL: all kinds.
+      kinds := case status when 'active' then null when 'suspended' then regardless else '{}' end;
+      if kinds is null or cardinality(kinds) > 0 then
         return query
           update tenantry.jobs j
           set state = 'running', lease = lease_id, attempts = j.attempts + 1,
             leased_until = now() + make_interval(secs => seconds)
           from (
             select r.id from tenantry.jobs r where r.tenant_id = current_tenant and r.state = 'ready'
+              and (kinds is null or r.kind = any (kinds))
             order by r.priority, r.run_at, r.id limit least(room, missing) for update skip locked
           ) chosen
           where j.tenant_id = current_tenant and j.id = chosen.id
@@ -130,9 +138,11 @@ begin
             extract(epoch from clock_timestamp() - j.run_at)::float8;
         get diagnostics taken = row_count;
         missing := missing - taken;
-      else
+      end if;
+      if kinds is not null then
         update tenantry.jobs j set state = 'held' from (
           select r.id from tenantry.jobs r where r.tenant_id = current_tenant and r.state = 'ready'
+            and r.kind <> all (kinds)
           for update skip locked
         ) chosen
         where j.tenant_id = current_tenant and j.id = chosen.id;
@@ -227,7 +237,8 @@ begin
 end
 $$;
 
-grant execute on function tenantry.claim_jobs(uuid, integer, integer, uuid[], integer[], uuid, integer, uuid[]),
+grant execute on function tenantry.claim_jobs(uuid, integer, integer, uuid[], integer[], uuid, integer, uuid[],
+    text[]),
   tenantry.promote_jobs(integer, integer), tenantry.free_job_key(uuid, text, text),
   tenantry.spread_schedule(text, text, jsonb, integer), tenantry.new_id() to tenantry_jobs;
 grant execute on function tenantry.free_job_key(uuid, text, text) to tenantry_platform;

@@ -28,6 +28,8 @@ export interface ClaimRequest {
   running: ReadonlyMap<string, number>
   /** The only tenants whose jobs it takes. */
   only?: readonly string[] | undefined
+  /** Kinds whose jobs it takes also where the tenant is suspended. */
+  regardless: readonly string[]
 }
 
 /** Why a job needs a platform admin. */
@@ -61,14 +63,23 @@ export class JobQueue {
   }
 
   /** Takes jobs, in a fair share for each tenant. */
-  async claim({ after, wanted, each, running, only }: ClaimRequest): Promise<ClaimedJob[]> {
+  async claim({
+    after,
+    wanted,
+    each,
+    running,
+    only,
+    regardless,
+  }: ClaimRequest): Promise<ClaimedJob[]> {
     const lease = newId()
     const busy = [...running.keys()]
     const rooms = [...running.values()].map((count) => Math.max(0, each - count))
     const { rows } = await this.#database.asWorker((db) =>
       sql<Omit<ClaimedJob, 'lease'>>`
         select * from tenantry.claim_jobs(${after}, ${wanted}, ${each}, ${busy}::uuid[],
-          ${rooms}::integer[], ${lease}, ${LEASE_SECONDS}, ${only ?? null}::uuid[])`.execute(db),
+          ${rooms}::integer[], ${lease}, ${LEASE_SECONDS}, ${only ?? null}::uuid[], ${[...regardless]}::text[])`.execute(
+        db,
+      ),
     )
     return rows.map((it) => ({ ...it, lease }))
   }

@@ -90,7 +90,7 @@ function inTransaction<T>(
   const deadline = new Deadline(DATABASE_WAIT_MS)
   const scope = { tenant: { id: claimed.tenant_id }, deadline }
   return deps.database.write(scope, async (transaction) => {
-    const row = await rowOf(transaction, claimed, first)
+    const row = await rowOf(transaction, run, first)
     const tenant = deps.tenantOf(row)
     const { actor_id } = row
     const actor =
@@ -101,14 +101,15 @@ function inTransaction<T>(
 
 async function rowOf(
   { db }: RequestTransaction,
-  { id, lease }: ClaimedJob,
+  { claimed: { id, lease }, job }: Run,
   first: 'take' | 'look',
 ): Promise<TakenRow> {
   const query = first === 'take' ? takeQuery : lookQuery
   const { rows } = await db.executeQuery(query(db, { id, lease }))
   const [row] = rows
   if (row === undefined) throw new LeaseLost('another worker may have this job')
-  if (row.status !== 'active') throw new TenantInactive(`the tenant is ${row.status}`)
+  const mayRun = row.status === 'active' || (row.status === 'suspended' && job.isForSuspended)
+  if (!mayRun) throw new TenantInactive(`the tenant is ${row.status}`)
   return row
 }
 

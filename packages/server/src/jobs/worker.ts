@@ -58,6 +58,7 @@ class JobWorker implements Worker {
   readonly #queue: JobQueue
   readonly #schedules: Schedules
   readonly #metrics: JobMetrics
+  readonly #regardless: string[]
   readonly #running = new Map<string, Running>()
   /** Ends of jobs that could not be stored yet, because the database was unreachable. */
   readonly #unstored = new Map<() => Promise<void>, number>()
@@ -74,6 +75,8 @@ class JobWorker implements Worker {
     this.#deps = deps
     this.#queue = new JobQueue(deps.database)
     this.#schedules = new Schedules(deps.database, deps.schedules, deps.clock)
+    const jobs = [...deps.jobs.values()]
+    this.#regardless = jobs.filter((it) => it.isForSuspended).map((it) => it.kind)
     this.#metrics = new JobMetrics(deps.jobs.keys(), () => this.#running.size)
   }
 
@@ -162,7 +165,8 @@ class JobWorker implements Worker {
     const wanted = concurrency - this.#running.size
     if (wanted <= 0 || this.#isStopping) return false
     const running = countByTenant([...this.#running.values()].map((it) => it.claimed))
-    const request = { after: this.#after, wanted, each, running, only: tenants?.() }
+    const [after, regardless] = [this.#after, this.#regardless]
+    const request = { after, wanted, each, running, only: tenants?.(), regardless }
     const jobs = await this.#queue.claim(request)
     for (const job of jobs) this.#begin(job)
     this.#after = jobs.at(-1)?.tenant_id ?? this.#after

@@ -13,7 +13,7 @@ const { job } = createJobs<KernelTables>()
  * enabling the person, finds nothing to erase.
  */
 export function eraseUserJob({ database }: { database: Pick<Database, 'asIdentity'> }): Job {
-  return job('users.erase', {
+  const erasure = job('users.erase', {
     payload: z.strictObject({ user_id: z.uuid() }),
     run: async ({ tenant }, { user_id }) => {
       // Its own transaction: the app role of the job cannot erase a user. Nothing else in the job needs to agree with it.
@@ -22,4 +22,6 @@ export function eraseUserJob({ database }: { database: Pick<Database, 'asIdentit
       )
     },
   })
+  // A person of suspended tenants only has no other one whose job could do it.
+  return { ...erasure, isForSuspended: true }
 }
