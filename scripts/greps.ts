@@ -27,6 +27,8 @@ const greps: Grep[] = [
       'packages/server/src/db/tenancy.ts': 'the database scopes',
       'packages/server/src/db/provisioning/read_accounts.ts':
         'doctor reads the accounts of every tenant, without the pools of a server',
+      'packages/server/migrations/0009_held_names.up.sql':
+        'stores in a setting for how long the names of a transaction are held',
       'packages/server/src/testing/record_statements.ts':
         'leaves the statements of the scope out of its count',
       'packages/server/src/testing/sweeps/inputs/statement_rules.ts':

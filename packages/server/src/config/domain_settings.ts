@@ -15,6 +15,12 @@ export const domainSettings = {
     meaning: 'hours between two checks of the TXT record of a verified domain',
     parse: integer(1, 168),
   },
+  HELD_NAME_DAYS: {
+    fallback: '90',
+    meaning:
+      'days for which no other tenant gets the subdomain of a deleted tenant, or a removed domain whose record is still there',
+    parse: integer(0, 3650),
+  },
   DNS_SERVERS: {
     meaning:
       'addresses of the DNS servers that are asked for these records, with a port if it is not 53. If unset, those of the system',

@@ -112,6 +112,7 @@ const kernelConstraints: ConstraintMeanings = {
   domains_live_name_key: { code: 'domain.taken', detail: 'Another tenant uses this domain' },
   roles_tenant_id_name_key: { code: 'role.exists', detail: 'A role with this name exists' },
   tenants_subdomain_key: { code: 'tenant.exists', detail: 'The subdomain is taken' },
+  tenants_subdomain_held: { code: 'subdomain.held', detail: 'The subdomain is taken' },
   tenants_code_key: { code: 'tenant.exists', detail: 'The code is taken' },
   users_realm_id_email_key_key: { code: 'user.exists', detail: 'A user has this e-mail address' },
 }

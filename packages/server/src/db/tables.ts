@@ -37,6 +37,13 @@ export interface KernelTables {
     failing_since: ColumnType<string | null, string | Date | null | undefined, string | Date | null>
     detached_at: ColumnType<string | null, string | Date | null | undefined, string | Date | null>
   }
+  'tenantry.held_names': {
+    kind: ColumnType<'subdomain' | 'domain', 'subdomain' | 'domain', 'subdomain' | 'domain'>
+    name_digest: ColumnType<string, string, string>
+    tenant_digest: ColumnType<string, string, string>
+    proof: ColumnType<string | null, string | null | undefined, string | null>
+    held_until: ColumnType<string, string | Date, string | Date>
+  }
   'tenantry.installation': {
     id: ColumnType<boolean, boolean | undefined, boolean>
     identity_scope: ColumnType<'global' | 'tenant', 'global' | 'tenant' | undefined, 'global' | 'tenant'>

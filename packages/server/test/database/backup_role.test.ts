@@ -66,6 +66,10 @@ async function fill(urls: DatabaseUrls): Promise<void> {
     )
     await admin.query('insert into tenantry.retained_logs select *, now() from tenantry.audit_logs')
     await admin.query(
+      `insert into tenantry.held_names (kind, name_digest, tenant_digest, held_until)
+        select 'subdomain', tenantry.name_digest('acme'), tenantry.name_digest('1'), now()`,
+    )
+    await admin.query(
       "insert into tenantry.schedules (name, pattern, next_at) values ('a', 'b', now())",
     )
   })

@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Route } from '../../src/app/route.ts'
 import { backgroundScope } from '../../src/db/tenancy.ts'
+import { holdNames } from '../../src/modules/held_names/held_names.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../src/testing.ts'
 import { app } from '../fixtures/app/app.ts'
 import { expectProblem } from '../fixtures/problem.ts'
@@ -119,9 +120,14 @@ test("a tenant that takes another's subdomain accepts none of its tokens and ids
   })
   const token = await resetToken(old, user)
   const rename = (tenant: TestTenant, subdomain: string) =>
-    api.database.acrossTenants('test', (db) =>
-      db.updateTable('tenantry.tenants').set({ subdomain }).where('id', '=', tenant.id).execute(),
-    )
+    api.database.acrossTenants('test', async (db) => {
+      await holdNames(db, { HELD_NAME_DAYS: 0 })
+      await db
+        .updateTable('tenantry.tenants')
+        .set({ subdomain })
+        .where('id', '=', tenant.id)
+        .execute()
+    })
   await rename(old, `${old.subdomain}-gone`)
   await rename(taker, old.subdomain)
   await taker.makeUser({ ...admin, email: user.email })

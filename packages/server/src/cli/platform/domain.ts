@@ -11,6 +11,7 @@ import { domainCheck } from '../../modules/domains/domain_check.ts'
 import { domainFault, domainName } from '../../modules/domains/domain_name.ts'
 import { claimDomain, recordOf, targetOf } from '../../modules/domains/domains.ts'
 import { type DomainFilter, listAllDomains } from '../../modules/domains/platform_domains.ts'
+import { holdNames } from '../../modules/held_names/held_names.ts'
 import { findTenantId } from '../../modules/tenants/tenants.ts'
 import { printJson, printTable } from '../print.ts'
 import {
@@ -123,6 +124,7 @@ async function remove(subdomain: string, given: string, options: PlatformOptions
     if (name === undefined || row === undefined) throw noDomain(given)
     const { id, tenantId } = row
     await command.database.inTenant(backgroundScope(tenantId), async (db: Db) => {
+      await holdNames(db, command.config)
       await db.deleteFrom('tenantry.domains').where('id', '=', id).execute()
       await record(db, 'domains.delete', id, { name, reason: reasonOf(options) })
     })

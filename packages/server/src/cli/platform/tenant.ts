@@ -115,7 +115,14 @@ async function createWithAdmin(
 }
 
 function taken(error: unknown, subdomain: string, code: string): unknown {
-  if (violationOf(error, {})?.kind !== 'conflict') return error
+  const violation = violationOf(error, {})
+  if (violation?.code === 'subdomain.held') {
+    const free = `tenantry tenant release ${subdomain} frees it`
+    return new OperatorError(
+      `subdomain "${subdomain}" is held, because links to a deleted tenant may lead there: ${free}`,
+    )
+  }
+  if (violation?.kind !== 'conflict') return error
   return new OperatorError(`subdomain "${subdomain}" or code "${code}" is taken: choose another`)
 }
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { OperatorError } from '../../lib/operator_error.ts'
+import { holdNames, releaseSubdomain } from '../../modules/held_names/held_names.ts'
 import { type ErasedRows, eraseTenant, markDeleting } from '../../modules/tenants/erase_tenant.ts'
 import { findTenant } from '../../modules/tenants/tenants.ts'
 import { printJson, printTable } from '../print.ts'
@@ -15,20 +16,33 @@ import {
 
 type DeleteOptions = PlatformOptions & { yes?: boolean }
 
-/** Adds `delete` to `tenantry tenant`. */
+/** Adds `delete` and `release` to `tenantry tenant`. */
 export function addDeleteCommand(tenant: Command): void {
   withPlatformOptions(tenant.command('delete <subdomain>'))
     .description('delete a suspended tenant with all its rows; cannot be undone')
     .option('--yes', 'delete; without it, the command only says what would be deleted')
     .action(remove)
+  withPlatformOptions(tenant.command('release <subdomain>'))
+    .description('free the subdomain of a deleted tenant, which is held for HELD_NAME_DAYS')
+    .action(release)
+}
+
+async function release(subdomain: string, options: PlatformOptions): Promise<void> {
+  const released = await runPlatformCommand(({ database }) =>
+    database.acrossTenants(reasonOf(options), (db) => releaseSubdomain(db, subdomain)),
+  )
+  if (options.json) return printJson({ subdomain, released })
+  console.log(`subdomain ${subdomain} ${released ? 'is free' : 'was not held'}`)
 }
 
 async function remove(subdomain: string, options: DeleteOptions): Promise<void> {
   const { id, erased } = await runPlatformCommand(async (command) => {
     const tenant = await beginDeletion(command, subdomain, options)
-    const reason = reasonOf(options)
     const inPlatform: Parameters<typeof eraseTenant>[0] = (work) =>
-      command.database.acrossTenants(reason, work)
+      command.database.acrossTenants(reasonOf(options), async (db) => {
+        await holdNames(db, command.config)
+        return work(db)
+      })
     return { id: tenant.id, erased: await eraseTenant(inPlatform, tenant.id) }
   })
   if (options.json) return printJson({ subdomain, id, deleted: erased })
@@ -36,7 +50,7 @@ async function remove(subdomain: string, options: DeleteOptions): Promise<void> 
 }
 
 async function beginDeletion(
-  { database }: PlatformCommand,
+  { database, config }: PlatformCommand,
   subdomain: string,
   options: DeleteOptions,
 ) {
@@ -45,6 +59,7 @@ async function beginDeletion(
     if (tenant === undefined) throw noTenant(subdomain)
     assertMayDelete(tenant, options)
     const { id: tenant_id, status } = tenant
+    await holdNames(db, config)
     await markDeleting(db, tenant_id)
     // Repeated after an interruption, it is the same deletion.
     if (status !== 'deleting') {

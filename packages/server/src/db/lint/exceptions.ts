@@ -14,6 +14,8 @@ export const unprotectedTables: Readonly<Record<string, string>> = {
   'tenantry.installation': "no tenant's data; only the owner can change it",
   'tenantry.sign_ups': "no tenant's data; only the identity role has access",
   'tenantry.installation_mails': "no tenant's data; only the identity role has access",
+  'tenantry.held_names':
+    "no tenant's data, but hashes of names; only the platform role can delete one",
   'tenantry.schedules': "no tenant's data; only the jobs role has access",
   'tenantry.platform_logs': "no tenant's data; only the platform role has access",
   'tenantry.kernel_migrations': 'names of migrations; read at the start',
@@ -65,6 +67,8 @@ export const catalogExceptions: Readonly<Record<string, string>> = {
     'lets the owner add rows, as which only the trigger retain_log runs; no role can change one',
   'L19 tenantry.retain_log()':
     'a trigger without an input: it copies the row of the log that the platform role deletes',
+  'L19 tenantry.hold_name()':
+    'a trigger without an input: it holds the name of the row that is deleted, as which no role may add one',
   "L23 tenantry.members (identity_renames_person for update) using (user_id = (NULLIF(current_setting('app.person_id'::text, true), ''::text))::uuid) check (user_id = (NULLIF(current_setting('app.person_id'::text, true), ''::text))::uuid)":
     'the name of a person is repeated in each of their members',
 }

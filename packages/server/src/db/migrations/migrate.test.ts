@@ -14,7 +14,7 @@ import { histories, migrateDown, migrateUp, migrationFault, migrationStatus } fr
 
 const KERNEL = [
   ...['0001_tenancy', '0002_control_plane', '0003_sessions', '0004_audit', '0005_jobs'],
-  ...['0006_invitations', '0007_erasure', '0008_sign_ups'],
+  ...['0006_invitations', '0007_erasure', '0008_sign_ups', '0009_held_names'],
 ]
 
 const run = (url: string, sql: string) => withClient(url, (client) => client.query(sql))

@@ -8,8 +8,9 @@ import { backgroundScope, type Database } from '../../db/tenancy.ts'
 import { enqueueIn } from '../../jobs/enqueue.ts'
 import { newId } from '../../lib/ids.ts'
 import { type DomainHolder, findDomainHolder } from '../../tenancy/domain_holder.ts'
+import { heldProofs } from '../held_names/held_names.ts'
 import { domainCheck } from './domain_check.ts'
-import { recordOf, targetOf } from './domains.ts'
+import { proofValue, recordOf, targetOf } from './domains.ts'
 import { lookUpDomain, type Seen } from './look_up_domain.ts'
 import { giveUpDomain, type Settling, settleDomain, TAKEOVER_HOURS } from './settle_domain.ts'
 
@@ -120,10 +121,21 @@ async function isHeldByOther(
   { values }: Seen,
 ): Promise<boolean> {
   const holder = await findDomainHolder(deps.database, name, TAKEOVER_HOURS)
-  if (holder === undefined || holder.tenantId === tenantId) return false
+  if (holder === undefined) return isHeld(deps, { tenantId, name }, values)
+  if (holder.tenantId === tenantId) return false
   // Its record may be back since its last check.
   if (!holder.isLate || values.includes(recordOf(holder).value)) return true
   return !(await giveUp(deps, holder))
+}
+
+// The record of a former tenant: the owner of the DNS has not let go of it yet.
+async function isHeld(
+  { database }: CheckDeps,
+  name: Pick<CheckedDomain, 'tenantId' | 'name'>,
+  values: readonly string[],
+): Promise<boolean> {
+  const proofs = await heldProofs(database, name)
+  return proofs.some((it) => it !== null && values.includes(proofValue(it)))
 }
 
 // In the scope of that tenant: its row, its audit log and its mails.

@@ -62,7 +62,7 @@ export function domainRoutes(deps: DomainDeps): Route[] {
       summary: 'Remove a custom domain: it no longer leads to the tenant',
       revokes: true,
       params: DomainPath,
-      handle: (ctx, { params }) => deleteDomain(ctx, params.domain_id),
+      handle: (ctx, { params }) => deleteDomain(ctx, deps, params.domain_id),
     }),
   ]
 }

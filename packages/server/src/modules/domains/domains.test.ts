@@ -177,6 +177,21 @@ describe('a domain', () => {
   })
 })
 
+test('a domain that was removed is held for its tenant while its record is there', async () => {
+  const [from, to] = [await makeTeam(), await makeTeam()]
+  const former = await addVerified(from)
+  await from.send('DELETE', `/api/domains/${former.id}`)
+  const claim = await add(to, former.name)
+  const both = { txt: [[former.record.value], [claim.record.value]] }
+  expect(await checkWith(to, claim, both)).toMatchObject({ state: 'pending', problem: 'taken' })
+  const again = await add(from, former.name)
+  const all = { txt: [[former.record.value], [claim.record.value], [again.record.value]] }
+  expect((await checkWith(from, again, all)).state).toBe('verified')
+  await from.send('DELETE', `/api/domains/${again.id}`)
+  // The owner of the DNS lets go of it.
+  expect((await checkWith(to, claim, proofOf(claim))).state).toBe('verified')
+})
+
 describe('the primary domain', () => {
   test('is one of the verified ones, and only one', async () => {
     const team = await makeTeam()

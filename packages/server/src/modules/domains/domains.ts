@@ -9,6 +9,7 @@ import type { KernelTables } from '../../db/tables.ts'
 import { AppError, conflict, notFound, unprocessable } from '../../lib/errors.ts'
 import { newId } from '../../lib/ids.ts'
 import type { AttemptLimiter } from '../../limits/attempt_limiter.ts'
+import { holdNames } from '../held_names/held_names.ts'
 import { domainCheck } from './domain_check.ts'
 import { domainFault, domainName, RECORD_LABEL } from './domain_name.ts'
 import { DomainList, type NewDomain } from './domains.schema.ts'
@@ -17,7 +18,10 @@ type Context = TenantContext<KernelTables>
 
 /** What the routes of domains need. */
 export interface DomainDeps {
-  config: Pick<Config, 'BASE_DOMAINS' | 'PUBLIC_ORIGIN' | 'APP_HOST' | 'DOMAIN_TARGET'>
+  config: Pick<
+    Config,
+    'BASE_DOMAINS' | 'PUBLIC_ORIGIN' | 'APP_HOST' | 'DOMAIN_TARGET' | 'HELD_NAME_DAYS'
+  >
   attemptLimiter: AttemptLimiter
 }
 
@@ -131,8 +135,16 @@ export async function updateDomain(
   return findDomain(ctx, deps, id)
 }
 
-/** Removes a domain: it leads nowhere, and another tenant may prove it. Throws 404. */
-export async function deleteDomain(ctx: Context, id: string): Promise<void> {
+/**
+ * Removes a domain: it leads nowhere, and another tenant may prove it once the record of this one is gone. Throws
+ * 404.
+ */
+export async function deleteDomain(
+  ctx: Context,
+  { config }: DomainDeps,
+  id: string,
+): Promise<void> {
+  await holdNames(ctx.db, config)
   const removed = await ctx.db
     .deleteFrom('tenantry.domains')
     .where('id', '=', id)
@@ -144,7 +156,12 @@ export async function deleteDomain(ctx: Context, id: string): Promise<void> {
 
 /** The TXT record that proves a domain. */
 export function recordOf({ name, proof }: { name: string; proof: string }) {
-  return { type: 'TXT' as const, name: `${RECORD_LABEL}.${name}`, value: `tenantry=${proof}` }
+  return { type: 'TXT' as const, name: `${RECORD_LABEL}.${name}`, value: proofValue(proof) }
+}
+
+/** The value of that record. */
+export function proofValue(proof: string): string {
+  return `tenantry=${proof}`
 }
 
 /** What a domain must lead to. */

@@ -4,6 +4,7 @@ import type { CommandConfig } from '../../config/config.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { canonicalName } from '../../lib/net/hostname.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
+import { isHeldSubdomain } from '../held_names/held_names.ts'
 import { findTenantId } from '../tenants/tenants.ts'
 
 /** Why a name cannot be the subdomain of a new tenant. */
@@ -46,7 +47,7 @@ export async function subdomainAvailability(
 ): Promise<{ available: boolean; reason: SubdomainFault | 'taken' | null }> {
   const fault = rules.faultOf(name)
   if (fault !== undefined) return { available: false, reason: fault }
-  const taken = (await findTenantId(db, name)) !== undefined
+  const taken = (await findTenantId(db, name)) !== undefined || (await isHeldSubdomain(db, name))
   return taken ? { available: false, reason: 'taken' } : { available: true, reason: null }
 }
 
