@@ -27,8 +27,9 @@ export const starterTests = ['starter/src/**/*.test.ts', 'packages/server/test/a
 const tenantScopeTests = [
   'packages/server/test/tenant_scope/*.test.ts',
   'packages/server/src/modules/{account,email_changes,email_codes,hand_overs,invitations}/*.test.ts',
-  'packages/server/src/modules/{password_resets,sign_ups,tenant_reminders}/*.test.ts',
-  'packages/server/src/modules/sessions/{browser_sessions,new_device,open_session,sign_in}.test.ts',
+  'packages/server/src/modules/{held_names,members,password_resets,sign_ups,tenant_reminders}/*.test.ts',
+  'packages/server/src/modules/sessions/{browser_sessions,new_device,open_session,refresh}.test.ts',
+  'packages/server/src/modules/sessions/{sign_in,trusted_addresses}.test.ts',
 ]
 
 // Their parts are made by npm run test:deploy, which takes minutes.
