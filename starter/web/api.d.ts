@@ -1334,6 +1334,11 @@ export interface components {
             tenant_origin: string;
             /** @description The origin of APP_HOST */
             app_origin: string;
+            /**
+             * @description Whether a person has one account in all tenants, or one in each
+             * @enum {string}
+             */
+            identity_scope: "global" | "tenant";
         };
         Confirmation: {
             current_password: string;

@@ -141,6 +141,7 @@ test('branding shows the name of the tenant and the default language, without a 
       subdomain: tenant.subdomain,
       tenant_origin: 'https://{tenant}.app.test',
       app_origin: 'https://app.test',
+      identity_scope: api.config.IDENTITY_SCOPE,
     })
   })
   expect(statements).toEqual([])

@@ -66,5 +66,8 @@ export const Branding = z
       description: 'Where a tenant is; `{tenant}` stands for its subdomain',
     }),
     app_origin: z.string().meta({ description: 'The origin of APP_HOST' }),
+    identity_scope: z.enum(['global', 'tenant']).meta({
+      description: 'Whether a person has one account in all tenants, or one in each',
+    }),
   })
   .meta({ id: 'Branding' })

@@ -27,11 +27,14 @@ const TenantData = z
   .object({ tenant_name: z.string(), subdomain: z.string() })
   .meta({ id: 'TenantData' })
 
-type OriginSettings = Pick<Config, 'DEFAULT_LOCALE' | 'PUBLIC_ORIGIN' | 'APP_HOST'>
+type BrandingSettings = Pick<
+  Config,
+  'DEFAULT_LOCALE' | 'PUBLIC_ORIGIN' | 'APP_HOST' | 'IDENTITY_SCOPE'
+>
 
 const DAY_SECONDS = 86_400
 
-export function tenantRoutes(config: OriginSettings): Route[] {
+export function tenantRoutes(config: BrandingSettings): Route[] {
   return [
     get('/', {
       access: 'public',
@@ -50,15 +53,15 @@ export function tenantRoutes(config: OriginSettings): Route[] {
   ]
 }
 
-function brandingRoutes(config: OriginSettings): Route[] {
-  const { DEFAULT_LOCALE, PUBLIC_ORIGIN: tenant_origin } = config
-  const origins = { tenant_origin, app_origin: appOrigin(config) }
+function brandingRoutes(config: BrandingSettings): Route[] {
+  const { DEFAULT_LOCALE, PUBLIC_ORIGIN: tenant_origin, IDENTITY_SCOPE: identity_scope } = config
+  const shared = { tenant_origin, app_origin: appOrigin(config), identity_scope }
   return [
     get('/api/branding', {
       access: 'public',
       summary: 'Get what a page shows before sign-in',
       reply: Branding,
-      handle: ({ tenant }) => ({ ...brandingOf(tenant, DEFAULT_LOCALE), ...origins }),
+      handle: ({ tenant }) => ({ ...brandingOf(tenant, DEFAULT_LOCALE), ...shared }),
     }),
     get(LOGO_PATH, {
       access: 'public',
