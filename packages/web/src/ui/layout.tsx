@@ -24,7 +24,7 @@ export function PageHeader({ title, description, actions, above, mark }: PageHea
       <div className="flex flex-wrap items-start justify-between gap-x-6 gap-y-3">
         <div className="flex min-w-0 items-center gap-3.5">
           {mark}
-          <div className="grid min-w-0 gap-1">
+          <div className="grid min-w-0 grid-cols-1 gap-1">
             <h1
               ref={heading}
               tabIndex={-1}
@@ -33,7 +33,9 @@ export function PageHeader({ title, description, actions, above, mark }: PageHea
             >
               {title}
             </h1>
-            {description !== undefined && <p className="max-w-[60ch] text-muted">{description}</p>}
+            {description !== undefined && (
+              <p className="max-w-[60ch] break-words text-muted">{description}</p>
+            )}
           </div>
         </div>
         {actions !== undefined && <div className="flex flex-wrap gap-2">{actions}</div>}
@@ -60,11 +62,13 @@ export function Card({ title, description, actions, footer, children }: CardProp
     >
       {title !== undefined && (
         <header className="flex flex-wrap items-start justify-between gap-x-6 gap-y-3 px-5 pt-4.5 sm:flex-nowrap sm:px-6">
-          <div className="grid min-w-0 gap-0.5">
+          <div className="grid min-w-0 grid-cols-1 gap-0.5">
             <h2 id={id} className="text-base font-semibold tracking-[-0.01em]">
               {title}
             </h2>
-            {description !== undefined && <p className="text-sm text-muted">{description}</p>}
+            {description !== undefined && (
+              <p className="break-words text-sm text-muted">{description}</p>
+            )}
           </div>
           {actions && <div className="shrink-0">{actions}</div>}
         </header>
