@@ -48,13 +48,6 @@ describe('a person with two workspaces', () => {
     await page.getByRole('heading', { name: 'Your workspaces' }).scrollIntoViewIfNeeded()
     await shoot(page, 'workspaces')
     await page.getByRole('link', { name: 'Go to Other Works' }).click()
-    await page.getByRole('heading', { name: 'Go to Other Works' }).waitFor()
-    // The page that asks is at home, where the person is signed in.
-    expect(new URL(page.url()).host).toBe(new URL(pages.originOf(home)).host)
-    await page
-      .getByText(`You go on as ${user.email} at ${new URL(pages.originOf(other)).host}.`)
-      .waitFor()
-    await page.getByRole('button', { name: 'Continue' }).click()
     await page.waitForURL(`${pages.originOf(other)}/console`)
     await page.getByRole('heading', { level: 1, name: /Welcome/ }).waitFor()
     const cookies = await context.cookies([pages.originOf(home), pages.originOf(other)])
@@ -64,6 +57,32 @@ describe('a person with two workspaces', () => {
     expect(await page.evaluate('JSON.stringify(sessionStorage)')).toBe('{}')
   })
 
+  test('is asked where a link of another page leads them', async () => {
+    const { home, other, user } = await makeScene()
+    const { page } = await pages.open(home, '/account', user)
+    await page.goto(`${pages.originOf(other)}/auth/switch?from=${home.subdomain}`)
+    await page.getByRole('heading', { name: 'Go to Other Works' }).waitFor()
+    // The page that asks is at home, where the person is signed in.
+    expect(new URL(page.url()).host).toBe(new URL(pages.originOf(home)).host)
+    await page
+      .getByText(`You go on as ${user.email} at ${new URL(pages.originOf(other)).host}.`)
+      .waitFor()
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await page.waitForURL(`${pages.originOf(other)}/console`)
+  })
+
+  test.each([
+    ['another workspace', (scene: Scene) => `${Date.now()} ${scene.home.subdomain}`],
+    ['this one, a minute ago', (scene: Scene) => `${Date.now() - 60_000} ${scene.other.subdomain}`],
+  ])('is asked where they chose %s', async (_, kept) => {
+    const scene = await makeScene()
+    const { page } = await pages.open(scene.home, '/account', scene.user)
+    await page.evaluate(`sessionStorage.setItem('tenantry.chosen', '${kept(scene)}')`)
+    await page.goto(`${pages.originOf(scene.other)}/auth/switch?from=${scene.home.subdomain}`)
+    await page.getByRole('button', { name: 'Continue' }).waitFor()
+    expect(await page.evaluate(`sessionStorage.getItem('tenantry.chosen')`)).toBe(null)
+  })
+
   test('changes nothing by opening the page, and can stay', async () => {
     const { home, other, user } = await makeScene()
     const { page } = await pages.open(other, `/auth/switch?from=${home.subdomain}`, undefined, {
@@ -71,7 +90,7 @@ describe('a person with two workspaces', () => {
     })
     await page.waitForURL(/\/auth\/sign-in/)
     const signedIn = await pages.open(home, '/account', user)
-    await signedIn.page.getByRole('link', { name: 'Go to Other Works' }).click()
+    await signedIn.page.goto(`${pages.originOf(other)}/auth/switch?from=${home.subdomain}`)
     await signedIn.page.getByRole('link', { name: 'Stay here' }).click()
     await signedIn.page.getByRole('heading', { level: 1, name: /Welcome/ }).waitFor()
     const sessions = await pages.api.database.inTenant(

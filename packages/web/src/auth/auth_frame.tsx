@@ -1,5 +1,6 @@
 import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import type { components } from 'tenantry-client'
 import { api } from '../api/client.ts'
 import { isClosedTenant, textOf } from '../api/problem.ts'
 import { type Brand, BrandMark } from '../shell/brand.tsx'
@@ -13,12 +14,15 @@ interface AuthFrameProps {
   below?: ReactNode
   /** Shows the product, and not a workspace: the page is at APP_HOST. */
   isOfInstallation?: boolean
+  /** Leads a person who is at the wrong workspace to theirs. */
+  findsOthers?: boolean
 }
 
 /** The frame of the sign-in pages: the workspace, the title, one form. */
 export function AuthFrame(props: AuthFrameProps) {
-  const { brand, title, lead, content, below, isOfInstallation = false } = props
-  const { tenant, problem } = useTenantName(isOfInstallation ? brand.name : undefined)
+  const { brand, title, lead, content, below, isOfInstallation = false, findsOthers } = props
+  const { branding, problem } = useBranding(!isOfInstallation)
+  const tenant = isOfInstallation ? brand.name : branding?.tenant_name
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
     document.title = `${title} · ${tenant ?? brand.name}`
@@ -49,6 +53,7 @@ export function AuthFrame(props: AuthFrameProps) {
           </div>
         </div>
         {below && <div className="mt-5 text-center text-sm text-muted">{below}</div>}
+        {findsOthers && <FindOthers branding={branding} />}
       </main>
       <AuthPreferences />
     </div>
@@ -66,18 +71,34 @@ function Unavailable({ problem }: { problem: unknown }) {
   )
 }
 
-function useTenantName(known: string | undefined): {
-  tenant: string | undefined
-  problem: unknown
-} {
-  const [found, setFound] = useState<{ tenant?: string; problem?: unknown }>({})
+type Branding = components['schemas']['Branding']
+
+/** Where a person has one account in all workspaces, APP_HOST mails them the addresses. */
+function FindOthers({ branding }: { branding: Branding | undefined }) {
+  const { t } = useTranslation('auth')
+  return (
+    <p className="mt-5 min-h-5 text-center text-sm">
+      {branding?.identity_scope === 'global' && (
+        <a
+          href={`${branding.app_origin}/auth/find-workspace`}
+          className="font-medium text-accent-text hover:underline"
+        >
+          {t('find.other')}
+        </a>
+      )}
+    </p>
+  )
+}
+
+function useBranding(isWanted: boolean): { branding?: Branding; problem?: unknown } {
+  const [found, setFound] = useState<{ branding?: Branding; problem?: unknown }>({})
   useEffect(() => {
-    if (known !== undefined) return
+    if (!isWanted) return
     api.GET('/api/branding').then(
-      ({ data }) => setFound({ tenant: data.tenant_name }),
+      ({ data }) => setFound({ branding: data }),
       // Any other failure only costs the name: the form says what is wrong when it is sent.
       (problem: unknown) => setFound(isClosedTenant(problem) ? { problem } : {}),
     )
-  }, [known])
-  return { tenant: known ?? found.tenant, problem: found.problem }
+  }, [isWanted])
+  return found
 }

@@ -40,7 +40,7 @@ export function AuthPages({ brand, token, purpose, id }: AuthPagesProps) {
   const { t } = useTranslation('auth')
   const [name] = useState(() => location.pathname.replace(/\/$/, '').split('/').at(-1))
   if (name === 'sign-in' || name === 'auth') {
-    return <AuthFrame brand={brand} title={t('signIn.title')} content={<SignIn />} />
+    return <AuthFrame brand={brand} title={t('signIn.title')} content={<SignIn />} findsOthers />
   }
   if (name === 'forgot-password') return <ForgotPassword brand={brand} />
   if (name === 'reset-password') return <ResetPassword brand={brand} token={token} />

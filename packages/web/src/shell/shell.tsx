@@ -1,14 +1,15 @@
 import { type ReactNode, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Page } from '../page.ts'
-import { useSession } from '../session/session.tsx'
 import { IconButton } from '../ui/button.tsx'
 import { Toasts } from '../ui/toast.tsx'
-import { type Brand, BrandMark } from './brand.tsx'
+import type { Brand } from './brand.tsx'
 import { Drawer } from './drawer.tsx'
 import { Navigation } from './navigation.tsx'
 import { OfflineBanner } from './offline_banner.tsx'
 import { PersonMenu } from './person_menu.tsx'
+import { TenantName } from './tenant_name.tsx'
+import { WorkspaceSwitcher } from './workspace_switcher.tsx'
 
 interface ShellProps {
   brand: Brand
@@ -58,28 +59,13 @@ function Side(props: { brand: Brand; pages: readonly Page[]; onNavigate?: () => 
   const { brand, pages, onNavigate } = props
   return (
     <>
-      <div className="flex h-16 items-center px-4">
-        <TenantName brand={brand} />
+      <div className="flex h-16 items-center px-2.5 *:flex-1">
+        <WorkspaceSwitcher brand={brand} />
       </div>
       <Navigation pages={pages} {...(onNavigate && { onNavigate })} />
       <div className="border-t border-line p-2.5">
         <PersonMenu {...(onNavigate && { onNavigate })} />
       </div>
     </>
-  )
-}
-
-function TenantName({ brand }: { brand: Brand }) {
-  const { tenant_name } = useSession()
-  return (
-    <div className="flex min-w-0 items-center gap-2.5">
-      <BrandMark brand={brand} />
-      <div className="min-w-0 leading-tight">
-        <p className="truncate text-sm font-semibold" title={tenant_name} dir="auto">
-          {tenant_name}
-        </p>
-        <p className="truncate text-xs text-muted">{brand.name}</p>
-      </div>
-    </div>
   )
 }

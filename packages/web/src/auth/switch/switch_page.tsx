@@ -5,6 +5,7 @@ import { ApiProblem, type components } from 'tenantry-client'
 import { api } from '../../api/client.ts'
 import { textOf } from '../../api/problem.ts'
 import { knownText } from '../../i18n/known_text.ts'
+import { takeChosen } from '../../session/chosen_workspace.ts'
 import { leaveForSignIn } from '../../session/sign_in.ts'
 import type { Brand } from '../../shell/brand.tsx'
 import { Button, buttonClass } from '../../ui/button.tsx'
@@ -21,15 +22,17 @@ type Task =
   | { is: 'nothing' }
 
 /** What the person has to decide, or what has failed. Undefined: the browser is on its way. */
-type Shown = { to: Workspace; email: string; challenge: string } | { problem: string }
+type Shown =
+  | { to: Workspace; email: string; challenge: string; isChosen: boolean }
+  | { problem: string }
 
 // A name under the installation's own domain: no link can lead the browser elsewhere.
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 
 /**
  * Takes a person from one workspace to another without a password. The page of the target begins, and its browser keeps a
- * verifier in a cookie. The page of the source asks the person, and its form leads back to the target, which opens the
- * session: no script sees the code.
+ * verifier in a cookie. The page of the source asks the person, unless they have just chosen the target there, and its
+ * form leads back to the target, which opens the session: no script sees the code.
  */
 export function Switch({ brand }: { brand: Brand }) {
   const { t } = useTranslation('auth')
@@ -43,10 +46,10 @@ export function Switch({ brand }: { brand: Brand }) {
   if ('problem' in shown) {
     return frame('failed', t('switch.failed'), shown.problem, <ToSignIn />)
   }
-  const { to, email } = shown
+  const { to, email, ...rest } = shown
   const title = t('switch.to', { tenant: to.name })
   const lead = t('switch.as', { email, host: new URL(to.origin).host })
-  return frame('choose', title, lead, <HandOver to={to} challenge={shown.challenge} />)
+  return frame('choose', title, lead, <HandOver to={to} {...rest} />)
 }
 
 function taskOf(): Task {
@@ -107,7 +110,7 @@ async function choose({
     const { items } = (await api.GET('/api/account/tenants')).data
     const found = items.find((it) => it.subdomain === to)
     if (found === undefined) throw new Error('the person is no member there')
-    return { to: found, email, challenge }
+    return { to: found, email, challenge, isChosen: takeChosen(to) }
   } catch (problem) {
     if (!(problem instanceof ApiProblem) || problem.status !== 401) throw problem
     leaveForSignIn()
@@ -116,11 +119,17 @@ async function choose({
 }
 
 // A form and no fetch: a script could use the code of the reply in another browser.
-function HandOver({ to, challenge }: { to: Workspace; challenge: string }) {
+function HandOver(props: { to: Workspace; challenge: string; isChosen: boolean }) {
+  const { to, challenge, isChosen } = props
   const { t } = useTranslation('auth')
   const [isSent, setSent] = useState(false)
+  const form = useRef<HTMLFormElement>(null)
+  useEffect(() => {
+    if (isChosen) form.current?.requestSubmit()
+  }, [isChosen])
   return (
     <form
+      ref={form}
       method="post"
       action="/api/hand-overs"
       onSubmit={() => setSent(true)}

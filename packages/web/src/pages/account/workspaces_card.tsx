@@ -1,6 +1,6 @@
 import { useTranslation } from 'react-i18next'
 import { useItem } from '../../api/query.ts'
-import { switchUrl } from '../../session/switch_url.ts'
+import { WorkspaceLink } from '../../session/workspace_link.tsx'
 import { Badge } from '../../ui/badge.tsx'
 import { buttonClass } from '../../ui/button.tsx'
 import { Card } from '../../ui/layout.tsx'
@@ -33,13 +33,14 @@ function Workspaces() {
                   {it.is_current ? (
                     <Badge>{t('workspaces.current')}</Badge>
                   ) : (
-                    <a
-                      href={switchUrl(it.origin, here)}
+                    <WorkspaceLink
+                      to={it}
+                      here={here}
                       aria-label={t('workspaces.goTo', { name: it.name })}
                       className={buttonClass()}
                     >
                       {t('workspaces.go')}
-                    </a>
+                    </WorkspaceLink>
                   )}
                 </li>
               ))}

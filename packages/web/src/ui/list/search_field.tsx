@@ -20,6 +20,11 @@ export function SearchField({ label, value, onChange }: SearchFieldProps) {
     const timer = setTimeout(() => latest.current(typed), PAUSE_MS)
     return () => clearTimeout(timer)
   }, [typed, value])
+  return <SearchInput label={label} value={typed} onChange={setTyped} />
+}
+
+/** The same for what the browser has already: it searches at each key. */
+export function SearchInput({ label, value, onChange }: SearchFieldProps) {
   return (
     <div className="relative min-w-0 flex-1">
       <Icon
@@ -32,8 +37,8 @@ export function SearchField({ label, value, onChange }: SearchFieldProps) {
         placeholder={label}
         autoComplete="off"
         spellCheck={false}
-        value={typed}
-        onChange={(event) => setTyped(event.target.value)}
+        value={value}
+        onChange={(event) => onChange(event.target.value)}
         className="h-8 w-full rounded-lg bg-surface pl-8.5 pr-3 text-sm shadow-soft ring-1 ring-inset ring-line-strong placeholder:text-muted focus:outline-none focus-visible:ring-2 focus-visible:ring-accent max-sm:h-10 max-sm:text-lg"
       />
     </div>
