@@ -48,7 +48,8 @@ describe('a person with two workspaces', () => {
     await page.getByRole('heading', { name: 'Your workspaces' }).scrollIntoViewIfNeeded()
     await shoot(page, 'workspaces')
     await page.getByRole('link', { name: 'Go to Other Works' }).click()
-    await page.waitForURL(`${pages.originOf(other)}/console`)
+    // Three pages load on the way.
+    await page.waitForURL(`${pages.originOf(other)}/console`, { timeout: 30_000 })
     await page.getByRole('heading', { level: 1, name: /Welcome/ }).waitFor()
     const cookies = await context.cookies([pages.originOf(home), pages.originOf(other)])
     expect(cookies.map((it) => [it.domain, it.httpOnly])).toEqual(
