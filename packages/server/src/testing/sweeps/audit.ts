@@ -1,6 +1,6 @@
 import { isAnonymous, type Route } from '../../app/route.ts'
 import { backgroundScope } from '../../db/tenancy.ts'
-import { signInFor } from './world/cookie_only.ts'
+import { cookieOnly, signInFor } from './world/cookie_only.ts'
 import { changedTables, fingerprintOf } from './world/rows.ts'
 import { call, inSafeOrder, nameOf, readyFor, type World } from './world/world.ts'
 
@@ -29,6 +29,8 @@ async function writeFaults(world: World, route: Route): Promise<string[]> {
   await world.api.running.settle()
   const before = new Set((await auditRows(world)).map((it) => it.id))
   const reply = await call(world, route, here, here.admin)
+  // Where each tenant has accounts of its own, no account leads from one to another.
+  if (route.path in cookieOnly && reply.json?.code === 'identity.tenant_scope') return []
   // A write may be answered with a redirect.
   if (reply.status >= 400) {
     return [`${nameOf(route)}: the call failed (${reply.status} ${reply.text})`]
