@@ -59,7 +59,13 @@ begin
     held.proof := old.proof;
   end if;
   held.held_until := now() + make_interval(days => greatest(days, 0));
-  delete from tenantry.held_names h where h.held_until <= now();
+  -- What another transaction deletes already, this one does not wait for.
+  delete from tenantry.held_names h using (
+    select e.kind, e.name_digest, e.tenant_digest from tenantry.held_names e
+    where e.held_until <= now() limit 1000 for update skip locked
+  ) expired
+  where h.kind = expired.kind and h.name_digest = expired.name_digest
+    and h.tenant_digest = expired.tenant_digest;
   insert into tenantry.held_names values (held.*)
   on conflict (kind, name_digest, tenant_digest)
   do update set held_until = excluded.held_until, proof = excluded.proof;

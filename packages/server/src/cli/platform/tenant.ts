@@ -229,4 +229,5 @@ Examples:
   $ tenantry tenant resume acme
   $ tenantry tenant limit acme --rate 500 --concurrency default
   $ tenantry tenant brand acme --color '#0f766e' --reply-to help@acme.com --locale de
-  $ tenantry tenant delete acme --yes --reason "contract ended"`
+  $ tenantry tenant delete acme --yes --reason "contract ended"
+  $ tenantry tenant release acme`

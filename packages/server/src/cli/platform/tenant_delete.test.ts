@@ -78,11 +78,21 @@ test('tenant delete takes a suspended tenant only, and leaves no row but its log
         { action: 'tenants.delete', meta: { status: 'deleting', reason: 'ended' } },
         { action: 'users.delete', meta: expect.anything() },
       ])
-      const next = await run('create --name Next --subdomain X')
-      expect([next.code, next.stderr]).toEqual([1, expect.stringContaining('tenant release')])
-      expect((await run('release X')).stdout).toContain('is free')
-      expect((await run('release X')).stdout).toContain('was not held')
       const again = await run('delete X --yes')
       expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('there is no tenant')])
     }),
   ))
+
+test('tenant create refuses a held subdomain, until tenant release frees it', () =>
+  onMigratedDatabase(async (urls) => {
+    const run = remover(urls, 'acme')
+    await withClient(urls.admin, async (admin) => {
+      await admin.query(`insert into tenantry.tenants (id, name, subdomain, code)
+        values (gen_random_uuid(), 'Acme', 'acme', 'ACME')`)
+      await admin.query('delete from tenantry.tenants')
+    })
+    const next = await run('create --name Next --subdomain X')
+    expect([next.code, next.stderr]).toEqual([1, expect.stringContaining('tenant release')])
+    expect((await run('release X')).stdout).toContain('is free')
+    expect((await run('release X')).stdout).toContain('was not held')
+  }))
