@@ -2,7 +2,7 @@ import type { Compilable, CompiledQuery, DialectAdapter, Kysely } from 'kysely'
 import type { KernelTables } from './tables.ts'
 
 type Db = Kysely<KernelTables>
-type Value = string | null
+type Value = string | number | null
 
 /**
  * A query whose text never changes: kysely builds and compiles it at its first use, and later uses

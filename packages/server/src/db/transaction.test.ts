@@ -266,7 +266,7 @@ test.each([{ pipeline: true }, { pipeline: false }])(
       async (transaction) => {
         await addRole(transaction.db, name)
         const failing = transaction.db.selectNoFrom(sql`1 / 0`.as('n'))
-        transaction.sendWithCommit(failing.compile())
+        await transaction.sendWithCommit(failing.compile())
       },
     )
     await expect(work).rejects.toMatchObject({ code: '22012' })
@@ -276,3 +276,33 @@ test.each([{ pipeline: true }, { pipeline: false }])(
     expect((await app.query('select 1 as n')).rows).toEqual([{ n: 1 }])
   },
 )
+
+test.each([1, 250])('%i statements that wait for COMMIT run without another one', async (count) => {
+  const { write } = openTestDatabase()
+  const name = (n: number) => `waits_${count}_${n}`
+  const add = ({ db }: { db: Db }, n: number) =>
+    db
+      .insertInto('tenantry.roles')
+      .values({ id: randomUUID(), name: name(n) })
+      .compile()
+  await write(backgroundScope(sample.tenantId), async (transaction) => {
+    for (let n = 0; n < count; n++) await transaction.sendWithCommit(add(transaction, n))
+  })
+  expect([await rolesNamed(name(0)), await rolesNamed(name(count - 1))]).toEqual([1, 1])
+  const failed = write(backgroundScope(sample.tenantId), async (transaction) => {
+    await transaction.sendWithCommit(add(transaction, count))
+    throw new Error('after it')
+  })
+  await expect(failed).rejects.toThrow('after it')
+  expect(await rolesNamed(name(count))).toBe(0)
+})
+
+test('a statement for a COMMIT that was sent already is rejected', async () => {
+  const { write } = openTestDatabase()
+  const transaction = await write(backgroundScope(sample.tenantId), async (it) => {
+    await one(it.db)
+    return it
+  })
+  const late = transaction.sendWithCommit(sql`select 1`.compile(transaction.db))
+  await expect(late).rejects.toThrow(/had ended/)
+})

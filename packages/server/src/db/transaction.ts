@@ -12,6 +12,9 @@ const MAX_TRANSACTION_MS = 30_000
 
 const TIMER_STEP_MS = 100
 
+// Their limits of time begin together.
+const MAX_WITH_COMMIT = 100
+
 interface Opened {
   client: PooledConnection
   /** The reply to the statement that opened it. */
@@ -52,7 +55,7 @@ export class WriteTransaction<Database> implements Transaction<Database> {
   #openedAt = 0
   #statements = 0
   #opening: Promise<Opened> | undefined
-  #last: Statement | undefined
+  readonly #last: Statement[] = []
   #committed: (() => void) | undefined
   #finished = false
 
@@ -84,9 +87,19 @@ export class WriteTransaction<Database> implements Transaction<Database> {
     return (await this.#opening).first
   }
 
-  /** Queues a statement whose result is not needed, to be sent together with COMMIT. */
-  sendWithCommit(query: CompiledQuery): void {
-    this.#last = statementOf(query, this.#settings.format)
+  /**
+   * Queues a statement whose result is not needed, to be sent together with COMMIT. If none was sent
+   * before, it opens the transaction, and is sent now.
+   */
+  async sendWithCommit(query: CompiledQuery): Promise<void> {
+    const statement = statementOf(query, this.#settings.format)
+    if (this.#opening === undefined || this.#finished) {
+      await this.run(statement)
+      return
+    }
+    this.#last.push(statement)
+    if (this.#last.length < MAX_WITH_COMMIT) return
+    await Promise.all(this.#last.splice(0).map((it) => this.run(it)))
   }
 
   /** Calls `hook` once if, and when, this transaction has committed. */
@@ -153,9 +166,9 @@ export function firstReplyTimeout({ remainingMs }: Deadline): Pick<Statement, 'q
 
 const END: Statement = { text: 'COMMIT' }
 
-async function commit(opening: Promise<Opened>, last: Statement | undefined): Promise<void> {
+async function commit(opening: Promise<Opened>, last: readonly Statement[]): Promise<void> {
   const { client } = await opening
-  const statements = last === undefined ? [END] : [last, END]
+  const statements = [...last, END]
   try {
     const { command } = await client.runBatch(statements, statements.indexOf(END), 0)
     // COMMIT of an aborted transaction succeeds with the command tag ROLLBACK: nothing was saved.

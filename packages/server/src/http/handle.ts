@@ -113,7 +113,7 @@ async function write(
   ctx.assertCompared()
   if (route.audit !== undefined) {
     const about = { actor, note: ctx.note, result: replyOf(result) }
-    transaction.sendWithCommit(auditStatement(transaction.db, route.audit, ready, about))
+    await transaction.sendWithCommit(auditStatement(transaction.db, route.audit, ready, about))
   }
   // Before COMMIT: a write whose reply does not match its schema must be rolled back.
   return serialized(ready, result)
@@ -146,7 +146,7 @@ function call(route: Route, ctx: PublicContext, input: unknown): unknown {
 
 // A GET has no COMMIT, and adds no job.
 type HandlerTransaction = Pick<RequestTransaction, 'db'> &
-  Partial<Pick<RequestTransaction, 'onCommit'>>
+  Partial<Pick<RequestTransaction, 'onCommit' | 'sendWithCommit'>>
 
 /**
  * The context of a handler for an authenticated request. Most handlers use few of its parts, so each part
@@ -199,6 +199,7 @@ class HandlerContext implements TenantContext<KernelTables> {
   get enqueue(): Enqueue {
     const origin = () => ({
       db: this.db,
+      transaction: this.#transaction,
       actorId: this.actor.user.id,
       requestId: this.request.id,
     })

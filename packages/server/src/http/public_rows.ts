@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { AuditNote, PublicRowsContext, RequestInfo, Tenant } from '../app/context.ts'
 import type { Enqueue } from '../app/jobs/job.ts'
 import type { KernelTables } from '../db/tables.ts'
-import type { Database } from '../db/tenancy.ts'
+import type { Database, RequestTransaction } from '../db/tenancy.ts'
 import { enqueueIn, type JobSignal } from '../jobs/enqueue.ts'
 import type { Deadline } from '../lib/deadline.ts'
 import { auditStatement } from './audit_statement.ts'
@@ -40,7 +40,7 @@ export class PublicRows implements PublicRowsContext<KernelTables> {
   get inTenant(): <T>(work: RowsWork<T>) => Promise<T> {
     return async (work) => {
       if (this.#ready.served.route.method === 'GET') {
-        return this.#database.read(this.#ready, ({ db }) => work(db, this.#enqueueIn(db)))
+        return this.#database.read(this.#ready, ({ db }) => work(db, this.#enqueueIn({ db })))
       }
       return this.#write(work)
     }
@@ -54,19 +54,22 @@ export class PublicRows implements PublicRowsContext<KernelTables> {
       )
     this.#isOpened = true
     return this.#database.write(this.#ready, async (transaction) => {
-      const notify = () => transaction.onCommit(() => this.#jobs.notify())
-      const result = await work(transaction.db, this.#enqueueIn(transaction.db, notify))
+      const result = await work(transaction.db, this.#enqueueIn(transaction))
       const { audit } = this.#ready.served.route
       if (audit !== undefined) {
         const about = { actor: undefined, note: this.#note, result }
-        transaction.sendWithCommit(auditStatement(transaction.db, audit, this.#ready, about))
+        await transaction.sendWithCommit(auditStatement(transaction.db, audit, this.#ready, about))
       }
       return result
     })
   }
 
   // A GET has no COMMIT, and adds no job: PostgreSQL rejects it.
-  #enqueueIn(db: Kysely<KernelTables>, added = () => {}): Enqueue {
-    return enqueueIn(() => ({ db, requestId: this.request.id }), added)
+  #enqueueIn(transaction: Pick<RequestTransaction, 'db'> & Partial<RequestTransaction>): Enqueue {
+    const origin = { db: transaction.db, transaction, requestId: this.request.id }
+    return enqueueIn(
+      () => origin,
+      () => transaction.onCommit?.(() => this.#jobs.notify()),
+    )
   }
 }

@@ -1,7 +1,9 @@
-import { type Kysely, sql } from 'kysely'
+import { type CompiledQuery, type InsertObject, type Kysely, sql } from 'kysely'
 import type { z } from 'zod'
 import type { Duration, Enqueue, EnqueueOptions, JobKind } from '../app/jobs/job.ts'
+import { compiledQuery } from '../db/compiled_query.ts'
 import type { KernelTables } from '../db/tables.ts'
+import type { RequestTransaction } from '../db/tenancy.ts'
 import { newId } from '../lib/ids.ts'
 
 /** Tells the workers that jobs were committed. */
@@ -12,6 +14,8 @@ export interface JobSignal {
 /** Who adds a job, and in which transaction. */
 export interface JobOrigin {
   db: Kysely<KernelTables>
+  /** Sends the row together with COMMIT. Without it, adding a job waits for a reply of the database. */
+  transaction?: Partial<Pick<RequestTransaction, 'sendWithCommit'>>
   actorId?: string | undefined
   /** Only in the platform's scope. Other scopes take it from the tenant of the transaction. */
   tenantId?: string | undefined
@@ -33,7 +37,7 @@ export function enqueueIn(origin: () => JobOrigin, added: () => void): Enqueue {
 
 /** Adds a job in the tenant's transaction of `origin`. Its owner notifies the workers after COMMIT. */
 export async function enqueueJob<Payload extends z.ZodType>(
-  { db, actorId, tenantId, requestId = '' }: JobOrigin,
+  { db, transaction, actorId, tenantId, requestId = '' }: JobOrigin,
   { kind, payload: schema, priority }: JobKind<Payload>,
   payload: z.input<Payload>,
   { after, key }: EnqueueOptions = {},
@@ -45,14 +49,32 @@ export async function enqueueJob<Payload extends z.ZodType>(
     actor_id: actorId ?? null,
     request_id: requestId,
     priority,
+  }
+  const more = {
     ...(tenantId === undefined ? {} : { tenant_id: tenantId }),
     ...(key === undefined ? {} : { key: keyOf(kind, key) }),
     ...(after === undefined ? {} : laterBy(secondsIn(after))),
   }
-  const insert = db.insertInto('tenantry.jobs').values(values)
-  // Without a target: the identity role may not read the columns of the index.
-  await (key === undefined ? insert : insert.onConflict((it) => it.doNothing())).execute()
+  const isPlain = Object.keys(more).length === 0
+  const query = isPlain ? insertPlain(db, values) : insertQuery(db, { ...values, ...more })
+  await (transaction?.sendWithCommit?.(query) ?? db.executeQuery(query))
 }
+
+type JobRow = InsertObject<KernelTables, 'tenantry.jobs'>
+
+function insertQuery(db: Kysely<KernelTables>, row: JobRow): CompiledQuery {
+  const insert = db.insertInto('tenantry.jobs').values(row)
+  // Without a target: the identity role may not read the columns of the index.
+  return (row.key == null ? insert : insert.onConflict((it) => it.doNothing())).compile()
+}
+
+type PlainRow = Record<'id' | 'kind' | 'payload' | 'request_id', string> & {
+  actor_id: string | null
+  priority: number
+}
+
+// Most jobs have no key and may run at once.
+const insertPlain = compiledQuery((db, row: PlainRow) => db.insertInto('tenantry.jobs').values(row))
 
 // Written as the client gave it, not as the schema returns it: the worker parses it again.
 function payloadText(kind: string, schema: z.ZodType, payload: unknown): string {

@@ -57,6 +57,7 @@ export class RunningJobContext implements JobContext<KernelTables> {
     const { deps, transaction, row } = this.#parts
     const origin = () => ({
       db: this.db,
+      transaction,
       actorId: row.actor_id ?? undefined,
       requestId: row.request_id,
     })
@@ -64,11 +65,11 @@ export class RunningJobContext implements JobContext<KernelTables> {
   }
 
   /** Sends the audit row of the job together with COMMIT. */
-  writeAudit(): void {
+  async writeAudit(): Promise<void> {
     const { job, transaction, row } = this.#parts
     if (job.audit === undefined) return
     const { meta, entity_id = this.job.id } = this.#note
-    transaction.sendWithCommit(
+    await transaction.sendWithCommit(
       auditInsert(this.db, this.request, {
         action: job.audit,
         entity: 'jobs',

@@ -121,7 +121,7 @@ async function insertAudited(
   const opened = await insertSession(db, ctx, session)
   if (opened === undefined) throw await refusal(db, session)
   if (session.noticed) {
-    const origin = { db, actorId: user.id, requestId: ctx.request.id }
+    const origin = { db, transaction, actorId: user.id, requestId: ctx.request.id }
     await enqueueJob(origin, newDeviceMail, { session_id: id })
   }
   if (session.replaces !== undefined) await endSession(db, ctx.request, session.replaces)
@@ -133,7 +133,7 @@ async function insertAudited(
     session_id: id,
     meta: { method, amr, kind: kindOf(session) },
   }
-  transaction.sendWithCommit(auditInsert(db, ctx.request, entry))
+  await transaction.sendWithCommit(auditInsert(db, ctx.request, entry))
   return opened
 }
 
