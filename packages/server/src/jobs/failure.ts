@@ -25,6 +25,7 @@ export class Misfit extends Error {
 const FIRST_SECONDS = 10
 const MAX_SECONDS = 6 * 3_600
 const MAX_TEXT = 500
+const MAX_STACK = 2_000
 // Five minutes: during a rolling deployment an older worker may take a job of the newer version.
 const MISFIT_ATTEMPTS = 6
 
@@ -59,5 +60,14 @@ function describe(error: unknown): string {
     return `${String(error.name).slice(0, MAX_TEXT)}: ${String(error.message).slice(0, 4 * MAX_TEXT)}`
   } catch {
     return 'an error without a text'
+  }
+}
+
+/** The end of the error's stack, if it has one. */
+export function stackOf(error: unknown): string | undefined {
+  try {
+    return error instanceof Error ? String(error.stack).slice(-MAX_STACK) : undefined
+  } catch {
+    return undefined
   }
 }

@@ -6,6 +6,7 @@ import type { Database, RequestTransaction } from '../db/tenancy.ts'
 import { Deadline } from '../lib/deadline.ts'
 import type { JobSignal } from './enqueue.ts'
 import { LeaseLost, Misfit, TenantInactive } from './failure.ts'
+import type { Interruption } from './interruption.ts'
 import { RunningJobContext } from './job_context.ts'
 import type { ClaimedJob } from './queue.ts'
 import { lookQuery, type TakenRow, takeQuery } from './take_query.ts'
@@ -28,17 +29,18 @@ interface Run {
   claimed: ClaimedJob
   job: Job
   payload: never
-  signal: AbortSignal
+  interruption: Interruption
 }
 
 const DATABASE_WAIT_MS = 5_000
 const STEP_MS = 20_000
+const INTERRUPTED = 'it was interrupted'
 
 /**
  * Runs a job that this worker has taken. When it resolves, the effects and the end of the job are
  * committed. When it throws, the work in the database was rolled back, and the job is still there.
  */
-export async function runJob(deps: RunDeps, claimed: ClaimedJob, signal: AbortSignal) {
+export async function runJob(deps: RunDeps, claimed: ClaimedJob, interruption: Interruption) {
   const job = deps.jobs.get(claimed.kind)
   if (job === undefined) {
     throw new Misfit('kind_unknown', `no job of the kind "${claimed.kind}" is declared here`)
@@ -47,7 +49,7 @@ export async function runJob(deps: RunDeps, claimed: ClaimedJob, signal: AbortSi
   if (!parsed.success) {
     throw new Misfit('payload_invalid', `the payload does not fit: ${parsed.error.message}`)
   }
-  const run: Run = { deps, claimed, job, payload: parsed.data as never, signal }
+  const run: Run = { deps, claimed, job, payload: parsed.data as never, interruption }
   const { effect } = job.work
   await (effect === undefined ? runInTransaction(run) : runEffect(run, effect))
 }
@@ -55,25 +57,25 @@ export async function runJob(deps: RunDeps, claimed: ClaimedJob, signal: AbortSi
 function runInTransaction(run: Run): Promise<void> {
   const { run: work, timeoutMs } = run.job.work
   return inTransaction(run, 'take', async (ctx) => {
-    await withinTime(timeoutMs, run.signal, () => work?.(ctx as never, run.payload))
-    ctx.writeAudit()
+    await withinTime(timeoutMs, run.interruption, () => work?.(ctx as never, run.payload))
+    await ctx.writeAudit()
   })
 }
 
 async function runEffect(run: Run, { prepare, act, done }: EffectSteps): Promise<void> {
-  const { signal, payload } = run
+  const { interruption, payload } = run
   const input = await inTransaction(run, 'look', async (ctx) => {
-    const prepared = await withinTime(STEP_MS, signal, () => prepare(ctx as never, payload))
+    const prepared = await withinTime(STEP_MS, interruption, () => prepare(ctx as never, payload))
     if (prepared === undefined) await ctx.end()
     return prepared
   })
   if (input === undefined) return
-  const result = await withinTime(run.job.work.timeoutMs, signal, (aborted) =>
-    act(input as never, aborted),
+  const result = await withinTime(run.job.work.timeoutMs, interruption, (ending) =>
+    act(input as never, ending.signal),
   )
   await inTransaction(run, 'take', async (ctx) => {
-    await withinTime(STEP_MS, signal, () => done?.(ctx as never, payload, result as never))
-    ctx.writeAudit()
+    await withinTime(STEP_MS, interruption, () => done?.(ctx as never, payload, result as never))
+    await ctx.writeAudit()
   })
 }
 
@@ -95,7 +97,9 @@ function inTransaction<T>(
     const { actor_id } = row
     const actor =
       actor_id === null ? undefined : await deps.loadMember(transaction.db, actor_id, claimed.id)
-    return work(new RunningJobContext({ ...run, row, tenant, actor, deadline, transaction }))
+    const { job } = run
+    const parts = { deps, job, claimed, row, tenant, actor, deadline, transaction }
+    return work(new RunningJobContext(parts))
   })
 }
 
@@ -116,23 +120,25 @@ async function rowOf(
 /** Throws if the work takes too long or is interrupted. JavaScript cannot end the work itself. */
 async function withinTime<T>(
   ms: number,
-  interrupted: AbortSignal,
-  work: (signal: AbortSignal) => T,
+  interruption: Interruption,
+  work: (ending: AbortController) => T,
 ): Promise<Awaited<T>> {
-  const late = AbortSignal.timeout(ms)
-  const signal = AbortSignal.any([interrupted, late])
-  signal.throwIfAborted()
-  let stop = () => {}
+  if (interruption.isInterrupted) throw new Error(INTERRUPTED)
+  const ending = new AbortController()
+  let end = (_: string) => {}
   const ended = new Promise<never>((_, reject) => {
-    stop = () => {
-      const text = late.aborted ? `it did not end within ${ms / 1_000} s` : 'it was interrupted'
-      reject(new Error(text))
+    end = (text) => {
+      const error = new Error(text)
+      ending.abort(error)
+      reject(error)
     }
-    signal.addEventListener('abort', stop, { once: true })
   })
+  interruption.onInterrupt = () => end(INTERRUPTED)
+  const timer = setTimeout(() => end(`it did not end within ${ms / 1_000} s`), ms).unref()
   try {
-    return await Promise.race([work(signal), ended])
+    return await Promise.race([work(ending), ended])
   } finally {
-    signal.removeEventListener('abort', stop)
+    clearTimeout(timer)
+    interruption.onInterrupt = () => {}
   }
 }

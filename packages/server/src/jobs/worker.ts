@@ -3,7 +3,8 @@ import type { Logger } from 'pino'
 import type { Schedule } from '../app/jobs/schedule.ts'
 import type { WorkerDatabase } from '../db/tenancy.ts'
 import type { HistogramMetric, Metric } from '../lib/metric.ts'
-import { errorText, failureOf, LeaseLost, TenantInactive } from './failure.ts'
+import { errorText, failureOf, LeaseLost, stackOf, TenantInactive } from './failure.ts'
+import { Interruption } from './interruption.ts'
 import { JobMetrics } from './job_metrics.ts'
 import { type ClaimedJob, type Failure, JobQueue, RENEW_INTERVAL_MS } from './queue.ts'
 import { type RunDeps, runJob } from './run_job.ts'
@@ -37,15 +38,16 @@ export interface Worker {
 
 const POLL_INTERVAL_MS = 1_000
 const STATS_INTERVAL_MS = 15_000
-// Jobs that end at about the same time share one look for further ones.
-const AFTER_END_MS = 2
 const INTERRUPTED_MS = 1_000
 const STORED_WITHIN_MS = 60_000
+// Above it jobs are taken only for free slots: other workers may have some.
+const SHORT_MS = 50
+const LONG_MS = 1_000
 const FIRST_TENANT = '00000000-0000-0000-0000-000000000000'
 
 interface Running {
   claimed: ClaimedJob
-  abort: AbortController
+  interruption: Interruption
   ended: Promise<void>
 }
 
@@ -62,10 +64,15 @@ class JobWorker implements Worker {
   readonly #running = new Map<string, Running>()
   /** Ends of jobs that could not be stored yet, because the database was unreachable. */
   readonly #unstored = new Map<() => Promise<void>, number>()
+  /** Jobs that were taken before a slot is free: while jobs are short, no slot waits for a look. */
+  readonly #ahead: ClaimedJob[] = []
+  /** The first of these at the last poll. */
+  #firstAhead: ClaimedJob | undefined
+  /** About how long a job runs. */
+  #typicalMs = LONG_MS
   #timers: NodeJS.Timeout[] = []
   #claiming: Promise<void> | undefined
   #claimsAgain = false
-  #soon: NodeJS.Timeout | undefined
   #after = FIRST_TENANT
   #isStopping = false
   #isFailing = false
@@ -107,10 +114,10 @@ class JobWorker implements Worker {
   async stop(ms: number): Promise<void> {
     this.#isStopping = true
     for (const timer of this.#timers) clearInterval(timer)
-    clearTimeout(this.#soon)
     await this.#claiming
+    await this.#giveBackAhead()
     await this.#ended(ms)
-    for (const { abort } of this.#running.values()) abort.abort()
+    for (const { interruption } of this.#running.values()) interruption.interrupt()
     await this.#ended(INTERRUPTED_MS)
     await this.#attempt(() => this.#storeEnds())
   }
@@ -131,6 +138,9 @@ class JobWorker implements Worker {
   async #poll(): Promise<void> {
     if (this.#isPolling) return
     this.#isPolling = true
+    // No slot became free for a second: another worker may have one.
+    if (this.#ahead.length > 0 && this.#ahead[0] === this.#firstAhead) await this.#giveBackAhead()
+    this.#firstAhead = this.#ahead[0]
     await this.#attempt(async () => {
       await this.#storeEnds()
       await this.#queue.promote()
@@ -162,48 +172,57 @@ class JobWorker implements Worker {
   // Whether there may be more for this worker.
   async #claimOnce(): Promise<boolean> {
     const { concurrency, tenantConcurrency: each, tenants } = this.#deps
-    const wanted = concurrency - this.#running.size
-    if (wanted <= 0 || this.#isStopping) return false
-    const running = countByTenant([...this.#running.values()].map((it) => it.claimed))
+    const room = this.#typicalMs < SHORT_MS ? 2 * concurrency : concurrency
+    const wanted = room - this.#running.size - this.#ahead.length
+    // Not for each job that ends: a look for a few is as expensive as one for many.
+    const hasEnough = wanted <= 0 || this.#ahead.length > concurrency / 2
+    if (hasEnough || this.#isStopping) return false
+    const held = [...this.#running.values()].map((it) => it.claimed)
+    const running = countByTenant([...held, ...this.#ahead])
     const [after, regardless] = [this.#after, this.#regardless]
     const request = { after, wanted, each, running, only: tenants?.(), regardless }
     const jobs = await this.#queue.claim(request)
-    for (const job of jobs) this.#begin(job)
+    this.#ahead.push(...jobs)
+    this.#beginAhead()
     this.#after = jobs.at(-1)?.tenant_id ?? this.#after
     return jobs.length === wanted
   }
 
+  #beginAhead(): void {
+    const free = this.#isStopping ? 0 : this.#deps.concurrency - this.#running.size
+    for (const job of this.#ahead.splice(0, free)) this.#begin(job)
+  }
+
+  async #giveBackAhead(): Promise<void> {
+    const jobs = this.#ahead.splice(0)
+    if (jobs.length === 0) return
+    this.#typicalMs = LONG_MS
+    await this.#save(() => this.#queue.release(jobs))
+  }
+
   #begin(claimed: ClaimedJob): void {
-    const abort = new AbortController()
-    const ended = this.#run(claimed, abort.signal).finally(() => {
+    const interruption = new Interruption()
+    const ended = this.#run(claimed, interruption).finally(() => {
       this.#running.delete(claimed.lease + claimed.id)
-      this.#claimSoon()
-    })
-    this.#running.set(claimed.lease + claimed.id, { claimed, abort, ended })
-  }
-
-  #claimSoon(): void {
-    if (this.#isStopping || this.#soon !== undefined) return
-    this.#soon = setTimeout(() => {
-      this.#soon = undefined
+      this.#beginAhead()
+      // Jobs that end during a look share the next one.
       this.notify()
-    }, AFTER_END_MS)
+    })
+    this.#running.set(claimed.lease + claimed.id, { claimed, interruption, ended })
   }
 
-  async #run(claimed: ClaimedJob, signal: AbortSignal): Promise<void> {
+  async #run(claimed: ClaimedJob, interruption: Interruption): Promise<void> {
     const startedAt = performance.now()
-    const record = (outcome: 'done' | 'failed' | 'interrupted') =>
-      this.#metrics.record(
-        claimed.kind,
-        outcome,
-        claimed.waited_seconds,
-        (performance.now() - startedAt) / 1_000,
-      )
+    const record = (outcome: 'done' | 'failed' | 'interrupted') => {
+      const ms = performance.now() - startedAt
+      this.#typicalMs += (ms - this.#typicalMs) / 8
+      this.#metrics.record(claimed.kind, outcome, claimed.waited_seconds, ms / 1_000)
+    }
     try {
-      await runJob(this.#deps, claimed, signal)
+      await runJob(this.#deps, claimed, interruption)
       record('done')
     } catch (error) {
-      const isInterrupted = signal.aborted || error instanceof TenantInactive
+      const isInterrupted = interruption.isInterrupted || error instanceof TenantInactive
       record(isInterrupted || error instanceof LeaseLost ? 'interrupted' : 'failed')
       await this.#end(claimed, error, isInterrupted)
     }
@@ -217,7 +236,10 @@ class JobWorker implements Worker {
     // Not the error itself, which a job may have made very large.
     const about = { job_id: id, kind, tenant_id, attempt: attempts, error: failure.error }
     if (!isInterrupted) this.#deps.log.warn({ ...about, stack: stackOf(error) }, 'a job failed')
-    const store = () => this.#store(claimed, isInterrupted ? undefined : failure)
+    await this.#save(() => this.#store(claimed, isInterrupted ? undefined : failure))
+  }
+
+  async #save(store: () => Promise<void>): Promise<void> {
     this.#unstored.set(store, performance.now() + STORED_WITHIN_MS)
     await this.#attempt(() => this.#storeEnd(store))
   }
@@ -245,9 +267,9 @@ class JobWorker implements Worker {
     const all = [...this.#running.values()]
     if (all.length === 0) return
     const held = await this.#queue.renew(all.map((it) => it.claimed))
-    for (const { claimed, abort } of all) {
+    for (const { claimed, interruption } of all) {
       // Work in a transaction that is about to commit has no row any more: it only notices the end.
-      if (!held.has(claimed.id)) abort.abort()
+      if (!held.has(claimed.id)) interruption.interrupt()
     }
   }
 
@@ -275,14 +297,4 @@ function countByTenant(jobs: readonly ClaimedJob[]): Map<string, number> {
   const counts = new Map<string, number>()
   for (const { tenant_id } of jobs) counts.set(tenant_id, (counts.get(tenant_id) ?? 0) + 1)
   return counts
-}
-
-const MAX_STACK = 2_000
-
-function stackOf(error: unknown): string | undefined {
-  try {
-    return error instanceof Error ? String(error.stack).slice(-MAX_STACK) : undefined
-  } catch {
-    return undefined
-  }
 }

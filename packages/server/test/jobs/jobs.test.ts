@@ -1,17 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { pino } from 'pino'
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
-import { UnrecoverableError } from '../../src/app/jobs/job.ts'
+import { type Job, UnrecoverableError } from '../../src/app/jobs/job.ts'
 import { backgroundScope } from '../../src/db/tenancy.ts'
 import { enqueueJob } from '../../src/jobs/enqueue.ts'
+import { Interruption } from '../../src/jobs/interruption.ts'
+import type { Worker } from '../../src/jobs/worker.ts'
+import { createAppWorker } from '../../src/modules/jobs/app_worker.ts'
 import { resumeTenant, suspendTenant } from '../../src/modules/tenants/tenants.ts'
 import { type TenantRow, tenantOf } from '../../src/tenancy/find_tenant.ts'
+import type { TestApp, TestTenant } from '../../src/testing.ts'
 import { policy } from '../fixtures/app/policy.ts'
 import { attempt } from '../fixtures/attempt.ts'
 import { asRole } from '../fixtures/databases.ts'
 import { openTestDatabase } from '../fixtures/test_database.ts'
 import {
   add,
+  appWithJobs,
   changeJobs,
   createProject,
   effect,
@@ -263,7 +269,7 @@ test('the work of a job that has lost its lease is not done', async () => {
   }
   const stolen = { ...row, waited_seconds: 0, lease: row.lease }
   await new JobQueue(database).promote()
-  await expect(runJob(deps, stolen, new AbortController().signal)).rejects.toThrow(/another worker/)
+  await expect(runJob(deps, stolen, new Interruption())).rejects.toThrow(/another worker/)
   expect(await projectsOf(tenant)).toEqual([])
   expect(await jobsOf(tenant)).toMatchObject([{ state: 'ready', lost_leases: 1 }])
 })
@@ -391,22 +397,7 @@ test('of two workers one runs a job, and a stopping worker finishes what it runs
   })
   const api = await startJobs([slow])
   const tenant = await api.makeTenant()
-  const { createAppWorker } = await import('../../src/modules/jobs/app_worker.ts')
-  const { appWithJobs } = await import('./scene.ts')
-  const { pino } = await import('pino')
-  const second = createAppWorker(
-    {
-      app: appWithJobs([slow]),
-      config: api.config,
-      log: pino({ level: 'silent' }),
-      database: openTestDatabase({ max: 10 }),
-      signal: { notify: () => {} },
-      tenants: () => [tenant.id],
-    },
-    [],
-  )
-  second.start()
-  onTestFinished(() => second.stop(5_000))
+  const second = startWorker(api, tenant, [slow])
   const names = Array.from({ length: 30 }, (_, n) => `n${100 + n}`)
   for (const name of names) await add(api, tenant, slow, { name })
   second.notify()
@@ -415,3 +406,42 @@ test('of two workers one runs a job, and a stopping worker finishes what it runs
   await expect.poll(() => projectsOf(tenant), { timeout: 5_000 }).toEqual(names)
   expect(runs.toSorted()).toEqual(names)
 })
+
+test('a job waits for no slot of one worker while another worker has one', async () => {
+  let end = () => {}
+  const ended = new Promise<void>((resolve) => {
+    end = resolve
+  })
+  const long = job('tests.long', { payload: z.strictObject({}), run: () => ended })
+  const api = await startJobs([long, createProject], { WORKER_CONCURRENCY: '2' })
+  const tenant = await api.makeTenant()
+  // After short jobs a worker takes further ones before it has a slot for them.
+  for (let n = 0; n < 60; n++) await add(api, tenant, createProject, { name: `short ${n}` })
+  await api.running.settle()
+  for (let n = 0; n < 2; n++) await add(api, tenant, long, {})
+  await expect
+    .poll(async () => (await jobsOf(tenant)).map((it) => it.state))
+    .toEqual(['running', 'running'])
+  await add(api, tenant, createProject, { name: 'another' })
+  startWorker(api, tenant, [long, createProject])
+  await expect.poll(() => projectsOf(tenant), { timeout: 10_000 }).toContain('another')
+  end()
+  await expect.poll(() => jobsOf(tenant)).toEqual([])
+})
+
+function startWorker(api: TestApp, tenant: TestTenant, jobs: readonly Job[]): Worker {
+  const worker = createAppWorker(
+    {
+      app: appWithJobs(jobs),
+      config: api.config,
+      log: pino({ level: 'silent' }),
+      database: openTestDatabase({ max: 10 }),
+      signal: { notify: () => {} },
+      tenants: () => [tenant.id],
+    },
+    [],
+  )
+  worker.start()
+  onTestFinished(() => worker.stop(5_000))
+  return worker
+}
