@@ -13,7 +13,7 @@ import { isPooled } from '../db/provisioning/probe.ts'
 import { OperatorError } from '../lib/operator_error.ts'
 import { loadApp } from '../runtime/load_app.ts'
 import { pooledOwner, withDatabase } from '../runtime/with_database.ts'
-import { printJson, printTable } from './print.ts'
+import { noteEmbedded, printJson, printTable } from './print.ts'
 
 /** `tenantry migrate`. */
 export function migrateCommand(): Command {
@@ -94,9 +94,12 @@ async function asOwner<T>(work: (it: MigrationWork) => Promise<T>): Promise<T> {
     return work({ owner, all, config })
   }
   if (config.production) throw ownerNeeded()
-  return withDatabase(config, ({ urls }) => {
-    if (urls.owner === undefined) throw ownerNeeded()
-    return work({ owner: urls.owner, all, config })
+  return withDatabase(config, async (database) => {
+    const { owner } = database.urls
+    if (owner === undefined) throw ownerNeeded()
+    const done = await work({ owner, all, config })
+    noteEmbedded(database)
+    return done
   })
 }
 

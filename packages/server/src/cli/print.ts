@@ -1,3 +1,5 @@
+import type { ChosenDatabase } from '../db/provisioning/choose_database.ts'
+
 /** Prints a value for programs. */
 export function printJson(value: unknown): void {
   console.log(JSON.stringify(value, null, 2))
@@ -17,4 +19,12 @@ export function printTable(headings: string[], rows: string[][]): void {
         .trimEnd(),
     )
   }
+}
+
+/**
+ * Names the embedded database that a command worked on: without the settings of production it would succeed there
+ * unnoticed. With --json a program reads what the command prints.
+ */
+export function noteEmbedded({ origin, place }: Pick<ChosenDatabase, 'origin' | 'place'>): void {
+  if (origin === 'embedded' && !process.argv.includes('--json')) console.error(`database: ${place}`)
 }

@@ -10,6 +10,7 @@ import { newRequestId } from '../../http/request/request_id.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
 import { loadApp } from '../../runtime/load_app.ts'
 import { bringUpToDate, withDatabase, withPlatformDatabase } from '../../runtime/with_database.ts'
+import { noteEmbedded } from '../print.ts'
 
 /** What a command of a platform admin works with. */
 export interface PlatformCommand {
@@ -41,7 +42,10 @@ export async function runPlatformCommand<T>(
   const app = await loadApp(process.cwd())
   return withDatabase(config, async (database) => {
     if (!config.production) await bringUpToDate(database, app, config)
-    return withPlatformDatabase(config, database, (database) => work({ app, config, database }))
+    const scopes = (database: PlatformDatabase) => work({ app, config, database })
+    const done = await withPlatformDatabase(config, database, scopes)
+    noteEmbedded(database)
+    return done
   })
 }
 

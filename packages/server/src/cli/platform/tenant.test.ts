@@ -86,6 +86,13 @@ describe('tenantry tenant', { timeout: 180_000 }, () => {
     }
   })
 
+  test('a command names the embedded database that it worked on, apart from its output', async () => {
+    expect(await place.run('tenant list --json')).toMatchObject({ code: 0, stderr: '' })
+    const { stdout, stderr } = await place.run('tenant list')
+    expect(stdout).not.toContain('database')
+    expect(stderr).toMatch(/^database: .* \(embedded PostgreSQL, port \d+\)\n$/)
+  })
+
   test('tenant brand sets and removes how mails look, and rejects what a mail cannot show', async () => {
     await onMigratedDatabase(async (urls) => {
       const { app: DB_URL, identity: DB_IDENTITY_URL, platform: DB_PLATFORM_URL } = urls
