@@ -20,9 +20,7 @@ export function banner(facts: BannerFacts): string {
   const demo = app.demo?.tenants ?? []
   const shown = demo.at(1) ?? demo.at(0)
   const origin = config.PUBLIC_ORIGIN.replaceAll('{tenant}', shown?.subdomain ?? 'TENANT')
-  const lines: [string, string][] = config.DOCS === 'on' ? [['API docs', `${origin}/docs`]] : []
-  if (config.SMTP_URL === undefined) lines.push(['Mail', `${origin}/dev/mail`])
-  if (config.SIGN_UP === 'on') lines.push(['Sign up', appOrigin(config)])
+  const lines: [string, string][] = []
   for (const tenant of demo) {
     const [first] = tenant.members
     const home = config.PUBLIC_ORIGIN.replaceAll('{tenant}', tenant.subdomain)
@@ -30,6 +28,9 @@ export function banner(facts: BannerFacts): string {
       lines.push(['Sign in', `${first.email} / ${first.password} at ${home}`])
   }
   lines.push(...otherAccounts(shown?.members.slice(1) ?? []))
+  if (config.SIGN_UP === 'on') lines.push(['Sign up', appOrigin(config)])
+  if (config.SMTP_URL === undefined) lines.push(['Mail', `${origin}/dev/mail`])
+  if (config.DOCS === 'on') lines.push(['API docs', `${origin}/docs`])
   lines.push(...missing(facts.missingPages), ['Data', place])
   if (facts.outdated !== undefined) {
     lines.push([
