@@ -4,14 +4,17 @@ import { withClient } from '../../packages/server/src/db/connect/with_client.ts'
 import type { TemporaryDatabase } from '../../packages/server/src/db/provisioning/temporary_database.ts'
 
 /** The settings of a worker on this database. */
-export function configOf({ urls }: TemporaryDatabase, settings: Record<string, string> = {}) {
-  return loadConfig({
+export function settingsOf({ urls }: TemporaryDatabase): Record<string, string> {
+  return {
     DB_URL: urls.app,
     DB_IDENTITY_URL: urls.identity,
     DB_JOBS_URL: urls.jobs,
     REQUEST_WAIT_MS: '20000',
-    ...settings,
-  })
+  }
+}
+
+export function configOf(database: TemporaryDatabase) {
+  return loadConfig(settingsOf(database))
 }
 
 /** Makes tenants without members. Returns their ids. */

@@ -1,15 +1,14 @@
-import { pino } from 'pino'
+import { join } from 'node:path'
 import { z } from 'zod'
 import { createJobs } from '../../../packages/server/src/app/jobs/create_jobs.ts'
 import { withClient } from '../../../packages/server/src/db/connect/with_client.ts'
 import { openDatabase } from '../../../packages/server/src/db/open_database.ts'
 import type { TemporaryDatabase } from '../../../packages/server/src/db/provisioning/temporary_database.ts'
 import { enqueueJob } from '../../../packages/server/src/jobs/enqueue.ts'
-import { createAppWorker } from '../../../packages/server/src/modules/jobs/app_worker.ts'
-import { app } from '../../../starter/src/app.ts'
+import type { Peer } from '../child.ts'
 import { emptyDatabase } from '../database.ts'
 import type { Figure } from '../figure.ts'
-import { configOf, makeTenants } from '../jobs_database.ts'
+import { configOf, makeTenants, settingsOf } from '../jobs_database.ts'
 import { median } from '../statistics.ts'
 
 const ROUNDS = 5
@@ -62,12 +61,20 @@ export const jobThroughput: Figure = {
     const peer = await bench.startPeer('graphile_jobs', {
       JOBS_DB_URL: await emptyDatabase(database, 'graphile'),
     })
+    const worker = await bench.startPeer('own_jobs', {
+      ...settingsOf(database),
+      KERNEL: join(bench.app.folder, 'node_modules/tenantry/dist'),
+      BASE_DOMAINS: 'app.test',
+      PUBLIC_ORIGIN: 'https://{tenant}.app.test',
+      SECRET_KEY: bench.secret,
+      WORKER_TENANT_CONCURRENCY: '10',
+    })
     const rates: { own: number[]; graphile: number[] } = { own: [], graphile: [] }
     for (let round = 0; round <= ROUNDS; round++) {
-      const own = JOBS / (await runOwn(database, tenants))
-      const answer = peer.receive<{ seconds: number }>()
-      peer.send(JOBS as unknown as object)
-      const graphile = JOBS / (await answer).seconds
+      await addJobs(database, tenants)
+      const own = JOBS / (await secondsOf(worker, 'run'))
+      await assertNoJobs(database)
+      const graphile = JOBS / (await secondsOf(peer, JOBS))
       if (round === 0) continue
       rates.own.push(own)
       rates.graphile.push(graphile)
@@ -89,10 +96,11 @@ async function writesIn(
 ): Promise<number> {
   const scope = { tenant: { id: tenantId }, deadline: 'background' } as const
   const write = () =>
-    database.write(scope, async ({ db }) => {
+    database.write(scope, async (transaction) => {
+      const { db } = transaction
       const row = { action: 'bench.write' }
       await db.insertInto('tenantry.audit_logs').values(row).execute()
-      if (enqueues) await enqueueJob({ db }, noop, {})
+      if (enqueues) await enqueueJob({ db, transaction }, noop, {})
     })
   const startedAt = performance.now()
   await Promise.all(
@@ -103,9 +111,8 @@ async function writesIn(
   return (performance.now() - startedAt) / WRITES
 }
 
-// Seconds until all jobs have run.
-async function runOwn(database: TemporaryDatabase, tenants: string[]): Promise<number> {
-  await withClient(database.urls.platform, (client) =>
+function addJobs({ urls }: TemporaryDatabase, tenants: string[]): Promise<unknown> {
+  return withClient(urls.platform, (client) =>
     client.query(
       `insert into tenantry.jobs (tenant_id, id, kind)
        select tenant, tenantry.new_id(), 'bench.noop'
@@ -113,17 +120,18 @@ async function runOwn(database: TemporaryDatabase, tenants: string[]): Promise<n
       [tenants, JOBS / tenants.length],
     ),
   )
-  const config = configOf(database, { WORKER_TENANT_CONCURRENCY: '10' })
-  const opened = openDatabase(config, () => {})
-  if (opened.worker === undefined) throw new Error('no jobs role')
-  const log = pino({ level: 'silent' })
-  const signal = { notify: () => {} }
-  const worker = createAppWorker({ app, config, log, database: opened.worker, signal }, [noop])
-  const startedAt = performance.now()
-  worker.start()
-  await worker.idle()
-  const seconds = (performance.now() - startedAt) / 1_000
-  await worker.stop(1_000)
-  await opened.close()
-  return seconds
+}
+
+async function assertNoJobs({ urls }: TemporaryDatabase): Promise<void> {
+  const { rows } = await withClient(urls.platform, (client) =>
+    client.query('select from tenantry.jobs limit 1'),
+  )
+  if (rows.length > 0) throw new Error('some jobs did not run')
+}
+
+// Seconds until all jobs have run.
+async function secondsOf(worker: Peer, message: string | number): Promise<number> {
+  const answer = worker.receive<{ seconds: number }>()
+  worker.send(message as unknown as object)
+  return (await answer).seconds
 }
