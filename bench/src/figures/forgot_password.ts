@@ -1,55 +1,65 @@
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { SMTPServer } from 'smtp-server'
+import { pathToFileURL } from 'node:url'
 import { withClient } from '../../../packages/server/src/db/connect/with_client.ts'
 import type { TemporaryDatabase } from '../../../packages/server/src/db/provisioning/temporary_database.ts'
 import type { AppServer } from '../app_server.ts'
+import { builtScript } from '../child.ts'
 import type { Figure } from '../figure.ts'
 import type { LoadRequest } from '../load_job.ts'
 import type { Loader } from '../loader.ts'
+import { startSmtp } from '../smtp.ts'
 import { median } from '../statistics.ts'
 import { type BenchTenant, makeTenant } from '../tenants.ts'
 
 const ROUNDS = 5
 const REQUESTS = 200
-/** Above so many requests for an account its last link is kept, and no mail is sent. */
-const MAILS = 5
 
 export const forgotPassword: Figure = {
   name: 'forgot-password',
-  what: 'CPU of a request for a reset link with its job and its mail, against a request that finds the limit of mails exhausted and adds no job',
+  what: 'CPU of a request for a reset link, against the same request on a server that adds no job and sends no mail; another process sends the mails',
   target: { atMost: 1.5 },
   unit: ' x',
   async measure(bench) {
     const database = await bench.openDatabase()
     const smtp = await startSmtp()
-    const server = await bench.startApp(
-      { SMTP_URL: `smtp://127.0.0.1:${smtp.port}`, RESET_LIMIT_ADDRESS: '1000000' },
-      database,
-    )
-    const tenant = await makeTenant(database, server.port)
-    const emails = await addMembers(database, tenant, (ROUNDS + 1) * REQUESTS)
+    const settings = {
+      SMTP_URL: `smtp://127.0.0.1:${smtp.port}`,
+      RESET_LIMIT_ADDRESS: '1000000',
+      WORKER: 'off',
+      NEW_DEVICE_MAIL: 'off',
+    }
+    const preload = pathToFileURL(builtScript('without_enqueue')).href
+    const servers = {
+      // Runs the jobs of the others, too.
+      mailing: await bench.startApp({ ...settings, WORKER: 'on' }, database),
+      off: await bench.startApp({ ...settings, NODE_OPTIONS: `--import=${preload}` }, database),
+      on: await bench.startApp(settings, database),
+    }
+    const tenant = await makeTenant(database, servers.on.port)
+    const emails = await addMembers(database, tenant, (ROUNDS + 1) * 3 * REQUESTS)
     const loader = await bench.startLoader()
-    const cpu = (requests: LoadRequest[]) => cpuOf(database, server, loader, requests)
-    await cpu(Array.from({ length: MAILS + 1 }, () => forgot(tenant, tenant.email)))
-    const micros: { on: number[]; off: number[] } = { on: [], off: [] }
+    const micros: Record<keyof typeof servers, number[]> = { mailing: [], off: [], on: [] }
     for (let round = 0; round <= ROUNDS; round++) {
-      const mailed = emails.slice(round * REQUESTS, (round + 1) * REQUESTS)
-      const on = await cpu(mailed.map((it) => forgot(tenant, it)))
-      const off = await cpu(mailed.map(() => forgot(tenant, tenant.email)))
-      // The first round warms up.
-      if (round === 0) continue
-      micros.on.push(on)
-      micros.off.push(off)
+      for (const name of ['on', 'off', 'mailing'] as const) {
+        // Each request for another account: the mails of one are limited.
+        const requests = emails.splice(0, REQUESTS).map((it) => forgot(tenant, it))
+        const cpu = await cpuOf(database, servers[name], loader, requests)
+        // The first round warms up.
+        if (round > 0) micros[name].push(cpu)
+      }
     }
     await smtp.close()
+    const mails = smtp.received()
+    if (mails !== 2 * (ROUNDS + 1) * REQUESTS) throw new Error(`${mails} mails were received`)
+    const against = (name: 'on' | 'mailing') =>
+      median(micros[name].map((it, at) => it / (micros.off[at] ?? Number.NaN)))
+    const of = (name: keyof typeof servers) => `${median(micros[name]).toFixed(0)} us`
     return {
-      value: median(micros.on.map((it, at) => it / (micros.off[at] ?? Number.NaN))),
+      value: against('on'),
       notes: [
-        `with: ${median(micros.on).toFixed(0)} us, without: ${median(micros.off).toFixed(0)} us of CPU of the server, ` +
-          `which sends the mails too; ${smtp.received()} mails were received`,
+        `with: ${of('on')}, without: ${of('off')} of CPU of the server`,
+        `with job and mail in the same process: ${of('mailing')}, ${against('mailing').toFixed(2)} x`,
       ],
     }
   },
@@ -112,24 +122,4 @@ async function addMembers(
     )
   })
   return ids.map((it) => `${it}@example.com`)
-}
-
-async function startSmtp() {
-  let received = 0
-  const server = new SMTPServer({
-    authOptional: true,
-    disabledCommands: ['STARTTLS'],
-    onData(stream, _session, done) {
-      stream.on('end', () => {
-        received++
-        done()
-      })
-      stream.resume()
-    },
-  })
-  const listening = server.listen(0, '127.0.0.1')
-  await once(listening, 'listening')
-  const { port } = listening.address() as AddressInfo
-  const close = () => new Promise<void>((resolve) => server.close(() => resolve()))
-  return { port, received: () => received, close }
 }
