@@ -1,6 +1,9 @@
 import type { Figure } from './figure.ts'
 import { betterAuth } from './figures/better_auth.ts'
+import { catalogRules } from './figures/catalog_rules.ts'
+import { domains } from './figures/domains.ts'
 import { forgotPassword } from './figures/forgot_password.ts'
+import { hostLookup } from './figures/host_lookup.ts'
 import { invalidation } from './figures/invalidation.ts'
 import { jobFairness, jobPickup, jobPickupElsewhere } from './figures/job_waits.ts'
 import { enqueue, jobThroughput } from './figures/jobs.ts'
@@ -15,6 +18,7 @@ import { revocation } from './figures/revocation.ts'
 import { scale } from './figures/scale.ts'
 import { sessionCookie } from './figures/session_cookie.ts'
 import { signInPage } from './figures/sign_in_page.ts'
+import { signUps } from './figures/sign_ups.ts'
 import { soak } from './figures/soak.ts'
 import { start } from './figures/start.ts'
 import { staticAsset } from './figures/static_asset.ts'
@@ -41,10 +45,14 @@ export const allFigures: readonly Figure[] = [
   jobPickup,
   jobPickupElsewhere,
   forgotPassword,
+  signUps,
+  domains,
   scale,
+  hostLookup,
   memory,
   randomRequests,
   start,
+  catalogRules,
   staticAsset,
   signInPage,
   soak,

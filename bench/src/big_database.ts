@@ -5,8 +5,8 @@ import { asSuperuser, openDatabaseOn } from './database.ts'
 export const MEMBERS_EACH = 5
 
 /**
- * A second database on the server of `beside`, with this many tenants, as many users, who are members of
- * five tenants each, and as many projects. Filled with set operations while triggers are disabled.
+ * A second database on the server of `beside`, with this many tenants, as many domains and users, who are
+ * members of five tenants each, and as many projects. Filled with set operations while triggers are disabled.
  */
 export async function openBigDatabase(
   beside: TemporaryDatabase,
@@ -29,6 +29,7 @@ export async function openBigDatabase(
 
 const tables = [
   'tenantry.tenants',
+  'tenantry.domains',
   'tenantry.users',
   'tenantry.members',
   'tenantry.member_roles',
@@ -64,6 +65,10 @@ function steps(tenants: number): Record<string, string> {
   return {
     tenants: `insert into tenantry.tenants (id, name, subdomain, code)
       select ${tenantId('t')}, 'Tenant ' || t, 'big-' || t, 'BIG_' || t from ${each}`,
+    domains: `insert into tenantry.domains
+        (tenant_id, id, name, state, proof, proof_seen_at, verified_at)
+      select ${tenantId('t')}, ${tenantId('t')}, 'big-' || t || '.example', 'verified', repeat('0', 32), now(), now()
+      from ${each}`,
     users: `insert into tenantry.users (id, email, email_key, full_name)
       select ${userId('t')}, 'user' || t || '@example.com', 'user' || t || '@example.com', 'User ' || t
       from ${each}`,
