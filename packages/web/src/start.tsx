@@ -2,6 +2,7 @@ import { QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { createRoot } from 'react-dom/client'
 import { createQueryClient } from './api/query_client.ts'
+import { showLastColor } from './brand/tenant_brand.ts'
 import { followSystemTheme } from './i18n/choice.ts'
 import { startI18n } from './i18n/i18n.ts'
 import { authLocales } from './i18n/locales/auth.ts'
@@ -31,6 +32,7 @@ export interface ConsoleOptions {
 export async function startConsole(options: ConsoleOptions = {}): Promise<void> {
   const { brand = defaultBrand(), locales = {} } = options
   followSystemTheme()
+  showLastColor()
   showIcon(brand)
   const pages = mergePages(kernelPages, options.pages ?? [])
   const router = routerOf(pages, inNavigation(pages, options.nav), brand)

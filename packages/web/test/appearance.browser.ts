@@ -25,6 +25,7 @@ const signedIn = [
   '/console/roles/support',
   '/console/new-role',
   '/console/domains',
+  '/console/settings',
   '/console/audit-logs',
   '/console/ownership-transfer?user_id=:other',
   '/console/no',

@@ -23,7 +23,7 @@ export function AcceptInvitation({ brand, token }: AcceptInvitationProps) {
   const { preview, problem, signedInAs, signOut } = useInvitation(token)
   const [isInvalid, setInvalid] = useState(false)
   const frame = (key: string, title: string, lead: ReactNode, content: ReactNode) => (
-    <AuthFrame key={key} brand={brand} title={title} lead={lead} content={content} />
+    <AuthFrame key={key} {...{ brand, title, lead, content }} hasNotice={key === 'form'} />
   )
   if (token === undefined || isInvalid || isInvalidToken(problem)) {
     return frame('invalid', t('invitation.invalidTitle'), t('invitation.invalid'), <ToSignIn />)

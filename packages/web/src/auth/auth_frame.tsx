@@ -1,9 +1,10 @@
 import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import type { components } from 'tenantry-client'
-import { api } from '../api/client.ts'
 import { isClosedTenant, textOf } from '../api/problem.ts'
+import { type Branding, readBranding } from '../brand/tenant_brand.ts'
+import { isWide, TenantLogo } from '../brand/tenant_logo.tsx'
 import { type Brand, BrandMark } from '../shell/brand.tsx'
+import { Notice } from '../ui/form/notice.tsx'
 import { AuthPreferences } from './auth_preferences.tsx'
 
 interface AuthFrameProps {
@@ -16,11 +17,14 @@ interface AuthFrameProps {
   isOfInstallation?: boolean
   /** Leads a person who is at the wrong workspace to theirs. */
   findsOthers?: boolean
+  /** Shows what the workspace says to everyone who signs in. */
+  hasNotice?: boolean
 }
 
 /** The frame of the sign-in pages: the workspace, the title, one form. */
 export function AuthFrame(props: AuthFrameProps) {
-  const { brand, title, lead, content, below, isOfInstallation = false, findsOthers } = props
+  const { brand, title, lead, content, below, isOfInstallation = false } = props
+  const { findsOthers, hasNotice = false } = props
   const { branding, problem } = useBranding(!isOfInstallation)
   const tenant = isOfInstallation ? brand.name : branding?.tenant_name
   const heading = useRef<HTMLHeadingElement>(null)
@@ -34,21 +38,18 @@ export function AuthFrame(props: AuthFrameProps) {
   return (
     <div className="flex min-h-dvh flex-col bg-[radial-gradient(60rem_30rem_at_50%_-10rem,var(--accent-soft),transparent)]">
       <main className="mx-auto grid w-full max-w-[25rem] flex-1 content-center px-4 py-10">
-        <div className="mb-7 flex min-w-0 items-center justify-center gap-2.5">
-          <BrandMark brand={brand} />
-          <p
-            className="min-h-6 min-w-0 truncate text-lg font-semibold tracking-[-0.01em]"
-            dir="auto"
-          >
-            {tenant}
-          </p>
-        </div>
+        <Head brand={brand} branding={branding} name={tenant} />
         <div className="rounded-2xl bg-surface p-6 shadow-raised ring-1 ring-line sm:p-8">
           <h1 ref={heading} tabIndex={-1} className="text-xl font-semibold tracking-[-0.015em]">
             {title}
           </h1>
           {lead !== undefined && <p className="mt-1.5 break-words text-muted">{lead}</p>}
           <div className="mt-6 grid gap-4">
+            {hasNotice && branding?.notice && (
+              <Notice look="info">
+                <span dir="auto">{branding.notice}</span>
+              </Notice>
+            )}
             {problem === undefined ? content : <Unavailable problem={problem} />}
           </div>
         </div>
@@ -56,6 +57,22 @@ export function AuthFrame(props: AuthFrameProps) {
         {findsOthers && <FindOthers branding={branding} />}
       </main>
       <AuthPreferences />
+    </div>
+  )
+}
+
+/** The logo of the workspace, or the mark of the product, and its name. */
+function Head(props: { brand: Brand; branding: Branding | undefined; name: string | undefined }) {
+  const { brand, branding, name } = props
+  const { logo } = branding ?? {}
+  return (
+    <div className="mb-7 flex min-h-8 min-w-0 items-center justify-center gap-2.5">
+      {logo ? <TenantLogo logo={logo} name={name ?? ''} size="lg" /> : <BrandMark brand={brand} />}
+      {!(logo && isWide(logo)) && (
+        <p className="min-h-6 min-w-0 truncate text-lg font-semibold tracking-[-0.01em]" dir="auto">
+          {name}
+        </p>
+      )}
     </div>
   )
 }
@@ -70,8 +87,6 @@ function Unavailable({ problem }: { problem: unknown }) {
     </div>
   )
 }
-
-type Branding = components['schemas']['Branding']
 
 /** Where a person has one account in all workspaces, APP_HOST mails them the addresses. */
 function FindOthers({ branding }: { branding: Branding | undefined }) {
@@ -90,15 +105,15 @@ function FindOthers({ branding }: { branding: Branding | undefined }) {
   )
 }
 
-function useBranding(isWanted: boolean): { branding?: Branding; problem?: unknown } {
+function useBranding(isAsked: boolean): { branding: Branding | undefined; problem: unknown } {
   const [found, setFound] = useState<{ branding?: Branding; problem?: unknown }>({})
   useEffect(() => {
-    if (!isWanted) return
-    api.GET('/api/branding').then(
-      ({ data }) => setFound({ branding: data }),
+    if (!isAsked) return
+    readBranding().then(
+      (branding) => setFound({ branding }),
       // Any other failure only costs the name: the form says what is wrong when it is sent.
       (problem: unknown) => setFound(isClosedTenant(problem) ? { problem } : {}),
     )
-  }, [isWanted])
-  return found
+  }, [isAsked])
+  return { branding: found.branding, problem: found.problem }
 }

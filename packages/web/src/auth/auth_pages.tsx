@@ -1,7 +1,6 @@
 import { lazy, Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Brand } from '../shell/brand.tsx'
-import { AcceptInvitation } from './accept_invitation.tsx'
 import { AuthFrame } from './auth_frame.tsx'
 import { ForgotPassword } from './forgot_password.tsx'
 import { NoSuchPage } from './no_such_page.tsx'
@@ -13,6 +12,11 @@ import { VerifyAddress } from './verify_address.tsx'
 const SignUp = lazy(async () => {
   const page = await import('./sign_up/sign_up_page.tsx')
   return { default: page.SignUp }
+})
+
+const AcceptInvitation = lazy(async () => {
+  const page = await import('./accept_invitation.tsx')
+  return { default: page.AcceptInvitation }
 })
 
 const FindWorkspace = lazy(async () => {
@@ -40,12 +44,20 @@ export function AuthPages({ brand, token, purpose, id }: AuthPagesProps) {
   const { t } = useTranslation('auth')
   const [name] = useState(() => location.pathname.replace(/\/$/, '').split('/').at(-1))
   if (name === 'sign-in' || name === 'auth') {
-    return <AuthFrame brand={brand} title={t('signIn.title')} content={<SignIn />} findsOthers />
+    const form = { title: t('signIn.title'), content: <SignIn /> }
+    return <AuthFrame brand={brand} {...form} findsOthers hasNotice />
   }
   if (name === 'forgot-password') return <ForgotPassword brand={brand} />
   if (name === 'reset-password') return <ResetPassword brand={brand} token={token} />
   if (name === 'verify') return <VerifyAddress {...{ brand, token, purpose }} />
-  if (name === 'accept-invitation') return <AcceptInvitation brand={brand} token={token} />
+  if (name === 'accept-invitation') {
+    const waiting = { brand, title: t('invitation.title'), lead: t('form.loading'), content: null }
+    return (
+      <Suspense fallback={<AuthFrame {...waiting} />}>
+        <AcceptInvitation brand={brand} token={token} />
+      </Suspense>
+    )
+  }
   if (name === 'find-workspace') {
     const waiting = { brand, title: t('find.title'), lead: t('form.loading'), content: null }
     return (

@@ -1,4 +1,5 @@
 import { createRoot } from 'react-dom/client'
+import { showLastColor } from '../brand/tenant_brand.ts'
 import { followSystemTheme } from '../i18n/choice.ts'
 import { startI18n } from '../i18n/i18n.ts'
 import { authLocales } from '../i18n/locales/auth.ts'
@@ -20,6 +21,7 @@ export async function startAuth({
 }: AuthOptions = {}): Promise<void> {
   const secret = takeSecret()
   followSystemTheme()
+  showLastColor()
   showIcon(brand)
   await startI18n([authLocales, locales])
   const root = document.getElementById('root')

@@ -46,12 +46,21 @@ export function keepLocale(locale: string): void {
 /** The first available locale that serves one of the wanted tags: `de` serves `de-AT`. */
 export function bestLocale(wanted: readonly string[], available: readonly string[]): string {
   for (const tag of wanted) {
-    const exact = available.find((it) => it.toLowerCase() === tag.toLowerCase())
-    const language = tag.toLowerCase().split('-', 1)[0]
-    const found = exact ?? available.find((it) => it.toLowerCase() === language)
+    const found = servedBy(tag, available)
     if (found !== undefined) return found
   }
   return available.includes('en') ? 'en' : (available[0] ?? 'en')
+}
+
+/** Does one of the available locales serve this tag? */
+export function hasLocale(tag: string, available: readonly string[]): boolean {
+  return servedBy(tag, available) !== undefined
+}
+
+function servedBy(tag: string, available: readonly string[]): string | undefined {
+  const exact = available.find((it) => it.toLowerCase() === tag.toLowerCase())
+  const language = tag.toLowerCase().split('-', 1)[0]
+  return exact ?? available.find((it) => it.toLowerCase() === language)
 }
 
 /** A locale with the region that the wanted tags name for its language: `en-GB` for `en`. For dates and numbers. */

@@ -1,6 +1,6 @@
 import i18next, { type i18n } from 'i18next'
 import { initReactI18next } from 'react-i18next'
-import { bestLocale, keepLocale, wantedLocales } from './choice.ts'
+import { bestLocale, hasLocale, keepLocale, wantedLocales } from './choice.ts'
 import type { Locales } from './texts.ts'
 
 let sources: Locales[] = []
@@ -41,6 +41,13 @@ export async function chooseLocale(tag: string): Promise<void> {
 /** Shows the pages in the best available locale for this tag. */
 export async function showBestLocale(tag: string): Promise<void> {
   await chooseLocale(bestLocale([tag], availableLocales()))
+}
+
+/** Shows the pages in a locale, where the person wants none that they have. It is not kept. */
+export async function suggestLocale(tag: string): Promise<void> {
+  const available = availableLocales()
+  const isServed = wantedLocales().some((it) => hasLocale(it, available))
+  if (!isServed && hasLocale(tag, available)) await showLocale(bestLocale([tag], available))
 }
 
 async function showLocale(tag: string): Promise<void> {

@@ -34,6 +34,11 @@ export const kernelPages: readonly Page[] = [
     nav: { label: (t) => t('console:domains.title'), icon: 'globe', group: 'administration' },
     load: () => import('./domains/domains.page.tsx'),
   }),
+  page('/settings', {
+    access: 'tenant:update',
+    nav: { label: (t) => t('console:settings.title'), icon: 'settings', group: 'administration' },
+    load: () => import('./settings/settings.page.tsx'),
+  }),
   page('/audit-logs', {
     access: 'audit_logs:read',
     nav: { label: (t) => t('console:auditLogs.title'), icon: 'log', group: 'administration' },

@@ -24,6 +24,8 @@ export interface Form<V> {
   busy: boolean
   changed: boolean
   send(): Promise<void>
+  /** Takes back what the person typed. */
+  reset(): void
   /** Sends the values over the version that was stored meanwhile. */
   overwrite(): Promise<void>
   formProps: {
@@ -86,6 +88,11 @@ export function useForm<V extends object>(options: FormOptions<V>): Form<V> {
     busy,
     changed: JSON.stringify(values) !== JSON.stringify(options.initial),
     send: () => send(false),
+    reset: () => {
+      setValues(options.initial)
+      setErrors({})
+      setProblem(undefined)
+    },
     overwrite: () => send(true),
     formProps: { ref: form, noValidate: true, onSubmit: submitWith(() => send(false), busy) },
   }

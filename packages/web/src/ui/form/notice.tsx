@@ -10,7 +10,11 @@ const looks = {
   danger: { box: 'bg-danger-soft text-danger-text', icon: 'alert' },
   warning: { box: 'bg-warning-soft text-warning-text', icon: 'alert' },
   success: { box: 'bg-success-soft text-success-text', icon: 'check' },
+  info: { box: 'bg-sunken', icon: 'info' },
 } as const satisfies Record<string, { box: string; icon: IconName }>
+
+// What was on the page from the start is no news.
+const roles = { danger: 'alert', warning: 'alert', success: 'status', info: 'note' }
 
 /** A message inside a page or a form. Screen readers read it when it appears. */
 export function Notice(props: {
@@ -20,10 +24,7 @@ export function Notice(props: {
 }) {
   const { box, icon } = looks[props.look]
   return (
-    <div
-      role={props.look === 'success' ? 'status' : 'alert'}
-      className={`flex gap-2.5 rounded-lg px-3.5 py-3 ${box}`}
-    >
+    <div role={roles[props.look]} className={`flex gap-2.5 rounded-lg px-3.5 py-3 ${box}`}>
       <Icon name={icon} className="mt-[3px] size-4" />
       <div className="grid min-w-0 gap-2.5">
         <div className="min-w-0 break-words">{props.children}</div>
