@@ -128,7 +128,7 @@ function Remove({ domain, onClose }: { domain: Domain; onClose: () => void }) {
   const remove = async () => {
     await api.DELETE('/api/domains/{domain_id}', { params: { path: { domain_id: id } } })
     toast(t('domains.removed', { name }))
-    await refresh('domains')
+    await refresh('domains', 'setup')
   }
   return (
     <Confirm

@@ -64,7 +64,7 @@ function AddDialog({ onClose }: { onClose: () => void }) {
     submit: async ({ name }) => {
       const { data } = await api.POST('/api/domains', { body: { name: name.trim() } })
       onClose()
-      await refresh('domains')
+      await refresh('domains', 'setup')
       // Its first check runs now.
       await untilChecked(data)
       await refresh('domains')

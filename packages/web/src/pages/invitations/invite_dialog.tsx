@@ -23,7 +23,7 @@ export function InviteDialog({ onClose }: { onClose: () => void }) {
       await api.POST('/api/invitations', { body })
       toast(t('invitations.sent', { email: email.trim() }))
       onClose()
-      await refresh('invitations')
+      await refresh('invitations', 'setup')
     },
   })
   return (

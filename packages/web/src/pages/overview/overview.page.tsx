@@ -4,6 +4,7 @@ import { Badge } from '../../ui/badge.tsx'
 import { Card, CardBody, Facts, PageHeader } from '../../ui/layout.tsx'
 import { OwnSessions } from './own_sessions.tsx'
 import { RecentActivity } from './recent_activity.tsx'
+import { SetupCard } from './setup_card.tsx'
 
 /** The first page: what happened lately, what one may do, where one is signed in. */
 export function Page() {
@@ -15,6 +16,7 @@ export function Page() {
         title={t('overview.welcome', { name: user_name || user_email })}
         description={t('overview.lead', { tenant: tenant_name })}
       />
+      <SetupCard />
       <div className="grid items-start gap-6 lg:grid-cols-[minmax(0,1fr)_20rem]">
         {can('audit_logs:read') && <RecentActivity />}
         <div className="grid gap-6">
