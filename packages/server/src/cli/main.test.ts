@@ -29,7 +29,7 @@ function listed(help: string): [string, string][] {
   )
 }
 
-test.each(['tenant', 'user'])(
+test.each(['tenant', 'user', 'domain', 'invitation', 'jobs'])(
   'the overview and the README name every subcommand of `%s`',
   async (noun) => {
     const overview = new Map(listed(await helpOf('')))

@@ -61,15 +61,16 @@ const commands: Record<string, CommandEntry> = {
     load: async () => (await import('./platform/domain.ts')).domainCommand(),
   },
   jobs: {
-    summary: 'list, show, retry and drop background jobs',
+    summary: 'list, show, retry and drop background jobs, and their stats',
     load: async () => (await import('./platform/jobs.ts')).jobsCommand(),
   },
   tenant: {
-    summary: 'create, list, show, rename, suspend, resume, limit, brand and delete tenants',
+    summary:
+      'create, list, show, rename, suspend, resume, limit, brand, delete and release tenants',
     load: async () => (await import('./platform/tenant.ts')).tenantCommand(),
   },
   invitation: {
-    summary: 'invite people by mail, list, send again and revoke invitations',
+    summary: 'create invitations by mail; list, deliver again and revoke them',
     load: async () => (await import('./platform/invitation.ts')).invitationCommand(),
   },
   user: {

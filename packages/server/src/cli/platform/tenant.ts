@@ -32,7 +32,9 @@ import { addDetailCommands, limitText } from './tenant_details.ts'
 /** `tenantry tenant`. */
 export function tenantCommand(): Command {
   const tenant = new Command('tenant')
-    .description('Create, list, show, rename, suspend, resume, limit, brand and delete tenants.')
+    .description(
+      'Create, list, show, rename, suspend, resume, limit, brand, delete and release tenants.',
+    )
     .addHelpText('after', examples)
   withCommonOptions(tenant.command('create'))
     .description('create a tenant and, with --admin-email, its first member')
