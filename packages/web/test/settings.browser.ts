@@ -194,6 +194,20 @@ test.each(['#ffffff', '#000000', '#facc15', '#7dd3fc', '#808080'])(
   },
 )
 
+test.each([
+  ['fr-FR', 'Anmelden'],
+  ['en-GB', 'Sign in'],
+])(
+  'a browser that wants %s reads the sign-in page of a German tenant as %j',
+  async (locale, title) => {
+    const { tenant, admin } = await makeTeam()
+    await changeAs(tenant, admin, { locale: 'de' })
+    const { page } = await pages.open(tenant, '/auth/sign-in', undefined, { locale })
+    await page.getByText('Acme Works').waitFor()
+    await page.getByRole('heading', { name: title }).waitFor()
+  },
+)
+
 test('a member who may not change the settings sees no entry of them', async () => {
   const { tenant } = await makeTeam()
   const manager = await tenant.makeUser({ roles: ['manager'] })
