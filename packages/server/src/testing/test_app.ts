@@ -112,7 +112,11 @@ export async function startTestApp(
       return tenant
     },
     runJobsOf: (tenantId) => void tenants.push(tenantId),
-    statementsOf,
+    async statementsOf(work) {
+      // What earlier requests left for later is not of this work.
+      await running.settle()
+      return statementsOf(work)
+    },
     send: sendTo,
     mailsTo: (email, count = 1) => mailsTo(mail, email, count),
     async close() {
