@@ -3,10 +3,14 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 // Seconds on an idle machine. A file that is not here takes less than ten.
 const LONG: Record<string, number> = {
   'src/sweep': 40,
+  'package/package_install': 150,
   'web/test/appearance': 30,
   'cli/dev': 25,
   'cli/setup': 25,
   'faults/smoke': 25,
+  'web/test/settings': 25,
+  'web/test/sign_up': 25,
+  'tenant_scope/sweeps': 25,
   'jobs/workers': 20,
   'cli/platform/tenant': 20,
   'revocation/races': 20,
