@@ -47,10 +47,9 @@ export default defineConfig({
       project('kernel', ['packages/server/test/setup.ts'], {
         include: ['packages/*/{src,test}/**/*.test.ts'],
         // Those of PgBouncer and Citus need one: npm run test:pgbouncer, npm run test:citus. Those of the
-        // packages install them from a registry, and so run in CI only: npm run test:package.
+        // packages install them from a registry: npm run test:package.
         exclude: [
-          'packages/server/test/{citus,pgbouncer,tenant_scope}/**',
-          ...(inCI ? [] : ['packages/server/test/package/**']),
+          'packages/server/test/{citus,package,pgbouncer,tenant_scope}/**',
           ...deployment,
           ...starterTests,
         ],

@@ -3,7 +3,6 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 // Seconds on an idle machine. A file that is not here takes less than ten.
 const LONG: Record<string, number> = {
   'src/sweep': 40,
-  'package/package_install': 150,
   'web/test/appearance': 30,
   'cli/dev': 25,
   'cli/setup': 25,
