@@ -2,23 +2,19 @@ import type { BrowserContext } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { TestTenant, TestUser } from '../../server/src/testing.ts'
 import { asAdmin } from '../../server/test/fixtures/databases.ts'
-import { freePort } from '../../server/test/fixtures/free_port.ts'
-import { type OpenPage, type Pages, startPages } from './pages.ts'
+import { type OpenPage, type Pages, startPagesWithHosts } from './pages.ts'
 
 // Each attack is one that the browser itself carries out: its cookies, redirects and rules are Chromium's.
 let pages: Pages
 let strict: Pages
 beforeAll(async () => {
-  ;[pages, strict] = await Promise.all([start(), start({ EMAIL_VERIFICATION: 'required' })])
+  ;[pages, strict] = await Promise.all([
+    startPagesWithHosts(),
+    startPagesWithHosts({ EMAIL_VERIFICATION: 'required' }),
+  ])
 })
 afterEach(() => Promise.all([pages.finish(), strict.finish()]))
 afterAll(() => Promise.all([pages.close(), strict.close()]))
-
-async function start(settings: Record<string, string> = {}): Promise<Pages> {
-  const PORT = String(await freePort())
-  const PUBLIC_ORIGIN = `http://{tenant}.localhost:${PORT}`
-  return startPages({ PORT, APP_HOST: 'app.localhost', PUBLIC_ORIGIN, ...settings })
-}
 
 interface Caught extends OpenPage {
   at: Pages

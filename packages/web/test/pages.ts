@@ -8,6 +8,7 @@ import {
   type TestTenant,
   type TestUser,
 } from '../../server/src/testing.ts'
+import { freePort } from '../../server/test/fixtures/free_port.ts'
 
 /** How a browser is set up. */
 export interface View {
@@ -69,6 +70,19 @@ export async function startPages(settings: Record<string, string> = {}): Promise
       await api.close()
     },
   }
+}
+
+/** The same with APP_HOST, and with tenants on the hosts that mails and links name: for ways between hosts. */
+export async function startPagesWithHosts(settings: Record<string, string> = {}): Promise<Pages> {
+  const PORT = String(await freePort())
+  const PUBLIC_ORIGIN = `http://{tenant}.localhost:${PORT}`
+  return startPages({ PORT, APP_HOST: 'app.localhost', PUBLIC_ORIGIN, ...settings })
+}
+
+/** Keeps a picture of a page where SCREENSHOTS names a folder, for a person to look at. */
+export async function shoot(page: Page, name: string): Promise<void> {
+  const folder = process.env['SCREENSHOTS']
+  if (folder !== undefined) await page.screenshot({ path: `${folder}/${name}.png` })
 }
 
 /**

@@ -5,19 +5,14 @@ import type { AxeResults } from 'axe-core'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { TestTenant } from '../../server/src/testing.ts'
-import { freePort } from '../../server/test/fixtures/free_port.ts'
-import { inPage, type Pages, startPages, type View } from './pages.ts'
+import { inPage, type Pages, shoot, startPagesWithHosts, type View } from './pages.ts'
 import { foreignTexts, pseudoLocale } from './pseudo_locale.ts'
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 let pages: Pages
 beforeAll(async () => {
-  const port = String(await freePort())
-  pages = await startPages({
-    PORT: port,
-    APP_HOST: 'app.localhost',
-    PUBLIC_ORIGIN: `http://{tenant}.localhost:${port}`,
+  pages = await startPagesWithHosts({
     SIGN_UP: 'on',
     TERMS_URL: 'https://example.com/terms',
   })
@@ -45,11 +40,6 @@ async function begin(page: Page, email: string, name: string): Promise<void> {
   await page.getByRole('checkbox', { name: /accept the terms/ }).check()
   await page.getByRole('button', { name: 'Continue' }).click()
 }
-
-const shoot = (page: Page, name: string) =>
-  process.env['SCREENSHOTS'] === undefined
-    ? undefined
-    : page.screenshot({ path: `${process.env['SCREENSHOTS']}/${name}.png` })
 
 describe('sign-up', () => {
   test('leads from an address to a workspace, with the code of the mail', async () => {

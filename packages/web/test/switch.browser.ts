@@ -1,22 +1,15 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import type { AxeResults } from 'axe-core'
-import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { TestTenant, TestUser } from '../../server/src/testing.ts'
-import { freePort } from '../../server/test/fixtures/free_port.ts'
-import { inPage, type Pages, startPages, type View } from './pages.ts'
+import { inPage, type Pages, shoot, startPagesWithHosts, type View } from './pages.ts'
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 let pages: Pages
 beforeAll(async () => {
-  const port = String(await freePort())
-  pages = await startPages({
-    PORT: port,
-    APP_HOST: 'app.localhost',
-    PUBLIC_ORIGIN: `http://{tenant}.localhost:${port}`,
-  })
+  pages = await startPagesWithHosts()
 })
 afterEach(() => pages.finish())
 afterAll(() => pages.close())
@@ -34,11 +27,6 @@ async function makeScene(): Promise<Scene> {
   await other.makeUser({ email: user.email, roles: ['operator'] })
   return { home, other, user }
 }
-
-const shoot = (page: Page, name: string) =>
-  process.env['SCREENSHOTS'] === undefined
-    ? undefined
-    : page.screenshot({ path: `${process.env['SCREENSHOTS']}/${name}.png` })
 
 describe('a person with two workspaces', () => {
   test('goes from one to the other without a password', async () => {

@@ -4,19 +4,13 @@ import type { AxeResults } from 'axe-core'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { TestTenant } from '../../server/src/testing.ts'
-import { freePort } from '../../server/test/fixtures/free_port.ts'
-import { hostile, inPage, type Pages, startPages, type View } from './pages.ts'
+import { hostile, inPage, type Pages, shoot, startPagesWithHosts, type View } from './pages.ts'
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 let pages: Pages
 beforeAll(async () => {
-  const port = String(await freePort())
-  pages = await startPages({
-    PORT: port,
-    APP_HOST: 'app.localhost',
-    PUBLIC_ORIGIN: `http://{tenant}.localhost:${port}`,
-  })
+  pages = await startPagesWithHosts()
 })
 afterEach(() => pages.finish())
 afterAll(() => pages.close())
@@ -40,11 +34,6 @@ const list = (page: Page) => page.getByRole('dialog', { name: 'Your workspaces' 
 // Three pages load on the way, which takes a busy machine longer than one.
 const arrive = (page: Page, tenant: TestTenant) =>
   page.waitForURL(`${pages.originOf(tenant)}/console`, { waitUntil: 'commit', timeout: 30_000 })
-
-const shoot = (page: Page, name: string) =>
-  process.env['SCREENSHOTS'] === undefined
-    ? undefined
-    : page.screenshot({ path: `${process.env['SCREENSHOTS']}/${name}.png` })
 
 async function violations(page: Page): Promise<string[]> {
   await page.evaluate(axe)

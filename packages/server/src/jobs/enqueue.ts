@@ -73,7 +73,7 @@ type PlainRow = Record<'id' | 'kind' | 'payload' | 'request_id', string> & {
   priority: number
 }
 
-// Most jobs have no key and may run at once.
+// Most jobs have no key and are due immediately.
 const insertPlain = compiledQuery((db, row: PlainRow) => db.insertInto('tenantry.jobs').values(row))
 
 // Written as the client gave it, not as the schema returns it: the worker parses it again.

@@ -1,7 +1,7 @@
 import { type UseQueryResult, useQuery } from '@tanstack/react-query'
 import { type Branding, readBranding } from './tenant_brand.ts'
 
-/** What people see of the tenant. Whoever changes it calls `useRefresh` with `branding`. */
+/** What people see of the tenant. Code that changes it calls `useRefresh` with `branding`. */
 export function useBranding(): UseQueryResult<Branding> {
   return useQuery({
     queryKey: ['branding'],

@@ -183,7 +183,7 @@ describe('the logo of a tenant', () => {
     expect(sent.headers['content-type']).toBe('image/png')
   })
 
-  test('replaced by many at once is one of theirs, and the branding names that one', async () => {
+  test('replaced by eight requests at the same time is one of theirs, and the branding names that one', async () => {
     const team = await makeTeam()
     const images = Array.from({ length: 8 }, (_, at) => testPng({ rgb: [at, at, at] }))
     const replies = await Promise.all(images.map((it) => setLogo(team, image(it))))

@@ -14,7 +14,7 @@ import { Loaded, Skeleton } from '../../ui/states.tsx'
 import { toast } from '../../ui/toast.tsx'
 import { LOGO_TYPES, logoOf, UnusableImage } from './logo_image.ts'
 
-/** The logo: chosen or dropped, it is stored at once. */
+/** The logo: chosen or dropped, it is stored immediately. */
 export function LogoCard() {
   const { t } = useTranslation('console')
   const query = useBranding()
