@@ -1,6 +1,21 @@
 import { knownText } from '../../i18n/known_text.ts'
 
-/** The words for an action of the audit log; an app adds its own as `app.acts.projects_create`. */
+/**
+ * The words for an action of the audit log. An app's own are `app.acts.projects_create`; where there are none, they are
+ * made of the action, such as “Projects: created”.
+ */
 export function actText(action: string): string {
-  return knownText(`acts.${action.replaceAll('.', '_')}`) ?? action
+  return knownText(`acts.${action.replaceAll('.', '_')}`) ?? madeText(action)
 }
+
+// An action is <noun>.<what happened>. The title of the noun's page names it in the language of the pages.
+function madeText(action: string): string {
+  const [noun = '', ...what] = action.split('.')
+  const verb = what.join('.')
+  const name = knownText(`${camel(noun)}.title`) ?? capital(spaced(noun))
+  return `${name}: ${knownText(`actVerbs.${verb}`) ?? spaced(verb)}`
+}
+
+const spaced = (name: string) => name.replaceAll(/[_.]/g, ' ')
+const capital = (words: string) => words.charAt(0).toUpperCase() + words.slice(1)
+const camel = (name: string) => name.replaceAll(/_([a-z0-9])/g, (_, it: string) => it.toUpperCase())

@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import i18next from 'i18next'
+import { expect, test } from 'vitest'
+import { actText } from './act_text.ts'
+
+const consoleTexts = (locale: string) =>
+  JSON.parse(
+    readFileSync(join(import.meta.dirname, `../../i18n/locales/${locale}.console.json`), 'utf8'),
+  )
+
+/** Shows the pages in a language, with the texts of an app. */
+async function show(lng: string, app: object): Promise<void> {
+  const resources = { [lng]: { console: consoleTexts(lng), app } }
+  await i18next.init({ lng, resources, defaultNS: 'console' })
+}
+
+test("the audit log has an app's words for an action, and makes words where it has none", async () => {
+  await show('en', { acts: { invoices_send: 'Sent an invoice' } })
+  expect(actText('members.update')).toBe('Changed a member')
+  expect(actText('invoices.send')).toBe('Sent an invoice')
+  expect(actText('invoices.create')).toBe('Invoices: created')
+  expect(actText('purchase_orders.mark_as_paid')).toBe('Purchase orders: mark as paid')
+})
+
+test('made words are in the language of the page, and have the title that the app gives the noun', async () => {
+  await show('de', { purchaseOrders: { title: 'Bestellungen' } })
+  expect(actText('purchase_orders.delete')).toBe('Bestellungen: gelöscht')
+  expect(actText('members.update')).toBe('Mitglied geändert')
+})
