@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Actor, Tenant } from '../app/context.ts'
-import type { EffectSteps, Job } from '../app/jobs/job.ts'
+import type { EffectSteps } from '../app/jobs/job.ts'
 import type { KernelTables } from '../db/tables.ts'
 import type { Database, RequestTransaction } from '../db/tenancy.ts'
 import { Deadline } from '../lib/deadline.ts'
@@ -8,6 +8,7 @@ import type { JobSignal } from './enqueue.ts'
 import { LeaseLost, Misfit, TenantInactive } from './failure.ts'
 import type { Interruption } from './interruption.ts'
 import { RunningJobContext } from './job_context.ts'
+import type { KernelJob } from './kernel_job.ts'
 import type { ClaimedJob } from './queue.ts'
 import { lookQuery, type TakenRow, takeQuery } from './take_query.ts'
 
@@ -15,7 +16,7 @@ import { lookQuery, type TakenRow, takeQuery } from './take_query.ts'
 export interface RunDeps {
   database: Database
   /** By kind. */
-  jobs: ReadonlyMap<string, Job>
+  jobs: ReadonlyMap<string, KernelJob>
   signal: JobSignal
   /** Makes the tenant of a context from its row. */
   tenantOf(row: TakenRow): Tenant
@@ -27,7 +28,7 @@ export interface RunDeps {
 interface Run {
   deps: RunDeps
   claimed: ClaimedJob
-  job: Job
+  job: KernelJob
   payload: never
   interruption: Interruption
 }

@@ -15,8 +15,6 @@ export interface Job<Payload extends z.ZodType = z.ZodType> extends JobKind<Payl
   /** The action of its row in the audit log. Undefined if it writes none. */
   readonly audit?: string | undefined
   readonly work: JobWork
-  /** It runs also where the tenant is suspended: what the kernel owes a person. */
-  readonly isForSuspended?: true
 }
 
 /** What a job does. Undefined is a part that it does not have. */

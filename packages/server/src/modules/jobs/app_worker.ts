@@ -6,6 +6,7 @@ import type { Schedule } from '../../app/jobs/schedule.ts'
 import type { Config } from '../../config/config.ts'
 import type { WorkerDatabase } from '../../db/tenancy.ts'
 import type { JobSignal } from '../../jobs/enqueue.ts'
+import type { KernelJob } from '../../jobs/kernel_job.ts'
 import { createWorker, type Worker } from '../../jobs/worker.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
 import { tenantOf } from '../../tenancy/find_tenant.ts'
@@ -21,7 +22,7 @@ export interface WorkerParts {
 }
 
 /** The worker of an app: for its own jobs and the kernel's. */
-export function createAppWorker(parts: WorkerParts, kernelJobs: readonly Job[]): Worker {
+export function createAppWorker(parts: WorkerParts, kernelJobs: readonly KernelJob[]): Worker {
   const { app, config, log, database, signal, tenants } = parts
   const jobs = jobsByKind([...kernelJobs, ...jobsOf(app)])
   return createWorker({
@@ -48,8 +49,8 @@ function jobsOf({ jobs = [], tenantCreated: first }: App): readonly Job[] {
   return jobs.includes(first) ? jobs : [...jobs, first]
 }
 
-function jobsByKind(jobs: readonly Job[]): ReadonlyMap<string, Job> {
-  const byKind = new Map<string, Job>()
+function jobsByKind(jobs: readonly KernelJob[]): ReadonlyMap<string, KernelJob> {
+  const byKind = new Map<string, KernelJob>()
   for (const job of jobs) {
     if (byKind.has(job.kind))
       throw new OperatorError(`two jobs have the kind "${job.kind}": rename one`)

@@ -1,9 +1,9 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
 import { createJobs } from '../../app/jobs/create_jobs.ts'
-import type { Job } from '../../app/jobs/job.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import type { Database } from '../../db/tenancy.ts'
+import type { KernelJob } from '../../jobs/kernel_job.ts'
 
 const { job } = createJobs<KernelTables>()
 
@@ -12,7 +12,7 @@ const { job } = createJobs<KernelTables>()
  * of their tenants. Whichever runs first erases the person. A repetition, and one that a platform admin forestalled by
  * enabling the person, finds nothing to erase.
  */
-export function eraseUserJob({ database }: { database: Pick<Database, 'asIdentity'> }): Job {
+export function eraseUserJob({ database }: { database: Pick<Database, 'asIdentity'> }): KernelJob {
   const erasure = job('users.erase', {
     payload: z.strictObject({ user_id: z.uuid() }),
     run: async ({ tenant }, { user_id }) => {
