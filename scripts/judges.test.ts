@@ -194,7 +194,7 @@ test('agents.ts finds each claim of AGENTS.md that is not true', () => {
     'docs/decisions/0001.md': '',
     '.config/a.json': '',
   }
-  const faults = judge('agents.ts', { ...files, 'AGENTS.md': lines.join('\n') })
+  const faults = judge('documents/agents.ts', { ...files, 'AGENTS.md': lines.join('\n') })
   expect(faults.sort()).toEqual(
     [
       'there is no check "spelling"',
@@ -210,9 +210,39 @@ test('agents.ts finds each claim of AGENTS.md that is not true', () => {
       .map((it) => `AGENTS.md: ${it}`)
       .sort(),
   )
-  expect(judge('agents.ts', { ...files, 'AGENTS.md': 'A line\n'.repeat(61) })).toEqual([
+  expect(judge('documents/agents.ts', { ...files, 'AGENTS.md': 'A line\n'.repeat(61) })).toEqual([
     'AGENTS.md: 61 lines; at most 60',
   ])
+})
+
+test('links.ts finds links and commands of a document that lead nowhere', () => {
+  const page = [
+    'See [one](docs/one.md#what-it-costs), [a site](https://example.com) and ![a picture](docs/a.png).',
+    'Not [gone](gone.md), [another](docs/one.md#what-it-costs-not), [a code](#no-heading).',
+    '   ```sh',
+    '   npx tenantry doctor --settings  # [no link](gone2.md)',
+    '   # No heading',
+    '   npx tenantry doctor --colour && npm run deploy',
+    '   ```',
+    '`tenantry domain list|add` is one, `tenantry domain list|steal`, `tenantry tenant show acme --jsn` are not.',
+  ]
+  const files = {
+    'package.json': JSON.stringify({ scripts: {} }),
+    'README.md': page.join('\n'),
+    'docs/one.md': '## What it `costs`',
+    'docs/a.png': '',
+  }
+  expect(judge('documents/links.ts', files)).toEqual(
+    [
+      'gone.md leads nowhere',
+      'docs/one.md#what-it-costs-not leads nowhere',
+      '#no-heading leads nowhere',
+      '"tenantry doctor" has no --colour',
+      'package.json has no script "deploy"',
+      'there is no "tenantry domain list|steal"',
+      '"tenantry tenant show" has no --jsn',
+    ].map((it) => `README.md: ${it}`),
+  )
 })
 
 test('lockfile.ts finds packages that may change unnoticed or do not run everywhere', () => {

@@ -1,10 +1,9 @@
 // Verifies the literal claims of AGENTS.md: its paths and commands exist, and it stays short.
-// Usage: tsx scripts/agents.ts [folder]
+// Usage: tsx scripts/documents/agents.ts [folder]
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { programFor } from '../packages/server/src/cli/main.ts'
-import { checks } from './checks.ts'
+import { npmFaults, tenantryFaults } from './named_commands.ts'
 
 const MAX_LINES = 60
 
@@ -33,7 +32,7 @@ function claims(): string[] {
 
 async function faultsOf(claim: string): Promise<string[]> {
   const [program, ...words] = claim.split(' ')
-  if (program === 'npm') return npmFaults(words)
+  if (program === 'npm') return npmFaults(words, scripts)
   if (program === 'npx' && words[0] === 'tenantry') return tenantryFaults(words.slice(1))
   return words.length === 0 ? pathFaults(claim) : []
 }
@@ -43,25 +42,4 @@ function pathFaults(claim: string): string[] {
   const isPath = /^[\w.][^:*]*\//.test(claim) || /^[\w.-]+\.(ts|mjs|md|json)$/.test(claim)
   const path = claim.replace(/[^/]*<.*/, '')
   return isPath && !existsSync(join(folder, path)) ? [`${claim} does not exist`] : []
-}
-
-function npmFaults([command = '', script = '', ...rest]: string[]): string[] {
-  const isShort = command === 'test' || command === 'start'
-  const name = isShort ? command : script
-  if (!isShort && command !== 'run') return []
-  if (!(name in scripts)) return [`package.json has no script "${name}"`]
-  const asked = name === 'check' ? rest.filter((it) => it !== '--') : []
-  return asked.filter((it) => !(it in checks)).map((it) => `there is no check "${it}"`)
-}
-
-/** The words after a command that has no subcommands are its arguments. */
-async function tenantryFaults(words: string[]): Promise<string[]> {
-  let { commands } = await programFor(words)
-  for (const [at, word] of words.entries()) {
-    if (commands.length === 0) break
-    const command = commands.find((it) => it.name() === word)
-    if (command === undefined) return [`there is no "tenantry ${words.slice(0, at + 1).join(' ')}"`]
-    commands = command.commands
-  }
-  return []
 }
