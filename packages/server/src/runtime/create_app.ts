@@ -79,6 +79,8 @@ export interface RunningApp {
   flushUses(): Promise<void>
   /** Resolves when the work that replies do not wait for has ended: jobs, audit rows of rejections. */
   settle(): Promise<void>
+  /** Waits for what answered requests left for later, such as the refund of a successful sign-in's attempt. */
+  finishBackground(): Promise<void>
   /** Finishes the requests in flight and settles. The parts stay open: their owner closes them. */
   close(): Promise<void>
 }
@@ -121,8 +123,6 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
     every(PURGE_INTERVAL_MS, () => background.run('purge sign-ups', () => purgeSignUps(parts))),
     every(USES_INTERVAL_MS, flushUses),
   ]
-  // Background work may add jobs.
-  const settle = () => background.drain().then(() => settleAll(mechanisms, worker?.idle()))
   return {
     server,
     routes,
@@ -133,7 +133,9 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
     missingPages,
     drain: health.drain,
     flushUses: sessionUses.flush,
-    settle,
+    // Background work may add jobs.
+    settle: () => background.drain().then(() => settleAll(mechanisms, worker?.idle())),
+    finishBackground: background.drain,
     async close() {
       health.drain()
       for (const timer of timers) clearInterval(timer)
