@@ -3,6 +3,7 @@ import type { HttpMethod, PathsWithMethod } from 'openapi-typescript-helpers'
 import { ApiProblem } from './api_problem.ts'
 import type { paths as KernelPaths } from './kernel_api.ts'
 import type { DataOf, InitOf, ItemOf, ListPage, ListPath } from './operations.ts'
+import { withOwnWrites } from './own_writes.ts'
 import { type Retry, withRetry } from './retry.ts'
 import { cookieSession, type Fetch, type Session, type SignedIn } from './session.ts'
 
@@ -63,7 +64,7 @@ export function createClient<Paths extends object = KernelPaths>(
   const { origin = '', retry = {} } = options
   const session = options.session === 'cookie' ? cookieSession : options.session
   // Looked up at each request: a page may replace it later, as tests and service workers do.
-  const plain = options.fetch ?? ((request: Request) => globalThis.fetch(request))
+  const plain = withOwnWrites(options.fetch ?? ((request) => globalThis.fetch(request)))
   const connection = { origin, fetch: plain }
   const fetch = withRetry((request) => session.send(request, connection), retry)
   const sender = createFetchClient<OpenPaths>({ baseUrl: origin, fetch })

@@ -195,6 +195,28 @@ describe('a change with ifMatch', () => {
   })
 })
 
+test('a write is named in later requests for as long as its reply says', async () => {
+  const named: (string | null)[] = []
+  const client = createClient({
+    origin: `http://${tenant.host}`,
+    session: tokens(),
+    fetch: async (request) => {
+      named.push(request.headers.get('tenantry-written'))
+      const headers = request.method === 'POST' ? { 'tenantry-written': '3000' } : {}
+      return Response.json({}, { headers })
+    },
+  })
+  await client.GET('/')
+  await client.POST('/api/roles', { body: { name: 'a role', permissions: [] } })
+  await client.GET('/')
+  expect(named).toEqual([null, null, '3000'])
+  const last = async () => {
+    await client.GET('/')
+    return named.at(-1)
+  }
+  await expect.poll(last, { interval: 50 }).toBeNull()
+})
+
 describe('a rejected request', () => {
   test.each([429, 503])('is sent again after %s, when Retry-After says so', async (status) => {
     const { client, sent } = clientOf({ fetch: busy(2, { 'retry-after': '0' }, status) })

@@ -44,7 +44,7 @@ export const databaseSettings = {
     tuning: true,
     meaning:
       'how old the state of the replica may be; above that, and while it does not answer, all reads go to the primary',
-    parse: integer(100, 60_000),
+    parse: integer(300, 60_000),
   },
   DB_ADMIN_URL: {
     secret: true,

@@ -41,7 +41,7 @@ function handleUnauthenticated(route: Route) {
       identity: undefined,
       info: { id: '', address: '', userAgent: '' },
       deadline: new Deadline(5_000),
-      ifMatch: undefined,
+      headers: {},
       input: {
         params: undefined,
         query: undefined,

@@ -29,6 +29,7 @@ import { PublicRows } from './public_rows.ts'
 import type { ReadyRequest } from './ready_request.ts'
 import { cursorsFor, listOf } from './request/cursor.ts'
 import { IfMatch } from './request/if_match.ts'
+import { hasJustWritten } from './response/own_writes.ts'
 
 /** A handler's result, and the bytes of the reply where it has a body. */
 export interface Handled {
@@ -58,14 +59,24 @@ export function handleRoute(deps: HandleDeps, ready: ReadyRequest): MaybePromise
     return confirm(deps, ready, identity).then(() => writeRoute(deps, ready, identity))
   }
   return route.method === 'GET'
-    ? deps.database.readReplica(ready, (transaction) => {
-        const ctx = new HandlerContext(deps, ready, transaction, identity.actor)
-        return after(call(route, ctx, ready.input), (result) => {
-          ctx.assertCompared()
-          return serialized(ready, result)
-        })
-      })
+    ? readRoute(deps, ready, identity)
     : writeRoute(deps, ready, identity)
+}
+
+function readRoute(
+  deps: HandleDeps,
+  ready: ReadyRequest,
+  { actor }: Identity,
+): MaybePromise<Handled> {
+  const { database } = deps
+  const read = hasJustWritten(ready.headers) ? database.read : database.readReplica
+  return read(ready, (transaction) => {
+    const ctx = new HandlerContext(deps, ready, transaction, actor)
+    return after(call(ready.served.route, ctx, ready.input), (result) => {
+      ctx.assertCompared()
+      return serialized(ready, result)
+    })
+  })
 }
 
 // Before the transaction begins: the check of a password is slow, and must not hold a connection.
@@ -217,11 +228,12 @@ class HandlerContext implements TenantContext<KernelTables> {
 
   /** Throws 400 if the client sent an If-Match and the handler did not compare it. */
   assertCompared(): void {
-    if (this.#ready.ifMatch !== undefined) this.#condition().assertCompared()
+    if (this.#ready.headers['if-match'] !== undefined) this.#condition().assertCompared()
   }
 
   #condition(): IfMatch {
-    this.#ifMatch ??= new IfMatch(this.#ready.ifMatch, this.#ready.served.serializeForEtag)
+    const { headers, served } = this.#ready
+    this.#ifMatch ??= new IfMatch(headers['if-match'], served.serializeForEtag)
     return this.#ifMatch
   }
 }

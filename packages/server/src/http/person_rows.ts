@@ -30,7 +30,7 @@ export class PersonRows implements PersonContext<KernelTables> {
     this.#database = database
     this.#jobs = jobs
     this.#ready = ready
-    this.#ifMatch = new IfMatch(ready.ifMatch, ready.served.serializeForEtag)
+    this.#ifMatch = new IfMatch(ready.headers['if-match'], ready.served.serializeForEtag)
   }
 
   // Functions and not methods: a handler may destructure them.

@@ -143,9 +143,9 @@ export async function run(
   const reauthorizing = reauthorize(deps, admitted)
   const request: Admitted = reauthorizing instanceof Promise ? await reauthorizing : reauthorizing
   const input = served.readInput(raw)
-  const ifMatch = raw.headers['if-match']
+  const { headers } = raw
   const handle = ({ tenant, identity, info, deadline, cookies }: Admitted) =>
-    handleRoute(deps, { served, tenant, identity, info, deadline, ifMatch, input, cookies })
+    handleRoute(deps, { served, tenant, identity, info, deadline, headers, input, cookies })
   const handling = deps.limits.withSlot(request, client, () => {
     const again = reauthorize(deps, request)
     return again instanceof Promise ? again.then(handle) : handle(again)

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Identity } from '../access/authenticate.ts'
 import type { CookieExchange } from '../access/credentials/cookie_exchange.ts'
 import type { RequestInfo, Tenant } from '../app/context.ts'
@@ -23,7 +24,7 @@ export interface ReadyRequest {
   identity: Identity | undefined
   info: RequestInfo
   deadline: Deadline
-  ifMatch: string | undefined
+  headers: IncomingHttpHeaders
   input: RouteInput
   /** Only of routes that open or end sessions. */
   cookies: CookieExchange | undefined

@@ -26,6 +26,7 @@ import { inputReader, type RawRequest } from './request/validate.ts'
 import { createRouteIndex, routeNotFound } from './response/allowed_methods.ts'
 import { corsOptions } from './response/cors.ts'
 import type { OpenStreams } from './response/open_streams.ts'
+import { markOwnWrites } from './response/own_writes.ts'
 import { problemHeaders, problemOf, publicError } from './response/problem.ts'
 import { headersFor } from './response/security_headers.ts'
 import { etagOf, hasEtag, locationOf, serializerOf } from './response/serialize.ts'
@@ -140,6 +141,7 @@ function admitRequests(
     }
     if (endpoint !== undefined) return done()
     if (home && isSentHome(deps, request, reply)) return
+    markOwnWrites(deps.config, request.method, reply.raw)
     const log = request.getDecorator<RequestLog>(LOG)
     const { id } = log.info
     const arrival = { raw: request.raw, target: request.originalUrl, route, log }

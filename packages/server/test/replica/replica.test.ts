@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { createClient, tokens } from '../../../client/src/index.ts'
+import { fetchFrom } from '../../../client/test/fetch_from.ts'
 import { checkReplica } from '../../src/cli/doctor/replica.ts'
 import { withClient } from '../../src/db/connect/with_client.ts'
 import { backgroundScope } from '../../src/db/tenancy.ts'
@@ -61,6 +63,17 @@ const fallbacksOf = (of: TestApp) => metricOf(of, 'tenantry_replica_fallbacks_to
 async function untilUsed(server: TestApp): Promise<void> {
   const lag = () => metricOf(server, 'tenantry_replica_lag_seconds')
   await expect.poll(lag, { interval: 20 }).toBeLessThan(0.5)
+}
+
+// As `tenantry generate` would write them for the app of the tests.
+interface ProjectPaths {
+  '/api/projects': {
+    get: { responses: { 200: { content: { 'application/json': { items: { name: string }[] } } } } }
+    post: {
+      requestBody: { content: { 'application/json': { name: string } } }
+      responses: { 201: { content: { 'application/json': { name: string } } } }
+    }
+  }
 }
 
 interface Place {
@@ -127,6 +140,44 @@ test('a writer never reads its past on its server, nor on another after a heartb
   expect(await projectsAt(other, place)).toEqual(names)
 })
 
+test('a client that has written reads its write on every server immediately', async () => {
+  const place = await makePlace()
+  await Promise.all([untilReplicaAnswers(one, place), untilReplicaAnswers(other, place)])
+  await pause()
+  const { tenant, user } = place
+  const stored = {
+    access_token: user.accessToken,
+    refresh_token: user.refreshToken,
+    expires_at: Date.now() + 60_000,
+  }
+  // A load balancer that sends writes to one server and reads to the other one.
+  const toOne = fetchFrom(one.port)
+  const toOther = fetchFrom(other.port)
+  const client = createClient<ProjectPaths>({
+    origin: `http://${tenant.host}`,
+    session: tokens({ load: () => stored, save: () => {} }),
+    fetch: (request) => (request.method === 'GET' ? toOther(request) : toOne(request)),
+  })
+  const names: string[] = []
+  // Several times: a heartbeat that happened to leave just then would hide a fault.
+  for (let at = 0; at < 8; at++) {
+    names.push(`project ${at}`)
+    await client.POST('/api/projects', { body: { name: `project ${at}` } })
+    const { data } = await client.GET('/api/projects')
+    expect(data.items.map(({ name }) => name).sort()).toEqual(names)
+  }
+})
+
+test('the reply of each write says for how long to send it back, and no other reply does', async () => {
+  const place = await makePlace()
+  const header = async (path: string, body?: object) =>
+    (await ask(one, place, path, body)).headers['tenantry-written']
+  expect(await header('/api/projects', { name: 'first' })).toBe('60000')
+  // Also of one that failed: its outcome may be unknown.
+  expect(await header('/api/projects', { name: '' })).toBe('60000')
+  expect(await header('/api/projects')).toBeUndefined()
+})
+
 test('a tenant that was not written is read from the replica while another one is', async () => {
   const [quiet, busy] = [await makePlace(), await makePlace()]
   await ask(one, quiet, '/api/projects', { name: 'quiet' })
@@ -154,14 +205,19 @@ test('a replica that is too far behind is not read until it has caught up', asyn
   onTestFinished(() => server.close())
   const place = await makePlace()
   await untilReplicaAnswers(server, place)
+  const linesAbout = (words: string) => server.logLines.filter((it) => it.includes(words)).length
+  // On a busy machine it may have been behind before.
+  const left = linesAbout('more than 300 ms behind')
   await pause()
-  await sleep(600)
+  await expect.poll(() => linesAbout('more than 300 ms behind')).toBeGreaterThan(left)
   const before = await readsOf(server)
   await ask(one, place, '/api/projects', { name: 'written elsewhere' })
   expect(await projectsAt(server, place)).toEqual(['written elsewhere'])
   expect(await readsOf(server)).toBe(before)
+  const returned = linesAbout('reads go to the replica')
   await resume()
   await untilReplicaAnswers(server, place)
+  await expect.poll(() => linesAbout('reads go to the replica')).toBeGreaterThan(returned)
 })
 
 test('a query that the schema of the replica does not know yet is repeated on the primary', async () => {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
+import { OperatorError } from '../../lib/operator_error.ts'
 import { elapsedMs, type Moment, momentNow } from '../../lib/time/moment.ts'
 import { askProgress, assertReplicaOf } from './progress.ts'
 import { WrittenTenants } from './written_tenants.ts'
@@ -44,6 +45,9 @@ export class ReadReplica {
   #caughtUp: Probe | undefined
   #number = 0
   #fault: string | undefined = ''
+  #isLagging = false
+  /** When it was not known to have caught up any more. */
+  #lostAt = momentNow()
   #running: Promise<void> | undefined
   #reads = 0
   #fallbacks = 0
@@ -95,7 +99,7 @@ export class ReadReplica {
   /** A read failed and is repeated on the primary. Without a connection, no other read is sent before the next probe. */
   readFailed(isConnectionLost: boolean): void {
     this.#fallbacks++
-    if (isConnectionLost) this.#caughtUp = undefined
+    if (isConnectionLost) this.#lose()
   }
 
   /** This process may have committed a write of the tenant. */
@@ -115,7 +119,7 @@ export class ReadReplica {
     const { signal } = this.#stopped
     while (!signal.aborted) {
       await this.#probe().then(
-        () => this.#report(undefined),
+        () => this.#report(this.#lagFault()),
         (error: Error) => this.#fail(error),
       )
       await sleep(INTERVAL_MS, undefined, { signal, ref: false }).catch(() => {})
@@ -143,11 +147,25 @@ export class ReadReplica {
 
   #fail(error: Error): void {
     if (this.#stopped.signal.aborted) return
-    this.#caughtUp = undefined
+    this.#lose()
     this.#ahead = []
     this.#lost.abort()
     this.#lost = new AbortController()
     this.#report(error)
+  }
+
+  #lose(): void {
+    this.#caughtUp = undefined
+    this.#lostAt = momentNow()
+  }
+
+  // It ends at half of the limit: near the limit it would begin and end all the time.
+  #lagFault(): Error | undefined {
+    const { maxLagMs } = this.#settings
+    const ms = elapsedMs(this.#caughtUp?.begun ?? this.#lostAt, momentNow())
+    this.#isLagging = ms > (this.#isLagging ? maxLagMs / 2 : maxLagMs)
+    if (!this.#isLagging) return undefined
+    return new OperatorError(`the replica is more than ${maxLagMs} ms behind (READ_LAG_MS)`)
   }
 
   // Once for each change: a probe runs ten times in a second.

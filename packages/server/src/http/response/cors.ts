@@ -14,6 +14,7 @@ export function corsOptions(config: Config) {
       'ratelimit',
       'ratelimit-policy',
       'retry-after',
+      'tenantry-written',
       'x-request-id',
     ],
     // The pipeline answers preflights, after it has found the tenant. Any other OPTIONS gets a 405.
