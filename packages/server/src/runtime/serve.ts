@@ -9,6 +9,7 @@ import {
 } from '../db/lint/boot_check.ts'
 import { findingText, lint } from '../db/lint/lint.ts'
 import { serverFloor } from '../db/lint/rules.ts'
+import { liftedForce } from '../db/lint/table_rules.ts'
 import type { ChosenDatabase } from '../db/provisioning/choose_database.ts'
 import { roleSettings } from '../db/provisioning/role_settings.ts'
 import { withTimeout } from '../lib/deadline.ts'
@@ -109,7 +110,7 @@ async function checkSchema(
   const { violations, exceptions } = await schemaFaults(pool, app, logins)
   if (config.production && violations.length > 0) throw new OperatorError(violations.join('\n'))
   // No change of a file can have changed these: `tenantry dev` says them once.
-  const findings = after === undefined ? await lint(pool, [roleSettings]) : []
+  const findings = after === undefined ? await lint(pool, [roleSettings, liftedForce]) : []
   const [old] = after === undefined ? await lint(pool, [serverFloor]) : []
   const server = old !== undefined && config.production ? [old] : []
   const lines = [...violations, ...exceptions, ...[...findings, ...server].map(findingText)]

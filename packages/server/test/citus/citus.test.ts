@@ -7,6 +7,9 @@ import { readCitusState } from '../../src/db/citus/citus_state.ts'
 import { rebalance, setForce } from '../../src/db/citus/moves.ts'
 import { readShardState } from '../../src/db/citus/shard_checks.ts'
 import { withClient } from '../../src/db/connect/with_client.ts'
+import { schemaFaults } from '../../src/db/lint/boot_check.ts'
+import { findingText, lint } from '../../src/db/lint/lint.ts'
+import { liftedForce } from '../../src/db/lint/table_rules.ts'
 import { splitStatements } from '../../src/db/migrations/split_statements.ts'
 import { newId } from '../../src/lib/ids.ts'
 import { insertSample, type Sample } from '../database/sample_rows.ts'
@@ -57,6 +60,15 @@ async function countRows(client: pg.Client) {
     'select (select count(*)::int from projects) as projects, (select count(*)::int from tenantry.audit_logs) as log',
   )
   return rows[0]
+}
+
+async function waitingLocks(): Promise<number> {
+  const { rows } = await asAdmin((client) =>
+    client.query<{ count: number }>(
+      "select count(*)::int as count from pg_locks where not granted and relation = 'projects'::regclass",
+    ),
+  )
+  return rows[0]?.count ?? 0
 }
 
 // Shards are hidden from other connections.
@@ -237,8 +249,7 @@ describe('on the workers', () => {
 
   test('the force is lifted for a move, and put back', async () => {
     await asAdmin((client) => setForce(client, false))
-    const { unprotected: lifted = [] } = (await withClient(citus.urls.app, readShardState)) ?? {}
-    expect(lifted).toEqual([])
+    expect((await withClient(citus.urls.app, readShardState))?.unprotected).toEqual([])
     const forced = () =>
       asAdmin(async (client) => {
         const { rows } = await client.query(
@@ -247,9 +258,50 @@ describe('on the workers', () => {
         return rows[0].forced
       })
     expect(await forced()).toBe(false)
+    const judge = () =>
+      withClient(citus.urls.app, async (client) => ({
+        lifted: (await lint(client, [liftedForce])).map(findingText),
+        violations: (await schemaFaults(client, {})).violations,
+      }))
+    const lifted = await judge()
+    expect(lifted.violations).toEqual([])
+    expect(lifted.lifted).toContainEqual(
+      'L26 projects: row-level security is not forced on this table, as during a move; ' +
+        'after the move run: tenantry scale citus --restore-force',
+    )
+    expect(lifted.lifted).toHaveLength(3)
     await asAdmin((client) => setForce(client, true))
     expect(await forced()).toBe(true)
+    expect(await judge()).toEqual({ lifted: [], violations: [] })
     expect((await withClient(citus.urls.app, readShardState))?.unprotected).toEqual([])
+  })
+
+  test('a table without row-level security is no table whose force is lifted', async () => {
+    await asAdmin((client) => client.query('alter table projects disable row level security'))
+    const { violations } = await withClient(citus.urls.app, (client) => schemaFaults(client, {}))
+    expect(violations).toEqual([
+      expect.stringMatching(/^L1 projects: /),
+      expect.stringMatching(/^L13 public.projects: /),
+    ])
+    await asAdmin((client) => client.query('alter table projects enable row level security'))
+  })
+
+  test('the force waits for a long transaction without keeping requests waiting', async () => {
+    const read = () =>
+      inTenant(a.tenantId, 'select from projects where tenant_id = $1', [a.tenantId])
+    await withClient(citus.urls.app, async (backup) => {
+      await backup.query('begin')
+      await backup.query('select tenantry.set_tenant($1)', [a.tenantId])
+      await backup.query('select from projects where tenant_id = $1', [a.tenantId])
+      const lifting = asAdmin((client) => setForce(client, false))
+      await expect.poll(async () => (await waitingLocks()) > 0).toBe(true)
+      const startedAt = performance.now()
+      await read()
+      expect(performance.now() - startedAt).toBeLessThan(20_000)
+      await backup.query('commit')
+      await lifting
+    })
+    await asAdmin((client) => setForce(client, true))
   })
 
   test('a tenant moves to a shard of its own on another worker, with its rows', async () => {

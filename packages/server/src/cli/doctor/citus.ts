@@ -36,7 +36,7 @@ export async function checkCitus(
       }),
     )
   }
-  const detail = `${state.tables.length} tables on ${state.shards} shards, all protected; a tenant's query asks one of them`
+  const detail = `${state.tables.length} tables on ${state.shards} shards, each protected as its table; a tenant's query asks one of them`
   return [{ name: NAME, state: 'ok', detail }]
 }
 

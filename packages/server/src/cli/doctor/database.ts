@@ -11,6 +11,7 @@ import {
 } from '../../db/lint/boot_check.ts'
 import { findingText, lint } from '../../db/lint/lint.ts'
 import { rulesFor, serverFloor } from '../../db/lint/rules.ts'
+import { liftedForce } from '../../db/lint/table_rules.ts'
 import { invalidIndexes } from '../../db/migrations/concurrent_indexes.ts'
 import { histories, migrationFault, migrationStatus } from '../../db/migrations/migrate.ts'
 import { type OpenDatabase, openDatabase } from '../../db/open_database.ts'
@@ -156,11 +157,13 @@ async function checkRls(
   logins: string[] | undefined,
 ): Promise<void> {
   const { violations, exceptions } = await schemaFaults(pools.app, app ?? {}, logins)
+  const lifted = await lint(pools.app, [liftedForce])
+  const faults = [...violations, ...lifted.map(findingText)]
   const name = 'row-level security'
-  checks.push(...violations.map((detail): Check => ({ name, state: 'fail', detail })))
+  checks.push(...faults.map((detail): Check => ({ name, state: 'fail', detail })))
   // After a rollback the schema may be older than the list.
   checks.push(...exceptions.map((detail): Check => ({ name, state: 'warn', detail })))
-  if (violations.length === 0) {
+  if (faults.length === 0) {
     checks.push({ name, state: 'ok', detail: `${rulesFor(app ?? {}).length} rules, no violation` })
   }
 }

@@ -3,7 +3,7 @@ import { type CommandConfig, loadCommandConfig, readEnvironment } from '../../co
 import { applyCitus } from '../../db/citus/apply_citus.ts'
 import { citusFaults } from '../../db/citus/citus_faults.ts'
 import { type CitusPlan, citusPlan } from '../../db/citus/citus_plan.ts'
-import { readCitusState } from '../../db/citus/citus_state.ts'
+import { type CitusState, readCitusState } from '../../db/citus/citus_state.ts'
 import { rebalance, setForce } from '../../db/citus/moves.ts'
 import { databaseOf, withDatabase } from '../../db/connect/dsn.ts'
 import { withClient } from '../../db/connect/with_client.ts'
@@ -59,10 +59,13 @@ function adminUrl({ DB_ADMIN_URL, DB_URL }: CommandConfig): string {
 }
 
 async function run(client: Client, options: CitusOptions): Promise<void> {
-  const plan = await checkedPlan(client)
+  const state = await checkedState(client)
+  const plan = citusPlan(state)
   if (options.plan === true) console.log(textOf(plan))
   else if (options.apply === true) await apply(client, plan)
-  else await move(client, plan, options)
+  else return move(client, plan, options)
+  const lifted = state.tables.filter((it) => it.kind === 'distributed' && !it.forced)
+  if (lifted.length > 0) console.log(notForced(lifted.map(({ name }) => name)))
 }
 
 async function move(client: Client, plan: CitusPlan, options: CitusOptions): Promise<void> {
@@ -78,15 +81,20 @@ async function move(client: Client, plan: CitusPlan, options: CitusOptions): Pro
   }
   const isForced = options.restoreForce === true
   const tables = await setForce(client, isForced)
-  const state = isForced ? 'forced again' : 'not forced: run --restore-force after the move'
-  console.log(`row-level security of ${tables.join(', ')} is ${state}`)
+  console.log(
+    isForced ? `row-level security of ${tables.join(', ')} is forced again` : notForced(tables),
+  )
 }
 
-async function checkedPlan(client: Client): Promise<CitusPlan> {
+function notForced(tables: string[]): string {
+  return `row-level security of ${tables.join(', ')} is not forced: run --restore-force after the move`
+}
+
+async function checkedState(client: Client): Promise<CitusState> {
   const state = await readCitusState(client)
   const faults = citusFaults(state)
   if (faults.length > 0) throw new OperatorError(faults.join('\n'))
-  return citusPlan(state)
+  return state
 }
 
 function textOf(plan: CitusPlan): string {
@@ -104,7 +112,7 @@ async function apply(client: Client, plan: CitusPlan): Promise<void> {
     return
   }
   await applyCitus(client, plan, (sql) => console.log(sql.split('\n')[0]))
-  const left = await checkedPlan(client)
+  const left = citusPlan(await checkedState(client))
   if (!isDone(left))
     throw new OperatorError('some steps are left: run tenantry scale citus --apply')
   console.log('done: run tenantry doctor')

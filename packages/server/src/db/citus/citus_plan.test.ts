@@ -9,7 +9,14 @@ import { type CitusState, type DataTable, FIRST, readCitusState } from './citus_
 
 const table = (name: string, more: Partial<DataTable> = {}): DataTable => ({
   ...{ name, kind: 'local', column: null, group: null, localBytes: 8192, dropped: [], parents: [] },
-  ...{ wrongKeys: [], triggers: [], policies: [], restrictive: [], columnGrants: false },
+  ...{
+    wrongKeys: [],
+    triggers: [],
+    policies: [],
+    restrictive: [],
+    columnGrants: false,
+    forced: true,
+  },
   ...more,
 })
 

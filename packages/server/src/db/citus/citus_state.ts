@@ -24,6 +24,8 @@ export interface DataTable {
   restrictive: string[]
   /** Whether a role has a privilege on single columns. */
   columnGrants: boolean
+  /** Whether row-level security applies to the owner too. A move lifts it. */
+  forced: boolean
 }
 
 /** The state of a database, as its superuser sees it. */
@@ -181,8 +183,10 @@ const tablesSql = `
     ${readsMore} as policies,
     array(select p.polname::text from pg_policy p where p.polrelid = t.oid and not p.polpermissive
       order by 1) as restrictive,
-    exists (select from pg_attribute a where a.attrelid = t.oid and a.attacl is not null) as "columnGrants"
+    exists (select from pg_attribute a where a.attrelid = t.oid and a.attacl is not null) as "columnGrants",
+    c.relforcerowsecurity as forced
   from data_tables t
+  join pg_class c on c.oid = t.oid
   left join pg_dist_partition d on d.logicalrelid = t.oid
   order by t.name`
 
