@@ -99,10 +99,15 @@ describe('health', () => {
   test('is not ready on a schema older than the code, and ready on a newer one (OPS-2, OPS-5)', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'tenantry-health-'))
     onTestFinished(() => rm(folder, { recursive: true }))
-    expect(await ready(createHealth(api.database, pathToFileURL(folder), api.listener))).toBe(true)
+    const start = () => createHealth(api.database, pathToFileURL(folder), api.listener)
+    const old = start()
+    expect(await ready(old)).toBe(true)
     await cp(fileURLToPath(app.migrations), folder, { recursive: true })
     await writeFile(join(folder, '9999_later.up.sql'), 'select 1;')
-    expect(await ready(createHealth(api.database, pathToFileURL(folder), api.listener))).toBe(false)
+    expect(await ready(start())).toBe(false)
+    // The files of the next version do not concern a server that runs.
+    await setTimeout(300)
+    expect(await ready(old)).toBe(true)
   })
 
   test('queries the database once for concurrent requests, and again later', async () => {

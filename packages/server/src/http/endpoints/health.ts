@@ -24,7 +24,10 @@ export function createHealth(
   appMigrations: URL,
   listener: Pick<InvalidationListener, 'isFresh'>,
 ): Health {
-  const check = shared(() => assertServing(database, appMigrations))
+  const needed = neededBy(appMigrations)
+  // Each check reports it.
+  needed.catch(() => {})
+  const check = shared(() => assertServing(database, needed))
   let draining = false
 
   async function assertReady(): Promise<void> {
@@ -57,26 +60,31 @@ export function createHealth(
 }
 
 // Both roles that serve requests can connect, and the schema has every migration that this code needs.
-async function assertServing(database: Database, appMigrations: URL): Promise<void> {
+async function assertServing(
+  database: Database,
+  needed: Promise<readonly string[]>,
+): Promise<void> {
+  const migrations = await needed
   await Promise.all([
     database.inTenant(backgroundScope(NO_TENANT), (db) => sql`select 1`.execute(db)),
-    assertMigrated(database, appMigrations),
+    assertMigrated(database, migrations),
   ])
 }
 
 // A newer schema is accepted: during a rolling deploy, old servers run on it.
-async function assertMigrated(database: Database, appMigrations: URL): Promise<void> {
+async function assertMigrated(database: Database, needed: readonly string[]): Promise<void> {
   const { rows } = await database.asIdentity({ deadline: 'background' }, (db) =>
     sql<{ migration: string }>`
       select 'kernel ' || name as migration from tenantry.kernel_migrations
       union all select 'app ' || name from tenantry.app_migrations`.execute(db),
   )
   const applied = new Set(rows.map((it) => it.migration))
-  const missing = (await needed(appMigrations)).filter((it) => !applied.has(it))
+  const missing = needed.filter((it) => !applied.has(it))
   if (missing.length > 0) throw new Error(`missing migrations: ${missing.join(', ')}`)
 }
 
-async function needed(appMigrations: URL): Promise<string[]> {
+// Read once, like the code: a deployment may put the files of the next version in their place.
+async function neededBy(appMigrations: URL): Promise<string[]> {
   const all = histories(fileURLToPath(appMigrations)).map(async ({ name, folder }) =>
     (await knownMigrations(folder)).map((it) => `${name} ${it}`),
   )
