@@ -1,18 +1,64 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type History, lastMigratedBy, type MigrationStatus } from '../../db/migrations/migrate.ts'
+import { fileURLToPath } from 'node:url'
+import type { App } from '../../app/define_app.ts'
+import type { CommandConfig } from '../../config/config.ts'
+import {
+  type History,
+  histories,
+  lastMigratedBy,
+  type MigrationStatus,
+  migrationFault,
+  migrationStatus,
+} from '../../db/migrations/migrate.ts'
+import type { ChosenDatabase } from '../../db/provisioning/choose_database.ts'
 import { kernelVersion } from '../../lib/kernel_version.ts'
 import type { Check } from './check.ts'
 
+type Urls = ChosenDatabase['urls']
+
+/** Whether migrations are pending, and what `tenantry migrate up` would do. */
+export async function checkMigrations(
+  { production }: CommandConfig,
+  urls: Urls,
+  app: App | undefined,
+): Promise<Check[]> {
+  if (app === undefined) return []
+  const { all, url, statuses } = await migrationsOf(urls, app)
+  const name = 'migrations'
+  const fault = migrationFault(statuses)
+  const version = await versionCheck(url)
+  if (fault === undefined) {
+    const applied = statuses.flatMap((it) => it.applied).length
+    return [version, { name, state: 'ok', detail: `${applied} applied, none pending` }]
+  }
+  const ahead = statuses.some(({ unknown }) => unknown.length > 0)
+  const willApply = !production && !ahead && urls.owner !== undefined
+  const check: Check = { name, state: willApply ? 'warn' : 'fail', detail: fault }
+  return [version, check, ...(ahead ? [] : await upgradeChecks(all, statuses))]
+}
+
+/** Does the database lack migrations of the kernel or the app? */
+export async function isBehind(urls: Urls, app: App | undefined): Promise<boolean> {
+  if (app === undefined) return false
+  return (await migrationsOf(urls, app)).statuses.some(({ pending }) => pending.length > 0)
+}
+
+async function migrationsOf(urls: Urls, { migrations }: App) {
+  const all = histories(fileURLToPath(migrations))
+  const url = urls.owner ?? urls.identity
+  return { all, url, statuses: await migrationStatus(url, all) }
+}
+
 /** The version of this code, and the one that last migrated the database of this DSN. */
-export async function versionCheck(url: string): Promise<Check> {
+async function versionCheck(url: string): Promise<Check> {
   const [code, database] = [kernelVersion(), await lastMigratedBy(url)]
   const last = database === undefined ? 'not migrated yet' : `last migrated by tenantry ${database}`
   return { name: 'version', state: 'ok', detail: `tenantry ${code}; the database was ${last}` }
 }
 
 /** What `tenantry migrate up` would do: a line for each pending migration. */
-export async function upgradeChecks(
+async function upgradeChecks(
   all: readonly History[],
   statuses: readonly MigrationStatus[],
 ): Promise<Check[]> {

@@ -91,7 +91,7 @@ export async function schemaFaults(
     ({ rule, subject }) =>
       !isExcepted(rule.id, subject, app) && (rule !== dangerousRoles || !isOfLogin(subject)),
   )
-  return { violations: found.map(findingText), exceptions: exceptionFaults(all, app) }
+  return { violations: [...new Set(found.map(findingText))], exceptions: exceptionFaults(all, app) }
 }
 
 interface Result {
