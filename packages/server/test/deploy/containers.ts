@@ -1,5 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
-import { chmod, copyFile } from 'node:fs/promises'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmod } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type EmbeddedPostgres, startEmbedded } from '../../src/db/embedded/embedded.ts'
@@ -7,9 +7,9 @@ import { type Finished, launchInImage, type RunningCommand } from '../fixtures/c
 import { deployFolder, readCompose, type Service } from './compose_files.ts'
 import { type ReverseProxy, startReverseProxy } from './reverse_proxy.ts'
 
-const starter = join(deployFolder, '..')
-const packages = join(starter, '../node_modules')
 const UID_OF_NOBODY = 65_534
+/** From here a proxy in front of the proxy calls it. */
+export const OUTER_PROXY = '127.0.0.2'
 const LISTENING = /"url":"http:\/\/0\.0\.0\.0:(\d+)"/
 
 /** A server of the service `app`. */
@@ -38,9 +38,10 @@ async function startContainers(variables: Record<string, string>): Promise<Conta
   const folder = mkdtempSync(join(tmpdir(), 'tenantry-containers-'))
   await chmod(folder, 0o755)
   const database = await startEmbedded({ dataDir: join(folder, 'database'), ephemeral: true })
-  const image = process.env['TENANTRY_IMAGE'] ?? (await makeImage(folder))
-  // The image's own user; it may not be able to read files that are linked from a checkout.
-  const user = process.env['TENANTRY_IMAGE'] && process.getuid?.() === 0 ? UID_OF_NOBODY : undefined
+  const image = process.env['TENANTRY_IMAGE']
+  if (image === undefined) throw new Error('no image: run npm run test:deploy')
+  // As the image's own user, who cannot change its files.
+  const user = process.getuid?.() === 0 ? UID_OF_NOBODY : undefined
   const running = new Set<RunningCommand>()
   const launch = (name: string, { mode = 'production', command, ...more }: Container) => {
     const files = ['compose.yaml', `compose.${mode}.yaml`]
@@ -125,7 +126,7 @@ function environmentOf(
     ...Object.fromEntries(here),
     PORT: '0',
     DATA_DIR: join(folder, 'data'),
-    TRUST_PROXY: '127.0.0.1',
+    TRUST_PROXY: `127.0.0.1,${OUTER_PROXY}`,
     // A busy machine must not cause a 503 in a test.
     REQUEST_WAIT_MS: '20000',
   }
@@ -137,14 +138,6 @@ function imageEnvironment(): Record<string, string> {
   return Object.fromEntries(
     [...line.matchAll(/(\w+)=(\S+)/g)].map(([, name, value]) => [name, value]),
   )
-}
-
-/** A folder with links to the starter in this checkout, where the image has copies. */
-async function makeImage(folder: string): Promise<string> {
-  await copyFile(join(starter, 'package.json'), join(folder, 'package.json'))
-  symlinkSync(packages, join(folder, 'node_modules'))
-  for (const name of ['src', 'migrations']) symlinkSync(join(starter, name), join(folder, name))
-  return folder
 }
 
 function assertDone({ code, stderr }: Finished): void {

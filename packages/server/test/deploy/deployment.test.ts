@@ -5,11 +5,14 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { decodeJwt } from 'jose'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { withDatabase } from '../../src/db/connect/dsn.ts'
 import { withClient } from '../../src/db/connect/with_client.ts'
 import { send, type TestReply } from '../../src/testing/http_client.ts'
+import { domainRow } from '../fixtures/domain_row.ts'
 import { deployFolder } from './compose_files.ts'
-import { type Deployment, deploy } from './containers.ts'
+import { type Deployment, deploy, OUTER_PROXY } from './containers.ts'
+import { startReverseProxy } from './reverse_proxy.ts'
 
 const secret = () => randomBytes(32).toString('hex')
 const variables = {
@@ -116,6 +119,39 @@ describe('the deployment of the Compose files, with a proxy in front of two serv
   test('TEN-4 rejects a Forwarded header that contradicts the proxy', async () => {
     const reply = await call('/', { forwarded: 'for=203.0.113.7;host=client2.local.com' })
     expect([reply.status, reply.json.detail]).toEqual([400, 'Invalid host format'])
+  })
+
+  test('TEN-2 TEN-4 leads a verified custom domain to its tenant, and no other name', async () => {
+    const [verified, pending] = [await addDomain(true), await addDomain(false)]
+    for (const host of [verified, `${verified.toUpperCase()}.`, `${verified}:443`]) {
+      const claimed = { 'x-forwarded-host': 'client2.local.com' }
+      const reply = await call('/api/branding', { host, ...claimed })
+      expect([reply.status, reply.json.tenant_name]).toEqual([200, 'Client 1'])
+    }
+    const unknown = await call('/api/branding', { host: 'unknown.example' })
+    for (const host of [pending, `www.${verified}`]) {
+      const reply = await call('/api/branding', { host })
+      expect([reply.status, reply.json.code]).toEqual([unknown.status, unknown.json.code])
+    }
+    expect(unknown.status).toBe(404)
+  })
+
+  test('TEN-4 sees the client and its https through two proxies in a row', async () => {
+    const outer = await startReverseProxy([it.proxy.port], OUTER_PROXY)
+    onTestFinished(() => outer.stop())
+    const from = '127.0.0.11'
+    const spoofed = { 'x-forwarded-for': '203.0.113.7', 'x-forwarded-host': 'client2.local.com' }
+    expect(await addressOf(await signInFrom(from, outer.port, spoofed))).toBe(from)
+    const reply = await send(outer.port, {
+      method: 'POST',
+      path: '/api/auth/login',
+      headers: { ...HEADERS, origin: `https://${HOST}` },
+      body: { ...credentials, session: 'cookie' },
+    })
+    expect([reply.status, reply.headers['set-cookie']]).toEqual([
+      200,
+      expect.stringMatching(/^__Host-tenantry=.*Secure/),
+    ])
   })
 
   test("OPS-5 passes the image's health check, which fails where no server listens", async () => {
@@ -260,6 +296,22 @@ function signInFrom(
     })
     outgoing.end(body)
   })
+}
+
+/** A custom domain of client1. */
+async function addDomain(isVerified: boolean): Promise<string> {
+  const name = `d-${randomBytes(5).toString('hex')}.example`
+  await withClient(withDatabase(it.containers.database.adminUrl, 'app'), async (admin) => {
+    const { rows } = await admin.query<{ id: string }>(
+      "select id from tenantry.tenants where subdomain = 'client1'",
+    )
+    const row = domainRow(name, rows[0]?.id ?? '', isVerified)
+    const columns = Object.keys(row)
+    const places = columns.map((_, at) => `$${at + 1}`)
+    const sql = `insert into tenantry.domains (${columns}) values (${places})`
+    await admin.query(sql, Object.values(row))
+  })
+  return name
 }
 
 async function addressOf(requestId: string): Promise<string> {

@@ -29,8 +29,9 @@ test('the production commands of the guide, word by word, lead to the first sign
   const [, settings = '', setUp = '', first = ''] = blocks()
   const place = await newPlace()
   // Only the names of servers that this machine does not have are replaced.
-  const written = settings.replace('postgres:secret@db:5432', await startServer())
-  expect(written).not.toBe(settings)
+  const named = settings.replace('postgres:secret@db:5432', await startServer())
+  const written = named.replace('HOST=0.0.0.0\n', 'HOST=127.0.0.1\n')
+  expect(new Set([settings, named, written]).size).toBe(3)
   execFileSync('sh', ['-c', written], { cwd: place.folder })
 
   let warned = false
@@ -107,6 +108,7 @@ function expectFiles(place: Workplace): void {
     'DB_IDENTITY_URL',
     'DB_JOBS_URL',
     'DB_URL',
+    'HOST',
     'MAIL_FROM',
     'NODE_ENV',
     'PUBLIC_ORIGIN',

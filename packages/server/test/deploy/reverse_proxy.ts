@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createProxyServer } from 'httpxy'
 import { send } from '../../src/testing/http_client.ts'
 import { freePort } from '../fixtures/free_port.ts'
+import { deployFolder } from './compose_files.ts'
+
+const recipe = readFileSync(join(deployFolder, 'haproxy.cfg'), 'utf8')
 
 /** The proxy in front of the servers: it distributes requests and adds the clients' addresses. */
 export interface ReverseProxy {
@@ -18,63 +18,26 @@ export interface ReverseProxy {
   stop(): Promise<void>
 }
 
-/** Starts HAProxy if the environment names one (`npm run test:deploy`), otherwise httpxy. */
-export function startReverseProxy(ports: readonly number[]): Promise<ReverseProxy> {
-  const haproxy = process.env['TENANTRY_HAPROXY']
-  return haproxy === undefined ? startHttpxy(ports) : startHaproxy(haproxy, ports)
-}
-
-async function startHttpxy(ports: readonly number[]): Promise<ReverseProxy> {
-  let targets = [...ports]
-  const proxy = createProxyServer()
-  const server = createServer((request, reply) => {
-    const target = targets.shift()
-    if (target === undefined) throw new Error('a proxy needs servers')
-    targets.push(target)
-    addForwardedHeaders(request)
-    const passing = proxy.web(request, reply, { target: `http://127.0.0.1:${target}` })
-    passing.catch(() => answerBadGateway(reply))
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    port: (server.address() as AddressInfo).port,
-    async serve(next) {
-      targets = [...next]
-    },
-    async stop() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
-}
-
-// As proxies do: the client's own header stays, and the address of its connection is appended.
-function addForwardedHeaders({ headers, socket }: IncomingMessage): void {
-  const claimed = headers['x-forwarded-for']
-  const actual = socket.remoteAddress ?? ''
-  headers['x-forwarded-for'] = claimed === undefined ? actual : `${claimed}, ${actual}`
-  headers['x-forwarded-host'] = headers.host ?? ''
-  headers['x-forwarded-proto'] = 'https'
-}
-
-function answerBadGateway(reply: ServerResponse): void {
-  if (!reply.headersSent) reply.writeHead(502)
-  reply.end()
-}
-
-async function startHaproxy(program: string, ports: readonly number[]): Promise<ReverseProxy> {
+/** Starts the HAProxy that the environment names (`npm run test:deploy`). It calls its servers from the address `source`. */
+export async function startReverseProxy(
+  ports: readonly number[],
+  source = '127.0.0.1',
+): Promise<ReverseProxy> {
+  const program = process.env['TENANTRY_HAPROXY']
+  if (program === undefined) throw new Error('no HAProxy: run npm run test:deploy')
   const folder = mkdtempSync(join(tmpdir(), 'tenantry-haproxy-'))
   const file = join(folder, 'haproxy.cfg')
   const port = await freePort()
-  writeFileSync(file, configuration(port, ports))
+  const write = (servers: readonly number[]) =>
+    writeFileSync(file, configuration(port, servers, source))
+  write(ports)
   // A master process, which loads a new configuration without losing a connection.
   const child = spawn(program, ['-W', '-f', file], { stdio: ['ignore', 'inherit', 'inherit'] })
   await untilAnswers(port, child)
   return {
     port,
     async serve(next) {
-      writeFileSync(file, configuration(port, next))
+      write(next)
       child.kill('SIGUSR2')
       // The old worker may still take requests for a moment; its servers are still running.
       await sleep(1_000)
@@ -87,29 +50,19 @@ async function startHaproxy(program: string, ports: readonly number[]): Promise<
   }
 }
 
-function configuration(port: number, servers: readonly number[]): string {
-  return `
-global
-  hard-stop-after 5s
-defaults
-  mode http
-  timeout connect 2s
-  timeout client 30s
-  timeout server 30s
-  option forwardfor
-  option redispatch
-  retries 2
-frontend web
-  bind 127.0.0.1:${port}
-  http-request set-header X-Forwarded-Host %[req.hdr(host)]
-  http-request set-header X-Forwarded-Proto https
-  default_backend servers
-backend servers
-  balance roundrobin
-  option httpchk GET /health/ready
-  default-server check inter 500ms
-${servers.map((it, at) => `  server app${at} 127.0.0.1:${it}`).join('\n')}
-`
+/** The recipe of starter/deploy on these ports. The test's clients speak http: the recipe's TLS is left out. */
+function configuration(port: number, servers: readonly number[], source: string): string {
+  const list = servers.map((it, at) => `  server app${at} 127.0.0.1:${it} source ${source}\n`)
+  const changes: [RegExp, string][] = [
+    [/^ {2}bind :80\n {2}bind :443 .*\n/m, `  bind 127.0.0.1:${port}\n`],
+    [/^ {2}http-request redirect scheme https .*\n/m, ''],
+    [/(^ {2}server .*\n)+/m, list.join('')],
+    [/hard-stop-after 30s/, 'hard-stop-after 5s'],
+  ]
+  return changes.reduce((text, [found, line]) => {
+    if (!found.test(text)) throw new Error(`haproxy.cfg has no line like ${found}`)
+    return text.replace(found, line)
+  }, recipe)
 }
 
 async function untilAnswers(port: number, child: ChildProcess): Promise<void> {
