@@ -41,19 +41,25 @@ async function violations(page: Page): Promise<string[]> {
   return violations.flatMap((it) => it.nodes.map((node) => `${it.id}: ${node.html}`))
 }
 
+/** Holds requests back until `release`. */
+async function hold(page: Page, url: string) {
+  let release = () => {}
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  await page.route(url, async (route) => {
+    await held
+    await route.continue()
+  })
+  return { release }
+}
+
 test('a person goes to another workspace by keyboard alone', async () => {
   const { home, user, others } = await makeScene('Home Works', 'Alpha Works', 'Zeta Works')
   const { page } = await pages.open(home, '/console', user)
   // A page that appears takes the focus.
   await pages.settled(page)
-  let release = () => {}
-  const held = new Promise<void>((resolve) => {
-    release = resolve
-  })
-  await page.route('**/api/account/tenants', async (route) => {
-    await held
-    await route.continue()
-  })
+  const { release } = await hold(page, '**/api/account/tenants')
   await switcher(page).focus()
   await page.keyboard.press('Enter')
   await list(page).getByText('Loading').waitFor({ state: 'attached' })
@@ -75,6 +81,22 @@ test('a person goes to another workspace by keyboard alone', async () => {
     .getByRole('link', { name: /Home Works/ })
     .click()
   await arrive(page, home)
+})
+
+test('a button that is pressed while its code arrives opens its list', async () => {
+  const { home, user } = await makeScene('Home Works', 'Zeta Works')
+  const { page } = await pages.open(home, '/console', user)
+  await pages.settled(page)
+  const code = '**/assets/workspace_popup-*.js'
+  const { release } = await hold(page, code)
+  await switcher(page).hover()
+  await page.mouse.down()
+  const arrived = page.waitForResponse(code)
+  release()
+  await (await arrived).finished()
+  await pages.settled(page)
+  await page.mouse.up()
+  await list(page).getByText('Zeta Works').waitFor()
 })
 
 test('a person finds one of many workspaces, and sees hostile names as they are', async () => {

@@ -9,7 +9,6 @@ import { SwitcherButton } from './switcher_button.tsx'
 
 interface WorkspacePopupProps {
   brand: Brand
-  startsOpen: boolean
   /** The subdomain of the workspace that the person is in. */
   here: string
   /** Where a person finds the workspaces of another address. */
@@ -17,11 +16,11 @@ interface WorkspacePopupProps {
 }
 
 /** The person's other workspaces, below the name of this one. */
-export function WorkspacePopup({ brand, startsOpen, here, findUrl }: WorkspacePopupProps) {
+export function WorkspacePopup({ brand, here, findUrl }: WorkspacePopupProps) {
   const { t } = useTranslation(['console', 'auth'])
   const { container, setControl } = usePopupContainer()
   return (
-    <Popover.Root defaultOpen={startsOpen}>
+    <Popover.Root defaultOpen>
       <span ref={setControl} className="contents">
         <Popover.Trigger render={(props) => <SwitcherButton brand={brand} {...props} />} />
       </span>

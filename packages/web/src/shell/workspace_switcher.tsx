@@ -9,7 +9,7 @@ const loadPopup = async () => (await import('./workspace_popup.tsx')).WorkspaceP
 
 /** Names the workspace, and leads to the person's others. An account of one workspace has no others. */
 export function WorkspaceSwitcher({ brand }: { brand: Brand }) {
-  const { popup, button } = useLazyPopup(loadPopup)
+  const { Popup, button } = useLazyPopup(loadPopup)
   const { data: branding } = useQuery({
     queryKey: ['branding'],
     queryFn: async ({ signal }) => (await api.GET('/api/branding', { signal })).data,
@@ -22,11 +22,10 @@ export function WorkspaceSwitcher({ brand }: { brand: Brand }) {
       </div>
     )
   }
-  if (popup === undefined) return <SwitcherButton brand={brand} {...button} />
+  if (Popup === undefined) return <SwitcherButton brand={brand} {...button} />
   return (
-    <popup.Popup
+    <Popup
       brand={brand}
-      startsOpen={popup.startsOpen}
       here={branding.subdomain}
       findUrl={`${branding.app_origin}/auth/find-workspace`}
     />

@@ -5,15 +5,10 @@ import { usePopupContainer } from '../use_popup_container.ts'
 import { type MenuProps, MenuTrigger } from './menu_trigger.tsx'
 
 /** The menu itself: arrow keys, typing ahead, closing. HTML has no element for it. */
-export function MenuPopup({
-  label,
-  items,
-  trigger,
-  startsOpen,
-}: MenuProps & { startsOpen: boolean }) {
+export function MenuPopup({ label, items, trigger }: MenuProps) {
   const { container, setControl } = usePopupContainer()
   return (
-    <Menu.Root defaultOpen={startsOpen} modal={false}>
+    <Menu.Root defaultOpen modal={false}>
       <span ref={setControl} className="contents">
         <Menu.Trigger
           render={(props) => <MenuTrigger label={label} {...(trigger && { trigger })} {...props} />}
