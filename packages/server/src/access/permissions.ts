@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import type { TenantContext } from '../app/context.ts'
 import type { Policy } from '../app/policy.ts'
 import type { KernelTables } from '../db/tables.ts'
-import { ClockCache, type ClockEntry } from '../lib/clock_cache.ts'
+import { ClockCache, type ClockEntry } from '../lib/cache/clock_cache.ts'
 import { AppError, notFound } from '../lib/errors.ts'
 
 /** The roles and grants of a member, as read from the database. */

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Tenant } from '../app/context.ts'
-import { ClockCache, type ClockEntry } from '../lib/clock_cache.ts'
+import { ClockCache, type ClockEntry } from '../lib/cache/clock_cache.ts'
 import type { MaybePromise } from '../lib/maybe_promise.ts'
 import { type AccessClaims, LEEWAY_SECONDS, type Tokens } from './tokens.ts'
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { memoize } from '../lib/cache/memoize.ts'
 import { OperatorError } from '../lib/operator_error.ts'
 import { openPartOf } from './open_schema.ts'
 import type { Policy } from './policy.ts'
@@ -80,14 +81,14 @@ function rowsFault({ access, rows }: Route): string | undefined {
 
 function bodyFault(route: Route): string | undefined {
   if (route.body === undefined || route.media === 'form') return undefined
-  return holdsOpenObject(route.body, 'input')
+  return hasOpenInput(route.body)
     ? 'its body accepts unknown fields; write z.strictObject instead of z.object'
     : undefined
 }
 
 function replyFault({ reply }: Route): string | undefined {
   if (reply === undefined) return undefined
-  if (holdsOpenObject(reply, 'output')) {
+  if (hasOpenOutput(reply)) {
     return 'its reply may return unlisted fields; write z.object instead of z.looseObject'
   }
   const open = openPartOf(reply)
@@ -96,6 +97,9 @@ function replyFault({ reply }: Route): string | undefined {
     : `its reply may return anything${open}; list the fields, or say why not: ` +
         ".meta({ 'x-open': '<why>' })"
 }
+
+const hasOpenInput = memoize((schema: z.ZodType) => holdsOpenObject(schema, 'input'))
+const hasOpenOutput = memoize((schema: z.ZodType) => holdsOpenObject(schema, 'output'))
 
 function holdsOpenObject(schema: z.ZodType, io: 'input' | 'output'): boolean {
   let found = false

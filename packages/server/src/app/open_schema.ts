@@ -1,13 +1,14 @@
 import { z } from 'zod'
+import { memoize } from '../lib/cache/memoize.ts'
 
 /**
  * Where a schema returns any value or any field: ` at items.meta`. Undefined where it lists all of them,
  * or says why not with `.meta({ 'x-open': '<why>' })`.
  */
-export function openPartOf(schema: z.ZodType): string | undefined {
+export const openPartOf = memoize((schema: z.ZodType): string | undefined =>
   // zod's own type for its output is narrower where this reads it, and wider where it does not.
-  return openPartIn(z.toJSONSchema(schema, { io: 'output' }) as JsonSchema, [])
-}
+  openPartIn(z.toJSONSchema(schema, { io: 'output' }) as JsonSchema, []),
+)
 
 function openPartIn(schema: JsonSchema, path: readonly string[]): string | undefined {
   if (typeof schema['x-open'] === 'string' && schema['x-open'].trim() !== '') return undefined

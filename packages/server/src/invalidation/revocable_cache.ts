@@ -1,4 +1,4 @@
-import { ClockCache, type ClockEntry } from '../lib/clock_cache.ts'
+import { ClockCache, type ClockEntry } from '../lib/cache/clock_cache.ts'
 import { type Deadline, rejectAfter } from '../lib/deadline.ts'
 import { unavailable } from '../lib/errors.ts'
 import { type Moment, momentNow } from '../lib/time/moment.ts'

@@ -1,4 +1,4 @@
-import { ClockCache, type ClockEntry } from '../lib/clock_cache.ts'
+import { ClockCache, type ClockEntry } from '../lib/cache/clock_cache.ts'
 import { canonicalHost, isLoopbackHost } from '../lib/net/hostname.ts'
 
 /**

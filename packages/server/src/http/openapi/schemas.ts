@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import type { Route } from '../../app/route.ts'
+import { memoize } from '../../lib/cache/memoize.ts'
 
 /** JSON Schema 2020-12, the dialect of OpenAPI 3.1. */
 export type JsonSchema = Record<string, unknown>
@@ -91,7 +92,17 @@ interface Converted {
   named: Record<string, JsonSchema>
 }
 
+// Converting is most of the work: the same schema is in many routes, and in each of them more than once.
+const converters = {
+  input: memoize((schema: z.ZodType) => converted(schema, 'input')),
+  output: memoize((schema: z.ZodType) => converted(schema, 'output')),
+}
+
 function convert(schema: z.ZodType, direction: Direction): Converted {
+  return converters[direction](schema)
+}
+
+function converted(schema: z.ZodType, direction: Direction): Converted {
   const {
     $defs,
     $schema: _,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import fastJson from 'fast-json-stringify'
 import { z } from 'zod'
 import type { Route } from '../../app/route.ts'
+import { memoize } from '../../lib/cache/memoize.ts'
 import { withoutTrailingSlash } from './allowed_methods.ts'
 import { assertFile } from './file_reply.ts'
 import { locationFor } from './redirect_reply.ts'
@@ -17,14 +18,18 @@ export function serializerOf(route: Route): Serializer | undefined {
   const { sends } = route
   if (sends?.kind === 'redirect') return (target) => locationFor(sends, target)
   if (sends?.kind === 'file') return (given) => assertFile(sends, given).type
-  if (route.reply === undefined) return undefined
-  const schema = z.toJSONSchema(route.reply, {
+  return route.reply === undefined ? undefined : compile(route.reply)
+}
+
+// Compiling is most of a server's start. Routes that read, create and change one noun have the same reply.
+const compile = memoize((reply: z.ZodType): Serializer => {
+  const schema = z.toJSONSchema(reply, {
     target: 'draft-7',
     override: withoutAdditionalProperties,
   })
   // fast-json-stringify declares its own type for a draft-7 schema.
   return fastJson(schema as fastJson.Schema)
-}
+})
 
 // Unlisted fields are dropped in any case. With `additionalProperties: false`, a union or a nullable object
 // would reject a row that has one more column.

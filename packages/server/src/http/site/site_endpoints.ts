@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Surface } from '../../config/parsers.ts'
-import { ClockCache, type ClockEntry } from '../../lib/clock_cache.ts'
+import { ClockCache, type ClockEntry } from '../../lib/cache/clock_cache.ts'
 import { notFound } from '../../lib/errors.ts'
 import { qualityOf } from '../../lib/net/accept.ts'
 import {
