@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
-import type pg from 'pg'
 import { inject } from 'vitest'
 import type { App } from '../../../app/define_app.ts'
 import { withDatabase } from '../../../db/connect/dsn.ts'
@@ -9,13 +8,8 @@ import { histories, migrateUp } from '../../../db/migrations/migrate.ts'
 import { storeIdentityScope } from '../../../db/provisioning/identity_scope.ts'
 import { provisionDatabase } from '../../../db/provisioning/provision.ts'
 import { forEachRole, type RoleUrls } from '../../../db/provisioning/roles.ts'
+import { fillTables, type Scale } from './fill_tables.ts'
 import { createWorld, type SweepOptions, type World } from './world.ts'
-
-/** The number of tenants, and of rows for each tenant in every table that the API fills. */
-export interface Scale {
-  tenants: number
-  rows: number
-}
 
 /** A world on its own database, with tables of the size that `scale` gives. */
 export interface FilledWorld {
@@ -76,107 +70,3 @@ async function onOwnDatabase<T>(app: App, work: (urls: RoleUrls) => Promise<T>):
     )
   }
 }
-
-async function fillTables(urls: RoleUrls, { a, api }: World, scale: Scale): Promise<void> {
-  // A job would hold a lock that dropping a foreign key waits for.
-  await api.running.settle()
-  await withClient(urls.owner, dropChecksOfRows)
-  await withClient(urls.platform, async (client) => {
-    await client.query('set statement_timeout = 0')
-    await client.query(tenantsSql, [scale.tenants - 1])
-    const { rows: tables } = await client.query<Table>(tablesSql)
-    for (const table of tables) {
-      const template = table.name === 'tenantry.users' ? a.admin.id : a.tenant.id
-      await client.query(copiesSql(table), [template, scale.tenants, scale.rows, a.tenant.id])
-    }
-  })
-  await withClient(urls.owner, (client) => client.query('analyze'))
-}
-
-// Checking each copied row would be slow, and no plan of a route depends on a foreign key or on what a
-// restrictive policy asks of a new row.
-async function dropChecksOfRows(client: pg.Client): Promise<void> {
-  const { rows } = await client.query<{ statement: string }>(`
-    select format('alter table %s drop constraint %I', conrelid::regclass, conname) as statement
-    from pg_constraint con join pg_namespace n on n.oid = con.connamespace
-    where contype = 'f' and n.nspname in ('public', 'tenantry') and conparentid = 0
-    union all
-    select format('drop policy %I on %s', polname, polrelid::regclass)
-    from pg_policy where polcmd = 'a' and not polpermissive`)
-  for (const { statement } of rows) await client.query(statement)
-}
-
-interface Table {
-  name: string
-  columns: Column[]
-}
-
-interface Column {
-  name: string
-  type: string
-  defaulted: boolean
-  unique: boolean
-  readable: boolean
-}
-
-// Row n of a table refers to row n of the others: ids are derived from n.
-function copiesSql({ name, columns: all }: Table): string {
-  // The platform role cannot read hashes: a unique one is made up, another one stays NULL.
-  const readable = all.filter((it) => it.readable).map((it) => `"${it.name}"`)
-  const columns = all.filter((it) => it.readable || it.unique)
-  const names = columns.map((it) => `"${it.name}"`)
-  const owner = name === 'tenantry.users' ? 'id' : 'tenant_id'
-  return `
-    with template as (select ${readable.join(', ')} from ${name} where ${owner} = $1 limit 1)
-    insert into ${name} (${names.join(', ')})
-    select ${columns.map(expressionOf).join(', ')}
-    from template s, generate_series(0, $2::int - 1) t, generate_series(1, $3::int) i,
-      lateral (select t::bigint * $3::int + i as n) as n`.concat(
-    owner === 'id' ? ' where $4::uuid is not null' : '',
-    // A table whose key has no other column than the tenant and an enum has few rows of each tenant.
-    ' on conflict do nothing',
-  )
-}
-
-function expressionOf({ name, type, defaulted, unique }: Column): string {
-  if (name === 'tenant_id')
-    return `case when t = 0 then $4::uuid else ${idFrom('01910000', 't')} end`
-  const given = `s."${name}"`
-  if (type === 'uuid') {
-    return defaulted ? given : `case when ${given} is not null then ${idFrom('01900000', 'n')} end`
-  }
-  if (!unique) return given
-  // Without a separator, which a check of names may not allow.
-  if (type === 'text') return `left(${given}, 20) || n`
-  if (type === 'bytea') return 'sha256(n::text::bytea)'
-  return `n::text::${type}`
-}
-
-function idFrom(prefix: string, number: string): string {
-  return `('${prefix}-0000-7000-8000-' || lpad(to_hex(${number}), 12, '0'))::uuid`
-}
-
-const tenantsSql = `
-  insert into tenantry.tenants (id, name, subdomain, code)
-  select ${idFrom('01910000', 't')}, 'Copy', 'copy-' || t, 'COPY_' || t
-  from generate_series(1, $1::int) t`
-
-const tablesSql = `
-  select c.oid::regclass::text as name, json_agg(json_build_object(
-    'readable', has_column_privilege(c.oid, a.attnum, 'select'),
-    'name', a.attname, 'type', format_type(a.atttypid, null), 'defaulted', a.atthasdef,
-    'unique', exists (select from pg_index i
-        where i.indrelid = c.oid and i.indisunique and a.attnum = any (i.indkey::int2[]))
-      -- An enum cannot vary with each row; another column of the index does.
-      and not exists (select from pg_constraint con
-        where con.conrelid = c.oid and con.contype = 'c' and con.conkey = array[a.attnum]
-          and pg_get_constraintdef(con.oid) like any (array['% ANY (%', '% = ''%'])))) as columns
-  from pg_class c
-  join pg_namespace n on n.oid = c.relnamespace
-  join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-    and a.attgenerated = '' and a.attidentity = '' and has_column_privilege(c.oid, a.attnum, 'insert')
-  where c.relkind in ('r', 'p') and not c.relispartition and n.nspname in ('public', 'tenantry')
-    and has_any_column_privilege(c.oid, 'insert')
-    and (c.oid = 'tenantry.users'::regclass or exists (select from pg_attribute t
-      where t.attrelid = c.oid and t.attname = 'tenant_id' and not t.attisdropped))
-  group by c.oid order by 1`
