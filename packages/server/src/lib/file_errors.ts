@@ -14,7 +14,8 @@ export function errorCode(error: unknown): string {
 }
 
 function explained(dataDir: string, error: unknown): unknown {
-  const message = messageFor(errorCode(error), pathOf(error) ?? dataDir)
+  const code = isUnmakeable(error) ? 'EROFS' : errorCode(error)
+  const message = messageFor(code, pathOf(error) ?? dataDir)
   return message === undefined ? error : new OperatorError(message, { cause: error })
 }
 
@@ -29,6 +30,12 @@ function messageFor(code: string, path: string): string | undefined {
     return `${path} is not a folder: set DATA_DIR to a folder`
   }
   return undefined
+}
+
+// Node.js reports ENOENT when it makes a folder and its parents on a file system that is read-only.
+function isUnmakeable(error: unknown): boolean {
+  const isMkdir = error instanceof Error && 'syscall' in error && error.syscall === 'mkdir'
+  return isMkdir && errorCode(error) === 'ENOENT'
 }
 
 function pathOf(error: unknown): string | undefined {
