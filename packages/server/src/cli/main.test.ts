@@ -47,6 +47,11 @@ test.each(['tenant', 'user', 'domain', 'invitation', 'jobs'])(
 test.each([
   ['strat', "unknown command 'strat' (did you mean start?)", 'tenantry'],
   ['start --prot 80', "unknown option '--prot'", 'tenantry start'],
+  [
+    'start --port 80',
+    "unknown option '--port' (set PORT in the environment or in .env)",
+    'tenantry start',
+  ],
   ['start now', "too many arguments for 'start': it takes 0 and got 1", 'tenantry start'],
   ['strat --help', "unknown command 'strat' (did you mean start?)", 'tenantry'],
   ['tenant crate', "unknown command 'crate' (did you mean create?)", 'tenantry tenant'],

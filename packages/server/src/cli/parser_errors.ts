@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { settings } from '../config/settings.ts'
 
 /**
  * Has the parser report a wrong word or option as commands report their errors: in one line that says what to write
@@ -23,7 +24,17 @@ function sentenceOf(text: string): string {
     .replace(/^error: /, '')
     .replace(/\. Expected (\d+) arguments? but got (\d+)\.$/, ': it takes $1 and got $2')
     .split('\n')
-  return lines.join(' ').replace('(Did', '(did').replace(/\.$/, '')
+  const sentence = lines.join(' ').replace('(Did', '(did').replace(/\.$/, '')
+  return sentence.replace(
+    /^unknown option '--([\w-]+)'$/,
+    (all, option) => all + settingFor(option),
+  )
+}
+
+// `--port 9000`, as other programs have it.
+function settingFor(option: string): string {
+  const name = option.toUpperCase().replaceAll('-', '_')
+  return name in settings ? ` (set ${name} in the environment or in .env)` : ''
 }
 
 function wordsOf(command: Command): string {
