@@ -65,10 +65,13 @@ test('a server serves its metrics on a separate port, and sends its traces befor
   const { text } = await scrape({ authorization: `Bearer ${TOKEN}` })
   expect(text).toContain('tenantry_problems_total{code="tenant.not_found"} 1')
   expect(text).toMatch(/^tenantry_db_connections_max\{role="identity"\} 5$/m)
+  expect(text).not.toContain('tenantry_replica_')
 
   expect(collector.received).toEqual([])
   server.process.kill('SIGTERM')
-  expect((await server.finished).code).toBe(0)
+  const { code, stdout } = await server.finished
+  expect(code).toBe(0)
+  expect(stdout).not.toContain('traces: ')
   expect(collector.received.length).toBe(1)
   expect(collector.received[0]).toMatch(/^POST \/v1\/traces \{/)
   expect(collector.received[0]).toMatch(/"service.name","value":\{"stringValue":"\w/)

@@ -32,8 +32,10 @@ export function createRequestSpans(trusted: Network[]): RequestSpans | undefined
       const within = trace.setSpan(parent, span)
       // The body arrives in events of the connection, outside the context of the request.
       context.bind(within, request)
-      // If the client disconnects, no reply ends the span. Ending it twice has no effect.
-      response.once('close', () => span.end())
+      // If the client disconnects, no reply ends the span. Of a second end the SDK warns.
+      response.once('close', () => {
+        if (span.isRecording()) span.end()
+      })
       context.with(within, next)
     },
     end(request) {
