@@ -324,6 +324,15 @@ describe('a malformed setting is rejected', () => {
     expect(faults).toEqual([expect.stringMatching(new RegExp(`^${name} (must|has)`))])
   })
 
+  test('and what a rule of production needs of it does not count as missing', () => {
+    const mail = { SIGN_UP: 'on', EMAIL_VERIFICATION: 'required', SMTP_URL: 'smpt://mail.app.test' }
+    const metrics = { METRICS_PORT: '9464', METRICS_HOST: '0.0.0.0', METRICS_TOKEN: 'short' }
+    expect(faultsOf({ ...production, ...mail, ...metrics })).toEqual([
+      expect.stringMatching(/^SMTP_URL must/),
+      expect.stringMatching(/^METRICS_TOKEN must/),
+    ])
+  })
+
   test('and a secret is not repeated', () => {
     const [fault] = faultsOf({ DB_URL: 'mysql://user:hunter2@db/saas' })
     expect(fault).not.toContain('hunter2')

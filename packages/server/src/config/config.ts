@@ -71,10 +71,10 @@ export function textOfSetting(name: string, environment: NodeJS.ProcessEnv): str
 
 /** Parses and checks the environment. Throws an OperatorError with a line for each fault. */
 export function loadConfig(environment: NodeJS.ProcessEnv): Config {
-  const { values, faults } = readSettings(environment)
-  const { production } = values
+  const { values, faults, malformed } = readSettings(environment)
+  const missing = missingSettings(environment)
   faults.push(
-    ...(production ? productionFaults(values, missingSettings(environment)) : []),
+    ...(values.production ? productionFaults(values, { missing, malformed }) : []),
     ...developmentFaults(values),
     ...appHostFaults(values),
   )
@@ -93,10 +93,11 @@ export function loadCommandConfig(environment: NodeJS.ProcessEnv): CommandConfig
   return Object.freeze(values)
 }
 
-function readSettings(environment: NodeJS.ProcessEnv): { values: CommandConfig; faults: string[] } {
+function readSettings(environment: NodeJS.ProcessEnv) {
   const production = environment['NODE_ENV'] === 'production'
   const defaults = defaultsFor(environment)
   const faults: string[] = []
+  const malformed: string[] = []
   const values: Record<string, unknown> = { production }
   for (const [name, setting] of Object.entries<Setting<unknown>>(settings)) {
     const given = environment[name] || defaults[name]
@@ -105,13 +106,14 @@ function readSettings(environment: NodeJS.ProcessEnv): { values: CommandConfig; 
       values[name] = setting.parse(given)
     } catch (error) {
       if (!(error instanceof OperatorError)) throw error
+      malformed.push(name)
       faults.push(
         `${name} ${error.message}${setting.secret ? '' : ` (it is ${JSON.stringify(given)})`}`,
       )
     }
   }
   values['APP_HOST'] ??= defaultAppHost(values)
-  return { values: values as CommandConfig, faults }
+  return { values: values as CommandConfig, faults, malformed }
 }
 
 // In development, localhost itself is the host of DEFAULT_DEV_TENANT.

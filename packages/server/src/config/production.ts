@@ -11,14 +11,20 @@ type Values = { readonly [K in keyof Settings]?: ReturnType<Settings[K]['parse']
 
 interface Rule {
   setting: keyof Values
+  /** A setting whose absence would be the fault. A malformed one is not absent, and is reported by its parser. */
+  needs?: keyof Values
   /** What is wrong with the setting, and what to do. Undefined if nothing is. */
   fault(config: Values): string | undefined
 }
 
 /** A line for each setting that undoes a promise of production, although its value is well-formed. */
-export function productionFaults(config: Values, missing: readonly string[]): string[] {
+export function productionFaults(
+  config: Values,
+  { missing, malformed }: { missing: readonly string[]; malformed: readonly string[] },
+): string[] {
   const absent = missing.map((name) => `${name} is required in production`)
-  return [...absent, ...linesOf(rules, config)]
+  const judged = rules.filter(({ needs }) => needs === undefined || !malformed.includes(needs))
+  return [...absent, ...linesOf(judged, config)]
 }
 
 /** What a server in production should not be given, although it can serve with it. */
@@ -53,6 +59,7 @@ const rules: readonly Rule[] = [
   },
   {
     setting: 'EMAIL_VERIFICATION',
+    needs: 'SMTP_URL',
     fault: ({ EMAIL_VERIFICATION, SMTP_URL }) =>
       EMAIL_VERIFICATION === 'required' && SMTP_URL === undefined
         ? 'is required, but without SMTP_URL no code can be mailed: set SMTP_URL, or EMAIL_VERIFICATION=optional'
@@ -99,6 +106,7 @@ const rules: readonly Rule[] = [
   ...links.map((setting): Rule => ({ setting, fault: (config) => linkFault(config, setting) })),
   {
     setting: 'SIGN_UP',
+    needs: 'SMTP_URL',
     fault: ({ SIGN_UP, SMTP_URL }) =>
       SIGN_UP === 'on' && SMTP_URL === undefined
         ? 'is on, but no code can be mailed without SMTP_URL: set SMTP_URL, or SIGN_UP=off'
@@ -113,6 +121,7 @@ const rules: readonly Rule[] = [
   },
   {
     setting: 'METRICS_HOST',
+    needs: 'METRICS_TOKEN',
     fault: ({ METRICS_PORT, METRICS_HOST, METRICS_TOKEN }) =>
       METRICS_PORT === undefined || METRICS_TOKEN !== undefined || isLoopback(METRICS_HOST)
         ? undefined
