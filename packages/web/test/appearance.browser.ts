@@ -66,6 +66,7 @@ async function visit(
     await pages.settled(page)
     for (const size of ['desktop', 'phone'] as const) {
       await page.setViewportSize(size === 'phone' ? PHONE : DESKTOP)
+      await inPage(page, 'drawn()')
       found.push(...(await look(page, size)).map((it) => `${path}, ${size}: ${it}`))
     }
   }

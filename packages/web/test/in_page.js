@@ -23,6 +23,11 @@ async function still() {
   while (isRunning()) await new Promise((resolve) => setTimeout(resolve, 20))
 }
 
+/** Waits for two frames: in the first after a new size, media queries may still be those of the old one. */
+function drawn() {
+  return new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))
+}
+
 /**
  * Texts of the page that are neither from the catalogue nor data, and texts of the catalogue that are cut.
  * @param {string} open what every text of the catalogue begins with
@@ -74,4 +79,4 @@ function cut() {
   return found
 }
 
-Object.assign(window, { tests: { overflow, cut, foreignTexts, settled, still } })
+Object.assign(window, { tests: { overflow, cut, drawn, foreignTexts, settled, still } })
