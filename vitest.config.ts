@@ -78,7 +78,7 @@ function project(
 /** The tests of the pages. Without a browser they are left out, except in CI. */
 function browserProject() {
   if (findBrowser(process.env) === undefined) {
-    const advice = 'install chromium, or set CHROMIUM_PATH'
+    const advice = 'install chromium-headless-shell, or set CHROMIUM_PATH'
     if (inCI) throw new Error(`the tests of the pages need a browser: ${advice}`)
     process.stderr.write(`no browser: the tests of the pages are skipped (${advice})\n`)
     return []

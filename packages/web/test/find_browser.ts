@@ -1,7 +1,9 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-const NAMES = ['chromium', 'google-chrome']
+// The shells first: they are Chromium without the windows of a desktop, for which the whole browser takes as much
+// processor time as for the pages.
+const NAMES = ['chromium-headless-shell', 'chrome-headless-shell', 'chromium', 'google-chrome']
 
 /** The path of a Chromium: CHROMIUM_PATH, or one on the PATH. */
 export function findBrowser(env: NodeJS.ProcessEnv): string | undefined {
