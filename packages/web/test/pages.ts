@@ -54,7 +54,7 @@ export async function startPages(settings: Record<string, string> = {}): Promise
     async open(tenant, path, user, view = {}) {
       const it = await openContext(browser, view)
       opened.push(it)
-      if (user !== undefined) await signIn(it.page, originOf(tenant), user)
+      if (user !== undefined) await signIn(api, it, originOf(tenant), user)
       await it.page.goto(originOf(tenant) + path)
       return it
     },
@@ -134,14 +134,19 @@ function problemsOf(page: Page, expected: number[]): string[] {
   return problems
 }
 
-// By the API and not by the form: only the tests of the form need it. The request is the page's own, so
-// that the browser stores the cookie.
-async function signIn(page: Page, origin: string, { email, password }: TestUser): Promise<void> {
-  await page.goto(`${origin}/auth/sign-in`)
-  const body = JSON.stringify(JSON.stringify({ email, password, session: 'cookie' }))
-  const init = `{ method: 'POST', headers: { 'content-type': 'application/json' }, body: ${body} }`
-  const status = await page.evaluate(`fetch('/api/auth/login', ${init}).then((it) => it.status)`)
-  expect(status).toBe(200)
+// By the API: only the tests of the form need the form, and loading its page takes as long as the page of a test.
+async function signIn(api: TestApp, { page, context }: OpenPage, origin: string, user: TestUser) {
+  const { email, password } = user
+  const reply = await api.send(new URL(origin).host, {
+    method: 'POST',
+    path: '/api/auth/login',
+    headers: { origin, 'user-agent': await page.evaluate('navigator.userAgent') },
+    body: { email, password, session: 'cookie' },
+  })
+  expect(reply.status).toBe(200)
+  const [, name = '', value = ''] = /^([^=]+)=([^;]+)/.exec(reply.headers['set-cookie'] ?? '') ?? []
+  const attributes = { secure: true, httpOnly: true, sameSite: 'Strict' } as const
+  await context.addCookies([{ name, value, url: origin, ...attributes }])
 }
 
 const helpers = await readFile(new URL('in_page.js', import.meta.url), 'utf8')
