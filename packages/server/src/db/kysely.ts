@@ -22,9 +22,9 @@ export interface Statement {
   text: string
   values?: unknown[]
   /** Prepares the statement under this name, so that the server keeps its plan. */
-  name?: string
+  name?: string | undefined
   /** The extended protocol accepts only one statement in a text, even without values. */
-  queryMode?: 'extended'
+  queryMode?: 'extended' | undefined
   /** In milliseconds; replaces the limit of the pool. */
   query_timeout?: number
   /** It reads tables of the data plane and nothing else. */
@@ -106,10 +106,13 @@ function boundConnection(run: RunStatement, format: StatementFormat): DatabaseCo
 /** A compiled query as node-postgres takes it. With `named` the server keeps its plan. */
 export function statementOf(query: CompiledQuery, { named, tenant }: StatementFormat): Statement {
   const name = named ? statementName(query.sql) : undefined
-  const mode: Partial<Statement> = name === undefined ? { queryMode: 'extended' } : { name }
-  const values = query.parameters.map((it) => (it === TENANT ? idOf(tenant) : it))
-  const statement = { text: query.sql, values, ...mode }
-  return isDataRead(query) ? { ...statement, dataOnly: true } : statement
+  return {
+    text: query.sql,
+    values: query.parameters.map((it) => (it === TENANT ? idOf(tenant) : it)),
+    name,
+    queryMode: name === undefined ? 'extended' : undefined,
+    dataOnly: isDataRead(query),
+  }
 }
 
 function idOf(tenant: StatementFormat['tenant']): string {

@@ -2,16 +2,14 @@ import {
   AliasNode,
   AndNode,
   BinaryOperationNode,
-  ColumnNode,
   type DeleteQueryNode,
   IdentifierNode,
   type JoinNode,
   type MergeQueryNode,
   OnNode,
   type OperationNode,
-  OperatorNode,
   ParensNode,
-  ReferenceNode,
+  RawNode,
   type SchemableIdentifierNode,
   SelectAllNode,
   SelectionNode,
@@ -36,18 +34,19 @@ type Filterable = SelectQueryNode | UpdateQueryNode | DeleteQueryNode
  */
 export function filterQuery<Query extends Filterable>(query: Query, isFiltered: IsFiltered): Query {
   const { joins = [] } = query
-  const [changed, read] = [changedBy(query), readBy(query)]
+  const own = [...changedBy(query), ...readBy(query)]
+  if (joins.length === 0) return withWhere(query, own, isFiltered)
   const isTarget = (it: OperationNode) => filterOf(it, isFiltered) !== undefined
-  const found =
-    changed.some(isTarget) || read.some(isTarget) || joins.some((it) => isTarget(it.table))
-  if (!found) return query
+  if (!own.some(isTarget) && !joins.some((it) => isTarget(it.table))) return query
   if (joins.some(keepsUnmatched)) return filterInSubQueries(query, isFiltered)
   const crossed = joins.filter(({ on }) => on === undefined).map(({ table }) => table)
-  return {
-    ...query,
-    ...(joins.length > 0 && { joins: joins.map((it) => filterJoin(it, isFiltered)) }),
-    ...whereOf(query, [...changed, ...read, ...crossed], isFiltered),
-  }
+  const joined = { ...query, joins: joins.map((it) => filterJoin(it, isFiltered)) }
+  return withWhere(joined, [...own, ...crossed], isFiltered)
+}
+
+/** Whether raw SQL is a filter that was added here. */
+export function isTenantFilter({ parameters }: RawNode): boolean {
+  return parameters[1] === tenant
 }
 
 /** The same for MERGE: rows of the source that do not match are its input, too. */
@@ -59,8 +58,6 @@ export function filterMerge(query: MergeQueryNode, isFiltered: IsFiltered): Merg
   return { ...query, using: { ...using, table: asSubQuery(using.table, isFiltered), on } }
 }
 
-const column = ColumnNode.create('tenant_id')
-const equals = OperatorNode.create('=')
 const tenant = ValueNode.create(TENANT)
 
 function changedBy(query: Filterable): readonly OperationNode[] {
@@ -83,11 +80,10 @@ function filterInSubQueries<Query extends Filterable>(query: Query, isFiltered: 
   const inSubQuery = (it: OperationNode) => asSubQuery(it, isFiltered)
   const tables = readBy(query).map(inSubQuery)
   const joins = query.joins?.map((it) => ({ ...it, table: inSubQuery(it.table) }))
-  const where = whereOf(query, changedBy(query), isFiltered)
-  if (query.kind === 'DeleteQueryNode') {
-    return { ...query, joins, ...where, using: { kind: 'UsingNode', tables } }
-  }
-  return { ...query, joins, ...where, from: { kind: 'FromNode', froms: tables } }
+  const changed = withWhere({ ...query, joins }, changedBy(query), isFiltered)
+  return query.kind === 'DeleteQueryNode'
+    ? { ...changed, using: { kind: 'UsingNode', tables } }
+    : { ...changed, from: { kind: 'FromNode', froms: tables } }
 }
 
 function asSubQuery(node: OperationNode, isFiltered: IsFiltered): OperationNode {
@@ -108,27 +104,30 @@ function filterJoin(join: JoinNode, isFiltered: IsFiltered): JoinNode {
 }
 
 function filterOf(node: OperationNode, isFiltered: IsFiltered): OperationNode | undefined {
-  if (TableNode.is(node)) return isFiltered(node.table) ? filterOn(node) : undefined
+  if (TableNode.is(node)) return isFiltered(node.table) ? filterOn(node.table) : undefined
   if (!AliasNode.is(node) || !TableNode.is(node.node) || !isFiltered(node.node.table)) return
   // An alias in raw SQL may rename the columns.
-  return IdentifierNode.is(node.alias) ? filterOn(TableNode.create(node.alias.name)) : undefined
+  return IdentifierNode.is(node.alias) ? filterOn(node.alias) : undefined
 }
 
-function filterOn(table: TableNode): OperationNode {
-  return BinaryOperationNode.create(ReferenceNode.create(column, table), equals, tenant)
+// Raw SQL: a node for each word would cost the compiler more than all other parts of the filter.
+function filterOn(table: OperationNode): OperationNode {
+  return RawNode.create(['', '."tenant_id" = ', ''], [table, tenant])
 }
 
-function whereOf(
-  { where }: Filterable,
+function withWhere<Query extends Filterable>(
+  query: Query,
   tables: readonly OperationNode[],
   isFiltered: IsFiltered,
-): { where?: WhereNode } {
-  let all = where?.where
+): Query {
+  let all: OperationNode | undefined
   for (const table of tables) {
     const filter = filterOf(table, isFiltered)
-    if (filter !== undefined) all = all === undefined ? filter : both(all, filter)
+    if (filter === undefined) continue
+    if (all !== undefined) all = AndNode.create(all, filter)
+    else all = query.where === undefined ? filter : both(query.where.where, filter)
   }
-  return all === undefined ? {} : { where: WhereNode.create(all) }
+  return all === undefined ? query : { ...query, where: WhereNode.create(all) }
 }
 
 function both(condition: OperationNode, filter: OperationNode): OperationNode {

@@ -18,15 +18,17 @@ import {
   type WithNode,
 } from 'kysely'
 import { filterInsert } from './filter_insert.ts'
-import { filterMerge, filterQuery, TENANT } from './filter_query.ts'
+import { filterMerge, filterQuery, isTenantFilter, TENANT } from './filter_query.ts'
 import type { TenantTables } from './tenant_tables.ts'
 
 /** A compiled query that reads tables of the data plane and nothing else. */
-const DATA_READ = Symbol('reads the data plane only')
+interface DataRead extends CompiledQuery {
+  readonly isDataRead: true
+}
 
 /** Whether a query of a tenant scope reads tables of the data plane, and nothing else. */
-export function isDataRead(query: CompiledQuery): boolean {
-  return DATA_READ in query
+export function isDataRead(query: CompiledQuery & Partial<DataRead>): boolean {
+  return query.isDataRead === true
 }
 
 // Raw SQL that names a table: which one is not known. `from (` opens a sub-query, which is compiled.
@@ -55,12 +57,15 @@ export class TenantCompiler extends PostgresQueryCompiler {
     this.#readsData = false
     this.#readsOther = false
     const compiled = super.compileQuery(node, queryId)
-    const isData = this.#readsData && !this.#readsOther
-    return isData ? Object.assign({ [DATA_READ]: true }, compiled) : compiled
+    if (!this.#readsData || this.#readsOther) return compiled
+    const read: DataRead = { ...compiled, isDataRead: true }
+    return read
   }
 
   protected override visitRaw(node: RawNode): void {
-    if (node.sqlFragments.some((it) => NAMES_TABLE.test(it))) this.#readsOther = true
+    if (!isTenantFilter(node) && node.sqlFragments.some((it) => NAMES_TABLE.test(it))) {
+      this.#readsOther = true
+    }
     super.visitRaw(node)
   }
 
@@ -117,27 +122,32 @@ export class TenantCompiler extends PostgresQueryCompiler {
   // The name of a CTE hides a table of this name, in the query that has the WITH and below.
   #isCommonTable({ schema, identifier }: SchemableIdentifierNode): boolean {
     if (schema !== undefined) return false
-    return this.nodeStack.some((node, at) =>
-      commonTablesOf(node, this.nodeStack, at).some(
-        ({ name }) => name.table.table.identifier.name === identifier.name,
-      ),
+    return this.nodeStack.some(
+      (node, at) =>
+        hasWith(node) &&
+        commonTablesOf(node, this.nodeStack[at + 1], this.nodeStack[at + 2]).some(
+          ({ name }) => name.table.table.identifier.name === identifier.name,
+        ),
     )
   }
 }
 
+// `inside` is the next node on the way to the one that is compiled, and `current` the one after it.
 function commonTablesOf(
-  node: OperationNode,
-  stack: readonly OperationNode[],
-  at: number,
+  { with: own }: { with: WithNode },
+  inside: OperationNode | undefined,
+  current: OperationNode | undefined,
 ): readonly CommonTableExpressionNode[] {
-  if (!('with' in node) || !isWith(node.with)) return []
-  const { expressions, recursive } = node.with
+  const { expressions, recursive } = own
   // Within the WITH itself, a CTE sees those before it.
-  const [inside, current] = stack.slice(at + 1)
-  if (inside !== node.with || current === undefined || recursive === true) return expressions
+  if (inside !== own || current === undefined || recursive === true) return expressions
   return CommonTableExpressionNode.is(current)
     ? expressions.slice(0, expressions.indexOf(current))
     : expressions
+}
+
+function hasWith(node: OperationNode): node is OperationNode & { with: WithNode } {
+  return 'with' in node && isWith(node.with)
 }
 
 function isWith(value: unknown): value is WithNode {
