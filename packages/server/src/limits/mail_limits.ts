@@ -24,6 +24,31 @@ export interface OpenMail {
   address: string
 }
 
+/** What an installation lets out in an hour. */
+export interface MailBrake {
+  /** Of one client. */
+  perClient: number
+  /** Of all. */
+  perHour: number
+}
+
+/**
+ * Takes one mail from all of its budgets in one statement: those of the client, of the mailbox and of the installation. Where
+ * one is exhausted nothing is counted, and false returned: which one it is decides what may still leave.
+ */
+export async function takeUsualMail(
+  limiter: AttemptLimiter,
+  mail: OpenMail,
+  { perClient, perHour }: MailBrake,
+): Promise<boolean> {
+  const limits = [
+    ...clientLimits(mail, perClient),
+    ...mailboxLimits(mail),
+    limitOf(mail, '', [], perHour, HOUR_SECONDS),
+  ]
+  return (await limiter.tryReserve(limits)) !== undefined
+}
+
 /**
  * Takes one mail from the budgets of its mailbox. Undefined: none may leave. The budget of a day is counted for each network
  * of clients, so that what others ask for uses up a small part of the person's own. Above the budget of all networks
@@ -32,35 +57,27 @@ export interface OpenMail {
  */
 export async function takeMail(
   limiter: AttemptLimiter,
-  { name, mailbox, address }: OpenMail,
+  mail: OpenMail,
 ): Promise<Reservation | undefined> {
-  const network = networkKey(address)
-  const day = (kind: string, subject: string[], limit: number): AttemptLimit => ({
-    ...{ name: `${name} ${kind}`, subject, limit, windowSeconds: DAY_SECONDS },
-  })
-  const own = day('mailbox of network', [mailbox, network], FROM_NETWORK)
-  const first = day('mailbox of further network', [mailbox, network], 1)
+  const { mailbox, address } = mail
+  const [own, all] = mailboxLimits(mail)
+  const subject = [mailbox, networkKey(address)]
+  const first = limitOf(mail, ' mailbox of further network', subject, 1, DAY_SECONDS)
   // By the hour: a burst from many networks keeps the person out until its end only.
-  const further = {
-    ...day('mailbox further', [mailbox], FROM_FURTHER),
-    windowSeconds: HOUR_SECONDS,
-  }
-  return (
-    (await limiter.tryReserve([own, day('mailbox', [mailbox], FROM_ALL)])) ??
-    (await limiter.tryReserve([own, first, further]))
-  )
+  const further = limitOf(mail, ' mailbox further', [mailbox], FROM_FURTHER, HOUR_SECONDS)
+  return (await limiter.tryReserve([own, all])) ?? (await limiter.tryReserve([own, first, further]))
 }
 
 /** The limits of an hour of what anyone may ask for: `perClient` of one address, four times that of its network. */
 export function clientLimits(
-  { name, address }: Pick<OpenMail, 'name' | 'address'>,
+  mail: Pick<OpenMail, 'name' | 'address'>,
   perClient: number,
 ): AttemptLimit[] {
+  const { address } = mail
   const inNetwork = perClient * CLIENTS_OF_NETWORK
-  const windowSeconds = HOUR_SECONDS
   return [
-    { name: `${name} address`, subject: [clientKey(address)], limit: perClient, windowSeconds },
-    { name: `${name} network`, subject: [networkKey(address)], limit: inNetwork, windowSeconds },
+    limitOf(mail, ' address', [clientKey(address)], perClient, HOUR_SECONDS),
+    limitOf(mail, ' network', [networkKey(address)], inNetwork, HOUR_SECONDS),
   ]
 }
 
@@ -71,16 +88,34 @@ export function clientLimits(
 export async function reserveOfInstallation(
   limiter: AttemptLimiter,
   deadline: WaitLimit,
-  { name, address }: Pick<OpenMail, 'name' | 'address'>,
+  mail: Pick<OpenMail, 'name' | 'address'>,
   perHour: number,
 ): Promise<void> {
-  const hour = (kind: string, subject: string[], limit: number): AttemptLimit => ({
-    ...{ name: `${name}${kind}`, subject, limit, windowSeconds: HOUR_SECONDS },
-  })
-  const usual = await limiter.tryReserve([hour('', [], perHour)])
+  const usual = await limiter.tryReserve([limitOf(mail, '', [], perHour, HOUR_SECONDS)])
   if (usual !== undefined) return
+  const subject = [networkKey(mail.address)]
+  const all = perHour * (ABOVE_BRAKE - 1)
   await limiter.reserve(deadline, [
-    hour(' further network', [networkKey(address)], 1),
-    hour(' further', [], perHour * (ABOVE_BRAKE - 1)),
+    limitOf(mail, ' further network', subject, 1, HOUR_SECONDS),
+    limitOf(mail, ' further', [], all, HOUR_SECONDS),
   ])
+}
+
+function mailboxLimits(mail: OpenMail): [own: AttemptLimit, all: AttemptLimit] {
+  const { mailbox, address } = mail
+  const subject = [mailbox, networkKey(address)]
+  return [
+    limitOf(mail, ' mailbox of network', subject, FROM_NETWORK, DAY_SECONDS),
+    limitOf(mail, ' mailbox', [mailbox], FROM_ALL, DAY_SECONDS),
+  ]
+}
+
+function limitOf(
+  mail: Pick<OpenMail, 'name'>,
+  kind: string,
+  subject: string[],
+  limit: number,
+  windowSeconds: number,
+): AttemptLimit {
+  return { name: `${mail.name}${kind}`, subject, limit, windowSeconds }
 }

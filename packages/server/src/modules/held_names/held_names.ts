@@ -11,12 +11,9 @@ export async function holdNames(
   await sql`select tenantry.hold_names(${days})`.execute(db)
 }
 
-/** Whether another tenant had a subdomain until lately. */
-export async function isHeldSubdomain(
-  db: Kysely<KernelTables>,
-  subdomain: string,
-): Promise<boolean> {
-  return (await held(db, 'subdomain', subdomain).executeTakeFirst()) !== undefined
+/** A query that returns a row if another tenant had a subdomain until lately. */
+export function heldSubdomain(db: Kysely<KernelTables>, subdomain: string) {
+  return held(db, 'subdomain', subdomain)
 }
 
 /** The proofs of other tenants that had a custom domain until lately. */

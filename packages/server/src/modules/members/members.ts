@@ -158,15 +158,22 @@ export async function addMember(db: Kysely<KernelTables>, member: NewMember): Pr
   return added > 0n
 }
 
-/** Makes the person who accepts an invitation a member, with the invited roles, through `asIdentity`. */
+/**
+ * Makes the person who accepts an invitation, or signs up, a member with these roles, in one statement. Through
+ * `asIdentity`.
+ */
 export async function addInvitedMember(
   db: Kysely<KernelTables>,
   user_id: string,
   roles: readonly Pick<NamedRole, 'role' | 'role_id'>[],
 ): Promise<void> {
-  await db.insertInto('tenantry.members').values({ user_id }).execute()
-  if (roles.length === 0) return
+  const member = db.insertInto('tenantry.members').values({ user_id })
+  if (roles.length === 0) {
+    await member.execute()
+    return
+  }
   await db
+    .with('member', () => member)
     .insertInto('tenantry.member_roles')
     .values(roles.map(({ role, role_id }) => ({ user_id, role, role_id })))
     .execute()

@@ -6,7 +6,7 @@ import type { Passwords } from '../../access/passwords.ts'
 import { INSTALLATION_REALM, realmOfNewTenant } from '../../access/realm.ts'
 import type { BaseContext } from '../../app/context.ts'
 import type { Job } from '../../app/jobs/job.ts'
-import { recordAudit } from '../../audit/audit_log.ts'
+import { type AuditEntry, recordAudit } from '../../audit/audit_log.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { backgroundScope } from '../../db/tenancy.ts'
 import { enqueueJob } from '../../jobs/enqueue.ts'
@@ -72,9 +72,7 @@ export async function confirmSignUp(
   const receipt = await deps.database.asIdentity({ tenant, deadline: ctx.deadline }, (db) =>
     create(deps, db, ctx, creation),
   )
-  deps.jobs.notify()
-  const { tenantCreated: job } = deps
-  if (job !== undefined) await untilDone(deps, tenant.id, job.kind)
+  if (deps.tenantCreated !== undefined) await firstRows(deps, tenant.id, deps.tenantCreated)
   const origin = deps.config.PUBLIC_ORIGIN.replaceAll('{tenant}', subdomain)
   const kept = owner.kind === 'kept' ? ('exists' as const) : ('created' as const)
   return { tenant: { ...tenant, origin }, account: kept, receipt }
@@ -156,7 +154,7 @@ interface Creation {
 }
 
 // One transaction in the scope of the tenant that it creates. Using the sign-up is what one of several
-// confirmations succeeds in.
+// confirmations succeeds in. What follows is sent without waiting where nothing depends on a reply.
 async function create(
   deps: ConfirmSignUpDeps,
   db: Kysely<KernelTables>,
@@ -165,24 +163,35 @@ async function create(
 ): Promise<string | null> {
   const { ownerRole = '', tenantCreated } = deps
   await use(db, signUp, matches)
-  await addOwnTenant(db, { ...tenant, code: codeFor(tenant.subdomain) })
   const realm_id = realmOfNewTenant(deps.config, tenant.id)
-  const user_id = await saveOwner(db, { ...signUp, realm_id }, owner)
-  await addInvitedMember(db, user_id, [{ role: ownerRole, role_id: null }])
-  const by = { actor_id: user_id }
-  const made = { entity: 'tenants', entity_id: tenant.id, ...by }
-  const { id, terms_version } = signUp
-  const meta = terms_version === null ? {} : { terms_version }
-  await recordAudit(db, request, { action: 'tenants.create', ...made })
-  const used = { entity: 'sign_ups', entity_id: id, meta, ...by }
-  await recordAudit(db, request, { action: 'sign_ups.confirm', ...used })
-  const member = { entity: 'members', entity_id: user_id, meta: { roles: [ownerRole] }, ...by }
-  await recordAudit(db, request, { action: 'members.create', ...member })
-  if (tenantCreated !== undefined) {
-    await enqueueJob({ db, actorId: user_id, requestId: request.id }, tenantCreated, {})
-  }
+  const [user_id] = await Promise.all([
+    saveOwner(db, { ...signUp, realm_id }, owner),
+    addOwnTenant(db, { ...tenant, code: codeFor(tenant.subdomain) }),
+  ])
   // An account that stays as it is signs in with its own password, and whatever else it needs.
-  return owner.kind === 'kept' ? null : addReceipt(deps, db, user_id)
+  const [receipt] = await Promise.all([
+    owner.kind === 'kept' ? null : addReceipt(deps, db, user_id),
+    addInvitedMember(db, user_id, [{ role: ownerRole, role_id: null }]),
+    ...entriesOf(signUp, tenant.id, { user_id, roles: [ownerRole] }).map((it) =>
+      recordAudit(db, request, it),
+    ),
+    tenantCreated && enqueueJob({ db, actorId: user_id, requestId: request.id }, tenantCreated, {}),
+  ])
+  return receipt
+}
+
+function entriesOf(
+  { id, terms_version }: ProvenSignUp,
+  tenantId: string,
+  { user_id, roles }: { user_id: string; roles: string[] },
+): AuditEntry[] {
+  const meta = terms_version === null ? {} : { terms_version }
+  const entries: AuditEntry[] = [
+    { action: 'tenants.create', entity: 'tenants', entity_id: tenantId },
+    { action: 'sign_ups.confirm', entity: 'sign_ups', entity_id: id, meta },
+    { action: 'members.create', entity: 'members', entity_id: user_id, meta: { roles } },
+  ]
+  return entries.map((it) => ({ ...it, actor_id: user_id }))
 }
 
 async function use(db: Kysely<KernelTables>, { id }: ProvenSignUp, matches: Matches) {
@@ -231,7 +240,8 @@ const LOOK_MS = 50
 
 // The person goes on to the tenant, which should have its first rows by then. A worker that is busy or elsewhere
 // delays nothing for longer.
-async function untilDone({ database }: ConfirmSignUpDeps, tenantId: string, kind: string) {
+async function firstRows({ database, jobs }: ConfirmSignUpDeps, tenantId: string, { kind }: Job) {
+  jobs.notify()
   const until = performance.now() + WAIT_MS
   while (performance.now() < until) {
     await setTimeout(LOOK_MS)

@@ -11,7 +11,12 @@ import { newId } from '../../lib/ids.ts'
 import { hashSecret, type KeyRing } from '../../lib/keys.ts'
 import { canonicalLocale } from '../../lib/locale.ts'
 import type { AttemptLimiter } from '../../limits/attempt_limiter.ts'
-import { clientLimits, reserveOfInstallation, takeMail } from '../../limits/mail_limits.ts'
+import {
+  clientLimits,
+  reserveOfInstallation,
+  takeMail,
+  takeUsualMail,
+} from '../../limits/mail_limits.ts'
 import { type SubdomainRules, subdomainAvailability } from '../subdomains/subdomains.ts'
 import { newSignUpSecrets } from './sign_up_secret.ts'
 import type { NewSignUp } from './sign_ups.schema.ts'
@@ -128,6 +133,8 @@ async function reserveSignUp(
   mailbox: string,
 ): Promise<boolean> {
   const mail = { name: 'sign-up', mailbox, address }
+  const brake = { perClient: config.SIGN_UP_LIMIT_ADDRESS, perHour: config.SIGN_UP_PER_HOUR }
+  if (await takeUsualMail(limiter, mail, brake)) return true
   const limits = clientLimits(mail, config.SIGN_UP_LIMIT_ADDRESS)
   await limiter.reserve(deadline, limits)
   const taken = await takeMail(limiter, mail)

@@ -4,8 +4,8 @@ import type { CommandConfig } from '../../config/config.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { canonicalName } from '../../lib/net/hostname.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
-import { isHeldSubdomain } from '../held_names/held_names.ts'
-import { findTenantId } from '../tenants/tenants.ts'
+import { heldSubdomain } from '../held_names/held_names.ts'
+import { tenantOn } from '../tenants/tenants.ts'
 
 /** Why a name cannot be the subdomain of a new tenant. */
 export type SubdomainFault = 'malformed' | 'reserved'
@@ -47,8 +47,12 @@ export async function subdomainAvailability(
 ): Promise<{ available: boolean; reason: SubdomainFault | 'taken' | null }> {
   const fault = rules.faultOf(name)
   if (fault !== undefined) return { available: false, reason: fault }
-  const taken = (await findTenantId(db, name)) !== undefined || (await isHeldSubdomain(db, name))
-  return taken ? { available: false, reason: 'taken' } : { available: true, reason: null }
+  const { isTaken } = await db
+    .selectNoFrom((it) =>
+      it.or([it.exists(tenantOn(db, name)), it.exists(heldSubdomain(db, name))]).as('isTaken'),
+    )
+    .executeTakeFirstOrThrow()
+  return isTaken ? { available: false, reason: 'taken' } : { available: true, reason: null }
 }
 
 /**

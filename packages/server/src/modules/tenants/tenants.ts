@@ -67,12 +67,12 @@ export async function findTenantId(
   db: Kysely<KernelTables>,
   subdomain: string,
 ): Promise<string | undefined> {
-  const row = await db
-    .selectFrom('tenantry.tenants')
-    .select('id')
-    .where('subdomain', '=', subdomain)
-    .executeTakeFirst()
-  return row?.id
+  return (await tenantOn(db, subdomain).executeTakeFirst())?.id
+}
+
+/** The query of the tenant with this subdomain. */
+export function tenantOn(db: Kysely<KernelTables>, subdomain: string) {
+  return db.selectFrom('tenantry.tenants').select('id').where('subdomain', '=', subdomain)
 }
 
 /** The realm of a tenant's users. Runs in `acrossTenants` only. */
