@@ -1,5 +1,5 @@
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { domainToASCII } from 'node:url'
@@ -19,6 +19,8 @@ interface Received {
 interface Mailbox {
   port: number
   received: Received[]
+  /** Of all connections that were opened. */
+  sockets: Socket[]
 }
 
 const greeting = { subject: 'Hello', text: 'Hello there\n', html: '<p>Hello there</p>' }
@@ -28,6 +30,7 @@ const rejection = (responseCode: number, text: string) =>
 
 /** A real SMTP server, by default without TLS and authentication. */
 async function startSmtp(options: SMTPServerOptions = {}, host = '127.0.0.1'): Promise<Mailbox> {
+  const sockets: Socket[] = []
   const received: Received[] = []
   const server = new SMTPServer({
     disabledCommands: ['STARTTLS', 'AUTH'],
@@ -47,7 +50,8 @@ async function startSmtp(options: SMTPServerOptions = {}, host = '127.0.0.1'): P
   server.on('error', () => {})
   await new Promise<void>((resolve) => server.listen(0, host, resolve))
   onTestFinished(() => new Promise<void>((resolve) => server.close(resolve)))
-  return { port: (server.server.address() as AddressInfo).port, received }
+  server.server.on('connection', (socket: Socket) => sockets.push(socket))
+  return { port: (server.server.address() as AddressInfo).port, received, sockets }
 }
 
 function mailWith(settings: Partial<MailSettings>): Mail {
@@ -88,6 +92,20 @@ describe('mail by SMTP', () => {
     expect(received[0]?.message).toMatch(/^Subject: Hello\r$/m)
     expect(received[0]?.message).toMatch(/^Auto-Submitted: auto-generated\r$/m)
     expect(received[0]?.message).toContain('<p>Hello there</p>')
+  })
+
+  test('shares connections in a server, and replaces one that the SMTP server has closed', async () => {
+    const { port, received, sockets } = await startSmtp()
+    const mail = mailWith({ smtpUrl: `smtp://127.0.0.1:${port}`, sharesConnections: true })
+    for (let n = 0; n < 5; n++) await mail.send({ to: `a${n}@x.example`, ...greeting })
+    expect(sockets).toHaveLength(1)
+    sockets[0]?.destroy()
+    await mail.send({ to: 'b@x.example', ...greeting })
+    expect(sockets).toHaveLength(2)
+    expect(received.map((it) => it.to)).toEqual([
+      ...Array.from({ length: 5 }, (_, n) => [`a${n}@x.example`]),
+      ['b@x.example'],
+    ])
   })
 
   test('goes to the stored address only, or is not sent (AUTHN-10)', async () => {

@@ -17,6 +17,8 @@ export interface MailSettings {
   from: string
   dataDir: string
   production: boolean
+  /** For a process that sends many: they share connections to the SMTP server. */
+  sharesConnections?: boolean
   log: Pick<Logger, 'warn'>
 }
 
@@ -24,8 +26,9 @@ export interface MailSettings {
  * Sends mail by SMTP if SMTP_URL is set. Otherwise mail is stored under the data folder, but in production
  * only a warning is logged: a reset link in a file would grant access to its readers.
  */
-export function createMail({ smtpUrl, from, dataDir, production, log }: MailSettings): Mail {
-  if (smtpUrl !== undefined) return checked(createSmtp(smtpUrl, from))
+export function createMail(settings: MailSettings): Mail {
+  const { smtpUrl, from, dataDir, production, sharesConnections, log } = settings
+  if (smtpUrl !== undefined) return checked(createSmtp(smtpUrl, from, sharesConnections))
   if (production) return createDroppedMail(log)
   const folder = createMailFolder(dataDir)
   return { ...checked(folder.store), caught: folder.list }

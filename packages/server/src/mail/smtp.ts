@@ -4,6 +4,10 @@ import type { OutgoingMail } from './outgoing_mail.ts'
 
 const CONNECT_MS = 5_000
 const SOCKET_TIMEOUT_MS = 10_000
+// As many as a worker runs jobs, by default.
+const CONNECTIONS = 10
+// Short: a process that stops waits for it, and servers limit connections.
+const IDLE_MS = 1_000
 
 /** Connects to the server and signs in, but sends nothing. Rejects if that fails. */
 export async function verifySmtp(url: string): Promise<void> {
@@ -15,12 +19,16 @@ export async function verifySmtp(url: string): Promise<void> {
   }
 }
 
-/** Sends by SMTP. The URL's query can set options of nodemailer, such as `?requireTLS=true`. */
+/**
+ * Sends by SMTP. The URL's query can set options of nodemailer, such as `?requireTLS=true`. With `isShared`, mails
+ * that follow each other share connections: to open one costs more than to send a mail.
+ */
 export function createSmtp(
   url: string,
   from: string,
+  isShared = false,
 ): (mail: OutgoingMail, signal?: AbortSignal) => Promise<void> {
-  const transport = transportTo(url)
+  const transport = isShared ? sharedTransportTo(url) : transportTo(url)
   const sender = senderOf(from)
   return async ({ id, fromName, to, ...content }, signal) => {
     const sent = transport.sendMail({
@@ -82,14 +90,29 @@ function isPermanent(error: unknown): boolean {
 }
 
 function transportTo(url: string) {
+  return createTransport(optionsOf(url))
+}
+
+// A message of which a closed connection has taken nothing goes over another one. Further attempts are the job's.
+function sharedTransportTo(url: string) {
   return createTransport({
+    ...optionsOf(url),
+    pool: true,
+    maxConnections: CONNECTIONS,
+    idleTimeout: IDLE_MS,
+    maxRequeues: 1,
+  })
+}
+
+function optionsOf(url: string) {
+  return {
     url,
     requireTLS: sendsPassword(url),
     dnsTimeout: CONNECT_MS,
     connectionTimeout: CONNECT_MS,
     greetingTimeout: CONNECT_MS,
     socketTimeout: SOCKET_TIMEOUT_MS,
-  })
+  }
 }
 
 // Without requireTLS, an attacker in between could strip STARTTLS and read the password.

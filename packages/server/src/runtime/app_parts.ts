@@ -69,7 +69,7 @@ export function createAppParts(
     listener,
     jobs,
     passwords,
-    mail: createMail({ smtpUrl, from, dataDir, production, log }),
+    mail: createMail({ smtpUrl, from, dataDir, production, sharesConnections: true, log }),
   }
 }
 

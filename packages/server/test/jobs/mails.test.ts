@@ -241,6 +241,7 @@ test('a mail server that answers a byte at a time is left when the time of the j
     from: 'a@app.example',
     dataDir: '/nowhere',
     production: true,
+    sharesConnections: true,
     log: { warn: () => {} },
   })
   const content = { subject: 'x', text: 'x', html: 'x' }
