@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { TemporaryDatabase } from '../../packages/server/src/db/provisioning/temporary_database.ts'
 import { type AppServer, startAppServer } from './app_server.ts'
-import { openBigDatabase } from './big_database.ts'
+import { fillTenants, openBigDatabase } from './big_database.ts'
 import { type Peer, startPeer } from './child.ts'
 import { openDatabase } from './database.ts'
 import { type InstalledApp, installApp } from './installed_app.ts'
@@ -19,7 +19,9 @@ export interface Bench {
   startLoader(): Promise<Loader>
   /** Opens a database for this figure only. */
   openDatabase(): Promise<TemporaryDatabase>
-  /** A database with `scale.tenants` tenants, created at the first call and then shared. */
+  /** A database with `scale.tenants` tenants and as many domains, created at the first call and then shared. */
+  bigHosts(): Promise<TemporaryDatabase>
+  /** The same one, with members and projects since the first call. */
   bigDatabase(): Promise<TemporaryDatabase>
   /** Prints the progress. */
   progress(text: string): void
@@ -47,12 +49,8 @@ export async function withBench<T>(
   const app = await installApp()
   const database = await openDatabase()
   const secret = randomBytes(48).toString('base64')
-  let big: Promise<TemporaryDatabase> | undefined
-  const bigDatabase = () => {
-    big ??= openBigDatabase(database, scale.tenants, progress)
-    return big
-  }
-  const shared = { app, database, secret, scale, progress, bigDatabase }
+  const big = bigDatabases(database, scale, progress)
+  const shared = { app, database, secret, scale, progress, ...big }
   try {
     return await work((measure) => withOwnProcesses(shared, measure))
   } finally {
@@ -61,7 +59,35 @@ export async function withBench<T>(
   }
 }
 
-type Shared = Pick<Bench, 'app' | 'database' | 'secret' | 'scale' | 'progress' | 'bigDatabase'>
+function bigDatabases(
+  database: TemporaryDatabase,
+  { tenants }: Scale,
+  progress: Bench['progress'],
+): Pick<Bench, 'bigHosts' | 'bigDatabase'> {
+  let hosts: Promise<TemporaryDatabase> | undefined
+  let all: Promise<TemporaryDatabase> | undefined
+  const bigHosts = () => {
+    hosts ??= openBigDatabase(database, tenants, progress)
+    return hosts
+  }
+  const filled = async () => {
+    const big = await bigHosts()
+    await fillTenants(big, tenants, progress)
+    return big
+  }
+  return {
+    bigHosts,
+    bigDatabase() {
+      all ??= filled()
+      return all
+    },
+  }
+}
+
+type Shared = Pick<
+  Bench,
+  'app' | 'database' | 'secret' | 'scale' | 'progress' | 'bigHosts' | 'bigDatabase'
+>
 
 async function withOwnProcesses<R>(
   shared: Shared,

@@ -5,8 +5,8 @@ import { asSuperuser, openDatabaseOn } from './database.ts'
 export const MEMBERS_EACH = 5
 
 /**
- * A second database on the server of `beside`, with this many tenants, as many domains and users, who are
- * members of five tenants each, and as many projects. Filled with set operations while triggers are disabled.
+ * A second database on the server of `beside`, with this many tenants and as many domains. `fillTenants` adds the
+ * rest. Both use set operations while triggers are disabled.
  */
 export async function openBigDatabase(
   beside: TemporaryDatabase,
@@ -14,8 +14,30 @@ export async function openBigDatabase(
   progress: (text: string) => void,
 ): Promise<TemporaryDatabase> {
   const database = await openDatabaseOn(beside)
+  await fill(database, hostTables, hostSteps(tenants), progress)
+  return database
+}
+
+/** Adds as many users, who are members of five tenants each, and as many projects. */
+export async function fillTenants(
+  database: TemporaryDatabase,
+  tenants: number,
+  progress: (text: string) => void,
+): Promise<void> {
+  await fill(database, memberTables, memberSteps(tenants), progress)
+}
+
+const hostTables = ['tenantry.tenants', 'tenantry.domains']
+const memberTables = ['tenantry.users', 'tenantry.members', 'tenantry.member_roles', 'projects']
+
+async function fill(
+  database: TemporaryDatabase,
+  tables: readonly string[],
+  steps: Record<string, string>,
+  progress: (text: string) => void,
+): Promise<void> {
   await asSuperuser(database, ...tables.map((it) => `alter table ${it} disable trigger all`))
-  for (const [what, text] of Object.entries(steps(tenants))) {
+  for (const [what, text] of Object.entries(steps)) {
     progress(`  ${what}`)
     await asSuperuser(database, text)
   }
@@ -23,18 +45,8 @@ export async function openBigDatabase(
     ...tables.map((it) => `alter table ${it} enable trigger all`),
     ...tables.flatMap(enableAlways),
   ]
-  await asSuperuser(database, enable.join(';'), 'vacuum analyze')
-  return database
+  await asSuperuser(database, enable.join(';'), `vacuum analyze ${tables.join(', ')}`)
 }
-
-const tables = [
-  'tenantry.tenants',
-  'tenantry.domains',
-  'tenantry.users',
-  'tenantry.members',
-  'tenantry.member_roles',
-  'projects',
-]
 
 // `enable trigger all` turns ALWAYS triggers into ordinary ones.
 function enableAlways(table: string): string[] {
@@ -57,11 +69,8 @@ function idOf(kind: string) {
     `('00000000-0000-7${kind}00-8000-' || lpad(to_hex(${number}), 12, '0'))::uuid`
 }
 
-function steps(tenants: number): Record<string, string> {
+function hostSteps(tenants: number): Record<string, string> {
   const each = `generate_series(1, ${tenants}) t`
-  // Scattered, so that a tenant's members are not adjacent in the table of users.
-  const user = userId(`(t::bigint * 7919 + m * 104729) % ${tenants} + 1`)
-  const members = `${each}, generate_series(1, ${MEMBERS_EACH}) m`
   return {
     tenants: `insert into tenantry.tenants (id, name, subdomain, code)
       select ${tenantId('t')}, 'Tenant ' || t, 'big-' || t, 'BIG_' || t from ${each}`,
@@ -69,6 +78,15 @@ function steps(tenants: number): Record<string, string> {
         (tenant_id, id, name, state, proof, proof_seen_at, verified_at)
       select ${tenantId('t')}, ${tenantId('t')}, 'big-' || t || '.example', 'verified', repeat('0', 32), now(), now()
       from ${each}`,
+  }
+}
+
+function memberSteps(tenants: number): Record<string, string> {
+  const each = `generate_series(1, ${tenants}) t`
+  // Scattered, so that a tenant's members are not adjacent in the table of users.
+  const user = userId(`(t::bigint * 7919 + m * 104729) % ${tenants} + 1`)
+  const members = `${each}, generate_series(1, ${MEMBERS_EACH}) m`
+  return {
     users: `insert into tenantry.users (id, email, email_key, full_name)
       select ${userId('t')}, 'user' || t || '@example.com', 'user' || t || '@example.com', 'User ' || t
       from ${each}`,

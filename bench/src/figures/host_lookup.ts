@@ -23,7 +23,7 @@ export const hostLookup: Figure = {
   async measure(bench) {
     const { tenants } = bench.scale
     const few = await openBigDatabase(bench.database, SMALL, () => {})
-    const many = await bench.bigDatabase()
+    const many = await bench.bigHosts()
     const sides = { few: openSide(few, SMALL), many: openSide(many, tenants) }
     try {
       const ratios: Record<Kind, number[]> = { subdomain: [], domain: [] }

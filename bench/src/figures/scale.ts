@@ -1,6 +1,6 @@
 import type { TemporaryDatabase } from '../../../packages/server/src/db/provisioning/temporary_database.ts'
 import { type Bench, below } from '../bench.ts'
-import { MEMBERS_EACH, openBigDatabase } from '../big_database.ts'
+import { fillTenants, MEMBERS_EACH, openBigDatabase } from '../big_database.ts'
 import { type Contender, contest, evenLoad, ratioOf, resultText } from '../contest.ts'
 import type { Figure } from '../figure.ts'
 import { openSessions } from '../sessions.ts'
@@ -18,7 +18,9 @@ export const scale: Figure = {
   unit: ' x',
   async measure(bench) {
     const { tenants } = bench.scale
-    const few = await openSide(bench, await openBigDatabase(bench.database, SMALL, () => {}))
+    const small = await openBigDatabase(bench.database, SMALL, () => {})
+    await fillTenants(small, SMALL, () => {})
+    const few = await openSide(bench, small)
     const many = await openSide(bench, await bench.bigDatabase())
     const sides = [await few(SESSIONS), await many(SESSIONS), await many(MORE_SESSIONS)]
     const loader = await bench.startLoader()

@@ -46,6 +46,8 @@ export interface EmbeddedOptions {
   /** For tests: not durable, stops with the process that started it, and `stop` deletes its files. */
   ephemeral?: boolean
   maxConnections?: number
+  /** The memory of the server's cache. The default suits a small machine. */
+  sharedBuffers?: string
 }
 
 /** The state of a cluster. */
@@ -63,11 +65,12 @@ const UNSETTLED_TIMEOUT_MS = 15_000
 
 /** Attaches to the server of this DATA_DIR, adopts it if its owner has died, or starts it. */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
-  const { dataDir, ephemeral = false, maxConnections = ephemeral ? 300 : 100 } = options
+  const { dataDir, ephemeral = false, sharedBuffers = '64MB' } = options
+  const { maxConnections = ephemeral ? 300 : 100 } = options
   return explainFileErrors(dataDir, () =>
     locked(makeControlFolder(dataDir), async (control) => {
       const folder = openDataFolder(control, ephemeral)
-      return attachOrOwn(folder, { ephemeral, maxConnections })
+      return attachOrOwn(folder, { ephemeral, maxConnections, sharedBuffers })
     }),
   )
 }

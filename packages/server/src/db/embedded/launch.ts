@@ -26,6 +26,7 @@ import { findServer, identify, readIfThere, type Server, stopServer } from './pr
 export interface ServerOptions {
   ephemeral: boolean
   maxConnections: number
+  sharedBuffers: string
 }
 
 const READY_TIMEOUT_MS = 120_000
@@ -37,7 +38,6 @@ const SETTINGS = {
   timezone: 'UTC',
   log_timezone: 'UTC',
   log_line_prefix: '%m [%p] ',
-  shared_buffers: '64MB',
 }
 
 /** Faster, but a crash of the machine destroys the cluster. */
@@ -208,6 +208,7 @@ function serverArguments(folder: DataFolder, port: number, options: ServerOption
     ...SETTINGS,
     ...(options.ephemeral ? EPHEMERAL_SETTINGS : {}),
     max_connections: options.maxConnections,
+    shared_buffers: options.sharedBuffers,
   }
   const listed = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   return ['-D', folder.cluster, '-p', String(port), ...listed]
