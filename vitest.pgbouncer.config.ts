@@ -37,6 +37,9 @@ const project = (
     exclude,
     maxWorkers: 1,
     fileParallelism: false,
+    // As in the other tests. With a thread for each file Node.js crashed between two files, now and then.
+    isolate: false,
+    restoreMocks: true,
   },
 })
 
