@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
-import type pg from 'pg'
+import pg from 'pg'
 import { inject } from 'vitest'
-import { withClient } from '../../../db/connect/with_client.ts'
 
 /** Shorter values, such as a status or the name of a role, occur in any tenant. */
 export const MIN_DISTINCTIVE_LENGTH = 8
@@ -11,22 +10,37 @@ export const MIN_DISTINCTIVE_LENGTH = 8
  * column with a hash.
  */
 export async function rowsOf(tenantId: string): Promise<Map<string, string[]>> {
-  return withClient(inject('tenantryDatabase').platform, async (client) => {
-    const tables = await tablesOf(client)
-    const found = new Map<string, string[]>()
-    for (const { name, owner, columns } of tables) {
-      const { rows } = await client.query<{ row: string }>(
-        `select to_jsonb(t)::text as row
-         from (select ${columns} from ${name} where ${owner} = $1) t order by 1`,
-        [tenantId],
-      )
-      found.set(
-        name,
-        rows.map((it) => it.row),
-      )
-    }
-    return found
+  pool ??= openPool()
+  const { rows: tables } = await pool.query<TenantTable>(tenantTables)
+  const { rows } = await pool.query<{ name: string; row: string }>(
+    `${tables.map(rowsSql).join(' union all ')} order by 1, 2`,
+    [tenantId],
+  )
+  const found = new Map(tables.map(({ name }): [string, string[]] => [name, []]))
+  for (const { name, row } of rows) found.get(name)?.push(row)
+  return found
+}
+
+function rowsSql({ name, owner, columns }: TenantTable): string {
+  return `select ${pg.escapeLiteral(name)} as name, to_jsonb(t)::text as row
+    from (select ${columns} from ${name} where ${owner} = $1) t`
+}
+
+// The sweeps look at the rows before and after each request: opening a connection for each look took more
+// time than the requests.
+let pool: pg.Pool | undefined
+
+function openPool(): pg.Pool {
+  const opened = new pg.Pool({
+    connectionString: inject('tenantryDatabase').platform,
+    // The sweep of connections excuses it by this name.
+    application_name: 'tenantry sweeps',
+    idleTimeoutMillis: 1_000,
+    allowExitOnIdle: true,
   })
+  // The database is dropped while the connection is idle.
+  opened.on('error', () => {})
+  return opened
 }
 
 interface TenantTable {
