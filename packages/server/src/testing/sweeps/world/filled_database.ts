@@ -1,13 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
-import { inject } from 'vitest'
 import type { App } from '../../../app/define_app.ts'
-import { withDatabase } from '../../../db/connect/dsn.ts'
-import { withClient } from '../../../db/connect/with_client.ts'
-import { histories, migrateUp } from '../../../db/migrations/migrate.ts'
-import { storeIdentityScope } from '../../../db/provisioning/identity_scope.ts'
-import { provisionDatabase } from '../../../db/provisioning/provision.ts'
-import { forEachRole, type RoleUrls } from '../../../db/provisioning/roles.ts'
+import type { RoleUrls } from '../../../db/provisioning/roles.ts'
+import { onMigratedDatabase } from '../../own_database.ts'
 import { fillTables, type Scale } from './fill_tables.ts'
 import { createWorld, type SweepOptions, type World } from './world.ts'
 
@@ -37,7 +31,7 @@ export async function inGrowingWorld<T>(
   scale: Scale,
   work: (world: World, grow: () => Promise<void>, urls: RoleUrls) => Promise<T>,
 ): Promise<T> {
-  return onOwnDatabase(app, async (urls) => {
+  return onMigratedDatabase(fileURLToPath(app.migrations), async (urls) => {
     const { app: DB_URL, identity: DB_IDENTITY_URL, jobs: DB_JOBS_URL } = urls
     const { platform: DB_PLATFORM_URL } = urls
     // Otherwise the listener would be that of the shared database, and no cache would be used.
@@ -51,22 +45,4 @@ export async function inGrowingWorld<T>(
       await world.close()
     }
   })
-}
-
-async function onOwnDatabase<T>(app: App, work: (urls: RoleUrls) => Promise<T>): Promise<T> {
-  const shared = inject('tenantryDatabase')
-  const database = `tenantry_test_${randomBytes(6).toString('hex')}`
-  const on = (url: string) => withDatabase(url, database)
-  // The roles exist already, with their passwords.
-  await provisionDatabase({ adminUrl: shared.admin, database, passwords: {} })
-  const urls = forEachRole((role) => on(shared[role]))
-  try {
-    await migrateUp(urls.owner, histories(fileURLToPath(app.migrations)))
-    await storeIdentityScope(urls.owner, shared.identityScope)
-    return await work(urls)
-  } finally {
-    await withClient(shared.admin, (client) =>
-      client.query(`drop database ${database} with (force)`),
-    )
-  }
 }
