@@ -71,9 +71,12 @@ export function loadIdentity(
     : identityOf(claims, tenant, session)
 }
 
-/** Whether a token was issued for this tenant. */
+/**
+ * Whether a token was issued for this tenant, at the origin that was asked for: who operates the server of a custom domain
+ * gets what is sent there, and must be able to use it nowhere else (decision 87).
+ */
 export function belongsTo({ tenantId, audience, issuer }: AccessClaims, tenant: Tenant): boolean {
-  return tenantId === tenant.id && audience === tenant.id && issuer === tenant.issuer
+  return tenantId === tenant.id && audience === tenant.id && issuer === tenant.origin
 }
 
 type Verified = AccessClaims | 'expired' | undefined

@@ -117,6 +117,6 @@ test('claims share the strings of their tenant and keep their values', async () 
   const before = { ...claims }
   shareStrings(claims, tenant)
   expect({ ...claims }).toEqual(before)
-  shareStrings(claims, { ...tenant, id: randomUUID(), issuer: 'https://other.example.com' })
+  shareStrings(claims, { ...tenant, id: randomUUID(), origin: 'https://other.example.com' })
   expect({ ...claims }).toEqual(before)
 })

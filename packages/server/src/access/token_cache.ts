@@ -109,10 +109,10 @@ class VerifiedClaims implements AccessClaims {
     this.renewAt = claims.renewAt
   }
 
-  share({ id, issuer }: Tenant): void {
+  share({ id, origin }: Tenant): void {
     if (this.tenantId === id) this.tenantId = id
     if (this.audience === id) this.audience = id
-    if (this.issuer === issuer) this.issuer = issuer
+    if (this.issuer === origin) this.issuer = origin
   }
 }
 

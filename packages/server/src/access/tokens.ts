@@ -188,8 +188,9 @@ async function verify(
   return { ...ids, expiresAt: exp, renewAt: kind === 'session' ? renewAt : undefined, jti, keys }
 }
 
+// The origin that issues it is the one that accepts it.
 function commonClaims(tenant: Tenant, userId: string, sessionId: string, jti: string) {
-  return { iss: tenant.issuer, aud: tenant.id, sub: userId, tid: tenant.id, sid: sessionId, jti }
+  return { iss: tenant.origin, aud: tenant.id, sub: userId, tid: tenant.id, sid: sessionId, jti }
 }
 
 // A token has exactly one spelling: decoders also accept padding and stray last bits (RFC 4648, 3.5).

@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../src/testing.ts'
+import {
+  startTestApp,
+  type TestApp,
+  type TestRequest,
+  type TestTenant,
+  type TestUser,
+} from '../../src/testing.ts'
 import { app } from '../fixtures/app/app.ts'
 import { domainRow } from '../fixtures/domain_row.ts'
 import { expectProblem } from '../fixtures/problem.ts'
@@ -12,7 +18,7 @@ let other: TestTenant
 let domain: string
 let victim: TestUser
 beforeAll(async () => {
-  api = await startTestApp(app)
+  api = await startTestApp(app, { TRUST_PROXY: '127.0.0.1' })
   ;[evil, other] = [await api.makeTenant(), await api.makeTenant()]
   victim = await evil.makeUser()
   await other.makeUser({ email: victim.email })
@@ -108,24 +114,27 @@ test('is named by no mail: the take-over by a reset link fails', async () => {
   expect(mails.at(-1)?.text).toContain(`https://${evil.host}/auth/reset-password#token=`)
 })
 
-test("serves its tenant's sessions, and no session of another tenant", async () => {
-  const password = victim.password
-  const body = { email: victim.email, password }
-  const signedIn = await evil.send({ method: 'POST', path: '/api/auth/login', body })
+// Who answers at the name gets the credentials that a client sends there.
+test('accepts no token and no cookie of the subdomain', async () => {
+  const { email, password } = victim
+  const login = { method: 'POST', path: '/api/auth/login' } as const
+  const signedIn = await evil.send({ ...login, body: { email, password } })
   const { access_token, refresh_token } = signedIn.json
-  const headers = { authorization: `Bearer ${access_token}` }
-  expect((await api.send(domain, { path: '/api/auth/me', headers })).status).toBe(200)
-  const renewed = await api.send(domain, {
-    method: 'POST',
-    path: '/api/auth/refresh',
-    body: { refresh_token },
+  const https = { 'x-forwarded-proto': 'https' }
+  const page = { ...https, origin: `https://${evil.host}` }
+  const browser = await evil.send({
+    ...{ ...login, body: { email, password, session: 'cookie' } },
+    headers: page,
   })
-  expect(renewed.status).toBe(200)
-  for (const host of [other.host, await ownDomain(other)]) {
-    const bearer = { authorization: `Bearer ${renewed.json.access_token}` }
-    expectProblem(await api.send(host, { path: '/api/auth/me', headers: bearer }), 401)
-    const given = { refresh_token: renewed.json.refresh_token }
-    const exchange = { method: 'POST', path: '/api/auth/refresh', body: given }
-    expectProblem(await api.send(host, exchange), 401)
+  const cookie = browser.headers['set-cookie']?.split(';')[0] ?? ''
+  const refresh = { method: 'POST', path: '/api/auth/refresh', body: { refresh_token } } as const
+  const requests: TestRequest[] = [
+    { path: '/api/auth/me', headers: { authorization: `Bearer ${access_token}` } },
+    { path: '/api/auth/me', headers: { ...https, cookie } },
+    refresh,
+  ]
+  for (const host of [domain, other.host, await ownDomain(other)]) {
+    for (const request of requests) expectProblem(await api.send(host, request), 401)
   }
+  for (const request of requests) expect((await evil.send(request)).status).toBe(200)
 })

@@ -12,11 +12,12 @@ import {
   sharedDatabase,
 } from '../fixtures/databases.ts'
 import { insertDomain } from '../fixtures/domain_row.ts'
+import { tokenAt } from '../fixtures/token_at.ts'
 import { startWireProxy } from '../fixtures/wire_proxy.ts'
 import { createScene, runManually, type Scene, untilRejected } from './scene.ts'
 
 async function startNode(settings: Record<string, string> = {}): Promise<TestApp> {
-  const api = await startTestApp(app, settings)
+  const api = await startTestApp(app, { SECRET_KEY: 'k'.repeat(48), ...settings })
   onTestFinished(api.close)
   return api
 }
@@ -49,8 +50,8 @@ async function startListeningThroughProxy() {
   return { proxy, node }
 }
 
-function ask(node: TestApp, host: string, { accessToken }: TestUser) {
-  const authorization = `Bearer ${accessToken}`
+function ask(node: TestApp, host: string, user: TestUser) {
+  const authorization = `Bearer ${tokenAt(node, user, host)}`
   return node.send(host, { path: '/api/tenant/tenant-data', headers: { host, authorization } })
 }
 

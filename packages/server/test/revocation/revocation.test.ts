@@ -3,13 +3,14 @@ import { startTestApp, type TestApp, type TestReply, type TestTenant } from '../
 import { app } from '../fixtures/app/app.ts'
 import { asRole } from '../fixtures/databases.ts'
 import { insertDomain } from '../fixtures/domain_row.ts'
+import { tokenAt } from '../fixtures/token_at.ts'
 import { createScene, manualChanges, runManually, type Scene, untilRejected } from './scene.ts'
 
 // Two servers on one database: each must reject what the other, or a psql session, has revoked.
 let here: TestApp
 let there: TestApp
 beforeAll(async () => {
-  const settings = { SIGNIN_LIMIT_ACCOUNT: '1000' }
+  const settings = { SIGNIN_LIMIT_ACCOUNT: '1000', SECRET_KEY: 'k'.repeat(48) }
   ;[here, there] = [await startTestApp(app, settings), await startTestApp(app, settings)]
 })
 afterAll(async () => {
@@ -18,7 +19,7 @@ afterAll(async () => {
 })
 
 function ask(node: TestApp, { tenant, user }: Pick<Scene, 'tenant' | 'user'>, host = tenant.host) {
-  const authorization = `Bearer ${user.accessToken}`
+  const authorization = `Bearer ${tokenAt(node, user, host)}`
   return node.send(host, { path: '/api/tenant/tenant-data', headers: { host, authorization } })
 }
 

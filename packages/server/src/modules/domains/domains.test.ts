@@ -7,13 +7,18 @@ import {
   type DnsServer,
   startDnsServer,
 } from '../../../test/fixtures/dns_server.ts'
+import { tokenAt } from '../../../test/fixtures/token_at.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../testing.ts'
 
 let dns: DnsServer
 let api: TestApp
 beforeAll(async () => {
   dns = await startDnsServer()
-  api = await startTestApp(app, { DNS_SERVERS: dns.address, DOMAIN_TARGET: 'edge.app.test' })
+  api = await startTestApp(app, {
+    DNS_SERVERS: dns.address,
+    DOMAIN_TARGET: 'edge.app.test',
+    SECRET_KEY: 'k'.repeat(48),
+  })
 })
 afterAll(async () => {
   await api.close()
@@ -91,7 +96,7 @@ const shift = (domain: Domain, column: string, age: string) =>
 
 /** The subdomain of the tenant that a host leads to. */
 async function tenantAt(host: string, { admin }: Team): Promise<number> {
-  const headers = { authorization: `Bearer ${admin.accessToken}` }
+  const headers = { authorization: `Bearer ${tokenAt(api, admin, host)}` }
   return (await api.send(host, { path: '/api/auth/me', headers })).status
 }
 

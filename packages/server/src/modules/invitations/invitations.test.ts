@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../../test/fixtures/app/app.ts'
 import { asRole } from '../../../test/fixtures/databases.ts'
 import { domainRow } from '../../../test/fixtures/domain_row.ts'
+import { tokenAt } from '../../../test/fixtures/token_at.ts'
 import { startTestApp, type TestApp, type TestTenant, type TestUser } from '../../testing.ts'
 
 let api: TestApp
@@ -10,7 +11,10 @@ let tenant: TestTenant
 let admin: TestUser
 let manager: TestUser
 beforeAll(async () => {
-  api = await startTestApp(app, { INVITATION_MAILS_PER_HOUR: '50' })
+  api = await startTestApp(app, {
+    INVITATION_MAILS_PER_HOUR: '50',
+    SECRET_KEY: 'k'.repeat(48),
+  })
   tenant = await api.makeTenant({ name: 'Acme' })
   admin = await tenant.makeUser({ roles: ['admin_tenant'] })
   manager = await tenant.makeUser({ roles: ['manager'] })
@@ -122,7 +126,7 @@ describe('invitations', () => {
     await invite({ email, message: 'Welcome “home”' }, admin, headers)
     await api.send(domain, {
       ...{ method: 'POST', path: '/api/invitations', body: { email: other, roles: [] } },
-      headers: { authorization: `Bearer ${admin.accessToken}` },
+      headers: { authorization: `Bearer ${tokenAt(api, admin, domain)}` },
     })
     for (const address of [email, other]) {
       const [mail] = await api.mailsTo(address)
