@@ -817,7 +817,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Go to another one of your tenants, without a password
+         * Go to another one of your tenants, or to its custom domain, without a password
          * @description By the form of a page and a session cookie only: no script gets the code.
          *
          *     For every member of the tenant.
@@ -838,7 +838,7 @@ export interface paths {
         };
         /**
          * Open a session with the code of a hand-over
-         * @description Leads to the console, and where it fails a browser to /auth/switch.
+         * @description Leads to where the browser wanted to go, and where it fails a browser to /auth/switch.
          *
          *     Public: no sign-in is needed.
          */
@@ -1332,6 +1332,8 @@ export interface components {
             locale: string;
             /** @description Where a tenant is; `{tenant}` stands for its subdomain */
             tenant_origin: string;
+            /** @description Where people sign in who are at a custom domain. Null: here */
+            sign_in_origin: string | null;
             /** @description The origin of APP_HOST */
             app_origin: string;
             /**
@@ -1502,6 +1504,8 @@ export interface components {
             user_name: string;
             user_email: string;
             tenant_name: string;
+            /** @description Where you can change your account, if you are at a custom domain. Null: here */
+            sign_in_origin: string | null;
             roles: string[];
             permissions: string[];
         };
@@ -1552,10 +1556,17 @@ export interface components {
             to: string;
             /** @description What the page there has got */
             challenge: string;
+            /** @description The custom domain of that tenant to go to. Without it, its subdomain */
+            domain?: string;
         };
         NewHandOverChallenge: {
             /** @description Where the person is signed in: the subdomain of a tenant, or `sign-up`. A code from elsewhere is refused */
             from: string;
+            /**
+             * @description Where the browser goes once it is signed in
+             * @default /console
+             */
+            next?: string;
         };
         NewInvitation: {
             email: string;
@@ -1597,6 +1608,10 @@ export interface components {
                 name: string;
                 subdomain: string;
                 origin: string;
+                /** @description Where its people are led: the origin of its primary domain, or `origin` */
+                home: string;
+                /** @description The custom domains that lead there */
+                domains: string[];
                 /** @description Whether it is the tenant of this request */
                 is_current: boolean;
             }[];
@@ -1658,6 +1673,8 @@ export interface components {
             /** @description Browser and system, such as `Firefox on Windows` */
             client: string;
             address: string;
+            /** @description The custom domain at which it was opened. Null: the subdomain */
+            domain: string | null;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */

@@ -27,6 +27,9 @@ create table tenantry.sessions (
   authenticated_at timestamptz not null default now(),
   kind text not null check (kind in ('tokens', 'cookie')),
   origin text not null check (length(origin) between 1 and 300),
+  -- Of a custom domain: the session of the subdomain that it was handed over from. No foreign key: that one may be
+  -- deleted when it has expired.
+  source_id uuid,
   revoked_at timestamptz,
   revoked_reason text check (length(revoked_reason) <= 64),
   primary key (tenant_id, id),
@@ -34,6 +37,7 @@ create table tenantry.sessions (
     foreign key (tenant_id, user_id) references tenantry.members (tenant_id, user_id) on delete cascade
 );
 create index sessions_by_user on tenantry.sessions (tenant_id, user_id, id);
+create index sessions_by_source on tenantry.sessions (tenant_id, source_id) where source_id is not null;
 select tenantry.make_tenant_table('tenantry.sessions');
 -- A change of the person's own account runs as the identity role, which locks the session that asks for
 -- it: one that was revoked meanwhile changes nothing. A change of the password moves the credential epoch

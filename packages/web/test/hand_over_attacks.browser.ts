@@ -1,7 +1,7 @@
-import type { BrowserContext } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { TestTenant, TestUser } from '../../server/src/testing.ts'
 import { asAdmin } from '../../server/test/fixtures/databases.ts'
+import { caughtRedemption, sessionCookies } from './hand_over_requests.ts'
 import { type OpenPage, type Pages, startPagesWithHosts } from './pages.ts'
 
 // Each attack is one that the browser itself carries out: its cookies, redirects and rules are Chromium's.
@@ -45,34 +45,10 @@ async function catchCode(at = pages): Promise<Caught> {
   return { ...opened, at, home, other, user, url }
 }
 
-// Playwright's routes do not see the request to which a redirect leads: it would use the code up.
-async function caughtRedemption(
-  { page, context }: OpenPage,
-  act: () => Promise<void>,
-): Promise<URL> {
-  const devtools = await context.newCDPSession(page)
-  await devtools.send('Fetch.enable', { patterns: [{ urlPattern: '*hand-over-redemptions*' }] })
-  const caught = new Promise<URL>((resolve, reject) => {
-    devtools.on('Fetch.requestPaused', ({ requestId, request }) => {
-      const failed = devtools.send('Fetch.failRequest', { requestId, errorReason: 'Aborted' })
-      failed.then(() => resolve(new URL(request.url)), reject)
-    })
-  })
-  await act()
-  const url = await caught
-  await devtools.detach()
-  return url
-}
-
 async function isRefused({ page }: Caught, url: URL): Promise<void> {
   await page.goto(url.href)
   await page.getByRole('heading', { name: 'You could not be signed in there' }).waitFor()
   expect(page.url()).not.toContain('code=')
-}
-
-async function sessionCookies(context: BrowserContext, origin: string): Promise<string[]> {
-  const names = (await context.cookies(origin)).map((it) => it.name)
-  return names.filter((it) => !it.endsWith('-switch'))
 }
 
 test('the code of a hand-over signs the browser in that began it', async () => {

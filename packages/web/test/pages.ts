@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { expect, inject } from 'vitest'
@@ -8,6 +9,7 @@ import {
   type TestTenant,
   type TestUser,
 } from '../../server/src/testing.ts'
+import { domainRow } from '../../server/test/fixtures/domain_row.ts'
 import { freePort } from '../../server/test/fixtures/free_port.ts'
 
 /** How a browser is set up. */
@@ -47,7 +49,8 @@ export async function startPages(settings: Record<string, string> = {}): Promise
   const api = await startTestApp(app, { SIGNIN_LIMIT_ACCOUNT: '1000', ...settings })
   const browser = await chromium.connect(inject('browser'))
   const opened: OpenPage[] = []
-  const originOf = ({ subdomain }: TestTenant) => `http://${subdomain}.localhost:${api.port}`
+  const { PUBLIC_ORIGIN = `http://{tenant}.localhost:${api.port}` } = settings
+  const originOf = ({ subdomain }: TestTenant) => PUBLIC_ORIGIN.replace('{tenant}', subdomain)
   return {
     api,
     originOf,
@@ -77,6 +80,32 @@ export async function startPagesWithHosts(settings: Record<string, string> = {})
   const PORT = String(await freePort())
   const PUBLIC_ORIGIN = `http://{tenant}.localhost:${PORT}`
   return startPages({ PORT, APP_HOST: 'app.localhost', PUBLIC_ORIGIN, ...settings })
+}
+
+/** The same, where other names of this machine can be custom domains: of another site than the tenants, by http. */
+export async function startPagesWithDomains(settings: Record<string, string> = {}): Promise<Pages> {
+  const PORT = String(await freePort())
+  return startPagesWithHosts({
+    ...{ PORT, BASE_DOMAINS: 'base.localhost,app.test', APP_HOST: 'app.base.localhost' },
+    ...{ PUBLIC_ORIGIN: `http://{tenant}.base.localhost:${PORT}`, ...settings },
+  })
+}
+
+/** Adds a verified domain. Returns its origin. */
+export async function addDomain(
+  { api }: Pages,
+  { id }: TestTenant,
+  { isPrimary = false } = {},
+): Promise<URL> {
+  const name = `shop-${randomBytes(5).toString('hex')}.localhost`
+  await api.database.acrossTenants('test', (db) =>
+    db
+      .insertInto('tenantry.domains')
+      .values({ ...domainRow(name, id), is_primary: isPrimary })
+      .execute(),
+  )
+  await api.listener.sync()
+  return new URL(`http://${name}:${api.port}`)
 }
 
 /** Keeps a picture of a page where SCREENSHOTS names a folder, for a person to look at. */

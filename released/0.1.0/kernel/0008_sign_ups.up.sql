@@ -56,12 +56,16 @@ grant insert (id, name, subdomain, code) on tenantry.tenants to tenantry_identit
 -- The active tenants in which a person is an active member, by name. It runs as the role that calls it, and names
 -- the person in app.person_id, as record_acts_on_person() does (0004): only this list leaves it.
 create function tenantry.workspaces_of_person(person uuid)
-returns table (id uuid, name text, subdomain text)
+returns table (id uuid, name text, subdomain text, domains text[], primary_domain text)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform set_config('app.person_id', person::text, true);
   return query
-    select t.id, t.name, t.subdomain
+    select t.id, t.name, t.subdomain,
+      array(select d.name from tenantry.domains d
+        where d.tenant_id = t.id and d.state in ('verified', 'failing') order by d.name),
+      (select d.name from tenantry.domains d
+        where d.tenant_id = t.id and d.is_primary and d.state = 'verified')
     from tenantry.members m join tenantry.tenants t on t.id = m.tenant_id
     where m.user_id = person and m.is_active and t.status = 'active'
     order by lower(t.name), t.subdomain limit 1000;

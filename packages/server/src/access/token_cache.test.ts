@@ -14,6 +14,7 @@ const tenant = {
   name: 'Acme',
   subdomain: 'acme',
   issuer: 'https://acme.example.com',
+  home: 'https://acme.example.com',
   origin: 'https://acme.example.com',
   realm: INSTALLATION_REALM,
   limits: { rate: null, concurrency: null },

@@ -25,6 +25,7 @@ function tenantAt(subdomain: string): Tenant {
     subdomain,
     origin,
     issuer: origin,
+    home: origin,
     realm: INSTALLATION_REALM,
     limits,
     branding: {},

@@ -13,10 +13,14 @@ export interface Tenant {
    */
   origin: string
   /**
-   * `https://acme.example.com`, made from the subdomain: the `iss` of its tokens and the origin of
-   * links that carry a credential.
+   * `https://acme.example.com`, made from the subdomain: the origin of links that carry a credential.
    */
   issuer: string
+  /**
+   * Where people of the tenant are led: the origin of its primary domain, or `issuer`. For links that carry no
+   * credential.
+   */
+  home: string
   /** The realm of its users: within one realm, an e-mail address names one user. */
   realm: string
   /** Limits of this tenant alone; null where TENANT_RATE and TENANT_CONCURRENCY apply. */

@@ -23,6 +23,15 @@ export interface RedirectReply {
   readonly origins: readonly string[]
 }
 
+/** A URL whose host the server itself has looked up. A redirect may lead there, whichever origin it is of. */
+export class KnownUrl {
+  readonly href: string
+
+  constructor(href: string) {
+    this.href = href
+  }
+}
+
 /** What the handler of a file returns. */
 export interface FileOutput {
   type: string

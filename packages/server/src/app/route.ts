@@ -1,7 +1,14 @@
 import type { z } from 'zod'
 import type { BaseContext, PublicContext, PublicRowsContext, TenantContext } from './context.ts'
 import type { List } from './list.ts'
-import type { FileOutput, FileReply, RawBody, RedirectReply, ReplyWithCookies } from './replies.ts'
+import type {
+  FileOutput,
+  FileReply,
+  KnownUrl,
+  RawBody,
+  RedirectReply,
+  ReplyWithCookies,
+} from './replies.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
@@ -67,7 +74,7 @@ type ReplyOf<S> = S extends z.ZodType
   : S extends FileReply
     ? FileOutput
     : S extends RedirectReply
-      ? string
+      ? string | KnownUrl
       : // biome-ignore lint/suspicious/noConfusingVoidType: a handler without a reply returns nothing.
         void
 

@@ -181,6 +181,7 @@ export interface KernelTables {
     authenticated_at: ColumnType<string, string | Date | undefined, string | Date>
     kind: ColumnType<'tokens' | 'cookie', 'tokens' | 'cookie', 'tokens' | 'cookie'>
     origin: ColumnType<string, string, string>
+    source_id: ColumnType<string | null, string | null | undefined, string | null>
     revoked_at: ColumnType<string | null, string | Date | null | undefined, string | Date | null>
     revoked_reason: ColumnType<string | null, string | null | undefined, string | null>
   }

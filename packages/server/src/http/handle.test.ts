@@ -20,6 +20,7 @@ function handleUnauthenticated(route: Route) {
     subdomain: '',
     origin: '',
     issuer: '',
+    home: '',
     realm: INSTALLATION_REALM,
   }
   return handleRoute(

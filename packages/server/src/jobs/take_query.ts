@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { compiledQuery } from '../db/compiled_query.ts'
 
 /** What the first statement of a job's transaction returns. */
@@ -12,6 +13,7 @@ export interface TakenRow {
   rate: number | null
   concurrency: number | null
   branding: unknown
+  primary_domain: string | null
 }
 
 type Held = { id: string; lease: string }
@@ -27,6 +29,11 @@ const tenantColumns = [
   't.branding',
 ] as const
 
+// The tenant of the job is the only one in scope. A condition on the state would let PostgreSQL read the index by name.
+const primaryDomain = sql<string | null>`(
+  select case when d.state = 'verified' then d.name end from tenantry.domains d where d.is_primary
+)`.as('primary_domain')
+
 /** Deletes the row of the job, under this worker's lease, and reads its tenant: the only one in scope. */
 export const takeQuery = compiledQuery((db, { id, lease }: Held) =>
   db
@@ -38,14 +45,14 @@ export const takeQuery = compiledQuery((db, { id, lease }: Held) =>
         .returning(['actor_id', 'request_id']),
     )
     .selectFrom(['job', 'tenantry.tenants as t'])
-    .select(['job.actor_id', 'job.request_id', ...tenantColumns]),
+    .select(['job.actor_id', 'job.request_id', ...tenantColumns, primaryDomain]),
 )
 
 /** The same, but the row stays: its work is not done yet. */
 export const lookQuery = compiledQuery((db, { id, lease }: Held) =>
   db
     .selectFrom(['tenantry.jobs as job', 'tenantry.tenants as t'])
-    .select(['job.actor_id', 'job.request_id', ...tenantColumns])
+    .select(['job.actor_id', 'job.request_id', ...tenantColumns, primaryDomain])
     .where('job.id', '=', id)
     .where('job.lease', '=', lease),
 )

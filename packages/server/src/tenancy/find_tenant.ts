@@ -22,7 +22,7 @@ export async function findTenant(
   const onSubdomain = tenantOf(found, publicOrigin)
   const tenant =
     host.kind === 'domain'
-      ? Object.freeze({ ...onSubdomain, origin: onDomain(onSubdomain.issuer, host.domain) })
+      ? Object.freeze({ ...onSubdomain, origin: originOnDomain(onSubdomain.issuer, host.domain) })
       : onSubdomain
   return { tenant, suspended: found.status === 'suspended' }
 }
@@ -36,18 +36,19 @@ export interface TenantRow {
   rate: number | null
   concurrency: number | null
   branding: unknown
+  primary_domain: string | null
 }
 
 /** A tenant at the origin of its subdomain. */
-export function tenantOf(
-  { id, name, subdomain, realm_id: realm, rate, concurrency, branding: column }: TenantRow,
-  publicOrigin: string,
-): Tenant {
+export function tenantOf(row: TenantRow, publicOrigin: string): Tenant {
+  const { id, name, subdomain, realm_id: realm, rate, concurrency } = row
   const issuer = publicOrigin.replaceAll('{tenant}', subdomain)
   // Frozen: many requests share it.
   const limits = Object.freeze({ rate, concurrency })
-  const branding = brandingOf(column)
-  return Object.freeze({ id, name, subdomain, issuer, origin: issuer, realm, limits, branding })
+  const branding = brandingOf(row.branding)
+  const home = homeOf(issuer, row.primary_domain)
+  const origins = { issuer, origin: issuer, home }
+  return Object.freeze({ id, name, subdomain, ...origins, realm, limits, branding })
 }
 
 /** Why a host has no tenant to serve: 404 where there is none, 403 where it is suspended. */
@@ -57,8 +58,13 @@ export function closedTenant(found: Pick<FoundTenant, 'suspended'> | undefined):
     : new AppError('forbidden', 'tenant.suspended', 'Tenant suspended')
 }
 
-// The scheme and port of the subdomain's origin, with the custom domain as its host.
-function onDomain(origin: string, domain: string): string {
+/** The origin for links that carry no credential: that of the primary domain, if there is one that does not fail. */
+export function homeOf(issuer: string, primaryDomain: string | null): string {
+  return primaryDomain === null ? issuer : originOnDomain(issuer, primaryDomain)
+}
+
+/** The scheme and port of the subdomain's origin, with the custom domain as its host. */
+export function originOnDomain(origin: string, domain: string): string {
   const url = new URL(origin)
   url.hostname = domain
   return url.origin
@@ -71,6 +77,15 @@ function tenantRow(database: Database, host: HostMatch) {
       .selectFrom('tenantry.tenants as t')
       .select(['t.id', 't.name', 't.subdomain', 't.status', 't.realm_id', 't.rate'])
       .select(['t.concurrency', 't.branding'])
+      .select((eb) =>
+        eb
+          .selectFrom('tenantry.domains as p')
+          // As a condition, the state would let PostgreSQL read the index by name.
+          .select(sql<string | null>`case when p.state = 'verified' then p.name end`.as('name'))
+          .whereRef('p.tenant_id', '=', 't.id')
+          .where('p.is_primary', '=', true)
+          .as('primary_domain'),
+      )
     if (host.kind === 'subdomain') {
       return tenants.where('t.subdomain', '=', host.subdomain).executeTakeFirst()
     }

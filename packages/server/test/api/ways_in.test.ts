@@ -11,6 +11,7 @@ import {
   type TestUser,
 } from '../../src/testing.ts'
 import { app } from '../fixtures/app/app.ts'
+import { domainRow } from '../fixtures/domain_row.ts'
 
 // The table of docs/sign-in.md, walked: each way in is tried in each state in which it must open nothing.
 let api: TestApp
@@ -96,7 +97,7 @@ const unverifiedWays: Record<string, string> = {
 
 const post = (path: string, body: unknown): TestRequest => ({ method: 'POST', path, body })
 
-function fromPage({ host }: TestTenant, request: TestRequest): TestRequest {
+function fromPage({ host }: Pick<TestTenant, 'host'>, request: TestRequest): TestRequest {
   const headers = { origin: `https://${host}`, 'x-forwarded-proto': 'https' }
   return { ...request, headers }
 }
@@ -242,6 +243,23 @@ describe.each(Object.entries(ways))('%s', (way, prepare) => {
     const reply = await strict.send(scene.tenant.host, request)
     if (way in unverifiedWays) return expect(reply.status, reply.text).toBeLessThan(300)
     expect([reply.status, reply.json.code]).toEqual([403, 'email.unverified'])
+    expect(reply.headers['set-cookie']).toBeUndefined()
+    expect(await sessionsIn(scene.tenant)).toBe(before)
+  })
+
+  // What a custom domain takes, decision 89 says: a hand-over that was meant for it.
+  test('opens nothing at a custom domain', async () => {
+    const scene = await makeScene()
+    const host = `d-${scene.tenant.subdomain}.example`
+    await platform((db) =>
+      db.insertInto('tenantry.domains').values(domainRow(host, scene.tenant.id)),
+    )
+    const request = await prepare(scene)
+    const before = await sessionsIn(scene.tenant)
+    const own = 'headers' in request && request.headers?.['origin']
+    const sent = own ? fromPage({ host }, { ...request, headers: {} }) : request
+    const reply = await api.send(host, sent)
+    expect([400, 401, 403]).toContain(reply.status)
     expect(reply.headers['set-cookie']).toBeUndefined()
     expect(await sessionsIn(scene.tenant)).toBe(before)
   })

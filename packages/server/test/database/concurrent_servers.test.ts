@@ -182,6 +182,7 @@ async function resetToken({ id, subdomain, host }: TestTenant, user: TestUser): 
     name: '',
     origin: `https://${host}`,
     issuer: `https://${host}`,
+    home: `https://${host}`,
     realm: INSTALLATION_REALM,
     limits,
     branding: {},

@@ -180,7 +180,7 @@ test('forged and expired tokens cause no query, and are not cached (DOS-4)', asy
   const issuer = `https://${tenant.host}`
   const expired = () =>
     expiredTokens.issueAccess(
-      { ...about, origin: issuer, issuer },
+      { ...about, origin: issuer, home: issuer, issuer },
       { userId, sessionId: randomUUID(), roles: [], jti: randomUUID() },
     )
   const forged = () => expired().replace(/[^.]+$/, randomUUID().replaceAll('-', ''))

@@ -39,6 +39,7 @@ function signed({ id, host, subdomain }: TestTenant, subject: Subject, accessMin
       subdomain,
       name: '',
       origin: issuer,
+      home: issuer,
       issuer,
       realm: INSTALLATION_REALM,
       limits,

@@ -3,8 +3,9 @@ import { useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api, onSessionEnd } from '../api/client.ts'
 import type { Me } from '../api/schema.ts'
-import { Button } from '../ui/button.tsx'
+import { Button, buttonClass } from '../ui/button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
+import { toastProblem } from '../ui/toast.tsx'
 import { CredentialsForm } from './credentials_form.tsx'
 import { leaveForSignIn } from './sign_in.ts'
 
@@ -13,7 +14,7 @@ import { leaveForSignIn } from './sign_in.ts'
  * that came meanwhile wait, and are sent again under the new session.
  */
 export function SignInDialog() {
-  const { t } = useTranslation('console')
+  const { t } = useTranslation(['console', 'auth'])
   const [waiting, setWaiting] = useState<(() => void)[]>([])
   const client = useQueryClient()
   const me = client.getQueryData<Me>(['me'])
@@ -37,11 +38,27 @@ export function SignInDialog() {
     <Dialog
       keep
       title={t('sessionEnded.title')}
-      description={t('sessionEnded.text')}
+      description={t(me.sign_in_origin === null ? 'sessionEnded.text' : 'sessionEnded.otherTab')}
       onClose={leaveForSignIn}
       footer={<Button onClick={leaveForSignIn}>{t('sessionEnded.leave')}</Button>}
     >
-      <CredentialsForm email={me.user_email} onSignedIn={onSignedIn} />
+      {me.sign_in_origin === null ? (
+        <CredentialsForm email={me.user_email} onSignedIn={onSignedIn} />
+      ) : (
+        <div className="flex flex-wrap gap-2">
+          <a
+            href="/auth/sign-in"
+            target="_blank"
+            className={buttonClass({ look: 'primary' })}
+            rel="noopener"
+          >
+            {t('auth:signIn.submit')}
+          </a>
+          <Button onClick={() => void onSignedIn().catch(toastProblem)}>
+            {t('auth:signUp.continue')}
+          </Button>
+        </div>
+      )}
     </Dialog>
   )
 }

@@ -18,9 +18,9 @@ export function WorkspaceLink({ to, here, ...rest }: WorkspaceLinkProps) {
   return (
     <a
       {...rest}
-      href={`${to.origin}/auth/switch?${new URLSearchParams({ from: here })}`}
+      href={`${to.home}/auth/switch?${new URLSearchParams({ from: here })}`}
       onClick={(event) => {
-        if (navigator.onLine) return keepChosen(to.subdomain)
+        if (navigator.onLine) return keepChosen(new URL(to.home).host)
         // The browser would replace the page by an error.
         event.preventDefault()
         toastProblem(new Unanswered())

@@ -48,7 +48,7 @@ function Choice({ items, here }: { items: readonly Workspace[]; here: string }) 
                 <span className="truncate text-sm font-medium" title={it.name} dir="auto">
                   {it.name}
                 </span>
-                <span className="truncate text-xs text-muted">{new URL(it.origin).host}</span>
+                <span className="truncate text-xs text-muted">{new URL(it.home).host}</span>
               </span>
             </WorkspaceLink>
           </li>
@@ -58,8 +58,8 @@ function Choice({ items, here }: { items: readonly Workspace[]; here: string }) 
   )
 }
 
-function matches({ name, origin }: Workspace, wanted: string): boolean {
-  const text = `${name} ${new URL(origin).host}`.toLocaleLowerCase()
+function matches({ name, home }: Workspace, wanted: string): boolean {
+  const text = `${name} ${new URL(home).host}`.toLocaleLowerCase()
   return text.includes(wanted.trim().toLocaleLowerCase())
 }
 

@@ -7,7 +7,10 @@ import { TenantName } from './tenant_name.tsx'
 
 const loadPopup = async () => (await import('./workspace_popup.tsx')).WorkspacePopup
 
-/** Names the workspace, and leads to the person's others. An account of one workspace has no others. */
+/**
+ * Names the workspace, and leads to the person's others. An account of one workspace has no others, and a custom domain
+ * must not learn them.
+ */
 export function WorkspaceSwitcher({ brand }: { brand: Brand }) {
   const { Popup, button } = useLazyPopup(loadPopup)
   const { data: branding } = useQuery({
@@ -15,7 +18,7 @@ export function WorkspaceSwitcher({ brand }: { brand: Brand }) {
     queryFn: async ({ signal }) => (await api.GET('/api/branding', { signal })).data,
     staleTime: Number.POSITIVE_INFINITY,
   })
-  if (branding?.identity_scope !== 'global') {
+  if (branding?.identity_scope !== 'global' || branding.sign_in_origin !== null) {
     return (
       <div className="flex min-w-0 p-1.5">
         <TenantName brand={brand} />

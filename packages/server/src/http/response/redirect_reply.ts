@@ -1,4 +1,4 @@
-import type { RedirectReply } from '../../app/replies.ts'
+import { KnownUrl, type RedirectReply } from '../../app/replies.ts'
 import { AppError } from '../../lib/errors.ts'
 
 // One slash: browsers read `//host` and `/\host` as another origin, and skip tabs and line breaks.
@@ -9,6 +9,7 @@ const PATH = /^\/(?![/\\])[^\\\p{Cc}]*$/u
  * other, which may come from the client's own input.
  */
 export function locationFor({ origins }: RedirectReply, target: unknown): string {
+  if (target instanceof KnownUrl) return inAscii(target.href)
   if (typeof target === 'string' && target.isWellFormed()) {
     if (PATH.test(target)) return inAscii(target)
     if (!/[\\\p{Cc}\s]/u.test(target) && isAmong(origins, originOf(target) ?? '')) {

@@ -1,3 +1,5 @@
+import { acceptsCredentials } from '../../access/installation_origin.ts'
+import type { Tenant } from '../../app/context.ts'
 import type { Config } from '../../config/config.ts'
 import { Deadline } from '../../lib/deadline.ts'
 import type { MaybePromise } from '../../lib/maybe_promise.ts'
@@ -15,30 +17,67 @@ export interface PageOriginDeps {
 }
 
 /**
- * Returns a function that gives the URL at which a page has to be opened, or undefined: here. Pages have password
- * fields, which must not be filled in on a custom domain (decision 20), so those open on the tenant's own subdomain.
- * APP_HOST has no members: who wants to sign in there has forgotten where, and finds it (decision 96).
- * Only the host of a custom domain is looked up. Throws 400, 403 or 404 as an API request there does.
+ * Returns a function that gives the URL at which a page has to be opened, or undefined: here. Pages with password fields
+ * must not be filled in on a custom domain (decision 20): a sign-in there is a hand-over, and the others open on the
+ * tenant's own subdomain. APP_HOST has no members: who wants to sign in there has forgotten where, and finds it
+ * (decision 96). Only the host of a custom domain is looked up. Throws 400, 403 or 404 as an API request there does.
  */
-export function createPageLocation({ config, parseHost, tenants }: PageOriginDeps) {
-  return ({ raw, target }: EndpointRequest): MaybePromise<string | undefined> => {
-    const path = raw.url ?? '/'
-    const { host: text, address } = originOf(raw, target, config.TRUST_PROXY)
-    const host = parseHost(text)
+export function createPageLocation(deps: PageOriginDeps) {
+  return (request: EndpointRequest): MaybePromise<string | undefined> => {
+    const path = request.raw.url ?? '/'
+    const { host: text } = originOf(request.raw, request.target, deps.config.TRUST_PROXY)
+    const host = deps.parseHost(text)
     if (host === undefined) throw invalidHost()
-    if (host.kind === 'base') return SIGN_IN.test(path) ? '/auth/find-workspace' : undefined
+    if (host.kind === 'base') {
+      return SIGN_IN.test(path) || FORGOTTEN.test(path) ? '/auth/find-workspace' : undefined
+    }
     if (host.kind !== 'domain') return undefined
-    const deadline = new Deadline(config.REQUEST_WAIT_MS)
-    const found = tenants.get(host.key, host, { address }, deadline)
+    const found = tenantAt(deps, request, host)
     return found instanceof Promise
-      ? found.then((it) => issuerOf(it.value) + path)
-      : issuerOf(found.value) + path
+      ? found.then((it) => onDomain(opened(it), path, request.query))
+      : onDomain(opened(found), path, request.query)
   }
 }
 
-const SIGN_IN = /^\/auth(\/|\/(sign-in|forgot-password)\/?)?(\?|$)/
+/** The origin of a custom domain of a tenant, by its name. Undefined where it leads to none. */
+export async function originOfDomain(
+  deps: PageOriginDeps,
+  request: EndpointRequest,
+  name: string,
+): Promise<string | undefined> {
+  const host = deps.parseHost(name)
+  if (host?.kind !== 'domain') return undefined
+  const found = await tenantAt(deps, request, host)
+  return found === undefined || found.suspended ? undefined : found.tenant.origin
+}
 
-function issuerOf(found: FoundTenant | undefined): string {
+const SIGN_IN = /^\/auth(\/|\/sign-in\/?)?(\?|$)/
+const FORGOTTEN = /^\/auth\/forgot-password\/?(\?|$)/
+const PASSED_ON = new Set(['next', 'reason'])
+const WITH_CREDENTIALS = /^\/auth\/(?!switch\/?(\?|$))/
+
+function tenantAt(
+  { config, tenants }: PageOriginDeps,
+  { raw, target }: EndpointRequest,
+  host: HostMatch,
+): MaybePromise<FoundTenant | undefined> {
+  const { address } = originOf(raw, target, config.TRUST_PROXY)
+  const deadline = new Deadline(config.REQUEST_WAIT_MS)
+  const found = tenants.get(host.key, host, { address }, deadline)
+  return found instanceof Promise ? found.then((it) => it.value) : found.value
+}
+
+function opened(found: FoundTenant | undefined): Tenant {
   if (found === undefined || found.suspended) throw closedTenant(found)
-  return found.tenant.issuer
+  return found.tenant
+}
+
+function onDomain(tenant: Tenant, path: string, query: URLSearchParams): string | undefined {
+  if (acceptsCredentials(tenant)) return undefined
+  if (SIGN_IN.test(path)) {
+    const wanted = new URLSearchParams({ from: tenant.subdomain })
+    for (const [name, value] of query) if (PASSED_ON.has(name)) wanted.set(name, value)
+    return `/auth/switch?${wanted}`
+  }
+  return WITH_CREDENTIALS.test(path) ? tenant.issuer + path : undefined
 }

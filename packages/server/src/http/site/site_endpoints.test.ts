@@ -142,15 +142,57 @@ describe('a page on a custom domain', () => {
     return name
   }
 
-  test.each(['/auth/sign-in?next=/console/', '/account', '/console/members'])(
-    "opens on the tenant's own subdomain, because it has a password field: %s",
+  test.each([
+    '/auth/reset-password',
+    '/auth/forgot-password?x=1',
+    '/auth/verify',
+    '/auth/accept-invitation',
+    '/auth/sign-up',
+    '/auth/switch/other',
+  ])("opens on the tenant's own subdomain, because it has a password field: %s", async (path) => {
+    const reply = await api.send(await ownDomain(tenant), { path })
+    expect(reply.status).toBe(303)
+    expect(reply.headers['location']).toBe(`https://${tenant.host}${path}`)
+    expect(reply.headers['cache-control']).toBe('no-store')
+  })
+
+  test.each(['/auth', '/auth/', '/auth/sign-in', '/auth/sign-in/'])(
+    'begins a hand-over in the place of a sign-in, without a page before: %s',
     async (path) => {
-      const reply = await api.send(await ownDomain(tenant), { path })
-      expect(reply.status).toBe(303)
-      expect(reply.headers['location']).toBe(`https://${tenant.host}${path}`)
-      expect(reply.headers['cache-control']).toBe('no-store')
+      const wanted = '?next=%2Fconsole%2Fx%3Fa%3D1&reason=left&from=evil&to=x&domain=y'
+      const reply = await api.send(await ownDomain(tenant), { path: path + wanted })
+      const location = `/auth/switch?from=${tenant.subdomain}&next=%2Fconsole%2Fx%3Fa%3D1&reason=left`
+      expect([reply.status, reply.headers['location']]).toEqual([303, location])
     },
   )
+
+  test.each(['/account', '/console/members', '/auth/switch?from=x', '/auth/switch'])(
+    'is shown there if it asks for no credential: %s',
+    async (path) => {
+      const reply = await api.send(await ownDomain(tenant), { path })
+      expect([reply.status, reply.text]).toEqual([200, expect.stringContaining(' page')])
+    },
+  )
+
+  // Chromium compares the redirect of a form with `form-action`.
+  test('that hands over may send its form on to the custom domain that its address names', async () => {
+    const policyOf = async (domain: string) => {
+      const reply = await at(`/auth/switch?${new URLSearchParams({ to: 'a', domain })}`)
+      const policy = String(reply.headers['content-security-policy'])
+      return /form-action ([^;]*)/.exec(policy)?.[1]
+    }
+    const domain = await ownDomain(tenant)
+    expect(await policyOf(domain)).toBe(`'self' https://${domain}`)
+    for (const name of [
+      'evil.example',
+      `x.${domain}`,
+      tenant.host,
+      "a.example; script-src 'none'",
+      '',
+    ]) {
+      expect(await policyOf(name), name).toBe("'self' https://*.app.test")
+    }
+  })
 
   test('is not found on the domain of no tenant, and forbidden on that of a suspended one', async () => {
     expectProblem(await api.send('no-tenant.example', { path: '/auth/sign-in' }), 404)

@@ -10,7 +10,7 @@ import {
   seeOther,
 } from '../endpoints/endpoint.ts'
 import { headersFor } from '../response/security_headers.ts'
-import { createPageLocation, type PageOriginDeps } from './page_origin.ts'
+import { createPageLocation, originOfDomain, type PageOriginDeps } from './page_origin.ts'
 import type { Site, SiteFile } from './read_site.ts'
 
 /** Where `/` leads: at the host of a tenant, if there are pages for people who are signed in, and at APP_HOST. */
@@ -66,22 +66,37 @@ function pageEndpoints(surface: Surface, site: Site, deps: PageOriginDeps): Endp
   const page = pageOf(site, surface)
   if (page === undefined) return []
   const locate = createPageLocation(deps)
-  const withPolicy = (policy: string): Endpoint['respond'] => {
-    const caching = { 'cache-control': 'no-store', 'content-security-policy': policy }
-    const reply = fileReplies(page, caching)
-    return async (request) => {
-      const elsewhere = locate(request)
-      const location = elsewhere instanceof Promise ? await elsewhere : elsewhere
-      return location === undefined ? reply(request.headers) : seeOther(location)
-    }
+  const reply = fileReplies(page, pageHeaders(PAGE_POLICY))
+  const respond: Endpoint['respond'] = async (request) => {
+    const elsewhere = locate(request)
+    const location = elsewhere instanceof Promise ? await elsewhere : elsewhere
+    return location === undefined ? reply(request.headers) : seeOther(location)
   }
-  const respond = withPolicy(PAGE_POLICY)
   const pages: Endpoint[] = [
     { path: `/${surface}`, respond },
     { path: `/${surface}/*`, respond },
   ]
   if (surface !== 'auth') return pages
-  return [...pages, { path: '/auth/switch', respond: withPolicy(switchPolicy(deps.config)) }]
+  return [...pages, { path: '/auth/switch', respond: switchPage(page, respond, deps) }]
+}
+
+// The form of this page is answered with a redirect to another tenant, or to the custom domain that the address names.
+// Chromium compares it with `form-action`, too.
+function switchPage(
+  page: SiteFile,
+  respond: Endpoint['respond'],
+  deps: PageOriginDeps,
+): Endpoint['respond'] {
+  const tenants = deps.config.PUBLIC_ORIGIN.replace(/[^/.]*\{tenant\}[^/.:]*/, '*')
+  return async (request) => {
+    const name = request.query.get('domain')
+    const domain = name === null ? undefined : await originOfDomain(deps, request, name)
+    const reply = await respond(request)
+    if (reply.status === 303) return reply
+    const targets = `form-action 'self' ${domain ?? tenants}`
+    const policy = PAGE_POLICY.replace("form-action 'self'", targets)
+    return fileReplies(page, pageHeaders(policy))(request.headers)
+  }
 }
 
 // Nothing is loaded from other hosts, and no text becomes a script: an injected name stays text.
@@ -99,10 +114,8 @@ const PAGE_POLICY = [
   "trusted-types 'none'",
 ].join('; ')
 
-// The form of this page is answered with a redirect to another tenant, which Chromium compares with `form-action`, too.
-function switchPolicy({ PUBLIC_ORIGIN }: PageOriginDeps['config']): string {
-  const tenants = PUBLIC_ORIGIN.replace(/[^/.]*\{tenant\}[^/.:]*/, '*')
-  return PAGE_POLICY.replace("form-action 'self'", `form-action 'self' ${tenants}`)
+function pageHeaders(policy: string): Record<string, string> {
+  return { 'cache-control': 'no-store', 'content-security-policy': policy }
 }
 
 // Links of this path may still be in mailboxes, and RESET_URL may be written out with it.

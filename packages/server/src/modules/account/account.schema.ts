@@ -63,6 +63,10 @@ export const OwnTenants = z
         name: z.string(),
         subdomain: z.string(),
         origin: z.string(),
+        home: z.string().meta({
+          description: 'Where its people are led: the origin of its primary domain, or `origin`',
+        }),
+        domains: z.array(z.string()).meta({ description: 'The custom domains that lead there' }),
         is_current: z.boolean().meta({ description: 'Whether it is the tenant of this request' }),
       }),
     ),

@@ -140,6 +140,7 @@ test('branding shows the name of the tenant and the default language, without a 
       notice: null,
       subdomain: tenant.subdomain,
       tenant_origin: 'https://{tenant}.app.test',
+      sign_in_origin: null,
       app_origin: 'https://app.test',
       identity_scope: api.config.IDENTITY_SCOPE,
     })

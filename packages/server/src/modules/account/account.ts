@@ -26,13 +26,14 @@ export async function findAccount(config: AccountConfig, ctx: TenantContext<Kern
 
 /**
  * Changes the person's name and language, in all of their tenants: they belong to the person. The audit
- * row names the fields and not the values.
+ * row names the fields and not the values. Throws 403 on a custom domain.
  */
 export async function updateAccount(
   config: AccountConfig,
   ctx: PersonContext<KernelTables>,
   { full_name, locale }: z.output<typeof AccountChanges>,
 ) {
+  assertInstallationOrigin(ctx.tenant)
   const given = {
     ...(full_name === undefined ? {} : { full_name }),
     ...(locale === undefined ? {} : { locale: locale && (canonicalLocale(locale) ?? locale) }),

@@ -19,7 +19,7 @@ export const domainNotice = kernelMail('domains.notice', {
     // The record is back, or the domain was removed: the mail would be wrong.
     if (domain?.state !== event) return undefined
     const { name, value } = recordOf(domain)
-    const link = config.WEB.includes('console') ? `${tenant.issuer}/console/domains` : ''
+    const link = config.WEB.includes('console') ? `${tenant.home}/console/domains` : ''
     const values = {
       domain: domain.name,
       record: name,

@@ -233,6 +233,15 @@ describe('the primary domain', () => {
   })
 })
 
+test('the mail about a domain leads to the primary one', async () => {
+  const team = await makeTeam()
+  const [primary, domain] = [await addVerified(team), await addVerified(team)]
+  await team.send('PATCH', `/api/domains/${primary.id}`, { is_primary: true })
+  await checkWith(team, domain, undefined)
+  const [warning] = await api.mailsTo(team.admin.email)
+  expect(warning?.text).toContain(`https://${primary.name}/console/domains`)
+})
+
 describe('a domain whose record is gone', () => {
   test('still leads to its tenant for seven days, with a mail at both ends', async () => {
     const team = await makeTeam()

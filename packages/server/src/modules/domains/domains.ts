@@ -10,6 +10,7 @@ import { AppError, conflict, notFound, unprocessable } from '../../lib/errors.ts
 import { newId } from '../../lib/ids.ts'
 import type { AttemptLimiter } from '../../limits/attempt_limiter.ts'
 import { holdNames } from '../held_names/held_names.ts'
+import { revokeSessionsAt } from '../sessions/sessions.ts'
 import { domainCheck } from './domain_check.ts'
 import { domainFault, domainName, RECORD_LABEL } from './domain_name.ts'
 import { DomainList, type NewDomain } from './domains.schema.ts'
@@ -136,8 +137,8 @@ export async function updateDomain(
 }
 
 /**
- * Removes a domain: it leads nowhere, and another tenant may prove it once the record of this one is gone. Throws
- * 404.
+ * Removes a domain: it leads nowhere, its sessions end, and another tenant may prove it once the record of this one is
+ * gone. Throws 404.
  */
 export async function deleteDomain(
   ctx: Context,
@@ -151,6 +152,7 @@ export async function deleteDomain(
     .returning(['name', 'state'])
     .executeTakeFirst()
   if (removed === undefined) throw notFound()
+  await revokeSessionsAt(ctx.db, removed.name)
   ctx.audit({ meta: removed })
 }
 

@@ -12,8 +12,8 @@ export const addressChangeMail = kernelMail('users.new_address', {
   async prepare({ tenant }, payload, kernel) {
     const found = await findAddressSecret(kernel, payload, 'change')
     if (found === undefined) return undefined
-    const { wanted: email, locale, minutes, token, isTaken } = found
-    const link = isTaken ? '' : addressUrl(kernel, tenant, 'change', token)
+    const { wanted: email, locale, minutes, isTaken } = found
+    const link = isTaken ? '' : addressUrl(kernel, tenant.subdomain, 'change', found)
     return { to: { email, locale }, values: { link, minutes } }
   },
   sample: { link: 'https://acme.example.com/auth/verify#purpose=change&token=sample', minutes: 60 },

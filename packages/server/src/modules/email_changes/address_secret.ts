@@ -1,6 +1,5 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
-import type { Tenant } from '../../app/context.ts'
 import type { KernelMailContext } from '../../mail/kernel_mail.ts'
 import { mailedSecrets } from '../../mail/mailed_secret.ts'
 import { secretWorks } from '../single_use_secrets/single_use_secrets.ts'
@@ -13,6 +12,8 @@ export const AddressMail = z.strictObject({ secret_id: z.uuid(), user_id: z.uuid
 
 export interface AddressSecret {
   token: string
+  /** Where it was requested. */
+  origin: string
   /** The address that is to be proven. */
   wanted: string
   locale: string | null
@@ -32,7 +33,7 @@ export async function findAddressSecret(
     db
       .selectFrom('tenantry.single_use_secrets as r')
       .innerJoin('tenantry.users as u', 'u.id', 'r.user_id')
-      .select(['u.locale', 'r.hash'])
+      .select(['u.locale', 'r.hash', 'r.origin'])
       .select(sql<string>`r.data ->> 'email'`.as('wanted'))
       .select(sql<number>`ceil(extract(epoch from r.expires_at - now()) / 60)::int`.as('minutes'))
       .select(
@@ -76,14 +77,14 @@ export async function findAddressNotice(
   )
 }
 
-/** The link with the token, at the origin of the installation. */
+/** The link with the token, at the origin where the person is signed in. */
 export function addressUrl(
   { config: { EMAIL_URL } }: KernelMailContext,
-  { issuer, subdomain }: Tenant,
+  subdomain: string,
   purpose: AddressPurpose,
-  token: string,
+  { origin, token }: { origin: string; token: string },
 ): string {
-  return EMAIL_URL.replaceAll('{origin}', issuer)
+  return EMAIL_URL.replaceAll('{origin}', origin)
     .replaceAll('{tenant}', subdomain)
     .replaceAll('{purpose}', purpose)
     .replaceAll('{token}', token)

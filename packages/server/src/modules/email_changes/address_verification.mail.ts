@@ -9,8 +9,8 @@ export const addressVerificationMail = kernelMail('users.verify_address', {
   async prepare({ tenant }, payload, kernel) {
     const found = await findAddressSecret(kernel, payload, 'verification')
     if (found === undefined) return undefined
-    const { wanted: email, locale, minutes, token } = found
-    const link = addressUrl(kernel, tenant, 'verification', token)
+    const { wanted: email, locale, minutes } = found
+    const link = addressUrl(kernel, tenant.subdomain, 'verification', found)
     return { to: { email, locale }, values: { link, minutes } }
   },
   sample: {

@@ -146,7 +146,8 @@ async function storeSecret(
   await replaceSecret(db, {
     kind: `email_${purpose}`,
     channel: 'mail',
-    origin: tenant.issuer,
+    // Where the session is: without one, the link voids the password.
+    origin: tenant.origin,
     userId: secret.user_id,
     token: mailedSecret(keys, secret.secret_id),
     minutes: config.EMAIL_LINK_EXPIRE_MINUTES,

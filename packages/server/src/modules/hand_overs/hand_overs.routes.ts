@@ -36,33 +36,33 @@ export function handOverRoutes(deps: HandOverDeps): Route[] {
       body: NewChallenge,
       reply: HandOverChallenge,
       errors: [403],
-      handle: (ctx, { body }) => beginHandOver(ctx, body.from),
+      handle: (ctx, { body }) => beginHandOver(ctx, body),
     }),
     post('/api/hand-overs', {
       access: 'member',
-      summary: 'Go to another one of your tenants, without a password',
+      summary: 'Go to another one of your tenants, or to its custom domain, without a password',
       description: 'By the form of a page and a session cookie only: no script gets the code.',
       audit: 'hand_overs.create',
       media: 'form',
       headers: Navigation,
       body: NewHandOver,
-      reply: redirect({ origins: [deps.config.PUBLIC_ORIGIN] }),
-      async handle(ctx, { headers, body }) {
-        const target = await createHandOver(deps, ctx, body, () => assertNavigated(headers))
-        return target.url
-      },
+      reply: redirect(),
+      handle: (ctx, { headers, body }) =>
+        createHandOver(deps, ctx, body, () => assertNavigated(headers)),
     }),
     open('GET', '/api/hand-over-redemptions', {
       summary: 'Open a session with the code of a hand-over',
-      description: 'Leads to the console, and where it fails a browser to /auth/switch.',
+      description:
+        'Leads to where the browser wanted to go, and where it fails a browser to /auth/switch.',
       headers: Accepted,
       query: HandOverRedemption,
       reply: redirect(),
       errors: [403],
       handle: (ctx, { headers, query }) =>
         orFailedPage(headers.accept, async () => {
-          giveCookie(deps, ctx, await redeemHandOver(deps, ctx, query.code))
-          return '/console'
+          const { opened, next } = await redeemHandOver(deps, ctx, query.code)
+          giveCookie(deps, ctx, opened)
+          return next
         }),
     }),
     post('/api/sign-up-receipts', {
@@ -71,7 +71,10 @@ export function handOverRoutes(deps: HandOverDeps): Route[] {
       bodyLimit: CREDENTIALS_BODY_BYTES,
       body: SignUpReceipt,
       reply: HandOver,
-      handle: (ctx, { body }) => exchangeReceipt(deps, ctx, body),
+      async handle(ctx, { body }) {
+        const { href: url } = await exchangeReceipt(deps, ctx, body)
+        return { url }
+      },
     }),
   ]
 }

@@ -3,12 +3,21 @@ import { z } from 'zod'
 /** BASE64URL(SHA-256(verifier)), as in PKCE (RFC 7636, 4.2). */
 const Challenge = z.string().regex(/^[\w-]{43}$/, 'must be a challenge of 43 characters')
 
+// One slash: browsers read `//host` and `/\\host` as another origin.
+const LOCAL_PATH = /^\/(?![/\\])[^\\\s\p{Cc}]*$/u
+
 export const NewChallenge = z
   .strictObject({
     from: z.string().min(1).max(63).meta({
       description:
         'Where the person is signed in: the subdomain of a tenant, or `sign-up`. A code from elsewhere is refused',
     }),
+    next: z
+      .string()
+      .max(1000)
+      .regex(LOCAL_PATH, 'must be a path of this site')
+      .default('/console')
+      .meta({ description: 'Where the browser goes once it is signed in' }),
   })
   .meta({ id: 'NewHandOverChallenge' })
 
@@ -20,6 +29,9 @@ export const NewHandOver = z
   .strictObject({
     to: z.uuid().meta({ description: 'The tenant to go to' }),
     challenge: Challenge.meta({ description: 'What the page there has got' }),
+    domain: z.string().max(253).optional().meta({
+      description: 'The custom domain of that tenant to go to. Without it, its subdomain',
+    }),
   })
   .meta({ id: 'NewHandOver' })
 

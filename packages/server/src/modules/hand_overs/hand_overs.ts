@@ -5,11 +5,13 @@ import { appOrigin, assertInstallationOrigin } from '../../access/installation_o
 import { assertGlobalScope } from '../../access/realm.ts'
 import { unauthenticated } from '../../access/unauthenticated.ts'
 import type { BaseContext, TenantContext } from '../../app/context.ts'
+import { KnownUrl } from '../../app/replies.ts'
 import { sessionIdOf } from '../../app/session_id_of.ts'
 import { recordAudit } from '../../audit/audit_log.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { AppError, notFound, unprocessable } from '../../lib/errors.ts'
 import { hashSecret, randomSecret } from '../../lib/keys.ts'
+import { originOnDomain } from '../../tenancy/find_tenant.ts'
 import { type OpenedSession, openSession } from '../sessions/open_session.ts'
 import type { SignInDeps } from '../sessions/sign_in_deps.ts'
 import {
@@ -35,32 +37,36 @@ const BEGUN_MINUTES = 30
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 
 /**
- * Begins a hand-over in the browser that it will sign in, which keeps the verifier. Returns its challenge. Throws 403 and
- * 422.
+ * Begins a hand-over in the browser that it will sign in, which keeps the verifier and the path to go to. Returns its
+ * challenge. Throws 403 and 422.
  */
-export function beginHandOver(ctx: CookieContext, from: string): { challenge: string } {
-  assertInstallationOrigin(ctx.tenant)
+export function beginHandOver(
+  ctx: CookieContext,
+  { from, next }: { from: string; next: string },
+): { challenge: string } {
   ctx.cookies.assertMayOpen()
   if (!LABEL.test(from)) {
     throw unprocessable([{ pointer: '/from', message: 'must be a subdomain, or sign-up' }])
   }
   const verifier = randomSecret()
-  ctx.cookies.keepVerifier(`${verifier}.${from}`, BEGUN_MINUTES * 60)
+  const path = Buffer.from(next).toString('base64url')
+  ctx.cookies.keepVerifier(`${verifier}.${from}.${path}`, BEGUN_MINUTES * 60)
   return { challenge: challengeOf(verifier) }
 }
 
 /**
- * Where another tenant of the signed-in person opens a session, with a code that works once, within a minute, and for the
- * browser that has the verifier of the challenge only: a link alone signs no browser in. By a cookie and a navigation
- * only: a bearer token opens one tenant, and a script could use the code elsewhere. Throws 403, 404 for a tenant that
- * the person does not belong to, and under the scope `tenant`.
+ * Where another tenant of the signed-in person, or a custom domain of one, opens a session, with a code that works once,
+ * within a minute, at that host, and for the browser that has the verifier of the challenge only: a link alone signs no
+ * browser in. By a cookie and a navigation only: a bearer token opens one tenant, and a script could use the code
+ * elsewhere. Never from a custom domain. Throws 403, 404 for a tenant that the person does not belong to, for a domain
+ * that does not lead to it, and under the scope `tenant`.
  */
 export async function createHandOver(
   deps: HandOverDeps,
   ctx: Context,
-  { to, challenge }: { to: string; challenge: string },
+  { to, challenge, domain }: { to: string; challenge: string; domain?: string | undefined },
   assertNavigated: () => void,
-): Promise<{ url: string }> {
+): Promise<KnownUrl> {
   assertGlobalScope(deps.config)
   assertInstallationOrigin(ctx.tenant)
   const session = await browserSession(ctx)
@@ -70,12 +76,20 @@ export async function createHandOver(
   const own = await deps.database.asIdentity({ deadline }, (db) => workspacesOf(db, userId))
   const target = own.find((it) => it.id === to)
   if (target === undefined) throw notFound()
-  const proof = { amr: session.amr.join(' '), authenticated_at: session.authenticated_at }
-  ctx.audit({ entity_id: to, meta: { to: target.subdomain } })
+  if (domain !== undefined && !target.domains.includes(domain)) throw notFound()
+  const proof = {
+    amr: session.amr.join(' '),
+    authenticated_at: session.authenticated_at,
+    // They end together: the person thinks of one place.
+    ...(to === ctx.tenant.id && domain !== undefined ? { source_id: session.id } : {}),
+  }
+  const home = issuerOf(deps.config, target.subdomain)
+  const at = domain === undefined ? home : originOnDomain(home, domain)
+  ctx.audit({ entity_id: to, meta: { to: target.subdomain, ...(domain && { domain }) } })
   const scope = { tenant: { id: to }, deadline }
   return deps.database.asIdentity(scope, async (db) => {
     await lockUserAt(db, userId, session.credentials_epoch)
-    return issue(deps, db, { ...target, userId, challenge, proof, origin: ctx.tenant.issuer })
+    return issue(db, { at, userId, challenge, proof, origin: ctx.tenant.issuer })
   })
 }
 
@@ -96,7 +110,7 @@ export async function exchangeReceipt(
   deps: HandOverDeps,
   { deadline }: BaseContext,
   { to: id, receipt, challenge }: { to: string; receipt: string; challenge: string },
-): Promise<{ url: string }> {
+): Promise<KnownUrl> {
   const hash = hashSecret(receipt)
   return deps.database.asIdentity({ tenant: { id }, deadline }, async (db) => {
     await lockUserOf(db, hash)
@@ -104,27 +118,26 @@ export async function exchangeReceipt(
     const subdomain = used && (await subdomainOf(db, id))
     if (used === undefined || subdomain === undefined) throw invalidToken()
     const proof = { amr: 'pwd', authenticated_at: new Date().toISOString() }
-    const origin = appOrigin(deps.config)
-    return issue(deps, db, { subdomain, userId: used.user_id, challenge, proof, origin })
+    const [origin, at] = [appOrigin(deps.config), issuerOf(deps.config, subdomain)]
+    return issue(db, { at, userId: used.user_id, challenge, proof, origin })
   })
 }
 
 /**
  * Opens a session with the code of a hand-over, for the browser that began it. The tenant's own rules decide, as at each
- * way in. Throws 400 for the code or the verifier, and what openSession throws.
+ * way in. Returns the path to go to. Throws 400 for the code or the verifier, and what openSession throws.
  */
 export async function redeemHandOver(
   deps: HandOverDeps,
   ctx: CookieContext,
   code: string,
-): Promise<OpenedSession> {
-  assertInstallationOrigin(ctx.tenant)
+): Promise<{ opened: OpenedSession; next: string }> {
   const used = await deps.database.asIdentity(ctx, (db) => redeem(deps, db, ctx, code))
   if (used === undefined) {
     deps.rejections.record(ctx.tenant.id, ctx.request, { action: 'hand_overs.refuse' })
     throw invalidToken()
   }
-  const { amr, authenticated_at } = used.data as Record<string, string>
+  const { amr, authenticated_at, source_id } = used.data as Record<string, string>
   const user = { id: used.user_id, credentials_epoch: used.credentials_epoch }
   const opened = await openSession(deps, ctx, user, {
     method: 'hand_over',
@@ -132,12 +145,14 @@ export async function redeemHandOver(
     ...(authenticated_at === undefined ? {} : { authenticatedAt: new Date(authenticated_at) }),
     wants: 'cookie',
     replaces: ctx.cookies.carried,
+    sourceId: source_id,
   })
   ctx.cookies.keepVerifier('', 0)
-  return opened
+  return { opened, next: begunWith(ctx).next }
 }
 
 interface BrowserSession {
+  id: string
   amr: string[]
   /** users.sessions_valid_from as text when it was opened. */
   credentials_epoch: string
@@ -148,7 +163,7 @@ interface BrowserSession {
 async function browserSession({ db, actor, tenant }: Context): Promise<BrowserSession> {
   const session = await db
     .selectFrom('tenantry.sessions')
-    .select(['amr', 'authenticated_at'])
+    .select(['id', 'amr', 'authenticated_at'])
     .select(sql<string>`credentials_epoch::text`.as('credentials_epoch'))
     .where('id', '=', sessionIdOf(actor) ?? null)
     .where('kind', '=', 'cookie')
@@ -172,52 +187,63 @@ async function lockUserAt(db: Kysely<KernelTables>, id: string, epoch: string): 
 }
 
 interface Issued {
-  subdomain: string
+  /** The origin that may redeem the code. */
+  at: string
   userId: string
   challenge: string
-  proof: { amr: string; authenticated_at: string }
+  proof: { amr: string; authenticated_at: string; source_id?: string }
+  /** The origin that issues it. */
   origin: string
 }
 
 async function issue(
-  { config }: HandOverDeps,
   db: Kysely<KernelTables>,
-  { subdomain, userId, challenge, proof, origin }: Issued,
-): Promise<{ url: string }> {
+  { at, userId, challenge, proof, origin }: Issued,
+): Promise<KnownUrl> {
   const token = randomSecret()
   const code = { kind: 'hand_over', channel: 'hand', minutes: CODE_MINUTES } as const
-  await replaceSecret(db, { ...code, origin, userId, token, data: { challenge, ...proof } })
-  const home = config.PUBLIC_ORIGIN.replaceAll('{tenant}', subdomain)
-  return { url: `${home}/api/hand-over-redemptions?${new URLSearchParams({ code: token })}` }
+  await replaceSecret(db, { ...code, origin, userId, token, data: { challenge, at, ...proof } })
+  return new KnownUrl(`${at}/api/hand-over-redemptions?${new URLSearchParams({ code: token })}`)
+}
+
+function issuerOf({ PUBLIC_ORIGIN }: HandOverDeps['config'], subdomain: string): string {
+  return PUBLIC_ORIGIN.replaceAll('{tenant}', subdomain)
+}
+
+// What this browser keeps of the hand-over that it has begun.
+function begunWith({ cookies }: CookieContext) {
+  const [verifier = '', from = '', path = ''] = cookies.verifier?.split('.') ?? []
+  return { verifier, from, next: Buffer.from(path, 'base64url').toString() || '/console' }
 }
 
 // A link can send the page to a host of no tenant, whose server then knows the challenge. A code that another tenant
 // issued for that challenge belongs to another client.
 function originOf(config: HandOverDeps['config'], from: string): string {
-  return from === 'sign-up' ? appOrigin(config) : config.PUBLIC_ORIGIN.replaceAll('{tenant}', from)
+  return from === 'sign-up' ? appOrigin(config) : issuerOf(config, from)
 }
 
 // A wrong verifier uses nothing up: the browser that has the right one can still redeem the code.
 async function redeem(
   { config }: HandOverDeps,
   db: Kysely<KernelTables>,
-  { request, cookies }: CookieContext,
+  ctx: CookieContext,
   code: string,
 ): Promise<UsedSecret | undefined> {
   const hash = hashSecret(code)
   await lockUserOf(db, hash)
-  const [verifier = '', from = ''] = cookies.verifier?.split('.') ?? []
+  const { verifier, from } = begunWith(ctx)
   const meant = await db
     .selectFrom('tenantry.single_use_secrets')
     .select('hash')
     .where('hash', '=', hash)
     .where(sql<boolean>`data ->> 'challenge' = ${challengeOf(verifier)}`)
+    .where(sql<boolean>`data ->> 'at' = ${ctx.tenant.origin}`)
     .where('origin', '=', originOf(config, from))
     .executeTakeFirst()
   const used = meant && (await useSecret(db, 'hand_over', hash))
   if (used === undefined) return undefined
   const about = { entity: 'users', entity_id: used.user_id, actor_id: used.user_id }
-  await recordAudit(db, request, { action: 'hand_overs.redeem', ...about })
+  await recordAudit(db, ctx.request, { action: 'hand_overs.redeem', ...about })
   return used
 }
 

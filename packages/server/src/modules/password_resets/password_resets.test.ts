@@ -42,6 +42,7 @@ async function tokenByHand({ id, host, subdomain }: TestTenant, userId: string):
       name: '',
       subdomain,
       origin: issuer,
+      home: issuer,
       issuer,
       realm: INSTALLATION_REALM,
       limits,

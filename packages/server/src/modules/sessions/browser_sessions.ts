@@ -2,6 +2,7 @@ import type { CookieContext } from '../../access/credentials/cookie_exchange.ts'
 import { unprocessable } from '../../lib/errors.ts'
 import { endSession } from './end_session.ts'
 import type { OpenedSession } from './open_session.ts'
+import { sourceOf } from './sessions.ts'
 import { RefreshToken } from './sign_in.schema.ts'
 import { type SignInInput, signIn } from './sign_in.ts'
 import type { SignInDeps } from './sign_in_deps.ts'
@@ -29,14 +30,21 @@ export function giveCookie(
 }
 
 /**
- * Ends the session that the cookie names, and removes the cookie, also one that is no longer valid. Throws
+ * Ends the session that the cookie names, and removes the cookie, also one that is no longer valid. At a custom domain it
+ * ends the session of the subdomain as well, which would sign the next user of the browser in. Throws
  * 422 for a request with neither a cookie nor a refresh token.
  */
 export async function signOutBrowser(deps: SignInDeps, ctx: CookieContext): Promise<void> {
   const { carried, isSent } = ctx.cookies
   if (!isSent) throw missingBody()
   if (carried !== undefined) {
-    await deps.database.inTenant(ctx, (db) => endSession(db, ctx.request, carried))
+    await deps.database.inTenant(ctx, async (db) => {
+      const sessionId = await sourceOf(db, carried.sessionId)
+      await endSession(db, ctx.request, carried)
+      if (sessionId !== carried.sessionId) {
+        await endSession(db, ctx.request, { ...carried, sessionId })
+      }
+    })
   }
   ctx.cookies.clear()
 }

@@ -32,6 +32,10 @@ export async function listSessions(
       's.expires_at',
       's.method',
     ])
+    .select(
+      sql<string | null>`case when s.origin <> ${ctx.tenant.issuer}
+        then split_part(split_part(s.origin, '://', 2), ':', 1) end`.as('domain'),
+    )
     // No session is the current one for an actor without a session.
     .select(
       sql<boolean>`s.id is not distinct from ${sessionIdOf(ctx.actor) ?? null}::uuid`.as(

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../../test/fixtures/app/app.ts'
+import { domainRow } from '../../../test/fixtures/domain_row.ts'
 import { realmOfNewTenant } from '../../access/realm.ts'
 import { createTokens } from '../../access/tokens.ts'
 import { Rejections } from '../../audit/rejections.ts'
@@ -33,6 +34,7 @@ function open(tenant: TestTenant, user: ProvenUser, opening: Opening, origin?: s
     name: 'A',
     subdomain: tenant.subdomain,
     issuer,
+    home: issuer,
     realm: realmOfNewTenant(api.config, tenant.id),
     limits,
     branding: {},
@@ -94,8 +96,15 @@ describe('openSession', () => {
     const user = await makeMember(tenant)
     const authenticatedAt = new Date('2026-01-02T03:04:05.000Z')
     const opening = { method: 'hand_over', amr: ['pwd', 'otp', 'mfa'], authenticatedAt } as const
-    const domain = 'https://acme.example'
-    const { id } = await open(tenant, user, { ...opening, wants: 'cookie' }, domain)
+    const name = `${tenant.subdomain}.example`
+    const domain = `https://${name}`
+    const openThere = () => open(tenant, user, { ...opening, wants: 'cookie' }, domain)
+    // Not before the name leads to the tenant.
+    await expect(openThere()).rejects.toMatchObject({ code: 'tenant.not_found' })
+    await api.database.acrossTenants('test', (db) =>
+      db.insertInto('tenantry.domains').values(domainRow(name, tenant.id)).execute(),
+    )
+    const { id } = await openThere()
     const { session, audit, tokens } = await rowsOf(tenant, id)
     expect(session).toMatchObject({
       method: 'hand_over',

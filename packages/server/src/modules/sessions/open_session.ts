@@ -1,8 +1,9 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
+import { isInstallationOrigin } from '../../access/installation_origin.ts'
 import { roleColumns } from '../../access/permissions.ts'
 import type { AccessClaims } from '../../access/tokens.ts'
 import { wrongCredentials } from '../../access/unauthenticated.ts'
-import type { PublicContext } from '../../app/context.ts'
+import type { PublicContext, Tenant } from '../../app/context.ts'
 import { auditInsert } from '../../audit/audit_log.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import type { RequestTransaction } from '../../db/tenancy.ts'
@@ -44,6 +45,8 @@ export interface Opening {
   wants: 'access' | 'refresh' | 'cookie'
   /** The session of the cookie that the new one replaces. It is revoked in the same transaction. */
   replaces?: AccessClaims | undefined
+  /** The session of the subdomain from which one of a custom domain is handed over. */
+  sourceId?: string | undefined
 }
 
 type Method = KernelTables['tenantry.sessions']['method']['__select__']
@@ -63,7 +66,7 @@ export interface OpenedSession {
 
 /**
  * Opens a session: every way in ends here, and nothing else inserts one. The tenant, the user and the
- * membership must be active, and the credentials unchanged since they were checked. The session and its
+ * membership must be active, the credentials unchanged since they were checked, and a custom domain still the tenant's. The session and its
  * audit row are committed together. Deletes sessions above the maximum. Throws 401, or 403
  * for a suspended tenant, for a user who is not an active member, and for one whose address has to be verified first.
  */
@@ -119,7 +122,7 @@ async function insertAudited(
   const { db } = transaction
   const { id, user, method, amr } = session
   const opened = await insertSession(db, ctx, session)
-  if (opened === undefined) throw await refusal(db, session)
+  if (opened === undefined) throw await refusal(db, ctx.tenant, session)
   if (session.noticed) {
     const origin = { db, transaction, actorId: user.id, requestId: ctx.request.id }
     await enqueueJob(origin, newDeviceMail, { session_id: id })
@@ -146,6 +149,7 @@ async function insertSession(
   session: NewSession,
 ): Promise<InsertedSession | undefined> {
   const { id, user, times, method, amr, authenticatedAt, wants, jti, mustBeVerified } = session
+  const { sourceId = null } = session
   const refreshHash = wants === 'refresh' ? hashSecret(jti) : null
   const { rows } = await sql<InsertedSession>`
     with member as (
@@ -154,16 +158,17 @@ async function insertSession(
       join tenantry.tenants t on t.status = 'active'
       where m.user_id = ${user.id} and m.is_active and u.is_active
         and u.sessions_valid_from = ${user.credentials_epoch}::timestamptz
-        and (u.email_verified_at is not null or not ${mustBeVerified})
+        and (u.email_verified_at is not null or not ${mustBeVerified}) ${onlyIf(isServed(tenant))}
+        ${onlyIf(sourceId === null ? undefined : isOpen(sourceId))}
       for share of m
     ), ${surplus}, opened as (
       insert into tenantry.sessions
         (id, user_id, user_agent, address, credentials_epoch, idle_expires_at, expires_at, method, amr,
-          authenticated_at, kind, origin)
+          authenticated_at, kind, origin, source_id)
       select ${id}, user_id, ${request.userAgent}, ${request.address},
         ${user.credentials_epoch}::timestamptz, ${inSeconds(times.idleSeconds)},
         ${inSeconds(times.maxSeconds)}, ${method}, ${[...amr]}::text[],
-        coalesce(${authenticatedAt ?? null}::timestamptz, now()), ${kindOf(session)}, ${tenant.origin}
+        coalesce(${authenticatedAt ?? null}::timestamptz, now()), ${kindOf(session)}, ${tenant.origin}, ${sourceId}::uuid
       from member
       returning id, created_at, idle_expires_at, expires_at
     ), token as (
@@ -176,6 +181,24 @@ async function insertSession(
       opened.idle_expires_at as "idleExpiresAt", opened.expires_at as "expiresAt"
     from member, opened`.execute(db)
   return rows[0]
+}
+
+const onlyIf = (condition: RawBuilder<boolean> | undefined) =>
+  condition === undefined ? sql`` : sql`and ${condition}`
+
+// The locks: a domain that is detached meanwhile ends the sessions of it that it finds, as a sign-out at the source does.
+function isServed(tenant: Tenant): RawBuilder<boolean> | undefined {
+  if (isInstallationOrigin(tenant)) return undefined
+  return sql<boolean>`exists (
+    select from tenantry.domains d
+    where d.name = ${new URL(tenant.origin).hostname} and d.state in ('verified', 'failing') for share
+  )`
+}
+
+function isOpen(id: string): RawBuilder<boolean> {
+  return sql<boolean>`exists (
+    select from tenantry.sessions s where s.id = ${id} and s.revoked_at is null for share
+  )`
 }
 
 const [rolesOfMember] = roleColumns('m.user_id')
@@ -207,11 +230,12 @@ function kindOf({ wants }: Opening): 'tokens' | 'cookie' {
 // Why no session was opened. Row-level security shows one tenant, and only users who are members.
 async function refusal(
   db: Kysely<KernelTables>,
+  tenant: Tenant,
   { user, mustBeVerified }: NewSession,
 ): Promise<AppError> {
-  const { status, is_member, is_unverified } = await db
+  const { status, is_served, is_member, is_unverified } = await db
     .selectFrom('tenantry.tenants')
-    .select('status')
+    .select(['status', (isServed(tenant) ?? sql<boolean>`true`).as('is_served')])
     .select(
       sql<boolean>`exists (
         select from tenantry.members m where m.user_id = ${user.id} and m.is_active
@@ -224,6 +248,7 @@ async function refusal(
       )`.as('is_unverified'),
     )
     .executeTakeFirstOrThrow()
+  if (!is_served) return closedTenant(undefined)
   if (status !== 'active') {
     return closedTenant(status === 'suspended' ? { suspended: true } : undefined)
   }

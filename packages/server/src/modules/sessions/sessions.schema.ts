@@ -8,6 +8,9 @@ const Session = z
     method: z.string().meta({ description: 'How the user signed in, such as `password`' }),
     client: z.string().meta({ description: 'Browser and system, such as `Firefox on Windows`' }),
     address: z.string(),
+    domain: z.string().nullable().meta({
+      description: 'The custom domain at which it was opened. Null: the subdomain',
+    }),
     created_at: z.iso.datetime(),
     last_seen_at: z.iso.datetime(),
     expires_at: z.iso.datetime(),

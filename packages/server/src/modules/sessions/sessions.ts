@@ -10,9 +10,17 @@ import type { KernelTables } from '../../db/tables.ts'
 const USED_TOKENS_KEPT = 4
 
 /** Why a session was revoked; stored in its row. */
-export type RevocationReason = 'signed_out' | 'refresh_reuse' | 'revoked' | 'member_disabled'
+export type RevocationReason =
+  | 'signed_out'
+  | 'refresh_reuse'
+  | 'revoked'
+  | 'member_disabled'
+  | 'domain_detached'
 
-/** Revokes a session with its access tokens. Returns false if it does not exist or was revoked before. */
+/**
+ * Revokes a session with its access tokens, and those that were handed over from it to a custom domain. Returns false if
+ * it does not exist or was revoked before.
+ */
 export async function revokeSession(
   db: Kysely<KernelTables>,
   sessionId: string,
@@ -22,11 +30,40 @@ export async function revokeSession(
   let update = db
     .updateTable('tenantry.sessions')
     .set({ revoked_at: sql<string>`now()`, revoked_reason: reason })
-    .where('id', '=', sessionId)
+    .where(({ eb, or }) => or([eb('id', '=', sessionId), eb('source_id', '=', sessionId)]))
     .where('revoked_at', 'is', null)
   if (userId !== undefined) update = update.where('user_id', '=', userId)
-  const { numUpdatedRows } = await update.executeTakeFirst()
-  return numUpdatedRows > 0n
+  const revoked = await update.returning('id').execute()
+  return revoked.some(({ id }) => id === sessionId)
+}
+
+/** Revokes the sessions that were opened at a custom domain, which no longer leads to this tenant. */
+export async function revokeSessionsAt(db: Kysely<KernelTables>, domain: string): Promise<void> {
+  const isThere = sql<boolean>`split_part(split_part(origin, '://', 2), ':', 1) = ${domain}`
+  const there = db.selectFrom('tenantry.sessions').where(isThere)
+  await db
+    .selectFrom('tenantry.members')
+    .select('user_id')
+    .where('user_id', 'in', there.where('revoked_at', 'is', null).select('user_id'))
+    .orderBy('user_id')
+    .forNoKeyUpdate()
+    .execute()
+  await db
+    .updateTable('tenantry.sessions')
+    .set({ revoked_at: sql<string>`now()`, revoked_reason: 'domain_detached' })
+    .where(isThere)
+    .where('revoked_at', 'is', null)
+    .execute()
+}
+
+/** The session of the subdomain from which one of a custom domain was handed over; of any other, itself. */
+export async function sourceOf(db: Kysely<KernelTables>, sessionId: string): Promise<string> {
+  const row = await db
+    .selectFrom('tenantry.sessions')
+    .select('source_id')
+    .where('id', '=', sessionId)
+    .executeTakeFirst()
+  return row?.source_id ?? sessionId
 }
 
 /** Revokes all sessions of a member in this tenant, but not `except`. Returns how many it revoked. */

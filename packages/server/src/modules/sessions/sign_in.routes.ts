@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { CookieContext } from '../../access/credentials/cookie_exchange.ts'
+import { signInOrigin } from '../../access/installation_origin.ts'
 import { CREDENTIALS_BODY_BYTES } from '../../access/sign_in_limits.ts'
 import type { PublicContext } from '../../app/context.ts'
 import { contextRoutes, createRoutes, type Route } from '../../app/route.ts'
@@ -82,6 +83,7 @@ const me = get('/api/auth/me', {
     user_name: actor.user.full_name,
     user_email: actor.user.email,
     tenant_name: tenant.name,
+    sign_in_origin: signInOrigin(tenant),
     roles: [...actor.roles],
     permissions: [...actor.permissions].filter((it) => !it.startsWith('role:')),
   }),

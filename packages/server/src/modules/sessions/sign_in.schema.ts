@@ -81,6 +81,9 @@ export const Me = z
     user_name: z.string(),
     user_email: z.string(),
     tenant_name: z.string(),
+    sign_in_origin: z.string().nullable().meta({
+      description: 'Where you can change your account, if you are at a custom domain. Null: here',
+    }),
     roles: z.array(z.string()),
     permissions: z.array(z.string()),
   })

@@ -155,6 +155,7 @@ describe('GET /api/auth/me', () => {
       user_name: 'Test User',
       user_email: user.email,
       tenant_name: `Tenant ${tenant.subdomain}`,
+      sign_in_origin: null,
       roles: ['operator'],
       permissions: expect.arrayContaining(['projects:create', 'projects:read', 'tenant:read']),
     })

@@ -3,6 +3,7 @@ import { INSTALLATION_REALM } from '../../access/realm.ts'
 import { button, note, paragraph } from '../../app/mails/blocks.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { installationMail } from '../../mail/installation_mail.ts'
+import { homeOf } from '../../tenancy/find_tenant.ts'
 import { workspacesOf } from '../tenants/tenants.ts'
 
 /** The mail with the tenants of a person. An address without one gets none. */
@@ -11,9 +12,9 @@ export const tenantReminderMail = installationMail('tenant_reminders.mail', {
     const user = email === null ? undefined : await findReader(db, email)
     const found = user === undefined ? [] : await workspacesOf(db, user.id)
     if (user === undefined || found.length === 0) return undefined
-    const workspaces = found.slice(0, MAX_SHOWN).map(({ name, subdomain }) => ({
-      name,
-      link: `${config.PUBLIC_ORIGIN.replaceAll('{tenant}', subdomain)}/`,
+    const workspaces = found.slice(0, MAX_SHOWN).map((it) => ({
+      name: it.name,
+      link: `${homeOf(config.PUBLIC_ORIGIN.replaceAll('{tenant}', it.subdomain), it.primary_domain)}/`,
     }))
     const to = { email: user.email, locale: locale ?? user.locale }
     return { to, values: { workspaces, more: found.length - workspaces.length } }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { app } from '../../../test/fixtures/app/app.ts'
 import { asRole } from '../../../test/fixtures/databases.ts'
+import { domainRow } from '../../../test/fixtures/domain_row.ts'
 import { isGlobalScope } from '../../../test/fixtures/identity_scope.ts'
 import { startTestApp, type TestApp } from '../../testing.ts'
 
@@ -52,11 +53,13 @@ describe('the tenants of an account', () => {
       [
         {
           ...{ id: two.id, name: 'alpha', subdomain: two.subdomain },
-          ...{ origin: origin(two.subdomain), is_current: false },
+          ...{ origin: origin(two.subdomain), home: origin(two.subdomain), domains: [] },
+          is_current: false,
         },
         {
           ...{ id: one.id, name: 'Zeta', subdomain: one.subdomain },
-          ...{ origin: origin(one.subdomain), is_current: true },
+          ...{ origin: origin(one.subdomain), home: origin(one.subdomain), domains: [] },
+          is_current: true,
         },
       ],
     ])
@@ -82,6 +85,49 @@ describe('the tenants of an account', () => {
     expect(rows).toEqual([])
   })
 })
+
+// A primary domain that fails leads people to the subdomain again.
+test.runIf(isGlobalScope())(
+  'lists and reminders lead to the primary domain of a tenant, while it does not fail',
+  async () => {
+    const { user, one } = await person()
+    const [primary, second] = [`a-${one.subdomain}.example`, `b-${one.subdomain}.example`]
+    await api.database.acrossTenants('test', (db) =>
+      db
+        .insertInto('tenantry.domains')
+        .values([
+          { ...domainRow(primary, one.id), is_primary: true },
+          { ...domainRow(second, one.id), is_primary: false },
+          { ...domainRow(`c-${second}`, one.id, false), is_primary: false },
+        ])
+        .execute(),
+    )
+    const homeOfOne = async () => {
+      const { json } = await one.send({ path: '/api/account/tenants', user })
+      return json.items.find((it: { id: string }) => it.id === one.id)
+    }
+    expect(await homeOfOne()).toMatchObject({
+      ...{ origin: `https://${one.host}`, home: `https://${primary}` },
+      domains: [primary, second],
+    })
+    await remind({ email: user.email })
+    const [mail] = await api.mailsTo(user.email)
+    expect(mail?.text).toContain(`https://${primary}/`)
+    const change = (values: object) =>
+      api.database.acrossTenants('test', (db) =>
+        db.updateTable('tenantry.domains').set(values).where('name', '=', primary).execute(),
+      )
+    await change({ state: 'failing', failing_since: new Date() })
+    expect(await homeOfOne()).toMatchObject({ home: `https://${one.host}` })
+    await change({
+      state: 'detached',
+      failing_since: null,
+      detached_at: new Date(),
+      is_primary: false,
+    })
+    expect(await homeOfOne()).toMatchObject({ home: `https://${one.host}`, domains: [second] })
+  },
+)
 
 describe('a reminder', () => {
   test.runIf(isGlobalScope())(

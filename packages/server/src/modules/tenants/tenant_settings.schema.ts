@@ -65,6 +65,9 @@ export const Branding = z
     tenant_origin: z.string().meta({
       description: 'Where a tenant is; `{tenant}` stands for its subdomain',
     }),
+    sign_in_origin: z.string().nullable().meta({
+      description: 'Where people sign in who are at a custom domain. Null: here',
+    }),
     app_origin: z.string().meta({ description: 'The origin of APP_HOST' }),
     identity_scope: z.enum(['global', 'tenant']).meta({
       description: 'Whether a person has one account in all tenants, or one in each',

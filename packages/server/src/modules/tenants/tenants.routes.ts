@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { appOrigin } from '../../access/installation_origin.ts'
+import { appOrigin, signInOrigin } from '../../access/installation_origin.ts'
 import type { Tenant } from '../../app/context.ts'
 import type { KernelPermission } from '../../app/policy.ts'
 import { file, raw } from '../../app/replies.ts'
@@ -61,7 +61,11 @@ function brandingRoutes(config: BrandingSettings): Route[] {
       access: 'public',
       summary: 'Get what a page shows before sign-in',
       reply: Branding,
-      handle: ({ tenant }) => ({ ...brandingOf(tenant, DEFAULT_LOCALE), ...shared }),
+      handle: ({ tenant }) => ({
+        ...brandingOf(tenant, DEFAULT_LOCALE),
+        ...shared,
+        sign_in_origin: signInOrigin(tenant),
+      }),
     }),
     get(LOGO_PATH, {
       access: 'public',

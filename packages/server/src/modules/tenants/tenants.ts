@@ -38,13 +38,21 @@ export async function addOwnTenant(
   if (made === undefined) await insert(code[1]).execute()
 }
 
+/** A tenant of a person, with the names that lead there. */
+export interface Workspace {
+  id: string
+  name: string
+  subdomain: string
+  domains: string[]
+  /** Null while it fails. */
+  primary_domain: string | null
+}
+
 /** The active tenants of which a person is an active member, by name, through `asIdentity`. */
-export async function workspacesOf(
-  db: Kysely<KernelTables>,
-  userId: string,
-): Promise<{ id: string; name: string; subdomain: string }[]> {
-  const { rows } = await sql<{ id: string; name: string; subdomain: string }>`
-    select id, name, subdomain from tenantry.workspaces_of_person(${userId})`.execute(db)
+export async function workspacesOf(db: Kysely<KernelTables>, userId: string): Promise<Workspace[]> {
+  const { rows } = await sql<Workspace>`
+    select id, name, subdomain, domains, primary_domain
+    from tenantry.workspaces_of_person(${userId})`.execute(db)
   return rows
 }
 

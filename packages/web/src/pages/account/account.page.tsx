@@ -1,4 +1,6 @@
 import { useTranslation } from 'react-i18next'
+import { ElsewhereCard } from '../../session/elsewhere_card.tsx'
+import { useSession } from '../../session/session.tsx'
 import { PageHeader } from '../../ui/layout.tsx'
 import { AddressCard } from './address_card.tsx'
 import { DeletionCard } from './deletion_card.tsx'
@@ -11,17 +13,25 @@ import { WorkspacesCard } from './workspaces_card.tsx'
 /** The person's own account. */
 export function Page() {
   const { t } = useTranslation('console')
+  const { sign_in_origin } = useSession()
+  const isElsewhere = sign_in_origin !== null
   return (
     <>
       <PageHeader title={t('account.title')} description={t('account.lead')} />
       <div className="grid gap-6">
-        <ProfileCard />
-        <AddressCard />
-        <PasswordCard />
+        {isElsewhere ? (
+          <ElsewhereCard path="/account" />
+        ) : (
+          <>
+            <ProfileCard />
+            <AddressCard />
+            <PasswordCard />
+          </>
+        )}
         <SessionsCard />
-        <WorkspacesCard />
+        {!isElsewhere && <WorkspacesCard />}
         <MembershipCard />
-        <DeletionCard />
+        {!isElsewhere && <DeletionCard />}
       </div>
     </>
   )

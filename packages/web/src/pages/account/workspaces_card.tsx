@@ -28,7 +28,7 @@ function Workspaces() {
                     <span className="truncate font-medium" dir="auto">
                       {it.name}
                     </span>
-                    <span className="truncate text-sm text-muted">{new URL(it.origin).host}</span>
+                    <span className="truncate text-sm text-muted">{new URL(it.home).host}</span>
                   </span>
                   {it.is_current ? (
                     <Badge>{t('workspaces.current')}</Badge>

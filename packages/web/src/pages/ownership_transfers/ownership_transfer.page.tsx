@@ -6,6 +6,7 @@ import { useItem } from '../../api/query.ts'
 import { useRefresh } from '../../api/query_client.ts'
 import { formatList } from '../../i18n/format.ts'
 import { urlOf } from '../../page.ts'
+import { ElsewhereCard } from '../../session/elsewhere_card.tsx'
 import { useSession } from '../../session/session.tsx'
 import { useFilters } from '../../shell/filters.ts'
 import { BackLink } from '../../ui/back_link.tsx'
@@ -24,6 +25,7 @@ const MemberCombobox = lazy(async () => ({
 /** Makes another member the owner in the actor's place. */
 export function Page() {
   const { t } = useTranslation('console')
+  const { sign_in_origin } = useSession()
   return (
     <>
       <PageHeader
@@ -31,7 +33,11 @@ export function Page() {
         description={t('ownership.lead')}
         above={<BackLink to="/account">{t('account.title')}</BackLink>}
       />
-      <TransferForm />
+      {sign_in_origin === null ? (
+        <TransferForm />
+      ) : (
+        <ElsewhereCard path={urlOf('/ownership-transfer')} />
+      )}
     </>
   )
 }

@@ -29,6 +29,7 @@ export function SessionRow({ session, action }: SessionRowProps) {
           {session.is_current && <Badge look="accent">{t('account.thisSession')}</Badge>}
         </p>
         <p className="break-words text-sm text-muted">
+          {session.domain !== null && `${session.domain} · `}
           {session.address} · {t('account.lastSeen')} <Time at={session.last_seen_at} />
         </p>
       </div>
