@@ -17,6 +17,7 @@ const kernelTests = [
   `${server}/test/database/*.test.ts`,
   `${server}/test/revocation/*.test.ts`,
   `${server}/src/modules/**/*.test.ts`,
+  `${server}/test/api/references.test.ts`,
 ]
 
 // They make databases or servers of their own, which are not distributed, or are about one server.

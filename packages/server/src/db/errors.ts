@@ -4,6 +4,7 @@ import { AppError, conflict, unavailable, unprocessable } from '../lib/errors.ts
 /** An error that PostgreSQL reported. */
 export interface DatabaseError extends Error {
   code: string
+  hint?: string
   constraint?: string
   schema?: string
   table?: string
@@ -33,12 +34,16 @@ export function publicDatabaseError(error: unknown): unknown {
   return unavailable('database.unavailable', 'The database is not available', error)
 }
 
-// Citus reports an error of a worker by its message alone, which names the shard:
-// `... violates unique constraint "projects_name_unique_102050"`.
+// Citus reports an error of a worker by its message alone, which names shards:
+// `... on table "tasks_102050" violates foreign key constraint "tasks_project_id_fkey_102050"`.
 function nameConstraint(error: DatabaseError): void {
   if (error.routine !== 'ReportResultError' || !error.code.startsWith('23')) return
-  const [, constraint] = /constraint "([^"]+)_\d{6,}"/.exec(error.message) ?? []
-  if (constraint !== undefined) error.constraint = constraint
+  const { message } = error
+  const [, constraint, shard] = /constraint "([^"]+)_(\d{6,})"/.exec(message) ?? []
+  if (constraint === undefined) return
+  const [, table] = new RegExp(`(?:table|relation) "([^"]+)_${shard}"`).exec(message) ?? []
+  error.message = message.replaceAll(/"([^"]+)_\d{6,}"/g, '"$1"')
+  Object.assign(error, table === undefined ? { constraint } : { constraint, table })
 }
 
 /** After this error, must the connection be closed? */

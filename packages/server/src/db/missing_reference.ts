@@ -44,4 +44,6 @@ const foreignKeySql = `
   join pg_class child on child.oid = con.conrelid
   join pg_namespace n on n.oid = child.relnamespace
   join pg_class parent on parent.oid = con.confrelid
-  where con.contype = 'f' and con.conname = $1 and n.nspname = $2 and child.relname = $3`
+  where con.contype = 'f' and con.conname = $1 and child.relname = $3
+    -- A worker of Citus names no schema.
+    and n.nspname = coalesce($2, n.nspname)`

@@ -68,7 +68,8 @@ describe('tenantry new field', () => {
       '0009_orders_price.up.sql',
     ])
     expect(read('migrations/0004_orders_state.up.sql')).toContain(
-      "add column state text not null default 'open' check (state in ('open', 'closed'));",
+      "alter table orders add column state text not null default 'open';\n" +
+        "alter table orders add constraint orders_state_check check (state in ('open', 'closed'));",
     )
     expect(read('migrations/0005_orders_by_state.up.sql')).toContain('create index concurrently')
     expect(read('migrations/0006_orders_project_id.up.sql')).toContain(

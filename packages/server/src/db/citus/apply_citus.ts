@@ -25,7 +25,6 @@ async function distribute(
   await client.query("set statement_timeout = 0; set lock_timeout = '30s'")
   await run(client, 'begin', report)
   try {
-    await client.query("set local citus.multi_shard_modify_mode = 'sequential'")
     for (const { sql } of steps) await run(client, sql, report)
     await run(client, 'commit', report)
   } catch (error) {

@@ -114,9 +114,14 @@ function faultsOf(table: DataTable, first: DataTable | undefined): string[] {
 
 // What the kernel puts on the audit log is dropped with care: docs/decisions/0082-the-audit-log-on-citus.md. An
 // app knows what its own is for.
-function unknown({ name, triggers, policies, columnGrants, restrictive }: DataTable): string[] {
+function unknown(table: DataTable): string[] {
+  const { name, lateKeys, triggers, policies, columnGrants, restrictive } = table
   const isKnown = (it: string) => name === FIRST && OF_AUDIT_LOG.has(it)
   return [
+    ...lateKeys.map(
+      (it) =>
+        `${name} (${it}) is deferrable, and Citus would report its violation as a fault of the server: add it again as not deferrable`,
+    ),
     ...triggers
       .filter((it) => !isKnown(it))
       .map((it) => `${name} has the trigger ${it}, which Citus does not allow: drop it`),

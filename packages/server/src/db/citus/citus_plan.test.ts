@@ -11,6 +11,7 @@ const table = (name: string, more: Partial<DataTable> = {}): DataTable => ({
   ...{ name, kind: 'local', column: null, group: null, localBytes: 8192, dropped: [], parents: [] },
   ...{
     wrongKeys: [],
+    lateKeys: [],
     triggers: [],
     policies: [],
     restrictive: [],

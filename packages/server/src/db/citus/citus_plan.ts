@@ -38,6 +38,10 @@ function distribution(tables: DataTable[]): Step[] {
   const names = tables.map(({ name }) => relation(name))
   return [
     {
+      why: 'several tables in one transaction',
+      sql: "set local citus.multi_shard_modify_mode = 'sequential'",
+    },
+    {
       why: 'writes wait until the end',
       sql: `lock table ${names.join(', ')} in access exclusive mode`,
     },

@@ -17,6 +17,8 @@ export interface DataTable {
   parents: string[]
   /** Keys whose action would change the tenant of a row. */
   wrongKeys: string[]
+  /** Keys that are checked at the commit of a worker, of which Citus reports no reason. */
+  lateKeys: string[]
   triggers: string[]
   /** Policies that read another table, or call a function that may. */
   policies: string[]
@@ -178,6 +180,8 @@ const tablesSql = `
       where k.conrelid = t.oid and k.contype = 'f' and k.confrelid <> t.oid order by 1) as parents,
     array(select k.conname::text from pg_constraint k where k.conrelid = t.oid and k.contype = 'f'
       and (k.confupdtype = 'c' or k.confdeltype = 'n' and k.confdelsetcols is null) order by 1) as "wrongKeys",
+    array(select k.conname::text from pg_constraint k where k.conrelid = t.oid and k.condeferrable
+      and (k.confrelid = 0 or k.confrelid in (select oid from data_tables)) order by 1) as "lateKeys",
     array(select g.tgname::text from pg_trigger g where g.tgrelid = t.oid and not g.tgisinternal
       order by 1) as triggers,
     ${readsMore} as policies,

@@ -16,7 +16,7 @@ const isLifted = (table: string) => `(
  * must be able to start.
  */
 export const liftedForce: LintRule = {
-  id: 'L26',
+  id: 'L28',
   name: 'row-level security is not forced on this table, as during a move',
   why: 'the owner sees the rows of all tenants in it',
   fix: 'after the move run: tenantry scale citus --restore-force',

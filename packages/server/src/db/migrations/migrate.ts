@@ -198,7 +198,8 @@ async function failure(
   const left = (await isConcurrentFile(join(history.folder, file)))
     ? 'the next run removes what it has left'
     : 'it was rolled back'
-  const what = `migration ${file} of the ${history.name} failed: ${cause.message}`
+  const hint = isDatabaseError(cause) && cause.hint ? ` (${cause.hint})` : ''
+  const what = `migration ${file} of the ${history.name} failed: ${cause.message}${hint}`
   return new OperatorError(`${what}; ${left}: ${remedy}`, { cause })
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { uniqueName } from '../insertions.ts'
 import { migrationNumber, type Places } from '../places.ts'
-import { type Field, sqlOf } from './fields.ts'
+import { columnOf, type Field } from './fields.ts'
 
 /** The migrations that add a field to a table with rows, by path. An index has one of its own. */
 export function fieldMigrations(
@@ -28,17 +28,21 @@ export function fieldMigrations(
   ])
 }
 
+// Citus accepts a constraint only as a statement of its own.
 function addColumn(plural: string, field: Field): string {
-  const { name, unique, references, nullable } = field
+  const { name, type, unique, references, nullable } = field
   const rows = nullable ? 'It is null in the rows that exist.' : 'Rows that exist get the default.'
+  const check = type.check?.(name)
   const parts = [
-    `add column ${name} ${sqlOf(field)}`,
+    `add column ${name} ${columnOf(field)}`,
+    ...(check === undefined ? [] : [`add constraint ${plural}_${name}_check check (${check})`]),
     ...(unique ? [`add constraint ${uniqueName(plural, name)} unique (tenant_id, ${name})`] : []),
     ...(references === undefined
       ? []
       : [`add foreign key (tenant_id, ${name}) references ${references} (tenant_id, id)`]),
   ]
-  return `-- ${plural}.${name}. ${rows}\nalter table ${plural}\n  ${parts.join(',\n  ')};\n`
+  const statements = parts.map((it) => `alter table ${plural} ${it};\n`)
+  return `-- ${plural}.${name}. ${rows}\n${statements.join('')}`
 }
 
 function addIndex(name: string, on: string): string {

@@ -62,13 +62,17 @@ function parseField(text: string): Field {
 }
 
 /** The column of a field, without its name: `text not null default 'open' check (…)`. */
-export function sqlOf({ name, type, nullable, default: literal }: Field): string {
-  const check = type.check?.(name)
+export function sqlOf(field: Field): string {
+  const check = field.type.check?.(field.name)
+  return [columnOf(field), ...(check === undefined ? [] : [`check (${check})`])].join(' ')
+}
+
+/** The same without its check. */
+export function columnOf({ type, nullable, default: literal }: Field): string {
   return [
     type.column,
     ...(nullable ? [] : ['not null']),
     ...(literal === undefined ? [] : [`default ${literal.sql}`]),
-    ...(check === undefined ? [] : [`check (${check})`]),
   ].join(' ')
 }
 
