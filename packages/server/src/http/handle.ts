@@ -29,7 +29,7 @@ import { PublicRows } from './public_rows.ts'
 import type { ReadyRequest } from './ready_request.ts'
 import { cursorsFor, listOf } from './request/cursor.ts'
 import { IfMatch } from './request/if_match.ts'
-import { hasJustWritten } from './response/own_writes.ts'
+import { WRITTEN } from './response/own_writes.ts'
 
 /** A handler's result, and the bytes of the reply where it has a body. */
 export interface Handled {
@@ -69,7 +69,7 @@ function readRoute(
   { actor }: Identity,
 ): MaybePromise<Handled> {
   const { database } = deps
-  const read = hasJustWritten(ready.headers) ? database.read : database.readReplica
+  const read = ready.headers[WRITTEN] === undefined ? database.readReplica : database.read
   return read(ready, (transaction) => {
     const ctx = new HandlerContext(deps, ready, transaction, actor)
     return after(call(ready.served.route, ctx, ready.input), (result) => {

@@ -82,6 +82,7 @@ export async function createServer(given: ServerDeps): Promise<HttpServer> {
   if (config.CORS_ORIGINS.length > 0) await app.register(cors, corsOptions(config))
   const eventLoop = monitorEventLoop(config.EVENT_LOOP_DELAY_MAX_MS)
   app.addHook('onClose', async () => eventLoop.close())
+  markOwnWrites(app, config)
   admitRequests(app, deps, eventLoop)
   for (const endpoint of endpoints) addEndpoint(app, endpoint)
   for (const route of routes) {
@@ -141,7 +142,6 @@ function admitRequests(
     }
     if (endpoint !== undefined) return done()
     if (home && isSentHome(deps, request, reply)) return
-    markOwnWrites(deps.config, request.method, reply.raw)
     const log = request.getDecorator<RequestLog>(LOG)
     const { id } = log.info
     const arrival = { raw: request.raw, target: request.originalUrl, route, log }
