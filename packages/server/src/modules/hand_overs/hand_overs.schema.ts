@@ -3,8 +3,8 @@ import { z } from 'zod'
 /** BASE64URL(SHA-256(verifier)), as in PKCE (RFC 7636, 4.2). */
 const Challenge = z.string().regex(/^[\w-]{43}$/, 'must be a challenge of 43 characters')
 
-// One slash: browsers read `//host` and `/\\host` as another origin.
-const LOCAL_PATH = /^\/(?![/\\])[^\\\s\p{Cc}]*$/u
+// Visible ASCII, as browsers encode paths. One slash: they read `//host` and `/\host` as another origin.
+const LOCAL_PATH = /^\/([!-.0-[\]-~][!-[\]-~]*)?$/
 
 export const NewChallenge = z
   .strictObject({
