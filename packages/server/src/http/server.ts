@@ -26,7 +26,7 @@ import { inputReader, type RawRequest } from './request/validate.ts'
 import { createRouteIndex, routeNotFound } from './response/allowed_methods.ts'
 import { corsOptions } from './response/cors.ts'
 import type { OpenStreams } from './response/open_streams.ts'
-import { markOwnWrites } from './response/own_writes.ts'
+import { ownWriteMarker } from './response/own_writes.ts'
 import { problemHeaders, problemOf, publicError } from './response/problem.ts'
 import { headersFor } from './response/security_headers.ts'
 import { etagOf, hasEtag, locationOf, serializerOf } from './response/serialize.ts'
@@ -82,7 +82,6 @@ export async function createServer(given: ServerDeps): Promise<HttpServer> {
   if (config.CORS_ORIGINS.length > 0) await app.register(cors, corsOptions(config))
   const eventLoop = monitorEventLoop(config.EVENT_LOOP_DELAY_MAX_MS)
   app.addHook('onClose', async () => eventLoop.close())
-  markOwnWrites(app, config)
   admitRequests(app, deps, eventLoop)
   for (const endpoint of endpoints) addEndpoint(app, endpoint)
   for (const route of routes) {
@@ -134,6 +133,7 @@ function admitRequests(
   deps: ServerDeps & PipelineDeps,
   eventLoop: EventLoopMonitor,
 ): void {
+  const markOwnWrite = ownWriteMarker(deps.config)
   app.addHook('onRequest', (request, reply, done) => {
     const { endpoint, route, home } = request.routeOptions.config as Served
     // Health still answers: a busy server must not be restarted.
@@ -142,6 +142,7 @@ function admitRequests(
     }
     if (endpoint !== undefined) return done()
     if (home && isSentHome(deps, request, reply)) return
+    markOwnWrite?.(request.method, reply.raw)
     const log = request.getDecorator<RequestLog>(LOG)
     const { id } = log.info
     const arrival = { raw: request.raw, target: request.originalUrl, route, log }
