@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { app } from '../../../test/fixtures/app/app.ts'
 import { appWithSite } from '../../../test/fixtures/app_with_site.ts'
+import { asRole } from '../../../test/fixtures/databases.ts'
 import { domainRow } from '../../../test/fixtures/domain_row.ts'
 import { isGlobalScope } from '../../../test/fixtures/identity_scope.ts'
 import { backgroundScope } from '../../db/tenancy.ts'
@@ -115,6 +117,27 @@ const change = async (name: string, values: { state: 'failing' | 'detached' }) =
       .execute(),
   )
   await api.listener.sync()
+}
+
+const signOut = (host: string, cookie: string) =>
+  api.send(host, {
+    ...{ method: 'POST', path: '/api/auth/logout' },
+    headers: { ...page(host), cookie },
+  })
+
+/** Resolves when so many connections wait for a lock of this one, or for one that waits for it. */
+async function untilWaiting(client: pg.Client, wanted: number): Promise<void> {
+  const waiting = `with direct as (
+      select pid from pg_stat_activity where pg_backend_pid() = any (pg_blocking_pids(pid))
+    )
+    select pid from direct union
+    select a.pid from pg_stat_activity a join direct d on d.pid = any (pg_blocking_pids(a.pid))`
+  const count = async () => {
+    // A transaction sees the connections of its first look.
+    await client.query('select pg_stat_clear_snapshot()')
+    return (await client.query(waiting)).rowCount
+  }
+  await expect.poll(count).toBe(wanted)
 }
 
 const sessionsIn = ({ id }: TestTenant) =>
@@ -291,11 +314,6 @@ describe.runIf(isGlobalScope())('a session at a custom domain', () => {
 
   test('ends with the one of the subdomain, and the other way round', async () => {
     const scene = await makeScene()
-    const signOut = (host: string, cookie: string) =>
-      api.send(host, {
-        ...{ method: 'POST', path: '/api/auth/logout' },
-        headers: { ...page(host), cookie },
-      })
     const { tenant, domain } = scene
     const first = await handedOver(scene)
     expect((await signOut(tenant.host, scene.cookie)).status).toBe(204)
@@ -318,12 +336,53 @@ describe.runIf(isGlobalScope())('a session at a custom domain', () => {
   test('is not opened once that of the subdomain has ended', async () => {
     const scene = await makeScene()
     const code = await issued(scene)
-    await scene.tenant.send({
-      ...{ method: 'POST', path: '/api/auth/logout' },
-      headers: { ...page(scene.tenant.host), cookie: scene.cookie },
-    })
+    await signOut(scene.tenant.host, scene.cookie)
     expect((await redeem(scene.domain, code)).status).toBe(401)
     expect(await sessionsIn(scene.tenant)).toEqual([])
+  })
+
+  test('ends with a sign-out at the subdomain that met its hand-over', async () => {
+    const scene = await makeScene()
+    const { tenant, domain } = scene
+    const first = await handedOver(scene)
+    const { code, verifier } = await issued(scene)
+    const [reply, ended] = await asRole('platform', async (client) => {
+      await client.query('begin')
+      // The hand-over has opened its session, and waits to end the one that it replaces.
+      await client.query(
+        'select from tenantry.sessions where tenant_id = $1 and source_id is not null for update',
+        [tenant.id],
+      )
+      const opening = redeem(domain, { code, verifier: `${verifier}; ${first}` })
+      await untilWaiting(client, 1)
+      const ending = signOut(tenant.host, scene.cookie)
+      await untilWaiting(client, 2)
+      await client.query('commit')
+      return Promise.all([opening, ending])
+    })
+    expect([reply.status, ended.status]).toEqual([303, 204])
+    expect((await me(tenant.host, scene.cookie)).status).toBe(401)
+    expect((await me(domain, cookieIn(reply))).status).toBe(401)
+  })
+
+  // Otherwise a revocation of the member's sessions, which has locked the member, would meet a deadlock.
+  test('is opened with the lock of the member before that of the session that it comes from', async () => {
+    const scene = await makeScene()
+    const { tenant, domain } = scene
+    const code = await issued(scene)
+    const reply = await asRole('platform', async (client) => {
+      const about = [tenant.id, scene.user.id]
+      const member = 'tenantry.members where tenant_id = $1 and user_id = $2'
+      await client.query('begin')
+      await client.query(`select from ${member} for no key update`, about)
+      const opening = redeem(domain, code)
+      await untilWaiting(client, 1)
+      const sessions = `select from tenantry.sessions where tenant_id = $1 and user_id = $2`
+      await client.query(`${sessions} for update nowait`, about)
+      await client.query('commit')
+      return opening
+    })
+    expect((await me(domain, cookieIn(reply))).status).toBe(200)
   })
 
   test('that is opened again leaves that of the subdomain alone', async () => {

@@ -152,15 +152,17 @@ async function insertSession(
   const { sourceId = null } = session
   const refreshHash = wants === 'refresh' ? hashSecret(jti) : null
   const { rows } = await sql<InsertedSession>`
-    with member as (
+    with locked as (
       select m.user_id, ${rolesOfMember} from tenantry.members m
       join tenantry.users u on u.id = m.user_id
       join tenantry.tenants t on t.status = 'active'
       where m.user_id = ${user.id} and m.is_active and u.is_active
         and u.sessions_valid_from = ${user.credentials_epoch}::timestamptz
-        and (u.email_verified_at is not null or not ${mustBeVerified}) ${onlyIf(isServed(tenant))}
-        ${onlyIf(sourceId === null ? undefined : isOpen(sourceId))}
+        and (u.email_verified_at is not null or not ${mustBeVerified})
+        and ${isServed(tenant) ?? YES}
       for share of m
+    ), member as (
+      select * from locked where ${sourceId === null ? YES : isOpen(sourceId)}
     ), ${surplus}, opened as (
       insert into tenantry.sessions
         (id, user_id, user_agent, address, credentials_epoch, idle_expires_at, expires_at, method, amr,
@@ -183,10 +185,10 @@ async function insertSession(
   return rows[0]
 }
 
-const onlyIf = (condition: RawBuilder<boolean> | undefined) =>
-  condition === undefined ? sql`` : sql`and ${condition}`
+const YES = sql<boolean>`true`
 
 // The locks: a domain that is detached meanwhile ends the sessions of it that it finds, as a sign-out at the source does.
+// In this order: domain, member, session, as those do.
 function isServed(tenant: Tenant): RawBuilder<boolean> | undefined {
   if (isInstallationOrigin(tenant)) return undefined
   return sql<boolean>`exists (
@@ -195,9 +197,10 @@ function isServed(tenant: Tenant): RawBuilder<boolean> | undefined {
   )`
 }
 
+// Without the comparison of the user PostgreSQL would evaluate it first.
 function isOpen(id: string): RawBuilder<boolean> {
   return sql<boolean>`exists (
-    select from tenantry.sessions s where s.id = ${id} and s.revoked_at is null for share
+    select from tenantry.sessions s where s.id = ${id} and s.user_id = locked.user_id and s.revoked_at is null for share
   )`
 }
 
@@ -235,7 +238,7 @@ async function refusal(
 ): Promise<AppError> {
   const { status, is_served, is_member, is_unverified } = await db
     .selectFrom('tenantry.tenants')
-    .select(['status', (isServed(tenant) ?? sql<boolean>`true`).as('is_served')])
+    .select(['status', (isServed(tenant) ?? YES).as('is_served')])
     .select(
       sql<boolean>`exists (
         select from tenantry.members m where m.user_id = ${user.id} and m.is_active

@@ -27,14 +27,17 @@ export async function revokeSession(
   reason: RevocationReason,
   userId?: string,
 ): Promise<boolean> {
-  let update = db
+  const revoke = db
     .updateTable('tenantry.sessions')
     .set({ revoked_at: sql<string>`now()`, revoked_reason: reason })
-    .where(({ eb, or }) => or([eb('id', '=', sessionId), eb('source_id', '=', sessionId)]))
     .where('revoked_at', 'is', null)
+  let update = revoke.where('id', '=', sessionId)
   if (userId !== undefined) update = update.where('user_id', '=', userId)
-  const revoked = await update.returning('id').execute()
-  return revoked.some(({ id }) => id === sessionId)
+  const revoked = await update.returning('kind').executeTakeFirst()
+  if (revoked === undefined) return false
+  // Apart: the first statement may have waited for a hand-over, and does not see the session that it has opened.
+  if (revoked.kind === 'cookie') await revoke.where('source_id', '=', sessionId).execute()
+  return true
 }
 
 /** Revokes the sessions that were opened at a custom domain, which no longer leads to this tenant. */
