@@ -186,11 +186,13 @@ test.each(['//evil.example', '/\\evil.example', 'https://evil.example', 'javascr
   },
 )
 
-// A person who is signed in follows a link of another page: nothing is opened without a click.
-test('a link to a custom domain opens no session by itself', async () => {
+// A person who is signed in follows a link of another page: nothing is opened without a click. That page may have got
+// the person to hold a key.
+test('a link to a custom domain opens no session by itself, nor by a key that is held', async () => {
   const { page, tenant, domain } = await catchCode()
   await page.goto(`${domain.origin}/console`)
   await page.locator(question).waitFor()
+  for (const key of ['Enter', 'Space']) await page.keyboard.press(key)
   await pages.settled(page)
   expect(new URL(page.url()).origin).toBe(pages.originOf(tenant))
   expect(await handedOver(tenant)).toEqual([])

@@ -172,7 +172,8 @@ function HandOver({ to, domain, challenge, isChosen }: Choice) {
       <input type="hidden" name="to" value={to.id} />
       <input type="hidden" name="challenge" value={challenge} />
       {domain !== undefined && <input type="hidden" name="domain" value={domain} />}
-      <Button type="submit" look="primary" size="lg" busy={isSent} autoFocus>
+      {/* A custom domain may be an attacker's: a key that is held while a link opens this page must not answer it. */}
+      <Button type="submit" look="primary" size="lg" busy={isSent} autoFocus={domain === undefined}>
         {t('signUp.continue')}
       </Button>
       <a href="/console" className="text-center font-medium text-accent-text hover:underline">
