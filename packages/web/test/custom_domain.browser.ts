@@ -150,6 +150,36 @@ test('a workspace is opened at its primary domain, without a question', async ()
   await page.getByRole('heading', { level: 1, name: /Welcome/ }).waitFor()
 })
 
+// It may begin with the name of another host, which a person would take for the whole.
+test('a custom domain is named whole, however long', async () => {
+  const { tenant: home, user } = await makeScene()
+  const other = await pages.api.makeTenant({ name: 'Other Works' })
+  await other.makeUser({ email: user.email, roles: ['operator'] })
+  const name = `${home.subdomain}.${'x'.repeat(60)}.${'y'.repeat(60)}.${'z'.repeat(60)}.localhost`
+  const domain = await addDomain(pages, other, { isPrimary: true, name })
+  const { page } = await pages.open(home, '/account', user, { phone: true })
+  const isWhole = async () => {
+    await page.getByText(domain.host, { exact: true }).waitFor()
+    const hidden = await page.evaluate(`(() => {
+      const spans = [...document.querySelectorAll('span')]
+      const shown = spans.findLast((it) => it.textContent === ${JSON.stringify(domain.host)})
+      return shown.scrollWidth - shown.clientWidth
+    })()`)
+    expect(hidden).toBeLessThanOrEqual(0)
+  }
+  await isWhole()
+  expect(await inPage(page, 'overflow()')).toBeLessThanOrEqual(0)
+  await page.setViewportSize({ width: 1280, height: 800 })
+  await page.goto(`${pages.originOf(home)}/console`)
+  await page.getByRole('button', { name: 'Acme Works' }).click()
+  await isWhole()
+  await page.setViewportSize({ width: 390, height: 844 })
+  const query = { to: other.subdomain, challenge: 'c'.repeat(43), domain: name }
+  await page.goto(`${pages.originOf(home)}/auth/switch?${new URLSearchParams(query)}`)
+  await page.getByRole('heading', { name: `Go to ${domain.host}` }).waitFor()
+  expect(await inPage(page, 'overflow()')).toBeLessThanOrEqual(0)
+})
+
 test.each([
   ['en', {}],
   ['en-dark-phone', { dark: true, phone: true }],

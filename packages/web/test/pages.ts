@@ -95,9 +95,8 @@ export async function startPagesWithDomains(settings: Record<string, string> = {
 export async function addDomain(
   { api }: Pages,
   { id }: TestTenant,
-  { isPrimary = false } = {},
+  { isPrimary = false, name = `shop-${randomBytes(5).toString('hex')}.localhost` } = {},
 ): Promise<URL> {
-  const name = `shop-${randomBytes(5).toString('hex')}.localhost`
   await api.database.acrossTenants('test', (db) =>
     db
       .insertInto('tenantry.domains')

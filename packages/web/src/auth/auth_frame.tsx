@@ -37,10 +37,14 @@ export function AuthFrame(props: AuthFrameProps) {
   }, [])
   return (
     <div className="flex min-h-dvh flex-col bg-[radial-gradient(60rem_30rem_at_50%_-10rem,var(--accent-soft),transparent)]">
-      <main className="mx-auto grid w-full max-w-[25rem] flex-1 content-center px-4 py-10">
+      <main className="mx-auto grid w-full max-w-[25rem] flex-1 grid-cols-1 content-center px-4 py-10">
         <Head brand={brand} branding={branding} name={tenant} />
         <div className="rounded-2xl bg-surface p-6 shadow-raised ring-1 ring-line sm:p-8">
-          <h1 ref={heading} tabIndex={-1} className="text-xl font-semibold tracking-[-0.015em]">
+          <h1
+            ref={heading}
+            tabIndex={-1}
+            className="break-words text-xl font-semibold tracking-[-0.015em]"
+          >
             {title}
           </h1>
           {lead !== undefined && <p className="mt-1.5 break-words text-muted">{lead}</p>}

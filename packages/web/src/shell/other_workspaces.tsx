@@ -48,7 +48,8 @@ function Choice({ items, here }: { items: readonly Workspace[]; here: string }) 
                 <span className="truncate text-sm font-medium" title={it.name} dir="auto">
                   {it.name}
                 </span>
-                <span className="truncate text-xs text-muted">{new URL(it.home).host}</span>
+                {/* Whole: a custom domain can begin with any other name. */}
+                <span className="break-all text-xs text-muted">{new URL(it.home).host}</span>
               </span>
             </WorkspaceLink>
           </li>

@@ -28,7 +28,8 @@ function Workspaces() {
                     <span className="truncate font-medium" dir="auto">
                       {it.name}
                     </span>
-                    <span className="truncate text-sm text-muted">{new URL(it.home).host}</span>
+                    {/* Whole: a custom domain can begin with any other name. */}
+                    <span className="break-all text-sm text-muted">{new URL(it.home).host}</span>
                   </span>
                   {it.is_current ? (
                     <Badge>{t('workspaces.current')}</Badge>
