@@ -132,6 +132,9 @@ test('a code for a custom domain is refused when it is replayed, or with another
   const { page, context, domain, url } = caught
   const verifier = await context.cookies(domain.origin)
   await page.goto(url.href)
+  // A page that still asks for something would leave for the sign-in without its cookie.
+  await page.getByRole('heading', { level: 1, name: /Welcome/ }).waitFor()
+  await pages.settled(page)
   expect(await sessionCookies(context, domain.origin)).toHaveLength(1)
   await context.clearCookies({ domain: domain.hostname })
   await context.addCookies(verifier)
