@@ -333,6 +333,33 @@ describe.runIf(isGlobalScope())('a session at a custom domain', () => {
     expect((await tenant.send({ path: '/api/auth/me', user: scene.user })).status).toBe(200)
   })
 
+  // Who operates the server there has its cookie, and could otherwise keep it from ending.
+  test('ends with a sign-out at the subdomain after it has ended all others', async () => {
+    const scene = await makeScene()
+    const { tenant, domain, user } = scene
+    const cookie = await handedOver(scene)
+    const path = '/api/sessions'
+    const others = { method: 'DELETE', path, headers: { ...page(domain), cookie } } as const
+    expect((await api.send(domain, others)).status).toBe(204)
+    expect((await tenant.send({ path: '/api/auth/me', user })).status).toBe(401)
+    expect((await me(tenant.host, scene.cookie)).status).toBe(200)
+    expect((await me(domain, cookie)).status).toBe(200)
+    await signOut(tenant.host, scene.cookie)
+    expect((await me(domain, cookie)).status).toBe(401)
+  })
+
+  test('ends nothing once it was revoked', async () => {
+    const scene = await makeScene()
+    const { tenant, domain, user } = scene
+    const cookie = await handedOver(scene)
+    const { json } = await tenant.send({ path: '/api/sessions', user })
+    const { id } = json.items.find((it: { domain: string | null }) => it.domain === domain)
+    const revoked = await tenant.send({ method: 'DELETE', path: `/api/sessions/${id}`, user })
+    expect(revoked.status).toBe(204)
+    expect((await signOut(domain, cookie)).status).toBe(204)
+    expect((await me(tenant.host, scene.cookie)).status).toBe(200)
+  })
+
   test('is not opened once that of the subdomain has ended', async () => {
     const scene = await makeScene()
     const code = await issued(scene)

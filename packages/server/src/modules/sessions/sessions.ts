@@ -59,17 +59,24 @@ export async function revokeSessionsAt(db: Kysely<KernelTables>, domain: string)
     .execute()
 }
 
-/** The session of the subdomain from which one of a custom domain was handed over; of any other, itself. */
+/**
+ * The session of the subdomain from which one of a custom domain was handed over. Of any other, itself; also of one that
+ * was revoked, whose cookie ends nothing.
+ */
 export async function sourceOf(db: Kysely<KernelTables>, sessionId: string): Promise<string> {
   const row = await db
     .selectFrom('tenantry.sessions')
     .select('source_id')
     .where('id', '=', sessionId)
+    .where('revoked_at', 'is', null)
     .executeTakeFirst()
   return row?.source_id ?? sessionId
 }
 
-/** Revokes all sessions of a member in this tenant, but not `except`. Returns how many it revoked. */
+/**
+ * Revokes all sessions of a member in this tenant, but not `except`, nor the one that it was handed over from: they end
+ * together. Returns how many it revoked.
+ */
 export async function revokeSessionsOf(
   db: Kysely<KernelTables>,
   userId: string,
@@ -82,7 +89,14 @@ export async function revokeSessionsOf(
     .set({ revoked_at: sql<string>`now()`, revoked_reason: reason })
     .where('user_id', '=', userId)
     .where('revoked_at', 'is', null)
-  if (except !== undefined) update = update.where('id', '!=', except)
+  if (except !== undefined) {
+    const source = db
+      .selectFrom('tenantry.sessions as own')
+      .select(sql<string>`own.source_id`.as('id'))
+      .where('own.id', '=', except)
+      .where('own.source_id', 'is not', null)
+    update = update.where('id', '!=', except).where('id', 'not in', source)
+  }
   const { numUpdatedRows } = await update.executeTakeFirst()
   return Number(numUpdatedRows)
 }
