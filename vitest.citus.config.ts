@@ -11,6 +11,7 @@ if (citusUrl === '' && process.env['npm_lifecycle_event'] === 'test:citus') {
   process.exit(0)
 }
 const server = 'packages/server'
+const fixtureMigrations = `${server}/test/fixtures/app/migrations`
 
 const kernelTests = [
   `${server}/test/citus/*.test.ts`,
@@ -38,7 +39,16 @@ const otherCodes = [
   'writes no row of tenantry.audit_logs',
 ]
 
-const project = (name: string, citusMigrations: string, include: string[], exclude: string[]) => ({
+// It kills a worker, and runs after all others.
+const crash = `${server}/test/citus/crash.test.ts`
+
+const project = (
+  name: string,
+  citusMigrations: string,
+  include: string[],
+  exclude: string[],
+  groupOrder = 0,
+) => ({
   resolve: { tsconfigPaths: true },
   test: {
     ...shared,
@@ -50,14 +60,16 @@ const project = (name: string, citusMigrations: string, include: string[], exclu
     testNamePattern: new RegExp(`^(?!.*(${[...otherGuards, ...otherCodes].join('|')}))`),
     isolate: false,
     restoreMocks: true,
+    sequence: { groupOrder },
   },
 })
 
 export default defineConfig({
   test: {
     projects: [
-      project('kernel', `${server}/test/fixtures/app/migrations`, kernelTests, notDistributed),
+      project('kernel', fixtureMigrations, kernelTests, [...notDistributed, crash]),
       project('starter', 'starter/migrations', starterTests, []),
+      project('crash', fixtureMigrations, [crash], [], 1),
     ],
     maxWorkers: 2,
   },

@@ -140,7 +140,7 @@ describe.sequential('tenantry scale citus', () => {
     expect(before.projects).toBeGreaterThan(1)
     const state = await asAdmin(readCitusState)
     expect(citusFaults(state)).toEqual([])
-    expect(citusPlan(state)).toEqual({ options: [], distribution: [] })
+    expect(citusPlan(state)).toEqual({ options: [], phases: [], distribution: [] })
     expect(state.tables.map(({ kind, localBytes }) => [kind, localBytes])).toEqual([
       ['distributed', 0],
       ['distributed', 0],

@@ -44,6 +44,10 @@ function shardFaults(state: ShardState): string[] {
   return [
     ...state.silent.map((it) => `worker ${it}; requests of its tenants get 503: start it`),
     ...state.local.map((it) => `${it} is on the coordinator alone: ${APPLY}`),
+    ...state.onePhase.map(
+      (it) =>
+        `a change of ${it} and of rows on a worker can be stored in part if the worker fails: ${APPLY}`,
+    ),
     ...state.leftBehind.map(
       (it) =>
         `${it} has rows on the coordinator that no query finds: it was distributed by hand (docs/scaling.md)`,

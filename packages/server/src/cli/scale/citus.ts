@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { type CommandConfig, loadCommandConfig, readEnvironment } from '../../config/config.ts'
 import { applyCitus } from '../../db/citus/apply_citus.ts'
 import { citusFaults } from '../../db/citus/citus_faults.ts'
-import { type CitusPlan, citusPlan } from '../../db/citus/citus_plan.ts'
+import { type CitusPlan, citusPlan, isDone } from '../../db/citus/citus_plan.ts'
 import { type CitusState, readCitusState } from '../../db/citus/citus_state.ts'
 import { rebalance, setForce } from '../../db/citus/moves.ts'
 import { databaseOf, withDatabase } from '../../db/connect/dsn.ts'
@@ -99,11 +99,12 @@ async function checkedState(client: Client): Promise<CitusState> {
 
 function textOf(plan: CitusPlan): string {
   if (isDone(plan)) return DONE
-  const { options, distribution } = plan
   const steps = (of: CitusPlan['options']) =>
     of.map(({ why, sql }) => `-- ${why}\n${sql};`).join('\n')
-  const transaction = distribution.length > 0 ? `begin;\n${steps(distribution)}\ncommit;` : ''
-  return [steps(options), transaction].join('\n').trim()
+  const transaction = (of: CitusPlan['options']) =>
+    of.length > 0 ? `begin;\n${steps(of)}\ncommit;` : ''
+  const { options, phases, distribution } = plan
+  return [steps(options), transaction(phases), transaction(distribution)].join('\n').trim()
 }
 
 async function apply(client: Client, plan: CitusPlan): Promise<void> {
@@ -116,10 +117,6 @@ async function apply(client: Client, plan: CitusPlan): Promise<void> {
   if (!isDone(left))
     throw new OperatorError('some steps are left: run tenantry scale citus --apply')
   console.log('done: run tenantry doctor')
-}
-
-function isDone({ options, distribution }: CitusPlan): boolean {
-  return options.length === 0 && distribution.length === 0
 }
 
 const DONE = 'nothing is left to do: the data plane is distributed'

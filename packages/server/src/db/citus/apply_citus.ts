@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { literalsOf, servingRoles } from '../provisioning/roles.ts'
-import type { CitusPlan } from './citus_plan.ts'
+import { type CitusPlan, isDone } from './citus_plan.ts'
 
 /**
  * Runs a plan. The tables are distributed in one transaction: after an interruption either all of them are or
@@ -8,15 +8,17 @@ import type { CitusPlan } from './citus_plan.ts'
  */
 export async function applyCitus(
   client: pg.ClientBase,
-  { options, distribution }: CitusPlan,
+  plan: CitusPlan,
   report: (sql: string) => void,
 ): Promise<void> {
-  for (const { sql } of options) await run(client, sql, report)
-  if (distribution.length > 0) await distribute(client, distribution, report)
-  if (options.length + distribution.length > 0) await endSessions(client)
+  for (const { sql } of plan.options) await run(client, sql, report)
+  for (const steps of [plan.phases, plan.distribution]) {
+    if (steps.length > 0) await inTransaction(client, steps, report)
+  }
+  if (!isDone(plan)) await endSessions(client)
 }
 
-async function distribute(
+async function inTransaction(
   client: pg.ClientBase,
   steps: CitusPlan['distribution'],
   report: (sql: string) => void,

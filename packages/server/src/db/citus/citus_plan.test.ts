@@ -32,6 +32,7 @@ const ready: CitusState = {
   coordinatorKnown: true,
   workers: [{ name: 'w1:5432', version: '13.2-1', walLevel: 'logical', error: null }],
   ...{ unreachable: [], referrers: [], unrecorded: [], missingOptions: [] },
+  ...{ hasTwoPhases: true, onePhase: [] },
   tables: [
     table('public.tasks', { parents: ['public.projects'] }),
     table('public.projects'),

@@ -1,14 +1,11 @@
 import { type CitusState, type DataTable, FIRST } from './citus_state.ts'
+import type { Step } from './citus_step.ts'
+import { twoPhases } from './two_phases.ts'
 
-/** One statement of the plan, and why it is there. */
-export interface Step {
-  why: string
-  sql: string
-}
-
-/** What a plan does, in two parts: options that may stay, and one transaction. */
+/** What a plan does: options that may stay, and two transactions. */
 export interface CitusPlan {
   options: Step[]
+  phases: Step[]
   distribution: Step[]
 }
 
@@ -26,7 +23,16 @@ export function citusPlan(state: CitusState): CitusPlan {
     sql: `alter role ${role} in database ${quoted(state.database)} set ${option} = '${value}'`,
   }))
   const local = parentsFirst(state.tables.filter(({ kind }) => kind === 'local'))
-  return { options, distribution: local.length === 0 ? [] : distribution(local) }
+  return {
+    options,
+    phases: twoPhases(state),
+    distribution: local.length === 0 ? [] : distribution(local),
+  }
+}
+
+/** Whether nothing is left to do. */
+export function isDone({ options, phases, distribution: tables }: CitusPlan): boolean {
+  return options.length + phases.length + tables.length === 0
 }
 
 const OPTION_REASONS: Record<string, string> = {

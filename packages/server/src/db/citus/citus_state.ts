@@ -47,6 +47,10 @@ export interface CitusState {
   /** Tables that say no longer to which plane they belong: undistribute_table() loses it. */
   unrecorded: string[]
   missingOptions: { role: string; option: string; value: string }[]
+  /** Whether the table is there whose changes make Citus commit in two phases. */
+  hasTwoPhases: boolean
+  /** Tables of the coordinator whose changes do not. */
+  onePhase: string[]
 }
 
 /** The first table to distribute, with which all others are colocated. */
@@ -74,6 +78,8 @@ export async function readCitusState(client: pg.ClientBase): Promise<CitusState>
     referrers: [],
     unrecorded: [],
     missingOptions: [],
+    hasTwoPhases: false,
+    onePhase: [],
   }
   if (server.version === null || !server.isSuperuser) return base
   const { known } = await one<{ known: boolean }>(client, coordinatorSql)
@@ -130,11 +136,14 @@ const unreachableSql = `
 
 async function tablesOf(
   client: pg.ClientBase,
-): Promise<Pick<CitusState, 'tables' | 'referrers' | 'unrecorded'>> {
+): Promise<Pick<CitusState, 'tables' | Others | Phases>> {
   const { rows: tables } = await client.query<DataTable>(tablesSql)
-  const others = await one<Pick<CitusState, 'referrers' | 'unrecorded'>>(client, othersSql)
-  return { tables, ...others }
+  const others = await one<Pick<CitusState, Others>>(client, othersSql)
+  return { tables, ...others, ...(await one<Pick<CitusState, Phases>>(client, phasesSql)) }
 }
+
+type Others = 'referrers' | 'unrecorded'
+type Phases = 'hasTwoPhases' | 'onePhase'
 
 async function missingOptions(client: pg.ClientBase): Promise<CitusState['missingOptions']> {
   const { rows } = await client.query<{ role: string; options: string[] }>(`
@@ -203,6 +212,19 @@ const othersSql = `
     from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace
     where p.polname = 'app_own_tenant' and n.nspname <> 'tenantry'
       and obj_description(p.oid, 'pg_policy') is null order by 1) as unrecorded`
+
+/** The tables of the coordinator whose changes do not make Citus commit in two phases: an array of their names. */
+export const onePhase = `array(
+  select format('%I.%I', n.nspname, c.relname)
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where c.relowner = to_regrole('tenantry_owner') and c.relkind in ('r', 'p') and not c.relispartition
+    and not exists (select from pg_dist_partition d where d.logicalrelid = c.oid)
+    and not exists (select from pg_policy p where p.polrelid = c.oid and ${isDataPlane('p')})
+    and not exists (select from pg_trigger g where g.tgrelid = c.oid and g.tgname = 'use_two_phases')
+  order by 1)`
+
+const phasesSql = `
+  select to_regclass('tenantry.two_phases') is not null as "hasTwoPhases", ${onePhase} as "onePhase"`
 
 async function one<Row extends pg.QueryResultRow>(
   client: pg.ClientBase,

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { isDataPlane } from '../tenant_filter/tenant_tables.ts'
+import { onePhase } from './citus_state.ts'
 
 /** How the data plane lies on the workers, as a role that serves requests sees it. */
 export interface ShardState {
@@ -14,6 +15,8 @@ export interface ShardState {
   publicFunctions: string[]
   /** Shards whose row-level security differs from the table's: `shard at worker`. */
   unprotected: string[]
+  /** Tables of the coordinator that are not committed together with the rows of a worker. */
+  onePhase: string[]
   tables: string[]
   shards: number
 }
@@ -25,6 +28,9 @@ export async function readShardState(client: pg.ClientBase): Promise<ShardState 
   )
   const [citus] = rows
   if (citus === undefined) return undefined
+  const { rows: phases } = await client.query<{ onePhase: string[] }>(
+    `select ${onePhase} as "onePhase"`,
+  )
   const { rows: tables } = await client.query<TableRow>(tablesSql)
   const distributed = tables.filter((it) => it.distributed)
   const { rows: workers } = await client.query<WorkerRow>(workersSql)
@@ -39,6 +45,7 @@ export async function readShardState(client: pg.ClientBase): Promise<ShardState 
       .filter((it) => it.success && it.result !== '0')
       .map(({ name, result }) => `${name}: ${result} functions`),
     unprotected: shards.filter((it) => !it.matches).map(({ shard }) => shard),
+    onePhase: phases.flatMap((it) => it.onePhase),
     tables: distributed.map(({ name }) => name),
     shards: shards.length,
   }
