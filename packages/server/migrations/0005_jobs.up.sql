@@ -124,15 +124,17 @@ begin
       -- NULL: all kinds.
       kinds := case status when 'active' then null when 'suspended' then regardless else '{}' end;
       if kinds is null or cardinality(kinds) > 0 then
+        -- A sub-query with LIMIT can run again for each row that a plan joins it to, and choose more.
         return query
-          update tenantry.jobs j
-          set state = 'running', lease = lease_id, attempts = j.attempts + 1,
-            leased_until = now() + make_interval(secs => seconds)
-          from (
+          with chosen as materialized (
             select r.id from tenantry.jobs r where r.tenant_id = current_tenant and r.state = 'ready'
               and (kinds is null or r.kind = any (kinds))
             order by r.priority, r.run_at, r.id limit least(room, missing) for update skip locked
-          ) chosen
+          )
+          update tenantry.jobs j
+          set state = 'running', lease = lease_id, attempts = j.attempts + 1,
+            leased_until = now() + make_interval(secs => seconds)
+          from chosen
           where j.tenant_id = current_tenant and j.id = chosen.id
           returning j.tenant_id, j.id, j.kind, j.payload, j.actor_id, j.attempts,
             extract(epoch from clock_timestamp() - j.run_at)::float8;
@@ -161,29 +163,31 @@ declare
   promoted integer;
   total integer := 0;
 begin
-  update tenantry.jobs j set state = 'ready' from (
+  with due as materialized (
     select d.tenant_id, d.id from tenantry.jobs d where d.state = 'later' and d.run_at <= now()
     order by d.run_at limit max_rows for update skip locked
-  ) due
+  )
+  update tenantry.jobs j set state = 'ready' from due
   where j.tenant_id = due.tenant_id and j.id = due.id;
   get diagnostics promoted = row_count;
   total := total + promoted;
 
+  with expired as materialized (
+    select r.tenant_id, r.id from tenantry.jobs r
+    where r.state = 'running' and r.leased_until < now() limit max_rows for update skip locked
+  )
   update tenantry.jobs j set
     state = case when j.lost_leases + 1 >= max_lost then 'parked' else 'ready' end,
     reason = case when j.lost_leases + 1 >= max_lost then 'worker_lost' end,
     last_error = 'The worker ended or did not respond while it ran this job',
     lost_leases = j.lost_leases + 1, lease = null, leased_until = null,
     key = tenantry.free_job_key(j.tenant_id, j.kind, j.key)
-  from (
-    select r.tenant_id, r.id from tenantry.jobs r
-    where r.state = 'running' and r.leased_until < now() limit max_rows for update skip locked
-  ) expired
+  from expired
   where j.tenant_id = expired.tenant_id and j.id = expired.id;
   get diagnostics promoted = row_count;
   total := total + promoted;
 
-  update tenantry.jobs j set state = 'ready' from (
+  with resumed as materialized (
     select h.tenant_id, h.id from tenantry.jobs h
     where h.state = 'held' and h.tenant_id in (
       with recursive held (tenant) as (
@@ -194,7 +198,8 @@ begin
         from held where tenant is not null)
       select tenant from held join tenantry.tenants t on t.id = tenant and t.status = 'active')
     limit max_rows for update skip locked
-  ) resumed
+  )
+  update tenantry.jobs j set state = 'ready' from resumed
   where j.tenant_id = resumed.tenant_id and j.id = resumed.id;
   get diagnostics promoted = row_count;
   return total + promoted;

@@ -60,10 +60,11 @@ begin
   end if;
   held.held_until := now() + make_interval(days => greatest(days, 0));
   -- What another transaction deletes already, this one does not wait for.
-  delete from tenantry.held_names h using (
+  with expired as materialized (
     select e.kind, e.name_digest, e.tenant_digest from tenantry.held_names e
     where e.held_until <= now() limit 1000 for update skip locked
-  ) expired
+  )
+  delete from tenantry.held_names h using expired
   where h.kind = expired.kind and h.name_digest = expired.name_digest
     and h.tenant_digest = expired.tenant_digest;
   insert into tenantry.held_names values (held.*)

@@ -194,16 +194,19 @@ async function deleteCounters(database: Database, keys: string[]): Promise<void>
 async function deleteExpired(database: Database): Promise<number> {
   const { numDeletedRows } = await database.asIdentity({ deadline: 'background' }, (db) =>
     db
-      .deleteFrom('tenantry.attempt_counters')
-      .where('key', 'in', (it) =>
-        it
-          .selectFrom('tenantry.attempt_counters')
-          .select('key')
-          .where('resets_at', '<', sql<string>`now()`)
-          .limit(PURGE_ROWS)
-          .forUpdate()
-          .skipLocked(),
+      .with(
+        (it) => it('expired').materialized(),
+        (it) =>
+          it
+            .selectFrom('tenantry.attempt_counters')
+            .select('key')
+            .where('resets_at', '<', sql<string>`now()`)
+            .limit(PURGE_ROWS)
+            .forUpdate()
+            .skipLocked(),
       )
+      .deleteFrom('tenantry.attempt_counters')
+      .where('key', 'in', (it) => it.selectFrom('expired').select('key'))
       .executeTakeFirstOrThrow(),
   )
   return Number(numDeletedRows)

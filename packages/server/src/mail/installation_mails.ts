@@ -100,14 +100,16 @@ export class InstallationMails {
     const kids = keys.accepted.map((it) => it.kid)
     const { rows } = await database.asIdentity({ deadline: 'background' }, (db) =>
       sql<WaitingMail>`
-        update tenantry.installation_mails
-        set attempts = attempts + 1,
-          due_at = now() + make_interval(secs => ${FIRST_RETRY_SECONDS} * 2 ^ least(attempts, 6))
-        where id in (
+        with due as materialized (
           select id from tenantry.installation_mails
           where due_at <= now() and key_id = any (${kids}::text[])
-          order by due_at limit ${AT_ONCE} for update skip locked)
-        returning id, kind, sign_up_id, email, locale, attempts`.execute(db),
+          order by due_at limit ${AT_ONCE} for update skip locked
+        )
+        update tenantry.installation_mails m
+        set attempts = m.attempts + 1,
+          due_at = now() + make_interval(secs => ${FIRST_RETRY_SECONDS} * 2 ^ least(m.attempts, 6))
+        from due where m.id = due.id
+        returning m.id, m.kind, m.sign_up_id, m.email, m.locale, m.attempts`.execute(db),
     )
     return rows
   }
