@@ -29,10 +29,10 @@ const tenantColumns = [
   't.branding',
 ] as const
 
-// The tenant of the job is the only one in scope. A condition on the state would let PostgreSQL read the index by name.
-const primaryDomain = sql<string | null>`(
-  select case when d.state = 'verified' then d.name end from tenantry.domains d where d.is_primary
-)`.as('primary_domain')
+// A condition on the state would let PostgreSQL read the index by name.
+const primaryDomain = sql<string | null>`case when d.state = 'verified' then d.name end`.as(
+  'primary_domain',
+)
 
 /** Deletes the row of the job, under this worker's lease, and reads its tenant: the only one in scope. */
 export const takeQuery = compiledQuery((db, { id, lease }: Held) =>
@@ -44,14 +44,22 @@ export const takeQuery = compiledQuery((db, { id, lease }: Held) =>
         .where('lease', '=', lease)
         .returning(['actor_id', 'request_id']),
     )
-    .selectFrom(['job', 'tenantry.tenants as t'])
+    .selectFrom('job')
+    .innerJoin('tenantry.tenants as t', (on) => on.onTrue())
+    .leftJoin('tenantry.domains as d', (on) =>
+      on.onRef('d.tenant_id', '=', 't.id').on('d.is_primary', '=', true),
+    )
     .select(['job.actor_id', 'job.request_id', ...tenantColumns, primaryDomain]),
 )
 
 /** The same, but the row stays: its work is not done yet. */
 export const lookQuery = compiledQuery((db, { id, lease }: Held) =>
   db
-    .selectFrom(['tenantry.jobs as job', 'tenantry.tenants as t'])
+    .selectFrom('tenantry.jobs as job')
+    .innerJoin('tenantry.tenants as t', (on) => on.onTrue())
+    .leftJoin('tenantry.domains as d', (on) =>
+      on.onRef('d.tenant_id', '=', 't.id').on('d.is_primary', '=', true),
+    )
     .select(['job.actor_id', 'job.request_id', ...tenantColumns, primaryDomain])
     .where('job.id', '=', id)
     .where('job.lease', '=', lease),
