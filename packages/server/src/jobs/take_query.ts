@@ -29,7 +29,7 @@ const tenantColumns = [
   't.branding',
 ] as const
 
-// A condition on the state would let PostgreSQL read the index by name.
+// The tenant of the job is the only one in scope. A condition on the state would let PostgreSQL read the index by name.
 const primaryDomain = sql<string | null>`case when d.state = 'verified' then d.name end`.as(
   'primary_domain',
 )
@@ -46,9 +46,7 @@ export const takeQuery = compiledQuery((db, { id, lease }: Held) =>
     )
     .selectFrom('job')
     .innerJoin('tenantry.tenants as t', (on) => on.onTrue())
-    .leftJoin('tenantry.domains as d', (on) =>
-      on.onRef('d.tenant_id', '=', 't.id').on('d.is_primary', '=', true),
-    )
+    .leftJoin('tenantry.domains as d', (on) => on.on('d.is_primary', '=', true))
     .select(['job.actor_id', 'job.request_id', ...tenantColumns, primaryDomain]),
 )
 
@@ -57,9 +55,7 @@ export const lookQuery = compiledQuery((db, { id, lease }: Held) =>
   db
     .selectFrom('tenantry.jobs as job')
     .innerJoin('tenantry.tenants as t', (on) => on.onTrue())
-    .leftJoin('tenantry.domains as d', (on) =>
-      on.onRef('d.tenant_id', '=', 't.id').on('d.is_primary', '=', true),
-    )
+    .leftJoin('tenantry.domains as d', (on) => on.on('d.is_primary', '=', true))
     .select(['job.actor_id', 'job.request_id', ...tenantColumns, primaryDomain])
     .where('job.id', '=', id)
     .where('job.lease', '=', lease),
