@@ -32,7 +32,7 @@ const ready: CitusState = {
   coordinatorKnown: true,
   workers: [{ name: 'w1:5432', version: '13.2-1', walLevel: 'logical', error: null }],
   ...{ unreachable: [], referrers: [], unrecorded: [], missingOptions: [] },
-  ...{ hasTwoPhases: true, onePhase: [] },
+  ...{ twoPhases: 'known', onePhase: [] },
   tables: [
     table('public.tasks', { parents: ['public.projects'] }),
     table('public.projects'),
@@ -55,6 +55,14 @@ test('the log is distributed first, and a table after those that it refers to', 
     ({ sql }) => /^select create_distributed_table\('(\S+)'/.exec(sql)?.[1] ?? [],
   )
   expect(order).toEqual([FIRST, 'public.projects', 'public.tasks'])
+})
+
+test('a restored table of the two phases is made known to Citus again, and not created', () => {
+  const steps = citusPlan({ ...ready, twoPhases: 'plain', onePhase: ['tenantry.roles'] }).phases
+  expect(steps.map(({ sql }) => sql)).toEqual([
+    expect.stringContaining('citus_add_local_table_to_metadata'),
+    expect.stringMatching(/^create or replace trigger use_two_phases .* on tenantry.roles /),
+  ])
 })
 
 test('each thing in the way is one line', () => {

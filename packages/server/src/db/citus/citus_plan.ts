@@ -1,6 +1,6 @@
 import { type CitusState, type DataTable, FIRST } from './citus_state.ts'
 import type { Step } from './citus_step.ts'
-import { twoPhases } from './two_phases.ts'
+import { phaseSteps } from './two_phases.ts'
 
 /** What a plan does: options that may stay, and two transactions. */
 export interface CitusPlan {
@@ -25,7 +25,7 @@ export function citusPlan(state: CitusState): CitusPlan {
   const local = parentsFirst(state.tables.filter(({ kind }) => kind === 'local'))
   return {
     options,
-    phases: twoPhases(state),
+    phases: phaseSteps(state),
     distribution: local.length === 0 ? [] : distribution(local),
   }
 }

@@ -47,8 +47,8 @@ export interface CitusState {
   /** Tables that say no longer to which plane they belong: undistribute_table() loses it. */
   unrecorded: string[]
   missingOptions: { role: string; option: string; value: string }[]
-  /** Whether the table is there whose changes make Citus commit in two phases. */
-  hasTwoPhases: boolean
+  /** The table whose changes make Citus commit in two phases. `plain`: Citus does not know it, as after a restore. */
+  twoPhases: 'absent' | 'plain' | 'known'
   /** Tables of the coordinator whose changes do not. */
   onePhase: string[]
 }
@@ -78,7 +78,7 @@ export async function readCitusState(client: pg.ClientBase): Promise<CitusState>
     referrers: [],
     unrecorded: [],
     missingOptions: [],
-    hasTwoPhases: false,
+    twoPhases: 'absent' as const,
     onePhase: [],
   }
   if (server.version === null || !server.isSuperuser) return base
@@ -143,7 +143,7 @@ async function tablesOf(
 }
 
 type Others = 'referrers' | 'unrecorded'
-type Phases = 'hasTwoPhases' | 'onePhase'
+type Phases = 'twoPhases' | 'onePhase'
 
 async function missingOptions(client: pg.ClientBase): Promise<CitusState['missingOptions']> {
   const { rows } = await client.query<{ role: string; options: string[] }>(`
@@ -213,6 +213,9 @@ const othersSql = `
     where p.polname = 'app_own_tenant' and n.nspname <> 'tenantry'
       and obj_description(p.oid, 'pg_policy') is null order by 1) as unrecorded`
 
+const isKnown = `exists (select from pg_dist_partition d
+    where d.logicalrelid = to_regclass('tenantry.two_phases'))`
+
 /** The tables of the coordinator whose changes do not make Citus commit in two phases: an array of their names. */
 export const onePhase = `array(
   select format('%I.%I', n.nspname, c.relname)
@@ -220,11 +223,13 @@ export const onePhase = `array(
   where c.relowner = to_regrole('tenantry_owner') and c.relkind in ('r', 'p') and not c.relispartition
     and not exists (select from pg_dist_partition d where d.logicalrelid = c.oid)
     and not exists (select from pg_policy p where p.polrelid = c.oid and ${isDataPlane('p')})
-    and not exists (select from pg_trigger g where g.tgrelid = c.oid and g.tgname = 'use_two_phases')
+    and not (${isKnown}
+      and exists (select from pg_trigger g where g.tgrelid = c.oid and g.tgname = 'use_two_phases'))
   order by 1)`
 
 const phasesSql = `
-  select to_regclass('tenantry.two_phases') is not null as "hasTwoPhases", ${onePhase} as "onePhase"`
+  select case when to_regclass('tenantry.two_phases') is null then 'absent'
+      when ${isKnown} then 'known' else 'plain' end as "twoPhases", ${onePhase} as "onePhase"`
 
 async function one<Row extends pg.QueryResultRow>(
   client: pg.ClientBase,

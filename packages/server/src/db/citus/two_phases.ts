@@ -10,15 +10,23 @@ const WRITERS = [...servingRoles, 'owner' as const].map((role) => roles[role].na
  * is lost, the coordinator rolls back alone. A change of a table that Citus keeps on the coordinator counts,
  * also one of no row.
  */
-export function twoPhases({
-  hasTwoPhases,
+export function phaseSteps({
+  twoPhases,
   onePhase,
-}: Pick<CitusState, 'hasTwoPhases' | 'onePhase'>) {
-  const triggers = onePhase.map((name) => ({
-    why: 'its changes are committed together with those of a worker',
-    sql: `create trigger use_two_phases after insert or update or delete on ${name} for each statement execute function tenantry.use_two_phases()`,
-  }))
-  return hasTwoPhases ? triggers : [...TABLE, ...triggers]
+}: Pick<CitusState, 'twoPhases' | 'onePhase'>): Step[] {
+  return [
+    ...(twoPhases === 'absent' ? TABLE : []),
+    ...(twoPhases === 'known' ? [] : [REGISTRATION]),
+    ...onePhase.map((name) => ({
+      why: 'its changes are committed together with those of a worker',
+      sql: `create or replace trigger use_two_phases after insert or update or delete on ${name} for each statement execute function tenantry.use_two_phases()`,
+    })),
+  ]
+}
+
+const REGISTRATION: Step = {
+  why: 'Citus knows it, and keeps it on the coordinator',
+  sql: "select citus_add_local_table_to_metadata('tenantry.two_phases')",
 }
 
 const TABLE: Step[] = [
@@ -50,9 +58,5 @@ end $$`,
   {
     why: 'only triggers run it',
     sql: 'revoke execute on function tenantry.use_two_phases() from public',
-  },
-  {
-    why: 'Citus knows it, and keeps it on the coordinator',
-    sql: "select citus_add_local_table_to_metadata('tenantry.two_phases')",
   },
 ]
