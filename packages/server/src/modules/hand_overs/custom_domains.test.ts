@@ -3,7 +3,7 @@ import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { app } from '../../../test/fixtures/app/app.ts'
 import { appWithSite } from '../../../test/fixtures/app_with_site.ts'
-import { asRole } from '../../../test/fixtures/databases.ts'
+import { asRole, hasOneConnection } from '../../../test/fixtures/databases.ts'
 import { domainRow } from '../../../test/fixtures/domain_row.ts'
 import { isGlobalScope } from '../../../test/fixtures/identity_scope.ts'
 import { backgroundScope } from '../../db/tenancy.ts'
@@ -368,29 +368,32 @@ describe.runIf(isGlobalScope())('a session at a custom domain', () => {
     expect(await sessionsIn(scene.tenant)).toEqual([])
   })
 
-  test('ends with a sign-out at the subdomain that met its hand-over', async () => {
-    const scene = await makeScene()
-    const { tenant, domain } = scene
-    const first = await handedOver(scene)
-    const { code, verifier } = await issued(scene)
-    const [reply, ended] = await asRole('platform', async (client) => {
-      await client.query('begin')
-      // The hand-over has opened its session, and waits to end the one that it replaces.
-      await client.query(
-        'select from tenantry.sessions where tenant_id = $1 and source_id is not null for update',
-        [tenant.id],
-      )
-      const opening = redeem(domain, { code, verifier: `${verifier}; ${first}` })
-      await untilWaiting(client, 1)
-      const ending = signOut(tenant.host, scene.cookie)
-      await untilWaiting(client, 2)
-      await client.query('commit')
-      return Promise.all([opening, ending])
-    })
-    expect([reply.status, ended.status]).toEqual([303, 204])
-    expect((await me(tenant.host, scene.cookie)).status).toBe(401)
-    expect((await me(domain, cookieIn(reply))).status).toBe(401)
-  })
+  test.skipIf(hasOneConnection())(
+    'ends with a sign-out at the subdomain that met its hand-over',
+    async () => {
+      const scene = await makeScene()
+      const { tenant, domain } = scene
+      const first = await handedOver(scene)
+      const { code, verifier } = await issued(scene)
+      const [reply, ended] = await asRole('platform', async (client) => {
+        await client.query('begin')
+        // The hand-over has opened its session, and waits to end the one that it replaces.
+        await client.query(
+          'select from tenantry.sessions where tenant_id = $1 and source_id is not null for update',
+          [tenant.id],
+        )
+        const opening = redeem(domain, { code, verifier: `${verifier}; ${first}` })
+        await untilWaiting(client, 1)
+        const ending = signOut(tenant.host, scene.cookie)
+        await untilWaiting(client, 2)
+        await client.query('commit')
+        return Promise.all([opening, ending])
+      })
+      expect([reply.status, ended.status]).toEqual([303, 204])
+      expect((await me(tenant.host, scene.cookie)).status).toBe(401)
+      expect((await me(domain, cookieIn(reply))).status).toBe(401)
+    },
+  )
 
   // Otherwise a revocation of the member's sessions, which has locked the member, would meet a deadlock.
   test('is opened with the lock of the member before that of the session that it comes from', async () => {
