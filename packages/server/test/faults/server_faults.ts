@@ -3,8 +3,8 @@ import { type BalancerOptions, startBalancer } from './balancer.ts'
 import { type Outcome, underLoad } from './fault.ts'
 import type { Node, Stage } from './stage.ts'
 
-// On a shared machine a new connection may take long.
-const longWait = { REQUEST_WAIT_MS: '10000' }
+// A server that gets little processor time, as while another one starts beside it, is to answer late, not with 503.
+const highLimits = { REQUEST_WAIT_MS: '20000', TENANT_QUEUE: '10000', SHUTDOWN_SECONDS: '30' }
 // Until the balancer has noticed that the server is ready.
 const NOTICED_MS = 500
 
@@ -13,11 +13,11 @@ export async function restartAlone(
   stage: Stage,
   { name, signal, times }: { name: string; signal: NodeJS.Signals; times: number },
 ): Promise<Outcome> {
-  const node = await stage.startNode(longWait)
+  const node = await stage.startNode(highLimits)
   try {
     const target = { port: () => node.port, ...(await stage.signIn(node)) }
     return await underLoad(name, stage.cluster, target, async () => {
-      for (let time = 0; time < times; time++) await restart(stage, node, signal, longWait)
+      for (let time = 0; time < times; time++) await restart(stage, node, signal, highLimits)
     })
   } finally {
     await end(node, 'SIGTERM')
@@ -39,7 +39,7 @@ export async function restartInTurn(
   stage: Stage,
   { name, balancer: options, settings, rounds, perSecond = 50 }: RollingRestart,
 ): Promise<Outcome> {
-  const all = { ...longWait, ...settings }
+  const all = { ...highLimits, ...settings }
   const first = await stage.startNode(all)
   const nodes = [first, await stage.startNode(all)]
   const ports = nodes.map((it) => it.port)
