@@ -92,7 +92,9 @@ export class CookieOfRequest implements CookieExchange {
     const origin = originFor(this.#config, this.#arrival)
     assertSameOrigin(this.#arrival.raw.headers, origin.text)
     if (!origin.isHttps && !isDevelopmentHost(this.#config, origin)) {
-      throw new AppError('invalid', 'session.insecure', 'A cookie session needs https')
+      const instead = this.#config.production ? '' : ', or a host under localhost'
+      const detail = `A cookie session needs https${instead}`
+      throw new AppError('invalid', 'session.insecure', detail)
     }
   }
 

@@ -109,7 +109,7 @@ describe('a sign-in with a cookie', () => {
     expectProblem(plain, 400)
     expect([plain.json.code, plain.json.detail]).toEqual([
       'session.insecure',
-      'A cookie session needs https',
+      'A cookie session needs https, or a host under localhost',
     ])
     expect((await tenant.send(login)).status).toBe(403)
   })
