@@ -37,11 +37,16 @@ export function DomainCard({ domain }: { domain: Domain }) {
       actions={<Acts domain={domain} />}
     >
       <CardBody>
-        {(state !== 'verified' || domain.problem !== null) && <DomainRecords domain={domain} />}
+        {needsRecords(domain) && <DomainRecords domain={domain} />}
         <Found domain={domain} />
       </CardBody>
     </Card>
   )
+}
+
+// Also of a proven domain that leads elsewhere: the person has yet to add the second record.
+function needsRecords({ state, problem, points_here }: Domain): boolean {
+  return state !== 'verified' || problem !== null || points_here === false
 }
 
 function Found({ domain }: { domain: Domain }) {
