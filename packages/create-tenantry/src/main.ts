@@ -33,6 +33,11 @@ Makes a multi-tenant SaaS backend in a new or empty folder, which gives it its n
 
 function nextSteps(folder: string): string {
   const path = relative(process.cwd(), folder)
-  const enter = path === '' ? '' : `  cd ${path}\n`
+  const enter = path === '' ? '' : `  cd ${quoted(path)}\n`
   return `${basename(folder)} is ready. Next:\n\n${enter}  npm install\n  npm run build\n  npm start\n\nREADME.md has the first five minutes.\n`
+}
+
+/** As a shell needs it: unchanged, or in quotes if it has a space or another character that a shell interprets. */
+function quoted(path: string): string {
+  return /^[\w./\\:@+-]+$/.test(path) ? path : `"${path}"`
 }
