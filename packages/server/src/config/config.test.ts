@@ -300,7 +300,13 @@ describe('a malformed setting is rejected', () => {
     JWT_ALGORITHM: ['none', 'RS256', 'hs256'],
     ACCESS_TOKEN_EXPIRE_MINUTES: ['0', '61'],
     BASE_DOMAINS: ['*.app.test', 'http://app.test', 'app..test'],
-    PUBLIC_ORIGIN: ['app.test', 'https://{tenant}.app.test/x', 'ftp://{tenant}.app.test', 'data:x'],
+    PUBLIC_ORIGIN: [
+      'app.test',
+      'https://{tenant}.app.test/x',
+      'ftp://{tenant}.app.test',
+      'data:x',
+      'http://{tennant}.app.test',
+    ],
     CORS_ORIGINS: [
       '*',
       'null',
@@ -312,8 +318,9 @@ describe('a malformed setting is rejected', () => {
       'https://a.b,*',
     ],
     TRUST_PROXY: ['true', 'localhost', '*', '10', '10.0.0', '010.0.0.1', '10/8', '10.0.0.0/33'],
-    RESET_URL: ['https://ui.test/reset', '/reset#{token}', '{token}'],
-    SMTP_URL: ['mail.test', 'http://mail.test'],
+    RESET_URL: ['https://ui.test/reset', '/reset#{token}', '{token}', '{origin}/{id}#{token}'],
+    SMTP_URL: ['mail.test', 'http://mail.test', 'smtp://user:a#b@mail.test'],
+    TERMS_URL: ['app.test/terms', 'https://user:secret@app.test/terms'],
     LOG_LEVEL: ['loud'],
     RATE_LIMIT: ['no'],
   }
@@ -322,6 +329,12 @@ describe('a malformed setting is rejected', () => {
   )('%s=%s', (name = '', value = '') => {
     const faults = faultsOf({ [name]: value })
     expect(faults).toEqual([expect.stringMatching(new RegExp(`^${name} (must|has)`))])
+  })
+
+  test('with an example of its own', () => {
+    expect(faultsOf({ TERMS_URL: 'terms' })).toEqual([
+      expect.stringContaining('https://example.com/terms'),
+    ])
   })
 
   test('and what a rule of production needs of it does not count as missing', () => {
@@ -339,6 +352,15 @@ describe('a malformed setting is rejected', () => {
     const [mail] = faultsOf({ SMTP_URL: 'http://user:hunter2@mail' })
     expect(mail).not.toContain('hunter2')
   })
+})
+
+test('each listener has a port of its own', () => {
+  expect(faultsOf({ PORT: '8001', METRICS_PORT: '8001', INTERNAL_PORT: '8001' })).toEqual([
+    'METRICS_PORT is 8001, as PORT is: choose another',
+    'INTERNAL_PORT is 8001, as PORT is: choose another',
+  ])
+  expect(faultsOf({ METRICS_PORT: '9464', INTERNAL_PORT: '9464' })).toHaveLength(1)
+  expect(faultsOf({ PORT: '0', METRICS_PORT: '0', INTERNAL_PORT: '0' })).toEqual([])
 })
 
 test('fewer than 4 threads are rejected, because sign-ins would then block everything else (AUTHN-3)', () => {

@@ -77,6 +77,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     ...(values.production ? productionFaults(values, { missing, malformed }) : []),
     ...developmentFaults(values),
     ...appHostFaults(values),
+    ...portFaults(values),
   )
   if (faults.length > 0) throw new OperatorError(faults.join('\n'))
   // productionFaults has checked that no required setting is missing.
@@ -171,6 +172,17 @@ function appHostFaults({ APP_HOST = '', DEFAULT_DEV_TENANT }: CommandConfig): st
         `APP_HOST is ${APP_HOST}, which serves the tenant of DEFAULT_DEV_TENANT: choose another, such as app.localhost`,
       ]
     : []
+}
+
+// Otherwise the second listener would report that another program uses its port.
+function portFaults(config: CommandConfig): string[] {
+  const names = ['PORT', 'METRICS_PORT', 'INTERNAL_PORT'] as const
+  return names.flatMap((name, index) => {
+    const port = config[name]
+    const same = names.slice(0, index).find((it) => config[it] === port)
+    // Port 0 stands for any free one.
+    return !port || same === undefined ? [] : [`${name} is ${port}, as ${same} is: choose another`]
+  })
 }
 
 // Without NODE_ENV a production installation would serve the demo's passwords and show its mail.

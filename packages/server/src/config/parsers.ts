@@ -128,7 +128,7 @@ export function baseDomain(name: string): string {
 
 export function publicOrigin(text: string): string {
   const canonical = canonicalOrigin(text.replaceAll('{tenant}', TENANT_LABEL))
-  if (canonical === undefined) {
+  if (canonical === undefined || canonical.includes('{')) {
     throw new OperatorError('must be an origin such as https://{tenant}.example.com')
   }
   return canonical.replaceAll(TENANT_LABEL, '{tenant}')
@@ -137,28 +137,43 @@ export function publicOrigin(text: string): string {
 // Stands for `{tenant}`, which no host may contain, while an origin is parsed.
 const TENANT_LABEL = 'tenant-placeholder'
 
-/** A link that carries a secret, as `{token}`. */
-export function linkUrl(example: string): (text: string) => string {
+/** A link that carries a secret, as `{token}`. It may have the placeholders of the example, and `others`. */
+export function linkUrl(example: string, ...others: string[]): (text: string) => string {
+  const known = [...placeholders(example), ...others]
   return (text) => {
-    if (text.includes('{token}') && (text.startsWith('{origin}/') || URL.canParse(text)))
-      return text
-    throw new OperatorError(`must be a URL with {token}, such as ${example}`)
+    if (!text.includes('{token}') || !(text.startsWith('{origin}/') || URL.canParse(text))) {
+      throw new OperatorError(`must be a URL with {token}, such as ${example}`)
+    }
+    const unknown = placeholders(text).find((it) => !known.includes(it))
+    if (unknown === undefined) return text
+    throw new OperatorError(
+      `has ${unknown}, which nothing replaces; it may have ${known.join(', ')}`,
+    )
   }
+}
+
+function placeholders(text: string): string[] {
+  return text.match(/\{\w*\}/g) ?? []
 }
 
 export function smtpUrl(text: string): string {
   if (!URL.canParse(text) || !/^smtps?:$/.test(new URL(text).protocol)) {
-    throw new OperatorError('must look like smtp://user:password@host:587')
+    throw new OperatorError(
+      'must look like smtp://user:password@host:587, ' +
+        'with special characters of the password percent-encoded',
+    )
   }
   return text
 }
 
-export function httpUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username || url.password) {
-    throw new OperatorError('must look like http://localhost:4318, without user and password')
+export function httpUrl(example: string): (text: string) => string {
+  return (text) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined
+    if (url === undefined || !/^https?:$/.test(url.protocol) || url.username || url.password) {
+      throw new OperatorError(`must look like ${example}, without user and password`)
+    }
+    return text.replace(/\/+$/, '')
   }
-  return text.replace(/\/+$/, '')
 }
 
 /** A token that an Authorization header can carry (RFC 6750, 2.1) and that is too long to guess. */

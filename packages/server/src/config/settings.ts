@@ -87,17 +87,17 @@ export const settings = {
   RESET_URL: {
     fallback: '{origin}/auth/reset-password#token={token}',
     meaning: 'link of a password reset',
-    parse: linkUrl('{origin}/auth/reset-password#token={token}'),
+    parse: linkUrl('{origin}/auth/reset-password#token={token}', '{tenant}'),
   },
   INVITATION_URL: {
     fallback: '{origin}/auth/accept-invitation#token={token}',
     meaning: 'link of an invitation',
-    parse: linkUrl('{origin}/auth/accept-invitation#token={token}'),
+    parse: linkUrl('{origin}/auth/accept-invitation#token={token}', '{tenant}'),
   },
   EMAIL_URL: {
     fallback: '{origin}/auth/verify#purpose={purpose}&token={token}',
     meaning: 'link that proves an e-mail address; `{purpose}` is `verification` or `change`',
-    parse: linkUrl('{origin}/auth/verify#purpose={purpose}&token={token}'),
+    parse: linkUrl('{origin}/auth/verify#purpose={purpose}&token={token}', '{tenant}'),
   },
   DOCS: {
     meaning:

@@ -38,7 +38,7 @@ export const signUpSettings = {
   },
   TERMS_URL: {
     meaning: 'page with the terms that a person has to accept to sign up. Default: none',
-    parse: httpUrl,
+    parse: httpUrl('https://example.com/terms'),
   },
   TERMS_VERSION: {
     meaning: 'what the audit log of a new tenant names the accepted terms. Default: TERMS_URL',

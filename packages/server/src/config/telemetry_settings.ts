@@ -31,6 +31,6 @@ export const telemetrySettings = {
   OTEL_EXPORTER_OTLP_ENDPOINT: {
     meaning:
       'OTLP/HTTP endpoint for traces, such as http://localhost:4318; needs additional packages (docs/telemetry.md). If unset, no traces are sent',
-    parse: httpUrl,
+    parse: httpUrl('http://localhost:4318'),
   },
 } satisfies Record<string, Setting<unknown>>
