@@ -36,9 +36,18 @@ function asWords(value: string): string {
   return value.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').replaceAll(/["“”„‟«»]/g, "'")
 }
 
+// A formatter costs more to make than the rest of a mail. Mails have few languages, all of them in code.
+const durationFormats = new Map<string, Intl.NumberFormat>()
+
 function durationIn(locale: string, minutes: number): string {
   const [value, unit] = inLargestUnit(minutes)
-  return value.toLocaleString(locale, { style: 'unit', unit, unitDisplay: 'long' })
+  const name = `${locale} ${unit}`
+  let format = durationFormats.get(name)
+  if (format === undefined) {
+    format = new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' })
+    durationFormats.set(name, format)
+  }
+  return format.format(value)
 }
 
 function inLargestUnit(minutes: number): [number, 'day' | 'hour' | 'minute'] {

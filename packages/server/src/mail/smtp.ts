@@ -1,4 +1,5 @@
 import { createTransport } from 'nodemailer'
+import type MimeNode from 'nodemailer/lib/mime-node'
 import { UnrecoverableError } from '../app/jobs/job.ts'
 import type { OutgoingMail } from './outgoing_mail.ts'
 
@@ -29,6 +30,7 @@ export function createSmtp(
   isShared = false,
 ): (mail: OutgoingMail, signal?: AbortSignal) => Promise<void> {
   const transport = isShared ? sharedTransportTo(url) : transportTo(url)
+  transport.use('stream', composeWhole)
   const sender = senderOf(from)
   return async ({ id, fromName, to, ...content }, signal) => {
     const sent = transport.sendMail({
@@ -49,6 +51,15 @@ export function createSmtp(
       throw isPermanent(error) ? new UnrecoverableError(message) : new Error(message)
     })
   }
+}
+
+// nodemailer writes a message to the socket in the parts that it is composed of, each in a packet of its own, and
+// encrypted by itself: a mail of ours is small, and leaves in one.
+function composeWhole({ message }: { message: MimeNode }, done: (error?: Error | null) => void) {
+  message.build((error, whole) => {
+    if (whole !== undefined) message.setRaw(whole)
+    done(error)
+  })
 }
 
 // Faults of the connection, which nodemailer or Node describe before a server says anything about a mail.
