@@ -13,10 +13,15 @@ import type { KeyRing } from '../lib/keys.ts'
 export interface WaitingMail {
   id: string
   kind: string
-  sign_up_id: string | null
   email: string | null
   locale: string | null
   attempts: number
+  /** The sign-up that it belongs to. Null for another mail, and if the sign-up was confirmed or has expired. */
+  sign_up_id: string | null
+  sign_up_email: string | null
+  sign_up_hash: Buffer | null
+  /** How long its code is valid, rounded up. */
+  sign_up_minutes: number | null
 }
 
 /** What `prepare` of such a mail gets as its third argument. */

@@ -47,6 +47,8 @@ export class InstallationMails {
   #sending: Promise<void> | undefined
   #sendsAgain = false
   #isStopping = false
+  readonly #accepted: string[] = []
+  #dropping: Promise<void> | undefined
 
   constructor(deps: InstallationMailDeps) {
     this.#deps = deps
@@ -94,22 +96,26 @@ export class InstallationMails {
     }
   }
 
-  // Moving due_at is the lease: a mail whose worker dies is due again.
+  // Moving due_at is the lease: a mail whose worker dies is due again. Most mails are of sign-ups: theirs is read with them.
   async #take(): Promise<WaitingMail[]> {
     const { database, keys } = this.#deps
     const kids = keys.accepted.map((it) => it.kid)
     const { rows } = await database.asIdentity({ deadline: 'background' }, (db) =>
       sql<WaitingMail>`
         with due as materialized (
-          select id from tenantry.installation_mails
+          select id, sign_up_id from tenantry.installation_mails
           where due_at <= now() and key_id = any (${kids}::text[])
           order by due_at limit ${AT_ONCE} for update skip locked
         )
         update tenantry.installation_mails m
         set attempts = m.attempts + 1,
           due_at = now() + make_interval(secs => ${FIRST_RETRY_SECONDS} * 2 ^ least(m.attempts, 6))
-        from due where m.id = due.id
-        returning m.id, m.kind, m.sign_up_id, m.email, m.locale, m.attempts`.execute(db),
+        from due left join tenantry.sign_ups s
+          on s.id = due.sign_up_id and s.used_at is null and now() < s.expires_at
+        where m.id = due.id
+        returning m.id, m.kind, m.email, m.locale, m.attempts,
+          s.id as sign_up_id, s.email as sign_up_email, s.hash as sign_up_hash,
+          ceil(extract(epoch from s.expires_at - now()) / 60)::int as sign_up_minutes`.execute(db),
     )
     return rows
   }
@@ -146,9 +152,20 @@ export class InstallationMails {
     await mail.send({ id: waiting.id, fromName: appName, to: to.email, ...rendered })
   }
 
+  // One statement at a time: the mails that are accepted meanwhile share the next one.
   async #drop(id: string): Promise<void> {
+    this.#accepted.push(id)
+    await this.#dropping?.catch(() => undefined)
+    this.#dropping ??= this.#dropAccepted().finally(() => {
+      this.#dropping = undefined
+    })
+    await this.#dropping
+  }
+
+  async #dropAccepted(): Promise<void> {
+    const ids = this.#accepted.splice(0)
     await this.#deps.database.asIdentity({ deadline: 'background' }, (db) =>
-      db.deleteFrom('tenantry.installation_mails').where('id', '=', id).execute(),
+      sql`delete from tenantry.installation_mails where id = any (${ids}::uuid[])`.execute(db),
     )
   }
 }

@@ -1,8 +1,10 @@
-import { type Kysely, sql } from 'kysely'
 import { appOrigin } from '../../access/installation_origin.ts'
 import { button, code, note, paragraph } from '../../app/mails/blocks.ts'
-import type { KernelTables } from '../../db/tables.ts'
-import { type InstallationMailContext, installationMail } from '../../mail/installation_mail.ts'
+import {
+  type InstallationMailContext,
+  installationMail,
+  type WaitingMail,
+} from '../../mail/installation_mail.ts'
 import { mailedSecrets } from '../../mail/mailed_secret.ts'
 import { codeOf } from './sign_up_secret.ts'
 
@@ -11,14 +13,14 @@ import { codeOf } from './sign_up_secret.ts'
  * its sender chose. Its subject, which a locked screen may show, has no code.
  */
 export const signUpMail = installationMail('sign_ups.mail', {
-  async prepare(db, { sign_up_id, locale }, kernel) {
-    const found = sign_up_id === null ? undefined : await findSignUp(db, sign_up_id, kernel)
+  async prepare(_db, waiting, kernel) {
+    const found = signUpOf(waiting, kernel)
     if (found === undefined) return undefined
     const { id, email, token, minutes } = found
     const link = kernel.config.SIGN_UP_URL.replaceAll('{origin}', appOrigin(kernel.config))
       .replaceAll('{id}', id)
       .replaceAll('{token}', token)
-    return { to: { email, locale }, values: { link, code: codeOf(token), minutes } }
+    return { to: { email, locale: waiting.locale }, values: { link, code: codeOf(token), minutes } }
   },
   sample: {
     link: 'https://example.com/auth/sign-up#id=sample&token=sample',
@@ -57,15 +59,11 @@ export const signUpMail = installationMail('sign_ups.mail', {
 })
 
 // Undefined if it was confirmed or has expired: then there is nothing to send.
-async function findSignUp(db: Kysely<KernelTables>, id: string, { keys }: InstallationMailContext) {
-  const found = await db
-    .selectFrom('tenantry.sign_ups')
-    .select(['id', 'email', 'hash'])
-    .select(sql<number>`ceil(extract(epoch from expires_at - now()) / 60)::int`.as('minutes'))
-    .where('id', '=', id)
-    .where('used_at', 'is', null)
-    .where(sql<boolean>`now() < expires_at`)
-    .executeTakeFirst()
-  const token = mailedSecrets(keys, id).find(({ hash }) => found?.hash.equals(hash))?.token
-  return found && token !== undefined ? { ...found, token } : undefined
+function signUpOf(
+  { sign_up_id: id, sign_up_email, sign_up_hash, sign_up_minutes }: WaitingMail,
+  { keys }: InstallationMailContext,
+) {
+  if (id === null || sign_up_email === null || sign_up_minutes === null) return undefined
+  const secret = mailedSecrets(keys, id).find(({ hash }) => sign_up_hash?.equals(hash))
+  return secret && { id, email: sign_up_email, token: secret.token, minutes: sign_up_minutes }
 }
