@@ -12,12 +12,15 @@ export class PooledConnection {
   readonly #client: pg.PoolClient
   #last: Promise<unknown> = Promise.resolve()
   #returned = false
+  #isCorked = false
 
   constructor(client: pg.PoolClient) {
     this.#client = client
   }
 
+  /** Statements that are sent together, without waiting between them, leave in one write. */
   async run(statement: Statement): Promise<pg.QueryResult> {
+    this.#corkUntilSent()
     try {
       return await this.#send(statement)
     } catch (error) {
@@ -38,7 +41,7 @@ export class PooledConnection {
     wanted = statements.length - 1,
     preparing = wanted,
   ): Promise<pg.QueryResult> {
-    const sent = inOneWrite(this.#client, () => statements.map((it) => this.run(it)))
+    const sent = this.#inOneWrite(() => statements.map((it) => this.run(it)))
     const replies = await Promise.allSettled(sent)
     const failed = replies.findIndex((it) => it.status === 'rejected')
     if (failed !== -1 && failed < preparing) this.#return(true)
@@ -47,6 +50,32 @@ export class PooledConnection {
 
   release(): void {
     this.#return(this.#client.getTransactionStatus() !== 'I')
+  }
+
+  // node-postgres writes each statement separately, and each write wakes the server: several statements in
+  // one write cost little more than one.
+  #inOneWrite<T>(send: () => T): T {
+    const { stream } = this.#client.connection
+    stream.cork()
+    this.#isCorked = true
+    try {
+      return send()
+    } finally {
+      this.#isCorked = false
+      stream.uncork()
+    }
+  }
+
+  // The next tick begins when all that does not wait for a reply has run.
+  #corkUntilSent(): void {
+    if (this.#isCorked) return
+    const { stream } = this.#client.connection
+    stream.cork()
+    this.#isCorked = true
+    process.nextTick(() => {
+      this.#isCorked = false
+      stream.uncork()
+    })
   }
 
   // Without pipelining a client accepts a statement only after the reply to the one before.
@@ -93,18 +122,6 @@ function sendOn(client: pg.PoolClient, statement: Statement): Promise<pg.QueryRe
     })
     client.query(Object.assign(query, { name, queryMode, query_timeout }))
   })
-}
-
-// node-postgres writes each statement separately, and each write wakes the server: several statements in
-// one write cost little more than one.
-function inOneWrite<T>(client: pg.PoolClient, send: () => T): T {
-  const { stream } = client.connection
-  stream.cork()
-  try {
-    return send()
-  } finally {
-    stream.uncork()
-  }
 }
 
 // The first failure is the cause; those after it only report that the transaction is aborted.
