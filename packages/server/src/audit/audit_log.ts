@@ -23,6 +23,18 @@ export async function recordAudit(
   await db.executeQuery(auditInsert(db, request, entry))
 }
 
+/** The same for several rows of one transaction. */
+export async function recordAudits(
+  db: Kysely<KernelTables>,
+  request: RequestInfo,
+  entries: readonly AuditEntry[],
+): Promise<void> {
+  await db
+    .insertInto('tenantry.audit_logs')
+    .values(entries.map((it) => rowOf(request, it)))
+    .execute()
+}
+
 /** Builds the statement that writes an audit row. */
 export function auditInsert(
   db: Kysely<KernelTables>,

@@ -15,6 +15,7 @@ import { originOnDomain } from '../../tenancy/find_tenant.ts'
 import { type OpenedSession, openSession } from '../sessions/open_session.ts'
 import type { SignInDeps } from '../sessions/sign_in_deps.ts'
 import {
+  addSecret,
   invalidToken,
   lockUserOf,
   replaceSecret,
@@ -101,7 +102,7 @@ export async function addReceipt(
 ): Promise<string> {
   const token = randomSecret()
   const receipt = { kind: 'sign_up', channel: 'hand', minutes: RECEIPT_MINUTES } as const
-  await replaceSecret(db, { ...receipt, origin: appOrigin(config), userId, token })
+  await addSecret(db, { ...receipt, origin: appOrigin(config), userId, token })
   return token
 }
 

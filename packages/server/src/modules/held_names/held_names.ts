@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Config } from '../../config/config.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import type { Database } from '../../db/tenancy.ts'
@@ -12,7 +12,7 @@ export async function holdNames(
 }
 
 /** A query that returns a row if another tenant had a subdomain until lately. */
-export function heldSubdomain(db: Kysely<KernelTables>, subdomain: string) {
+export function heldSubdomain(db: Kysely<KernelTables>, subdomain: string | RawBuilder<string>) {
   return held(db, 'subdomain', subdomain)
 }
 
@@ -44,7 +44,11 @@ export async function releaseSubdomain(
   return released.length > 0
 }
 
-function held(db: Kysely<KernelTables>, kind: 'subdomain' | 'domain', name: string) {
+function held(
+  db: Kysely<KernelTables>,
+  kind: 'subdomain' | 'domain',
+  name: string | RawBuilder<string>,
+) {
   return db
     .selectFrom('tenantry.held_names')
     .select('proof')

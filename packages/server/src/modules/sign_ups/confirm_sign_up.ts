@@ -6,7 +6,7 @@ import type { Passwords } from '../../access/passwords.ts'
 import { INSTALLATION_REALM, realmOfNewTenant } from '../../access/realm.ts'
 import type { BaseContext } from '../../app/context.ts'
 import type { Job } from '../../app/jobs/job.ts'
-import { type AuditEntry, recordAudit } from '../../audit/audit_log.ts'
+import { type AuditEntry, recordAudits } from '../../audit/audit_log.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { backgroundScope } from '../../db/tenancy.ts'
 import { enqueueJob } from '../../jobs/enqueue.ts'
@@ -17,7 +17,13 @@ import { addInvitedMember } from '../members/members.ts'
 import { invalidToken } from '../single_use_secrets/single_use_secrets.ts'
 import { addOwnTenant, type NewTenant } from '../tenants/tenants.ts'
 import { changePassword, createVerifiedUser } from '../users/users.ts'
-import { type Matches, type ProvenSignUp, proveSignUp, type SignUpProof } from './prove_sign_up.ts'
+import {
+  type Account,
+  type Matches,
+  type ProvenSignUp,
+  proveSignUp,
+  type SignUpProof,
+} from './prove_sign_up.ts'
 import { assertAvailable, assertSignUpOpen, type SignUpDeps } from './sign_ups.ts'
 
 /** What the confirmation of a sign-up needs. */
@@ -42,8 +48,7 @@ export async function previewSignUp(
   proof: SignUpProof,
 ) {
   assertSignUpOpen(deps)
-  const { signUp } = await proveSignUp(deps, ctx, id, proof)
-  const account = await findAccount(deps, ctx, signUp)
+  const { signUp, account } = await proveSignUp(deps, ctx, id, proof)
   const { email, tenant_name, subdomain } = signUp
   const known = account?.isProven === true ? ('exists' as const) : ('none' as const)
   return { email, tenant_name, subdomain, account: known }
@@ -61,11 +66,10 @@ export async function confirmSignUp(
   given: Confirmation,
 ) {
   assertSignUpOpen(deps)
-  const { signUp, matches } = await proveSignUp(deps, ctx, id, given)
+  const { signUp, matches, account, isTaken } = await proveSignUp(deps, ctx, id, given)
   const name = given.tenant_name ?? signUp.tenant_name
   const subdomain = given.subdomain ?? signUp.subdomain
-  await assertAvailable(deps, ctx, subdomain)
-  const account = await findAccount(deps, ctx, signUp)
+  assertAvailable(deps.subdomains.faultOf(subdomain) ?? (isTaken ? 'taken' : null))
   const owner = await ownerOf(deps, { signUp, given, account, name, subdomain })
   const tenant = { id: newId(), name, subdomain }
   const creation = { signUp, matches, owner, tenant }
@@ -76,44 +80,6 @@ export async function confirmSignUp(
   const origin = deps.config.PUBLIC_ORIGIN.replaceAll('{tenant}', subdomain)
   const kept = owner.kind === 'kept' ? ('exists' as const) : ('created' as const)
   return { tenant: { ...tenant, origin }, account: kept, receipt }
-}
-
-interface Account {
-  id: string
-  full_name: string
-  credentials_epoch: string
-  /** The address is verified, and there is a password. */
-  isProven: boolean
-}
-
-// Where each tenant has accounts of its own, a new tenant has none: an account elsewhere says nothing.
-async function findAccount(
-  { config, database }: ConfirmSignUpDeps,
-  { deadline }: BaseContext,
-  signUp: ProvenSignUp,
-): Promise<Account | undefined> {
-  if (config.IDENTITY_SCOPE === 'tenant') return undefined
-  return database.asIdentity({ deadline }, (db) => accountOf(db, signUp))
-}
-
-function accountOf(
-  db: Kysely<KernelTables>,
-  { email_key }: ProvenSignUp,
-  isLocked = false,
-): Promise<Account | undefined> {
-  return (
-    db
-      .selectFrom('tenantry.users')
-      .select(['id', 'full_name', sql<string>`sessions_valid_from::text`.as('credentials_epoch')])
-      .select(
-        sql<boolean>`(email_verified_at is not null and password_hash is not null)`.as('isProven'),
-      )
-      .where('realm_id', '=', INSTALLATION_REALM)
-      .where('email_key', '=', email_key)
-      // The person may be deleting the account at the same time.
-      .$if(isLocked, (query) => query.forNoKeyUpdate())
-      .executeTakeFirst()
-  )
 }
 
 /** Who owns the new tenant: an account that stays, or one that gets a password, which may have to be created. */
@@ -162,7 +128,8 @@ async function create(
   { signUp, matches, owner, tenant }: Creation,
 ): Promise<string | null> {
   const { ownerRole = '', tenantCreated } = deps
-  await use(db, signUp, matches)
+  const [, now] = await Promise.all([use(db, signUp, matches), lockAccount(db, signUp)])
+  assertSame(owner.account, now)
   const realm_id = realmOfNewTenant(deps.config, tenant.id)
   const [user_id] = await Promise.all([
     saveOwner(db, { ...signUp, realm_id }, owner),
@@ -172,9 +139,7 @@ async function create(
   const [receipt] = await Promise.all([
     owner.kind === 'kept' ? null : addReceipt(deps, db, user_id),
     addInvitedMember(db, user_id, [{ role: ownerRole, role_id: null }]),
-    ...entriesOf(signUp, tenant.id, { user_id, roles: [ownerRole] }).map((it) =>
-      recordAudit(db, request, it),
-    ),
+    recordAudits(db, request, entriesOf(signUp, tenant.id, { user_id, roles: [ownerRole] })),
     tenantCreated && enqueueJob({ db, actorId: user_id, requestId: request.id }, tenantCreated, {}),
   ])
   return receipt
@@ -202,21 +167,38 @@ async function use(db: Kysely<KernelTables>, { id }: ProvenSignUp, matches: Matc
   if (rows.length === 0) throw invalidToken()
 }
 
-// Another confirmation, a reset or a verification may have changed the account while a password was hashed.
-async function saveOwner(
+// The person may be deleting the account at the same time.
+async function lockAccount(
   db: Kysely<KernelTables>,
-  signUp: ProvenSignUp & { realm_id: string },
-  owner: Owner,
-): Promise<string> {
-  const now = await accountOf(db, signUp, true)
-  const { account: before } = owner
+  { email_key }: ProvenSignUp,
+): Promise<Account | undefined> {
+  return db
+    .selectFrom('tenantry.users')
+    .select(['id', sql<string>`sessions_valid_from::text`.as('credentials_epoch')])
+    .select(
+      sql<boolean>`(email_verified_at is not null and password_hash is not null)`.as('isProven'),
+    )
+    .where('realm_id', '=', INSTALLATION_REALM)
+    .where('email_key', '=', email_key)
+    .forNoKeyUpdate()
+    .executeTakeFirst()
+}
+
+// Another confirmation, a reset or a verification may have changed the account while a password was hashed.
+function assertSame(before: Account | undefined, now: Account | undefined): void {
   const isSame =
     now?.id === before?.id &&
     now?.credentials_epoch === before?.credentials_epoch &&
     now?.isProven === before?.isProven
   if (!isSame) throw conflict('account.changed', 'The account has changed meanwhile; try again')
+}
+
+async function saveOwner(
+  db: Kysely<KernelTables>,
+  { email, locale, realm_id }: ProvenSignUp & { realm_id: string },
+  owner: Owner,
+): Promise<string> {
   if (owner.kind === 'created') {
-    const { email, locale, realm_id } = signUp
     const { full_name, password_hash } = owner
     const user = { email, full_name, locale, password_hash, realm_id }
     return (await createVerifiedUser(db, user)).id

@@ -17,7 +17,11 @@ import {
   takeMail,
   takeUsualMail,
 } from '../../limits/mail_limits.ts'
-import { type SubdomainRules, subdomainAvailability } from '../subdomains/subdomains.ts'
+import {
+  type SubdomainFault,
+  type SubdomainRules,
+  subdomainAvailability,
+} from '../subdomains/subdomains.ts'
 import { newSignUpSecrets } from './sign_up_secret.ts'
 import type { NewSignUp } from './sign_ups.schema.ts'
 
@@ -56,7 +60,10 @@ export async function startSignUp(
 ): Promise<{ sign_up_id: string; expires_at: string }> {
   assertSignUpOpen(deps)
   assertTerms(deps, given.accepts_terms)
-  await assertAvailable(deps, ctx, given.subdomain)
+  const { reason } = await deps.database.asIdentity(ctx, (db) =>
+    subdomainAvailability(db, deps.subdomains, given.subdomain),
+  )
+  assertAvailable(reason)
   const email_key = emailKey(given.email) ?? ''
   const isMailed = await reserveSignUp(deps, ctx, email_key)
   const started = await insert(deps, ctx, { ...given, email_key, isMailed })
@@ -65,14 +72,7 @@ export async function startSignUp(
 }
 
 /** Throws 422 for a name that no tenant may have, 409 for one that is taken. */
-export async function assertAvailable(
-  { database, subdomains }: Pick<SignUpDeps, 'database' | 'subdomains'>,
-  { deadline }: BaseContext,
-  subdomain: string,
-): Promise<void> {
-  const { reason } = await database.asIdentity({ deadline }, (db) =>
-    subdomainAvailability(db, subdomains, subdomain),
-  )
+export function assertAvailable(reason: SubdomainFault | 'taken' | null): void {
   if (reason === 'taken') throw conflict('subdomain.taken', 'The subdomain is taken')
   if (reason === null) return
   const message =

@@ -51,16 +51,21 @@ export const secretWorks = sql<boolean>`(
 )`
 
 /** Creates a secret, and deletes the unused ones of its kind that the user has in this tenant: a job may need a used one. */
-export async function replaceSecret(
+export async function replaceSecret(db: Kysely<KernelTables>, secret: NewSecret): Promise<void> {
+  await db
+    .deleteFrom('tenantry.single_use_secrets')
+    .where('user_id', '=', secret.userId)
+    .where('kind', '=', secret.kind)
+    .where('used_at', 'is', null)
+    .execute()
+  await addSecret(db, secret)
+}
+
+/** The same in a new tenant, in which no user has a secret yet. */
+export async function addSecret(
   db: Kysely<KernelTables>,
   { kind, channel, origin, userId, token, minutes, data = {}, code_mac }: NewSecret,
 ): Promise<void> {
-  await db
-    .deleteFrom('tenantry.single_use_secrets')
-    .where('user_id', '=', userId)
-    .where('kind', '=', kind)
-    .where('used_at', 'is', null)
-    .execute()
   await sql`
     insert into tenantry.single_use_secrets
       (hash, kind, channel, origin, user_id, credentials_epoch, data, code_mac, expires_at)

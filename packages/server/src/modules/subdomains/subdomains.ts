@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { App } from '../../app/define_app.ts'
 import type { CommandConfig } from '../../config/config.ts'
 import type { KernelTables } from '../../db/tables.ts'
@@ -47,12 +47,16 @@ export async function subdomainAvailability(
 ): Promise<{ available: boolean; reason: SubdomainFault | 'taken' | null }> {
   const fault = rules.faultOf(name)
   if (fault !== undefined) return { available: false, reason: fault }
-  const { isTaken } = await db
-    .selectNoFrom((it) =>
-      it.or([it.exists(tenantOn(db, name)), it.exists(heldSubdomain(db, name))]).as('isTaken'),
-    )
+  const { is_taken } = await db
+    .selectNoFrom(isTaken(db, name).as('is_taken'))
     .executeTakeFirstOrThrow()
-  return isTaken ? { available: false, reason: 'taken' } : { available: true, reason: null }
+  return is_taken ? { available: false, reason: 'taken' } : { available: true, reason: null }
+}
+
+/** Part of a query through `asIdentity`: whether a name has a tenant, or had one until lately. */
+export function isTaken(db: Kysely<KernelTables>, name: string | RawBuilder<string>) {
+  // Not EXISTS of the tenant: PostgreSQL may read all tenants for that, where the name is a column.
+  return sql<boolean>`(${tenantOn(db, name)} is not null or exists ${heldSubdomain(db, name)})`
 }
 
 /**

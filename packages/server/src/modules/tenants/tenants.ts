@@ -79,7 +79,7 @@ export async function findTenantId(
 }
 
 /** The query of the tenant with this subdomain. */
-export function tenantOn(db: Kysely<KernelTables>, subdomain: string) {
+export function tenantOn(db: Kysely<KernelTables>, subdomain: string | RawBuilder<string>) {
   return db.selectFrom('tenantry.tenants').select('id').where('subdomain', '=', subdomain)
 }
 
