@@ -60,6 +60,8 @@ const greps: Grep[] = [
       'packages/server/src/jobs/run_job.ts': 'opens the scope of the tenant of a job',
       'packages/server/src/modules/jobs/jobs.ts': 'the platform scope sees every tenant',
       'packages/server/src/cli/platform/jobs.ts': 'the platform scope sees every tenant',
+      'packages/server/src/modules/domains/domain_stats.ts':
+        'doctor reads the domains of all tenants as the identity role',
       'packages/server/src/modules/domains/platform_domains.ts':
         'the platform scope sees every tenant',
       'packages/server/src/tenancy/find_tenant.ts': 'finds the tenant, so none is set yet',

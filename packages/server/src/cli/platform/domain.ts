@@ -5,8 +5,10 @@ import type { CommandConfig } from '../../config/config.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { backgroundScope } from '../../db/tenancy.ts'
 import { enqueueJob } from '../../jobs/enqueue.ts'
+import type { CertificateAnswer } from '../../lib/net/certificate.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
 import { checkDomainNow } from '../../modules/domains/check_domain.ts'
+import { domainCertificate } from '../../modules/domains/domain_certificate.ts'
 import { domainCheck } from '../../modules/domains/domain_check.ts'
 import { domainFault, domainName } from '../../modules/domains/domain_name.ts'
 import { claimDomain, recordOf, targetOf } from '../../modules/domains/domains.ts'
@@ -38,7 +40,7 @@ export function domainCommand(): Command {
     .description('add a domain to a tenant, and print the record that proves it')
     .action(add)
   withPlatformOptions(domain.command('check <name>'))
-    .description('check the TXT record of a domain now')
+    .description('check the TXT record of a domain now, where it leads and its certificate')
     .option('--tenant <subdomain>', 'only the domain of this tenant')
     .action(check)
   withPlatformOptions(domain.command('remove <subdomain> <name>'))
@@ -106,16 +108,40 @@ async function check(given: string, options: Options): Promise<void> {
       const target = targetOf(config, { issuer: issuerOf(config, subdomain) })
       await checkDomainNow({ config, database, policy: app.policy }, { tenantId, target }, id)
     }
-    return found(command, { tenant: options.tenant, name }, options)
+    const after = await found(command, { tenant: options.tenant, name }, options)
+    return Promise.all(after.map((it) => withAdvice(config, it)))
   })
   if (options.json) {
     return printJson(
-      checked.map(({ subdomain, state, problem }) => ({ subdomain, state, problem })),
+      checked.map(({ subdomain, state, problem, points_here, certificate }) => {
+        return { subdomain, state, problem, points_here, certificate }
+      }),
     )
   }
-  for (const { name, subdomain, state, problem } of checked) {
+  for (const { name, subdomain, state, problem, advice } of checked) {
     console.log(`${name} of tenant ${subdomain} is ${state}${problem ? ` (${problem})` : ''}`)
+    for (const line of advice) console.log(`  ${line}`)
   }
+}
+
+// A name that leads elsewhere has its certificate there.
+async function withAdvice(config: CommandConfig, domain: FoundDomain) {
+  const { name, subdomain, state, points_here } = domain
+  const target = targetOf(config, { issuer: issuerOf(config, subdomain) })
+  const isServed = points_here === true && (state === 'verified' || state === 'failing')
+  const answer = isServed ? await domainCertificate(config, { name, target }) : undefined
+  const certificate = answer === undefined ? null : certificateText(answer)
+  const leads =
+    points_here === false ? [`it does not lead here: set a CNAME record to ${target}`] : []
+  const advice = certificate === null ? leads : [`certificate: ${certificate}`]
+  return { ...domain, certificate, advice }
+}
+
+function certificateText(answer: CertificateAnswer): string {
+  if (answer.kind === 'valid') return `valid until ${answer.until.toISOString().slice(0, 10)}`
+  return answer.kind === 'invalid'
+    ? `none that is valid (${answer.reason})`
+    : `not known, this machine cannot ask for it (${answer.reason})`
 }
 
 async function remove(subdomain: string, given: string, options: PlatformOptions): Promise<void> {
@@ -136,6 +162,7 @@ async function remove(subdomain: string, given: string, options: PlatformOptions
 }
 
 type Db = Kysely<KernelTables>
+type FoundDomain = Awaited<ReturnType<typeof found>>[number]
 
 function found({ database }: PlatformCommand, filter: DomainFilter, options: PlatformOptions) {
   return database.acrossTenants(reasonOf(options), (db) => listAllDomains(db, filter))

@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely'
+import type { Kysely } from 'kysely'
 import type { KernelTables } from '../../db/tables.ts'
 
 /** Which domains a command of a platform admin is about. */
@@ -18,13 +18,4 @@ export function listAllDomains(db: Kysely<KernelTables>, { tenant, name }: Domai
   if (tenant !== undefined) rows = rows.where('t.subdomain', '=', tenant)
   if (name !== undefined) rows = rows.where('d.name', '=', name)
   return rows.orderBy('d.name').orderBy('d.id').execute()
-}
-
-/** How many domains lead to a tenant, how many of them fail, and how many were not checked for `hours`. */
-export async function domainStats(db: Kysely<KernelTables>, hours: number) {
-  const { rows } = await sql<{ live: number; failing: number; late: number }>`
-    select count(*)::int as live, count(*) filter (where state = 'failing')::int as failing,
-      count(*) filter (where checked_at < now() - make_interval(hours => ${hours}))::int as late
-    from tenantry.domains where state in ('verified', 'failing')`.execute(db)
-  return rows[0] ?? { live: 0, failing: 0, late: 0 }
 }
