@@ -1,14 +1,20 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { makeWorkplace, type Workplace } from '../../../test/fixtures/cli.ts'
+import { appWith, makeWorkplace, type Workplace } from '../../../test/fixtures/cli.ts'
 import { onMigratedDatabase } from '../../../test/fixtures/databases.ts'
 import { withClient } from '../../db/connect/with_client.ts'
 import { testPng } from '../../testing/sweeps/world/test_image.ts'
 
+// A folder outside of the repository has no zod.
+const welcome = `const { job } = fixture.policy.jobs()
+const payload = { safeParse: (data) => ({ success: true, data }) }
+const tenantCreated = job('projects.welcome', { payload, run() {} })`
+
 let place: Workplace
 beforeAll(() => {
-  place = makeWorkplace()
+  place = makeWorkplace('app.ts')
+  place.write('app.ts', appWith('tenantCreated', welcome))
 })
 afterAll(() => place.remove())
 
@@ -51,6 +57,12 @@ describe('tenantry tenant', { timeout: 180_000 }, () => {
       expect(members.stdout).toMatch(/^ada@acme\.example +active +admin_tenant$/m)
       const listed = await place.run('tenant list --json', environment)
       expect(JSON.parse(listed.stdout)).toMatchObject([{ rate: 500, concurrency: null }])
+      // The first rows of the app are made in the name of the owner.
+      const jobs = await withClient(urls.admin, (admin) =>
+        admin.query("select kind, actor_id, payload from tenantry.jobs where kind ~ '^projects'"),
+      )
+      const actor_id = JSON.parse(created.stdout).admin.id
+      expect(jobs.rows).toEqual([{ kind: 'projects.welcome', actor_id, payload: {} }])
       const { rows } = await withClient(urls.admin, (admin) =>
         admin.query('select action, meta from tenantry.audit_logs order by id'),
       )

@@ -108,11 +108,13 @@ async function createWithAdmin(
       throw taken(error, subdomain, code)
     })
     await recordPlatformAction(db, { action: 'tenants.create', tenant_id: id })
-    const { tenantCreated } = app
-    if (tenantCreated !== undefined) await enqueueJob({ db, tenantId: id }, tenantCreated, {})
     const admin =
-      email === undefined ? {} : { admin: await addPerson(db, id, { email, full_name, roles }) }
-    return { id, subdomain, code, ...admin }
+      email === undefined ? undefined : await addPerson(db, id, { email, full_name, roles })
+    const { tenantCreated } = app
+    if (tenantCreated !== undefined) {
+      await enqueueJob({ db, tenantId: id, actorId: admin?.id }, tenantCreated, {})
+    }
+    return { id, subdomain, code, ...(admin && { admin }) }
   })
 }
 
