@@ -87,7 +87,7 @@ function switchPage(
   respond: Endpoint['respond'],
   deps: PageOriginDeps,
 ): Endpoint['respond'] {
-  const tenants = deps.config.PUBLIC_ORIGIN.replace(/[^/.]*\{tenant\}[^/.:]*/, '*')
+  const tenants = deps.config.PUBLIC_ORIGIN.replace(/(?<=^|[/.])[^/.]*\{tenant\}[^/.:]*/, '*')
   return async (request) => {
     const name = request.query.get('domain')
     const domain = name === null ? undefined : await originOfDomain(deps, request, name)
