@@ -10,7 +10,7 @@ const rows = [...table.matchAll(/^\| [^|]*\| ([^|]+) \| [^|]+ \| `([^`]+)` \|$/g
   ([, mutant = '', file = '']) => ({ mutant, file }),
 )
 
-test('docs/mutants.md lists mutants that tests make', () => {
+test('docs/mutants.md lists mutants that tests make (OPS-12)', () => {
   expect(rows.length).toBeGreaterThan(80)
   const missing = rows.filter(({ mutant, file }) => !read(file).includes(mutant))
   expect(missing).toEqual([])

@@ -28,6 +28,13 @@ function rejects(password: string): boolean {
   }
 }
 
+test('a password has 8 to 256 characters, of any kind (AUTHN-1)', () => {
+  const lengths = [7, 8, 256, 257].map((it) => rejects('qwzxvkpljy'.repeat(26).slice(0, it)))
+  expect(lengths).toEqual([true, false, false, true])
+  const mixed = ['👩🏽‍🚀🦀🧵🪁🪐', 'дубрава над', ' two  spaces ', 'a\tb\tc\td\te']
+  expect(mixed.map(rejects)).toEqual([false, false, false, false])
+})
+
 describe('a guessable password is rejected (AUTHN-2)', () => {
   test('through the API, with the reason', async () => {
     const tenant = await api.makeTenant({ name: 'Acme' })

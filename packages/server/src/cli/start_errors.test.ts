@@ -270,6 +270,7 @@ describe('tenantry start rejects', { timeout: 90_000 }, () => {
   })
 })
 
+// AUTHN-11: demo data would be accounts with known passwords.
 describe('production rejects', { timeout: 90_000 }, () => {
   test.each([
     ['seed', 'demo data has well-known passwords'],

@@ -187,6 +187,7 @@ describe('the lifecycle sweep finds', () => {
     )
   })
 
+  // AUTHZ-4
   test('a child that is found under another parent', async () => {
     const { a } = world
     const ids = new Map(a.ids).set('/api/projects/:project_id/members', a.spare.id)

@@ -1,3 +1,4 @@
+// OPS-10: what is left of a tenant after it was erased.
 import type pg from 'pg'
 import { expect, test } from 'vitest'
 import { attempt } from '../fixtures/attempt.ts'

@@ -225,3 +225,34 @@ describe('a link in a mail has the stored origin (TEN-7)', () => {
     expect(reply.headers['location']).toBe(`/api/projects/${reply.json.id}`)
   })
 })
+
+describe('the id of a request', () => {
+  const idAt = async ({ api, id }: { api: TestApp; id: string }) => {
+    const { host } = await api.makeTenant()
+    const reply = await api.send(host, { path: '/', headers: { 'x-request-id': id } })
+    return reply.headers['x-request-id']
+  }
+
+  test('is the one that a trusted proxy gives, and nobody else', async () => {
+    expect(await idAt({ api: proxied, id: 'edge-4711_a' })).toBe('edge-4711_a')
+    expect(await idAt({ api: direct, id: 'edge-4711_a' })).toMatch(/^[\da-f-]{36}$/)
+  })
+
+  test('is none that could forge a line of the log (AUD-2)', async () => {
+    const before = proxied.logLines.length
+    const hostile = [
+      'short',
+      'x'.repeat(65),
+      'a b c d e f',
+      '"},{"level":60,"x":"',
+      'caf\u00e9-caf\u00e9',
+      '12345678;',
+    ]
+    for (const id of hostile) {
+      expect(await idAt({ api: proxied, id }), id).toMatch(/^[\da-f-]{36}$/)
+    }
+    const lines = proxied.logLines.slice(before)
+    expect(lines.length).toBeGreaterThanOrEqual(hostile.length)
+    for (const line of lines) expect(() => JSON.parse(line)).not.toThrow()
+  })
+})

@@ -43,7 +43,7 @@ test('PgBouncer is recognised as a pooler, and the server behind it is not', asy
 const ask = ({ tenant, user }: Scene, path = '/api/tenant/tenant-data') =>
   tenant.send({ path, user })
 
-test('with LISTEN through PgBouncer nothing is cached, and a revoked session is rejected immediately', async () => {
+test('POOL-3 with LISTEN through PgBouncer nothing is cached, and a revoked session is rejected immediately', async () => {
   const { api, scene } = await startBehind({ pooledListener: true })
   for (let times = 0; times < 3; times++) expect((await ask(scene)).status).toBe(200)
   expect(api.listener.isFresh()).toBe(false)

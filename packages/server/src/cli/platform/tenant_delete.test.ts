@@ -34,7 +34,7 @@ async function tablesNaming(client: pg.Client, id: string): Promise<string[]> {
   return found
 }
 
-test('tenant delete takes a suspended tenant only, and leaves no row but its log', () =>
+test('tenant delete takes a suspended tenant only, and leaves no row but its log (OPS-10)', () =>
   onMigratedDatabase((urls) =>
     withClient(urls.admin, async (admin) => {
       const [gone, other] = [await insertSample(admin), await insertSample(admin)]

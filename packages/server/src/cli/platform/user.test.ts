@@ -36,7 +36,7 @@ describe('tenantry user', { timeout: 90_000 }, () => {
     expect(link.code).toBe(1)
   })
 
-  test('adds a member, prints a link to set a password, and creates no second user', async () => {
+  test('adds a member, prints a link to set a password, and creates no second user (AUTHN-11)', async () => {
     const create = `create --tenant ${tenant} --email ${email} --name "Ann Lee" --role manager`
     const [first, link] = await runLines(`${create} --role operator`)
     expect(first).toBe(`created ${email}: now a member of ${tenant} (manager, operator)`)

@@ -65,6 +65,7 @@ const mutations: Mutation[] = [
     breaks: `${tenantTable} create policy shared on lint_notes for select to tenantry_platform, tenantry_identity using (true)`,
     subject: 'lint_notes (shared)',
   },
+  // RLS-8: L4 and L5, and L9 for the partitions of a table.
   { rule: 'L4', breaks: 'create view lint_view as select 1 as one', subject: 'lint_view' },
   {
     rule: 'L5',

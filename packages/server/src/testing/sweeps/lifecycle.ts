@@ -79,7 +79,7 @@ function isReaderOf(collection: string, { method, path }: Route): boolean {
 
 const OWN_ID = 'reply with the id of the row that the handler created'
 
-// The other parent belongs to the same tenant, so that only the path is wrong.
+// AUTHZ-4. The other parent belongs to the same tenant, so that only the path is wrong.
 async function wrongParent(world: World, route: Route, parent: string): Promise<string[]> {
   const other = await createIn(world, world.a, parent)
   if (other === undefined || !collectionsIn(route.path).every((it) => world.a.ids.has(it)))
