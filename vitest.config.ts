@@ -26,6 +26,7 @@ export const starterTests = ['starter/src/**/*.test.ts', 'packages/server/test/a
 // What is about accounts also runs where each tenant has accounts of its own.
 const tenantScopeTests = [
   'packages/server/test/tenant_scope/*.test.ts',
+  'packages/server/test/api/ways_in.test.ts',
   'packages/server/src/modules/{account,email_changes,email_codes,hand_overs,invitations}/*.test.ts',
   'packages/server/src/modules/{held_names,members,password_resets,sign_ups,tenant_reminders}/*.test.ts',
   'packages/server/src/modules/sessions/{browser_sessions,new_device,open_session,refresh}.test.ts',
