@@ -2,13 +2,13 @@ import { type Kysely, sql } from 'kysely'
 import type { Actor } from '../../app/context.ts'
 import { sessionIdOf } from '../../app/session_id_of.ts'
 import type { KernelTables } from '../../db/tables.ts'
+import { personIsSignedIn } from '../live_session.ts'
 import type { AccessClaims } from '../tokens.ts'
 import { unauthenticated } from '../unauthenticated.ts'
 
 /**
  * Locks the session of a request whose write runs as the identity role, until the transaction ends. A
- * session that was revoked meanwhile, or whose user changed the password elsewhere, writes nothing. The
- * removal or deactivation of a member ends its sessions, so the membership need not be compared. Throws 401.
+ * session that was revoked meanwhile, or whose user changed the password elsewhere, writes nothing. Throws 401.
  */
 export async function lockOwnSession(db: Kysely<KernelTables>, actor: Actor): Promise<void> {
   const live = await liveSession(db, ownSession(actor), actor.user.id)
@@ -19,7 +19,7 @@ export async function lockOwnSession(db: Kysely<KernelTables>, actor: Actor): Pr
   if (live === undefined) throw unauthenticated()
 }
 
-/** Are these the claims of a live session of that user in this tenant? Locks nothing: the caller has the user locked. */
+/** Are these the claims of a live session of that user in this tenant? Locks nothing. */
 export async function isLiveSession(
   db: Kysely<KernelTables>,
   claims: AccessClaims | undefined,
@@ -36,10 +36,7 @@ function liveSession(db: Kysely<KernelTables>, id: string, userId: string) {
     .select('s.id')
     .where('s.id', '=', id)
     .where('s.user_id', '=', userId)
-    .where('s.revoked_at', 'is', null)
-    .where(sql<boolean>`now() < s.idle_expires_at and now() < s.expires_at`)
-    .whereRef('s.credentials_epoch', '=', 'u.sessions_valid_from')
-    .where('u.is_active', '=', true)
+    .where(personIsSignedIn)
 }
 
 // A person's account is changed by the person, never by a key or a job.

@@ -7,6 +7,7 @@ import {
   lockTenantGrants,
   memberPermissions,
 } from '../../access/permissions.ts'
+import { isLiveSession } from '../../access/sessions/own_session.ts'
 import type { AccessClaims } from '../../access/tokens.ts'
 import type { PublicContext } from '../../app/context.ts'
 import { recordAudit } from '../../audit/audit_log.ts'
@@ -107,7 +108,8 @@ async function find({ database }: AcceptDeps, ctx: PublicContext, hash: Buffer) 
   return found
 }
 
-// A mistaken click would otherwise join the wrong account, or end the session of another person who shares the browser.
+// A mistaken click would otherwise join the wrong account, or end the session of another person who shares the
+// browser.
 async function assertSameAccount(
   { database }: AcceptDeps,
   ctx: PublicContext,
@@ -115,16 +117,8 @@ async function assertSameAccount(
   carried: AccessClaims | undefined,
 ): Promise<void> {
   if (carried === undefined || carried.userId === account?.id) return
-  const live = await database.asIdentity(ctx, (db) =>
-    db
-      .selectFrom('tenantry.sessions')
-      .select('id')
-      .where('id', '=', carried.sessionId)
-      .where('revoked_at', 'is', null)
-      .where(sql<boolean>`now() < idle_expires_at and now() < expires_at`)
-      .executeTakeFirst(),
-  )
-  if (live === undefined) return
+  const isLive = await database.asIdentity(ctx, (db) => isLiveSession(db, carried, carried.userId))
+  if (!isLive) return
   const detail = 'You are signed in with another account: sign out, then open the link again'
   throw new AppError('forbidden', 'invitation.other_account', detail)
 }
