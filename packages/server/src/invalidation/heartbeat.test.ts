@@ -19,6 +19,15 @@ test('a heartbeat waits until the previous one is sent, so a slow connection bui
   heartbeat.stop()
 })
 
+test('a heartbeat that was stopped while its connection was proven starts no timer', async () => {
+  const notify = vi.fn(async () => {})
+  const heartbeat = new Heartbeat(notify, { onReturn: () => {}, onJobs: () => {} })
+  heartbeat.stop()
+  await expect(heartbeat.run()).rejects.toThrow('stopped')
+  expect(vi.getTimerCount()).toBe(0)
+  expect(notify).not.toHaveBeenCalled()
+})
+
 test('elapsed time is the larger of both clocks: after a suspended machine, after a clock set back (SESS-6)', () => {
   const { now, isCurrent } = unstartedListener()
   const then = momentNow()

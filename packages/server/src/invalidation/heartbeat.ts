@@ -53,6 +53,7 @@ export class Heartbeat {
   #lastReturnAt = performance.now()
   #timer: NodeJS.Timeout | undefined
   #hasJobs = false
+  #isStopped = false
 
   constructor(notify: Notify, handlers: HeartbeatHandlers, writes?: WriteNotices) {
     this.#notify = notify
@@ -60,8 +61,10 @@ export class Heartbeat {
     this.#writes = writes
   }
 
-  /** Sends a heartbeat every 250 ms until `stop`. Rejects if one cannot be sent or none returns. */
+  /** Sends a heartbeat every 250 ms until `stop`. Rejects if one cannot be sent, none returns, or it was stopped. */
   run(): Promise<never> {
+    // The connection may be lost while it is proven: a timer that begins after that would never end.
+    if (this.#isStopped) return Promise.reject(new Error('the heartbeat was stopped before it ran'))
     this.#lastReturnAt = performance.now()
     let sending = false
     return new Promise((_, reject) => {
@@ -81,6 +84,7 @@ export class Heartbeat {
   }
 
   stop(): void {
+    this.#isStopped = true
     clearInterval(this.#timer)
   }
 

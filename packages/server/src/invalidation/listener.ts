@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import type pg from 'pg'
 import { clientFor } from '../db/connect/rotating_password.ts'
 import type { Database } from '../db/tenancy.ts'
+import { withTimeout } from '../lib/deadline.ts'
 import type { Moment } from '../lib/time/moment.ts'
 import { createFreshness, type Freshness } from './freshness.ts'
 import { CHANNEL, Heartbeat, type WriteNotices } from './heartbeat.ts'
@@ -40,6 +41,7 @@ export interface InvalidationListener extends Freshness {
 const SYNC_MS = 50
 const CONNECTION_TIMEOUT_MS = 3_000
 const MAX_BACKOFF_MS = 5_000
+const DISCONNECT_MS = 1_000
 
 /** A listener on one connection of its own. It is stale until its first heartbeat returns. */
 export function createInvalidationListener(settings: ListenerSettings): InvalidationListener {
@@ -194,7 +196,10 @@ function rejectOnAbort(signal: AbortSignal): Promise<never> {
   return aborted
 }
 
+// A server that has stopped answering never closes the connection.
 async function disconnect(client: pg.Client): Promise<void> {
-  const late = sleep(1_000, undefined, { ref: false })
-  await Promise.race([client.end().catch(() => {}), late])
+  await withTimeout(
+    client.end().catch(() => {}),
+    DISCONNECT_MS,
+  )
 }

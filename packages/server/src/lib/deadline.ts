@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { unavailable } from './errors.ts'
 
 /**
@@ -42,8 +41,14 @@ export async function rejectAfter<T>(ms: number, work: Promise<T>): Promise<T> {
   return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }
 
-/** Waits for `work`, for `ms` at most. Resolves to true if the time ran out. */
-export async function withTimeout(work: Promise<void>, ms: number): Promise<boolean> {
-  const late = sleep(ms, true, { ref: false })
-  return Promise.race([work.then(() => false), late])
+/**
+ * Waits for `work`, for `ms` at most. Resolves to true if the time ran out: the work goes on. The wait does not keep
+ * the process alive.
+ */
+export async function withTimeout(work: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(true), ms).unref()
+  })
+  return Promise.race([work.then(() => false), late]).finally(() => clearTimeout(timer))
 }
