@@ -1,12 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Schedule } from '../app/jobs/schedule.ts'
 import type { WorkerDatabase } from '../db/tenancy.ts'
+import { withTimeout } from '../lib/deadline.ts'
 import type { HistogramMetric, Metric } from '../lib/metric.ts'
 import { errorText, failureOf, LeaseLost, stackOf, TenantInactive } from './failure.ts'
 import { Interruption } from './interruption.ts'
 import { JobMetrics } from './job_metrics.ts'
-import { type ClaimedJob, type Failure, JobQueue, RENEW_INTERVAL_MS } from './queue.ts'
+import { type ClaimedJob, JobQueue, RENEW_INTERVAL_MS } from './queue.ts'
 import { type RunDeps, runJob } from './run_job.ts'
 import { type Clock, Schedules } from './schedules.ts'
 
@@ -76,7 +76,7 @@ class JobWorker implements Worker {
   #after = FIRST_TENANT
   #isStopping = false
   #isFailing = false
-  #isPolling = false
+  #polling: Promise<void> | undefined
 
   constructor(deps: WorkerDeps) {
     this.#deps = deps
@@ -114,7 +114,8 @@ class JobWorker implements Worker {
   async stop(ms: number): Promise<void> {
     this.#isStopping = true
     for (const timer of this.#timers) clearInterval(timer)
-    await this.#claiming
+    // Both use the pools, which their owner closes next.
+    await Promise.all([this.#polling, this.#claiming])
     await this.#giveBackAhead()
     await this.#ended(ms)
     for (const { interruption } of this.#running.values()) interruption.interrupt()
@@ -128,16 +129,18 @@ class JobWorker implements Worker {
 
   async #ended(ms: number): Promise<void> {
     const all = Promise.all([...this.#running.values()].map((it) => it.ended))
-    const late = new AbortController()
-    const limit = sleep(ms, undefined, { signal: late.signal, ref: false }).catch(() => {})
-    await Promise.race([all, limit])
-    late.abort()
+    await withTimeout(all, ms)
   }
 
   // What notifications do not tell: due jobs, ticks, jobs of a dead worker, and lost notifications.
-  async #poll(): Promise<void> {
-    if (this.#isPolling) return
-    this.#isPolling = true
+  #poll(): Promise<void> {
+    this.#polling ??= this.#pollOnce().finally(() => {
+      this.#polling = undefined
+    })
+    return this.#polling
+  }
+
+  async #pollOnce(): Promise<void> {
     // No slot became free for a second: another worker may have one.
     if (this.#ahead.length > 0 && this.#ahead[0] === this.#firstAhead) await this.#giveBackAhead()
     this.#firstAhead = this.#ahead[0]
@@ -146,7 +149,6 @@ class JobWorker implements Worker {
       await this.#queue.promote()
       if (await this.#schedules.tick()) this.#deps.signal.notify()
     })
-    this.#isPolling = false
     await this.#claim()
   }
 
@@ -236,18 +238,14 @@ class JobWorker implements Worker {
     // Not the error itself, which a job may have made very large.
     const about = { job_id: id, kind, tenant_id, attempt: attempts, error: failure.error }
     if (!isInterrupted) this.#deps.log.warn({ ...about, stack: stackOf(error) }, 'a job failed')
-    await this.#save(() => this.#store(claimed, isInterrupted ? undefined : failure))
+    await this.#save(() =>
+      isInterrupted ? this.#queue.release([claimed]) : this.#queue.fail(claimed, failure),
+    )
   }
 
   async #save(store: () => Promise<void>): Promise<void> {
     this.#unstored.set(store, performance.now() + STORED_WITHIN_MS)
     await this.#attempt(() => this.#storeEnd(store))
-  }
-
-  #store(claimed: ClaimedJob, failure: Failure | undefined): Promise<void> {
-    return failure === undefined
-      ? this.#queue.release([claimed])
-      : this.#queue.fail(claimed, failure)
   }
 
   async #storeEnds(): Promise<void> {
