@@ -1,9 +1,9 @@
 import { domainToASCII, domainToUnicode } from 'node:url'
+import { z } from 'zod'
 
 /**
- * The canonical form of an e-mail address: trimmed, NFKC, lower case, its
- * domain in Unicode. Users are looked up and attempts
- * are limited by it. Undefined unless the text is a plain `local@domain` (ASVS 6.2). Quotes, comments,
+ * The canonical form of an e-mail address: trimmed, NFKC, lower case, its domain in Unicode. Users are looked up and
+ * attempts are limited by it. Undefined unless the text is a plain `local@domain` (ASVS 6.2). Quotes, comments,
  * lists and control characters are rejected, so that every mail library reads the same recipient.
  */
 export function emailKey(email: string): string | undefined {
@@ -26,3 +26,9 @@ function canonicalDomain(domain: string): string {
 
 const EMAIL =
   /^[\p{L}\p{N}.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.)+[\p{L}\p{N}-]{2,63}$/u
+
+/** An e-mail address in an input, as the client wrote it. */
+export const emailAddress = z
+  .string()
+  .max(320)
+  .refine((it) => emailKey(it) !== undefined, 'must be an e-mail address')

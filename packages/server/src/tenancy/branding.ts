@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { TenantBranding } from '../app/context.ts'
 import { displayName } from '../lib/display_name.ts'
 import { emailKey } from '../lib/email_address.ts'
-import { canonicalLocale, LOCALE, MAX_LOCALE_LENGTH } from '../lib/locale.ts'
+import { languageTag } from '../lib/locale.ts'
 
 /** The parts of a branding, as a person gives them. */
 export const brandingParts = {
@@ -11,12 +11,7 @@ export const brandingParts = {
     .trim()
     .toLowerCase()
     .regex(/^#[0-9a-f]{6}$/, 'must be a colour such as "#0f766e"'),
-  locale: z
-    .string()
-    .max(MAX_LOCALE_LENGTH)
-    .regex(LOCALE, 'must be a language tag such as "de" or "de-AT"')
-    .refine((it) => canonicalLocale(it) !== undefined, 'must be a language tag of BCP 47')
-    .overwrite((it) => canonicalLocale(it) ?? it),
+  locale: languageTag,
   notice: displayName(500),
   reply_to: z
     .string()

@@ -1,13 +1,7 @@
 import { z } from 'zod'
 import { currentPassword } from '../../access/sign_in_limits.ts'
 import { displayName } from '../../lib/display_name.ts'
-import { canonicalLocale, LOCALE, MAX_LOCALE_LENGTH } from '../../lib/locale.ts'
-
-const locale = z
-  .string()
-  .max(MAX_LOCALE_LENGTH)
-  .regex(LOCALE, 'must be a language tag such as "de" or "de-AT"')
-  .refine((it) => canonicalLocale(it) !== undefined, 'must be a language tag of BCP 47')
+import { languageTag } from '../../lib/locale.ts'
 
 /** The signed-in person, and their roles in this tenant. */
 export const Account = z
@@ -32,7 +26,10 @@ export const Account = z
   .meta({ id: 'Account' })
 
 export const AccountChanges = z
-  .strictObject({ full_name: displayName(200, 0).optional(), locale: locale.nullable().optional() })
+  .strictObject({
+    full_name: displayName(200, 0).optional(),
+    locale: languageTag.nullable().optional(),
+  })
   .meta({ id: 'AccountChanges' })
 
 /** The rules for new passwords are in access/password_rules.ts. */

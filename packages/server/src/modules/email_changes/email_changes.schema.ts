@@ -1,13 +1,10 @@
 import { z } from 'zod'
 import { currentPassword } from '../../access/sign_in_limits.ts'
-import { emailKey } from '../../lib/email_address.ts'
+import { emailAddress } from '../../lib/email_address.ts'
 
 export const NewAddress = z
   .strictObject({
-    email: z
-      .string()
-      .max(320)
-      .refine((it) => emailKey(it) !== undefined, 'must be an e-mail address'),
+    email: emailAddress,
     current_password: currentPassword,
   })
   .meta({ id: 'NewAddress' })

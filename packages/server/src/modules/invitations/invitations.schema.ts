@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { defineList } from '../../app/list.ts'
 import { displayName } from '../../lib/display_name.ts'
-import { emailKey } from '../../lib/email_address.ts'
-import { canonicalLocale, LOCALE, MAX_LOCALE_LENGTH } from '../../lib/locale.ts'
+import { emailAddress } from '../../lib/email_address.ts'
+import { languageTag } from '../../lib/locale.ts'
 import { CookieGrant, SessionGrant } from '../sessions/sign_in.schema.ts'
 
 export const InvitationPath = z.object({ invitation_id: z.uuid() })
@@ -29,22 +29,13 @@ export const Invitation = z
 
 export const NewInvitation = z
   .strictObject({
-    email: z
-      .string()
-      .max(320)
-      .refine((it) => emailKey(it) !== undefined, 'must be an e-mail address'),
+    email: emailAddress,
     roles: z.array(z.string().max(63)).max(50),
     full_name: displayName(200, 0).optional(),
     message: displayName(500, 0).optional().meta({
       description: 'A line from the inviter, which the mail quotes',
     }),
-    locale: z
-      .string()
-      .max(MAX_LOCALE_LENGTH)
-      .regex(LOCALE, 'must be a language tag such as "de" or "de-AT"')
-      .refine((it) => canonicalLocale(it) !== undefined, 'must be a language tag of BCP 47')
-      .optional()
-      .meta({ description: 'The language of the mail' }),
+    locale: languageTag.optional().meta({ description: 'The language of the mail' }),
   })
   .meta({ id: 'NewInvitation' })
 

@@ -10,7 +10,6 @@ import type { Background } from '../../jobs/background.ts'
 import { emailKey } from '../../lib/email_address.ts'
 import { AppError, conflict, notFound, unprocessable } from '../../lib/errors.ts'
 import { newId } from '../../lib/ids.ts'
-import { canonicalLocale } from '../../lib/locale.ts'
 import type { AttemptLimit, AttemptLimiter } from '../../limits/attempt_limiter.ts'
 import { type NamedRole, permissionsOfRoles, requireRoles } from '../roles/roles.ts'
 import { invitationMail } from './invitation.mail.ts'
@@ -61,10 +60,9 @@ export async function createInvitation(
   deps: InviteDeps,
   given: z.output<typeof NewInvitation>,
 ) {
-  const { full_name = '', message = '' } = given
+  const { full_name = '', message = '', locale = null } = given
   const email = given.email.trim().normalize('NFKC')
   const email_key = keyOf(email)
-  const locale = given.locale === undefined ? null : (canonicalLocale(given.locale) ?? null)
   return withMailAttempt(ctx, deps, email_key, async () => {
     await lockGrants(ctx, deps.rules)
     const roles = await requireRoles(ctx.db, deps.rules.policy, given.roles)

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { displayName } from '../../lib/display_name.ts'
-import { emailKey } from '../../lib/email_address.ts'
-import { canonicalLocale, LOCALE, MAX_LOCALE_LENGTH } from '../../lib/locale.ts'
+import { emailAddress } from '../../lib/email_address.ts'
+import { languageTag } from '../../lib/locale.ts'
 
 export const SignUpPath = z.object({ sign_up_id: z.uuid() })
 
@@ -10,17 +10,10 @@ const subdomain = z.string().trim().toLowerCase().max(63)
 
 export const NewSignUp = z
   .strictObject({
-    email: z
-      .string()
-      .max(320)
-      .refine((it) => emailKey(it) !== undefined, 'must be an e-mail address'),
+    email: emailAddress,
     tenant_name,
     subdomain,
-    locale: z
-      .string()
-      .max(MAX_LOCALE_LENGTH)
-      .regex(LOCALE, 'must be a language tag such as "de" or "de-AT"')
-      .refine((it) => canonicalLocale(it) !== undefined, 'must be a language tag of BCP 47')
+    locale: languageTag
       .optional()
       .meta({ description: "The language of the mail and of the person's account" }),
     accepts_terms: z.boolean().optional().meta({ description: 'Required if there are terms' }),

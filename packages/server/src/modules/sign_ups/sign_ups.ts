@@ -9,7 +9,6 @@ import { emailKey } from '../../lib/email_address.ts'
 import { AppError, conflict, unprocessable } from '../../lib/errors.ts'
 import { newId } from '../../lib/ids.ts'
 import { hashSecret, type KeyRing } from '../../lib/keys.ts'
-import { canonicalLocale } from '../../lib/locale.ts'
 import type { AttemptLimiter } from '../../limits/attempt_limiter.ts'
 import {
   clientLimits,
@@ -103,14 +102,13 @@ async function insert(
   // Without a mail there is no code: otherwise each further sign-up would allow further guesses.
   const code_mac = isMailed ? mac : randomBytes(mac.length)
   const terms = config.TERMS_URL === undefined ? null : (config.TERMS_VERSION ?? config.TERMS_URL)
-  const language = locale === undefined ? null : (canonicalLocale(locale) ?? null)
   const { rows } = await database.asIdentity({ deadline }, (db) =>
     sql<{ expires_at: string }>`
       with started as (
         insert into tenantry.sign_ups (id, email, email_key, tenant_name, subdomain, locale,
           terms_version, hash, code_mac, expires_at)
         values (${id}, ${email.trim().normalize('NFKC')}, ${email_key}, ${tenant_name}, ${subdomain},
-          ${language}, ${terms}, ${hashSecret(token)}, ${code_mac},
+          ${locale ?? null}, ${terms}, ${hashSecret(token)}, ${code_mac},
           now() + make_interval(mins => ${config.SIGN_UP_EXPIRE_MINUTES}))
         returning id, locale, expires_at
       ), mailed as (

@@ -1,23 +1,15 @@
 import { z } from 'zod'
 import { createRoutes, type Route } from '../../app/route.ts'
-import { emailKey } from '../../lib/email_address.ts'
-import { canonicalLocale, MAX_LOCALE_LENGTH } from '../../lib/locale.ts'
+import { emailAddress } from '../../lib/email_address.ts'
+import { languageTag } from '../../lib/locale.ts'
 import { type ReminderDeps, requestReminder } from './tenant_reminders.ts'
 
 const { post } = createRoutes<never, never, never>()
 
 const Reminder = z
   .strictObject({
-    email: z
-      .string()
-      .max(320)
-      .refine((it) => emailKey(it) !== undefined, 'must be an e-mail address'),
-    locale: z
-      .string()
-      .max(MAX_LOCALE_LENGTH)
-      .refine((it) => canonicalLocale(it) !== undefined, 'must be a language tag of BCP 47')
-      .optional()
-      .meta({ description: 'The language of the mail' }),
+    email: emailAddress,
+    locale: languageTag.optional().meta({ description: 'The language of the mail' }),
   })
   .meta({ id: 'TenantReminder' })
 

@@ -5,7 +5,6 @@ import type { Database } from '../../db/tenancy.ts'
 import type { JobSignal } from '../../jobs/enqueue.ts'
 import { emailKey } from '../../lib/email_address.ts'
 import type { KeyRing } from '../../lib/keys.ts'
-import { canonicalLocale } from '../../lib/locale.ts'
 import type { AttemptLimiter } from '../../limits/attempt_limiter.ts'
 import { clientLimits, takeMail } from '../../limits/mail_limits.ts'
 import { addInstallationMail } from '../../mail/installation_mails.ts'
@@ -35,8 +34,7 @@ export async function requestReminder(
   const about = { name: 'reminder', mailbox: key, address: request.address }
   await attemptLimiter.reserve(deadline, clientLimits(about, config.RESET_LIMIT_ADDRESS))
   if ((await takeMail(attemptLimiter, about)) === undefined) return
-  const language = locale === undefined ? null : (canonicalLocale(locale) ?? null)
-  const mail = { email: key, locale: language, keyId: keys.current.kid }
+  const mail = { email: key, locale: locale ?? null, keyId: keys.current.kid }
   await addInstallationMail(database, deadline, { kind: tenantReminderMail.kind, ...mail })
   jobs.notify()
 }
