@@ -1,8 +1,16 @@
 import { z } from 'zod'
 import type { PublicContext } from '../app/context.ts'
+import type { Rejections } from '../audit/rejections.ts'
 import type { Config } from '../config/config.ts'
+import { AppError } from '../lib/errors.ts'
 import { clientKey } from '../lib/net/client_key.ts'
-import type { AttemptLimit, Marker, Override } from '../limits/attempt_limiter.ts'
+import type {
+  AttemptLimit,
+  AttemptLimiter,
+  Marker,
+  Override,
+  Reservation,
+} from '../limits/attempt_limiter.ts'
 
 /** The largest body of a sign-in or reset: fits the longest password and token, fully escaped. */
 export const CREDENTIALS_BODY_BYTES = 32_768
@@ -15,15 +23,42 @@ const HOUR_SECONDS = 3_600
 const TRUSTED_SECONDS = 30 * 86_400
 const MAX_MAILS = 5
 
+/** What a sign-in's attempt is counted with. */
+export interface SignInLimitDeps {
+  attemptLimiter: AttemptLimiter
+  config: Config
+  rejections: Rejections
+}
+
+/**
+ * Counts an attempt to sign in, before the password is checked. `key` is the account's canonical e-mail address.
+ * Throws 429, and records that in the tenant's audit log.
+ */
+export async function reserveSignIn(
+  { attemptLimiter, config, rejections }: SignInLimitDeps,
+  ctx: PublicContext,
+  key: string,
+): Promise<Reservation> {
+  const { limits, override } = signInLimits(config, ctx, key)
+  try {
+    return await attemptLimiter.reserve(ctx.deadline, limits, override)
+  } catch (error) {
+    if (error instanceof AppError && error.kind === 'rate_limited') {
+      rejections.record(ctx.tenant.id, ctx.request, { action: 'auth.throttled' })
+    }
+    throw error
+  }
+}
+
 /** The limits that a sign-in counts against: its address, its account and its tenant. */
-export interface SignInLimits {
+interface SignInLimits {
   limits: AttemptLimit[]
   /** Applies from a trusted address: an attacker elsewhere cannot lock the account's user out. */
   override: Override
 }
 
-/** The limits of failed sign-ins for a request. `key` is the account's canonical e-mail address. */
-export function signInLimits(config: Config, ctx: PublicContext, key: string): SignInLimits {
+// Of failed sign-ins.
+function signInLimits(config: Config, ctx: PublicContext, key: string): SignInLimits {
   const address: AttemptLimit = {
     name: 'signin address',
     subject: [clientKey(ctx.request.address)],

@@ -1,18 +1,10 @@
 import { type Kysely, sql } from 'kysely'
 import type { z } from 'zod'
 import { assertInstallationOrigin } from '../../access/installation_origin.ts'
-import type { Passwords } from '../../access/passwords.ts'
-import { signInLimits, trustedAddress } from '../../access/sign_in_limits.ts'
 import { unauthenticated } from '../../access/unauthenticated.ts'
-import type { Actor, PersonContext, PublicContext, TenantContext } from '../../app/context.ts'
-import type { Rejections } from '../../audit/rejections.ts'
+import type { PersonContext, TenantContext } from '../../app/context.ts'
 import type { Config } from '../../config/config.ts'
 import type { KernelTables } from '../../db/tables.ts'
-import type { Database } from '../../db/tenancy.ts'
-import type { Background } from '../../jobs/background.ts'
-import { AppError, unprocessable } from '../../lib/errors.ts'
-import { canonicalLocale } from '../../lib/locale.ts'
-import type { AttemptLimiter, Reservation } from '../../limits/attempt_limiter.ts'
 import { updateProfile } from '../users/users.ts'
 import type { Account, AccountChanges } from './account.schema.ts'
 
@@ -36,7 +28,7 @@ export async function updateAccount(
   assertInstallationOrigin(ctx.tenant)
   const given = {
     ...(full_name === undefined ? {} : { full_name }),
-    ...(locale === undefined ? {} : { locale: locale && (canonicalLocale(locale) ?? locale) }),
+    ...(locale === undefined ? {} : { locale }),
   }
   return ctx.asPerson(async (db) => {
     const { id } = ctx.actor.user
@@ -80,80 +72,4 @@ function accountOf(
     tenant: subdomain,
     roles: [...actor.roles],
   }
-}
-
-/** What a check of the current password needs. */
-export interface ConfirmDeps {
-  attemptLimiter: AttemptLimiter
-  background: Background
-  config: Config
-  database: Database
-  passwords: Passwords
-  rejections: Rejections
-}
-
-type SignedIn = PublicContext & { actor: Actor }
-
-/** The signed-in person, whose current password was just checked. */
-export interface Confirmed {
-  email: string
-  full_name: string
-  /** users.sessions_valid_from as text, as it was when the password was read. */
-  credentials_epoch: string
-}
-
-/**
- * Checks the current password of the signed-in person. A session may have been taken over: guesses count
- * against the limits of sign-in. Throws 422 for a wrong password, 403 on a custom domain, 429 or 503.
- */
-export async function confirmPassword(
-  deps: ConfirmDeps,
-  ctx: SignedIn,
-  password: string,
-): Promise<Confirmed> {
-  assertInstallationOrigin(ctx.tenant)
-  const user = await deps.database.asIdentity(ctx, (db) => findPerson(db, ctx.actor.user.id))
-  if (user === undefined) throw unauthenticated()
-  const attempt = await reserve(deps, ctx, user.email_key)
-  const refund = (...marker: Parameters<Reservation['refund']>) =>
-    deps.background.run('attempt refund', () => attempt.refund(...marker))
-  try {
-    const { valid } = await deps.passwords.check(password, user.password_hash)
-    if (!valid) throw wrongPassword(deps, ctx)
-  } catch (error) {
-    if (!(error instanceof AppError && error.kind === 'unprocessable')) refund()
-    throw error
-  }
-  refund(trustedAddress(ctx, user.email_key))
-  return user
-}
-
-function findPerson(db: Kysely<KernelTables>, id: string) {
-  return db
-    .selectFrom('tenantry.users')
-    .select(['email', 'email_key', 'full_name', 'password_hash'])
-    .select(sql<string>`sessions_valid_from::text`.as('credentials_epoch'))
-    .where('id', '=', id)
-    .executeTakeFirst()
-}
-
-async function reserve(deps: ConfirmDeps, ctx: SignedIn, key: string): Promise<Reservation> {
-  const { limits, override } = signInLimits(deps.config, ctx, key)
-  try {
-    return await deps.attemptLimiter.reserve(ctx.deadline, limits, override)
-  } catch (error) {
-    if (error instanceof AppError && error.kind === 'rate_limited') {
-      deps.rejections.record(ctx.tenant.id, ctx.request, { action: 'auth.throttled' })
-    }
-    throw error
-  }
-}
-
-function wrongPassword(
-  { rejections }: ConfirmDeps,
-  { tenant, request, actor }: SignedIn,
-): AppError {
-  const meta = { reason: 'confirmation' }
-  rejections.record(tenant.id, request, { action: 'auth.rejected', meta, about: actor.user.id })
-  return unprocessable([{ pointer: '/current_password', message: 'is not your current password' }])
 }

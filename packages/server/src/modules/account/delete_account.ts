@@ -1,10 +1,10 @@
+import { type ConfirmDeps, confirmPassword } from '../../access/credentials/confirm_password.ts'
 import { assertInstallationOrigin } from '../../access/installation_origin.ts'
 import { tenantIdsOf, tenantsOwnedAlone } from '../../access/owners.ts'
 import type { PersonContext, TenantContext } from '../../app/context.ts'
 import type { Policy } from '../../app/policy.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { requestErasure } from '../users/users.ts'
-import { type ConfirmDeps, confirmPassword } from './account.ts'
 import { accountDeleted } from './account_deleted.mail.ts'
 
 /** What deleting an account needs. */

@@ -1,3 +1,4 @@
+import { type ConfirmDeps, confirmPassword } from '../../access/credentials/confirm_password.ts'
 import { assertAcceptablePassword } from '../../access/password_rules.ts'
 import { keepSession } from '../../access/sessions/own_session.ts'
 import type { PersonContext } from '../../app/context.ts'
@@ -5,7 +6,6 @@ import type { KernelTables } from '../../db/tables.ts'
 import { conflict } from '../../lib/errors.ts'
 import { passwordChanged } from '../users/password_changed.mail.ts'
 import { setPassword } from '../users/users.ts'
-import { type ConfirmDeps, confirmPassword } from './account.ts'
 
 export interface PasswordChange {
   current_password: string

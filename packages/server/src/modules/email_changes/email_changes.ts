@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import { type ConfirmDeps, confirmPassword } from '../../access/credentials/confirm_password.ts'
 import type { CookieContext } from '../../access/credentials/cookie_exchange.ts'
 import { assertInstallationOrigin } from '../../access/installation_origin.ts'
 import { isLiveSession } from '../../access/sessions/own_session.ts'
@@ -11,7 +12,6 @@ import { newId } from '../../lib/ids.ts'
 import { hashSecret, type KeyRing } from '../../lib/keys.ts'
 import type { AttemptLimit } from '../../limits/attempt_limiter.ts'
 import { mailedSecret } from '../../mail/mailed_secret.ts'
-import { type ConfirmDeps, confirmPassword } from '../account/account.ts'
 import {
   invalidToken,
   lockUserOf,

@@ -1,13 +1,13 @@
 import { assertInstallationOrigin } from '../../access/installation_origin.ts'
 import { realmScope } from '../../access/realm.ts'
-import { signInLimits, trustedAddress } from '../../access/sign_in_limits.ts'
+import { reserveSignIn, trustedAddress } from '../../access/sign_in_limits.ts'
 import type { AccessClaims } from '../../access/tokens.ts'
 import { WRONG_CREDENTIALS, wrongCredentials } from '../../access/unauthenticated.ts'
 import type { PublicContext } from '../../app/context.ts'
 import type { Rejection } from '../../audit/rejections.ts'
 import { emailKey } from '../../lib/email_address.ts'
 import { AppError } from '../../lib/errors.ts'
-import type { Marker, Reservation } from '../../limits/attempt_limiter.ts'
+import type { Marker } from '../../limits/attempt_limiter.ts'
 import { mailCode, verifyByCode } from '../email_codes/email_codes.ts'
 import { type Credentials, findCredentials, replaceHash } from '../users/users.ts'
 import { openSession, UNVERIFIED } from './open_session.ts'
@@ -74,7 +74,7 @@ export async function withPassword<T>(
   work: (user: Credentials) => Promise<T>,
 ): Promise<T> {
   assertPlace(deps, ctx)
-  const attempt = await reserve(deps, ctx, key)
+  const attempt = await reserveSignIn(deps, ctx, key)
   const refund = (marker?: Marker) =>
     deps.background.run('attempt refund', () => attempt.refund(marker))
   try {
@@ -93,18 +93,6 @@ function assertPlace(deps: SignInDeps, ctx: PublicContext): void {
     assertInstallationOrigin(ctx.tenant)
   } catch (error) {
     deps.rejections.record(ctx.tenant.id, ctx.request, rejection('custom_domain', undefined))
-    throw error
-  }
-}
-
-async function reserve(deps: SignInDeps, ctx: PublicContext, key: string): Promise<Reservation> {
-  const { limits, override } = signInLimits(deps.config, ctx, key)
-  try {
-    return await deps.attemptLimiter.reserve(ctx.deadline, limits, override)
-  } catch (error) {
-    if (error instanceof AppError && error.kind === 'rate_limited') {
-      deps.rejections.record(ctx.tenant.id, ctx.request, { action: 'auth.throttled' })
-    }
     throw error
   }
 }
