@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { MaybePromise } from '../lib/maybe_promise.ts'
 import { isDeadlockVictim } from './errors.ts'
 
@@ -20,7 +20,7 @@ async function again<T>(attempt: () => MaybePromise<T>, first: unknown): Promise
   let error = first
   for (let tries = 1; tries < TRIES && isDeadlockVictim(error); tries++) {
     // A random pause: two transactions that retry in step would deadlock again.
-    await setTimeout(Math.random() * MAX_PAUSE_MS * tries)
+    await sleep(Math.random() * MAX_PAUSE_MS * tries)
     try {
       return await attempt()
     } catch (next) {

@@ -23,8 +23,12 @@ export function mailedSecrets(
   })
 }
 
-/** The code of six digits that stands for a mailed secret where a person types it. */
+/**
+ * The code of six digits that stands for a mailed secret where a person types it. It follows from the secret, so that
+ * each repetition of the mail has the same, and no row contains it.
+ */
 export function mailedCode(token: string): string {
+  // 48 bits, so that no code is noticeably more likely.
   const number = createHash('sha256').update(`code ${token}`).digest().readUIntBE(0, 6)
   return String(number % 1_000_000).padStart(6, '0')
 }

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { setTimeout } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
 import { assertAcceptablePassword } from '../../access/password_rules.ts'
 import type { Passwords } from '../../access/passwords.ts'
@@ -23,6 +23,7 @@ import {
   type ProvenSignUp,
   proveSignUp,
   type SignUpProof,
+  signUpIsOpen,
 } from './prove_sign_up.ts'
 import { assertAvailable, assertSignUpOpen, type SignUpDeps } from './sign_ups.ts'
 
@@ -162,7 +163,7 @@ function entriesOf(
 async function use(db: Kysely<KernelTables>, { id }: ProvenSignUp, matches: Matches) {
   const { rows } = await sql`
     update tenantry.sign_ups set used_at = now()
-    where id = ${id} and used_at is null and now() < expires_at and attempts < 5 and ${matches}
+    where id = ${id} and ${signUpIsOpen} and ${matches}
     returning id`.execute(db)
   if (rows.length === 0) throw invalidToken()
 }
@@ -226,7 +227,7 @@ async function firstRows({ database, jobs }: ConfirmSignUpDeps, tenantId: string
   jobs.notify()
   const until = performance.now() + WAIT_MS
   while (performance.now() < until) {
-    await setTimeout(LOOK_MS)
+    await sleep(LOOK_MS)
     const waiting = await database.inTenant(backgroundScope(tenantId), (db) =>
       db.selectFrom('tenantry.jobs').select('id').where('kind', '=', kind).executeTakeFirst(),
     )

@@ -36,6 +36,14 @@ export interface Account {
 /** How a proof is compared with the stored hashes. */
 export type Matches = ReturnType<typeof matchOf>
 
+/** The most guesses at the code of one sign-up. The last one voids it, also for the token. */
+const MAX_ATTEMPTS = 5
+
+/** The condition for a row of `sign_ups` that can still be confirmed. */
+export const signUpIsOpen = sql<boolean>`(
+  used_at is null and now() < expires_at and attempts < ${sql.lit(MAX_ATTEMPTS)}
+)`
+
 interface Proven {
   signUp: ProvenSignUp
   matches: Matches
@@ -55,7 +63,7 @@ type Row = ProvenSignUp & {
 /**
  * The sign-up that a code or token belongs to, the account of its address, and whether its subdomain, or the one that is
  * wanted instead, is taken. The statement that compares a code also counts a wrong one, so that no number of concurrent
- * guesses has more than five attempts. Throws 400, and 422 for no proof.
+ * guesses has more attempts than that. Throws 400, and 422 for no proof.
  */
 export async function proveSignUp(
   { database, keys }: { database: Database; keys: KeyRing },
@@ -71,7 +79,7 @@ export async function proveSignUp(
       with s as (
         update tenantry.sign_ups
         set attempts = attempts + case when ${matches} then 0 else 1 end
-        where id = ${id} and used_at is null and now() < expires_at and attempts < 5
+        where id = ${id} and ${signUpIsOpen}
         returning id, email, email_key, tenant_name, subdomain, locale, terms_version,
           ${matches} as is_proven, coalesce(${proof.subdomain ?? null}::text, subdomain) as wanted
       )

@@ -5,8 +5,7 @@ import {
   installationMail,
   type WaitingMail,
 } from '../../mail/installation_mail.ts'
-import { mailedSecrets } from '../../mail/mailed_secret.ts'
-import { codeOf } from './sign_up_secret.ts'
+import { mailedCode, mailedSecrets } from '../../mail/mailed_secret.ts'
 
 /**
  * The mail with the code and the link of a sign-up. Anyone can have it sent to any mailbox, so it quotes nothing that
@@ -20,7 +19,10 @@ export const signUpMail = installationMail('sign_ups.mail', {
     const link = kernel.config.SIGN_UP_URL.replaceAll('{origin}', appOrigin(kernel.config))
       .replaceAll('{id}', id)
       .replaceAll('{token}', token)
-    return { to: { email, locale: waiting.locale }, values: { link, code: codeOf(token), minutes } }
+    return {
+      to: { email, locale: waiting.locale },
+      values: { link, code: mailedCode(token), minutes },
+    }
   },
   sample: {
     link: 'https://example.com/auth/sign-up#id=sample&token=sample',

@@ -8,9 +8,10 @@ import { isGlobalScope } from '../../../test/fixtures/identity_scope.ts'
 import { backgroundScope } from '../../db/tenancy.ts'
 import { newId } from '../../lib/ids.ts'
 import { keyRing } from '../../lib/keys.ts'
+import { mailedCode } from '../../mail/mailed_secret.ts'
 import type { TestReply } from '../../testing/http_client.ts'
 import { startTestApp, type TestApp } from '../../testing.ts'
-import { codeOf, newSignUpSecrets } from './sign_up_secret.ts'
+import { newSignUpSecrets } from './sign_up_secret.ts'
 
 const { job } = policy.jobs<never>()
 
@@ -470,7 +471,7 @@ describe('the limits of sign-ups', () => {
     const keys = keyRing(String(api.config.SECRET_KEY))
     const outcomes: number[] = []
     for (const { sign_up_id: id } of replies.map((it) => it.json)) {
-      const code = codeOf(newSignUpSecrets(keys, id).token)
+      const code = mailedCode(newSignUpSecrets(keys, id).token)
       outcomes.push((await preview(id, { code })).status)
     }
     expect(outcomes).toEqual([200, 200, 200, 400, 400])
@@ -498,7 +499,7 @@ describe('the limits of sign-ups', () => {
     const keys = keyRing(String(to.config.SECRET_KEY))
     const outcomes: number[] = []
     for (const { sign_up_id: id } of (await Promise.all(sent)).map((it) => it.json)) {
-      const body = { code: codeOf(newSignUpSecrets(keys, id).token) }
+      const body = { code: mailedCode(newSignUpSecrets(keys, id).token) }
       outcomes.push((await post(`/api/sign-ups/${id}/preview`, body, {}, to)).status)
     }
     return outcomes
