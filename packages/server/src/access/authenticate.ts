@@ -79,16 +79,20 @@ export function belongsTo({ tenantId, audience, issuer }: AccessClaims, tenant: 
   return tenantId === tenant.id && audience === tenant.id && issuer === tenant.origin
 }
 
-type Verified = AccessClaims | 'expired' | undefined
-
-function verdictOn(verified: MaybePromise<Verified>, tenant: Tenant): MaybePromise<Verdict> {
+function verdictOn(
+  verified: MaybePromise<AccessClaims | undefined>,
+  tenant: Tenant,
+): MaybePromise<Verdict> {
   return verified instanceof Promise
     ? verified.then((it) => claimsOfTenant(it, tenant))
     : claimsOfTenant(verified, tenant)
 }
 
-function claimsOfTenant(verified: Verified, tenant: Tenant): AccessClaims | 'foreign' | undefined {
-  if (verified === undefined || verified === 'expired') return undefined
+function claimsOfTenant(
+  verified: AccessClaims | undefined,
+  tenant: Tenant,
+): AccessClaims | 'foreign' | undefined {
+  if (verified === undefined) return undefined
   return belongsTo(verified, tenant) ? verified : 'foreign'
 }
 

@@ -14,7 +14,7 @@ export interface TokenCache {
   verifySession(token: string): MaybePromise<Verified>
 }
 
-type Verified = AccessClaims | 'expired' | undefined
+type Verified = AccessClaims | undefined
 
 // Tokens found by their text: comparing a token is faster than hashing it.
 const MAX_IN_USE = 4_000
@@ -52,7 +52,7 @@ export function createTokenCache(tokens: Tokens, max: number): TokenCache {
   async function verifyNew(token: string, isCookie: boolean) {
     counts.misses++
     const claims = await (isCookie ? tokens.verifySession(token) : tokens.verifyAccess(token))
-    if (claims === undefined || claims === 'expired') return claims
+    if (claims === undefined) return undefined
     const entry = new VerifiedClaims(claims)
     byHash.set(hashOf(token), entry)
     return entry
@@ -66,7 +66,7 @@ export function createTokenCache(tokens: Tokens, max: number): TokenCache {
     if ((claims.renewAt !== undefined) !== isCookie) return undefined
     // By the rule of Tokens.verifyAccess: a token expires while its claims are cached.
     const isExpired = claims.expiresAt <= Math.floor(Date.now() / 1000) - LEEWAY_SECONDS
-    return isExpired ? 'expired' : claims
+    return isExpired ? undefined : claims
   }
 
   return {

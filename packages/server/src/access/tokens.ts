@@ -32,10 +32,11 @@ export interface Tokens {
   issueRefresh(tenant: Tenant, token: RefreshSubject): string
   /** The token of a session cookie. It names the session and ends with it at the latest. */
   issueSession(tenant: Tenant, subject: SessionSubject): string
-  /** Undefined for an invalid access token. It does not check the tenant: see belongsTo in authenticate.ts. */
-  verifyAccess(token: string): Promise<AccessClaims | 'expired' | undefined>
+  /** Undefined for an access token that is invalid or has expired. It does not check the tenant: see belongsTo in authenticate.ts. */
+  verifyAccess(token: string): Promise<AccessClaims | undefined>
   /** The same for the token of a session cookie. */
-  verifySession(token: string): Promise<AccessClaims | 'expired' | undefined>
+  verifySession(token: string): Promise<AccessClaims | undefined>
+  /** The same for a refresh token. 'expired' if only its time has passed. */
   verifyRefresh(token: string): Promise<RefreshClaims | 'expired' | undefined>
   /** The jti of the next refresh token: the same on every server and at every retry. */
   successorOf(claims: Pick<RefreshClaims, 'jti' | 'keys'>): string
@@ -107,8 +108,8 @@ export function createTokens(ring: KeyRing, { algorithm, accessMinutes }: TokenS
       const base = commonClaims(tenant, userId, sessionId, newId())
       return sign('session', { ...base, iat: nowSeconds(), exp: expiresAt })
     },
-    verifyAccess: (token) => verify(verifier, 'access', token),
-    verifySession: (token) => verify(verifier, 'session', token),
+    verifyAccess: async (token) => unlessExpired(await verify(verifier, 'access', token)),
+    verifySession: async (token) => unlessExpired(await verify(verifier, 'session', token)),
     verifyRefresh: (token) => verify(verifier, 'refresh', token),
     successorOf: ({ jti, keys }) =>
       createHmac('sha256', keys.key('successor')).update(jti).digest('base64url'),
@@ -186,6 +187,10 @@ async function verify(
   // A key that was replaced will not be accepted for long: the browser gets a token of the new one now.
   const renewAt = keys === ring.current ? iat + RENEWAL_SECONDS : 0
   return { ...ids, expiresAt: exp, renewAt: kind === 'session' ? renewAt : undefined, jti, keys }
+}
+
+function unlessExpired(verified: RefreshClaims | 'expired' | undefined): AccessClaims | undefined {
+  return verified === 'expired' ? undefined : verified
 }
 
 // The origin that issues it is the one that accepts it.
