@@ -255,7 +255,7 @@ function withTenant(request: Received, tenantEntry: CacheEntry<FoundTenant | und
   return { info, host, deadline, log, tenant, tenantEntry }
 }
 
-// Throws 403 and records the rejection in the tenant's audit log.
+// Property by property: V8 copies a spread object many times slower.
 function admittedOf(
   { info, host, deadline, log, tenant, tenantEntry }: Resolved,
   route: Route,
@@ -265,6 +265,7 @@ function admittedOf(
   return { info, host, deadline, log, tenant, tenantEntry, route, identity, cookies }
 }
 
+// Throws 403 and records the rejection in the tenant's audit log.
 function permit<Request extends Admitted>({ rejections }: PipelineDeps, request: Request): Request {
   const { route, identity, tenant, info } = request
   if (identity === undefined) return request

@@ -2,10 +2,11 @@ import type { IncomingMessage } from 'node:http'
 import cors from '@fastify/cors'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
-import type { Tokens } from '../access/tokens.ts'
+import type { AccessClaims, Tokens } from '../access/tokens.ts'
 import { checkRoutes } from '../app/check_routes.ts'
 import type { ConstraintMeanings } from '../app/constraints.ts'
 import { flatCollection } from '../app/flat_collection.ts'
+import type { Tenant } from '../app/context.ts'
 import type { Route } from '../app/route.ts'
 import { AppError, unavailable } from '../lib/errors.ts'
 import type { FinishedRequest, RequestLog, RequestSpans } from './access_log.ts'
@@ -150,7 +151,8 @@ function admitRequests(
       if (log.info.id !== id) reply.raw.setHeader('x-request-id', log.info.id)
       request.setDecorator(ADMITTED, admitted)
       if (admitted !== undefined && 'identity' in admitted) {
-        if (admitted.identity?.claims.renewAt !== undefined) renew(deps, arrival, admitted, reply)
+        const claims = admitted.identity?.claims
+        if (claims?.renewAt !== undefined) renew(deps, arrival, admitted.tenant, claims, reply)
       }
       // A preflight, whose headers the CORS plugin has set.
       if (admitted === undefined) reply.status(204).send()
@@ -176,11 +178,11 @@ async function addRawRoute(
 function renew(
   { config, tokens }: ServerDeps,
   arrival: Arrival,
-  { tenant, identity }: Admitted,
+  tenant: Tenant,
+  claims: AccessClaims,
   reply: FastifyReply,
 ): void {
-  if (identity?.claims.renewAt === undefined) return
-  const cookie = renewedCookie({ config, tokens }, arrival, tenant, identity.claims)
+  const cookie = renewedCookie({ config, tokens }, arrival, tenant, claims)
   if (cookie !== undefined) reply.raw.setHeader('set-cookie', cookie)
 }
 
@@ -292,6 +294,6 @@ function finished(
   const ms = performance.now() - startedAt
   const served = route ?? endpoint
   const status = reply.statusCode
-  // Property by property, here and in the pipeline: V8 copies a spread object many times slower.
+  // Property by property, as in the pipeline.
   return { startedAt, info, tenantId, userId, code, raw, method, served, status, ms }
 }
