@@ -8,7 +8,7 @@ import { INSTALLATION_REALM } from './realm.ts'
  * opens the person's other tenants too, and the tenant's DNS decides which server gets what is typed at that name. Call this
  * first wherever a password or a single-use secret is accepted or requested (decision 20). Throws 403.
  */
-export function assertInstallationOrigin(tenant: Tenant): void {
+export function assertAcceptsCredentials(tenant: Tenant): void {
   if (acceptsCredentials(tenant)) return
   const detail = `No credentials are accepted here; use ${tenant.issuer}`
   throw new AppError('forbidden', 'credentials.custom_domain', detail)

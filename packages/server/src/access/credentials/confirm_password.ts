@@ -5,7 +5,7 @@ import type { Database } from '../../db/tenancy.ts'
 import type { Background } from '../../jobs/background.ts'
 import { AppError, unprocessable } from '../../lib/errors.ts'
 import type { Reservation } from '../../limits/attempt_limiter.ts'
-import { assertInstallationOrigin } from '../installation_origin.ts'
+import { assertAcceptsCredentials } from '../installation_origin.ts'
 import type { Passwords } from '../passwords.ts'
 import { reserveSignIn, type SignInLimitDeps, trustedAddress } from '../sign_in_limits.ts'
 import { unauthenticated } from '../unauthenticated.ts'
@@ -36,7 +36,7 @@ export async function confirmPassword(
   ctx: SignedIn,
   password: string,
 ): Promise<Confirmed> {
-  assertInstallationOrigin(ctx.tenant)
+  assertAcceptsCredentials(ctx.tenant)
   const user = await deps.database.asIdentity(ctx, (db) => findPerson(db, ctx.actor.user.id))
   if (user === undefined) throw unauthenticated()
   const attempt = await reserveSignIn(deps, ctx, user.email_key)

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { z } from 'zod'
-import { assertInstallationOrigin } from '../../access/installation_origin.ts'
+import { assertAcceptsCredentials } from '../../access/installation_origin.ts'
 import { unauthenticated } from '../../access/unauthenticated.ts'
 import type { PersonContext, TenantContext } from '../../app/context.ts'
 import type { Config } from '../../config/config.ts'
@@ -25,7 +25,7 @@ export async function updateAccount(
   ctx: PersonContext<KernelTables>,
   { full_name, locale }: z.output<typeof AccountChanges>,
 ) {
-  assertInstallationOrigin(ctx.tenant)
+  assertAcceptsCredentials(ctx.tenant)
   const given = {
     ...(full_name === undefined ? {} : { full_name }),
     ...(locale === undefined ? {} : { locale }),

@@ -1,5 +1,5 @@
 import { type ConfirmDeps, confirmPassword } from '../../access/credentials/confirm_password.ts'
-import { assertInstallationOrigin } from '../../access/installation_origin.ts'
+import { assertAcceptsCredentials } from '../../access/installation_origin.ts'
 import { tenantIdsOf, tenantsOwnedAlone } from '../../access/owners.ts'
 import type { PersonContext, TenantContext } from '../../app/context.ts'
 import type { Policy } from '../../app/policy.ts'
@@ -20,7 +20,7 @@ export async function previewDeletion(
   { config, database, policy }: DeletionDeps,
   ctx: TenantContext<KernelTables>,
 ) {
-  assertInstallationOrigin(ctx.tenant)
+  assertAcceptsCredentials(ctx.tenant)
   const { id } = ctx.actor.user
   return database.asIdentity(ctx, async (db) => {
     const tenants = await tenantIdsOf(db, id)

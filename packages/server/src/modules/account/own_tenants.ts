@@ -1,4 +1,4 @@
-import { assertInstallationOrigin } from '../../access/installation_origin.ts'
+import { assertAcceptsCredentials } from '../../access/installation_origin.ts'
 import type { TenantContext } from '../../app/context.ts'
 import type { Config } from '../../config/config.ts'
 import type { KernelTables } from '../../db/tables.ts'
@@ -14,7 +14,7 @@ export async function ownTenants(
   { config, database }: { config: Config; database: Database },
   { tenant, actor, deadline }: TenantContext<KernelTables>,
 ) {
-  assertInstallationOrigin(tenant)
+  assertAcceptsCredentials(tenant)
   const found = await database.asIdentity({ deadline }, (db) => workspacesOf(db, actor.user.id))
   const items = found.map(({ primary_domain, ...it }) => {
     const origin = config.PUBLIC_ORIGIN.replaceAll('{tenant}', it.subdomain)

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import { type ConfirmDeps, confirmPassword } from '../../access/credentials/confirm_password.ts'
 import type { CookieContext } from '../../access/credentials/cookie_exchange.ts'
-import { assertInstallationOrigin } from '../../access/installation_origin.ts'
+import { assertAcceptsCredentials } from '../../access/installation_origin.ts'
 import { isLiveSession } from '../../access/sessions/own_session.ts'
 import type { PersonContext } from '../../app/context.ts'
 import { recordAudit } from '../../audit/audit_log.ts'
@@ -39,7 +39,7 @@ const HOUR_SECONDS = 3_600
  * domain, 409 where EMAIL_VERIFICATION=off, 429 for too many mails.
  */
 export async function requestVerification(deps: AddressDeps, ctx: Context): Promise<void> {
-  assertInstallationOrigin(ctx.tenant)
+  assertAcceptsCredentials(ctx.tenant)
   if (deps.config.EMAIL_VERIFICATION === 'off') {
     throw conflict('email.verification_off', 'This installation verifies no addresses')
   }
@@ -115,7 +115,7 @@ async function prove(
   action: string,
   apply: Apply,
 ): Promise<{ email: string }> {
-  assertInstallationOrigin(ctx.tenant)
+  assertAcceptsCredentials(ctx.tenant)
   const hash = hashSecret(token)
   return database.asIdentity(ctx, async (db) => {
     await lockUserOf(db, hash)

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
 import type { CookieContext } from '../../access/credentials/cookie_exchange.ts'
-import { appOrigin, assertInstallationOrigin } from '../../access/installation_origin.ts'
+import { appOrigin, assertAcceptsCredentials } from '../../access/installation_origin.ts'
 import { assertGlobalScope } from '../../access/realm.ts'
 import { unauthenticated } from '../../access/unauthenticated.ts'
 import type { BaseContext, TenantContext } from '../../app/context.ts'
@@ -69,7 +69,7 @@ export async function createHandOver(
   assertNavigated: () => void,
 ): Promise<KnownUrl> {
   assertGlobalScope(deps.config)
-  assertInstallationOrigin(ctx.tenant)
+  assertAcceptsCredentials(ctx.tenant)
   const session = await browserSession(ctx)
   assertNavigated()
   const { id: userId } = ctx.actor.user

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import { assertInstallationOrigin } from '../../access/installation_origin.ts'
+import { assertAcceptsCredentials } from '../../access/installation_origin.ts'
 import { assertAcceptablePassword } from '../../access/password_rules.ts'
 import {
   firstMissing,
@@ -42,7 +42,7 @@ export interface AcceptAs {
 
 /** What the holder of a link may see. Throws 400 for the token, 403 on a custom domain. */
 export async function previewInvitation(deps: AcceptDeps, ctx: PublicContext, token: string) {
-  assertInstallationOrigin(ctx.tenant)
+  assertAcceptsCredentials(ctx.tenant)
   const { account, email, full_name, roles, inviter_name, message, expires_at } = await find(
     deps,
     ctx,
@@ -69,7 +69,7 @@ export async function acceptInvitation(
   given: Acceptance,
   { wants, carried }: AcceptAs,
 ): Promise<OpenedSession> {
-  assertInstallationOrigin(ctx.tenant)
+  assertAcceptsCredentials(ctx.tenant)
   const hash = hashSecret(given.token)
   const found = await find(deps, ctx, hash)
   await assertSameAccount(deps, ctx, found, carried)

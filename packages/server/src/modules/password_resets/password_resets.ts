@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import { assertInstallationOrigin } from '../../access/installation_origin.ts'
+import { assertAcceptsCredentials } from '../../access/installation_origin.ts'
 import { assertAcceptablePassword } from '../../access/password_rules.ts'
 import type { Passwords } from '../../access/passwords.ts'
 import {
@@ -46,7 +46,7 @@ export interface ResetDeps {
  * Throws 403 on a custom domain, 422 for a malformed e-mail, 429 for too many requests from the client's address.
  */
 export async function requestReset(deps: ResetDeps, ctx: PublicContext, email: string) {
-  assertInstallationOrigin(ctx.tenant)
+  assertAcceptsCredentials(ctx.tenant)
   const key = emailKey(email)
   if (key === undefined) {
     throw unprocessable([{ pointer: '/email', message: 'must be an e-mail address' }])
@@ -67,7 +67,7 @@ export async function resetPassword(
   token: string,
   password: string,
 ): Promise<void> {
-  assertInstallationOrigin(ctx.tenant)
+  assertAcceptsCredentials(ctx.tenant)
   const hash = hashSecret(token)
   const holder = await deps.database.asIdentity(ctx, (db) => findHolder(db, hash))
   if (holder === undefined) throw invalidToken()

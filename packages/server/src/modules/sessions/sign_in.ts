@@ -1,4 +1,4 @@
-import { assertInstallationOrigin } from '../../access/installation_origin.ts'
+import { assertAcceptsCredentials } from '../../access/installation_origin.ts'
 import { realmScope } from '../../access/realm.ts'
 import { reserveSignIn, trustedAddress } from '../../access/sign_in_limits.ts'
 import type { AccessClaims } from '../../access/tokens.ts'
@@ -90,7 +90,7 @@ export async function withPassword<T>(
 
 function assertPlace(deps: SignInDeps, ctx: PublicContext): void {
   try {
-    assertInstallationOrigin(ctx.tenant)
+    assertAcceptsCredentials(ctx.tenant)
   } catch (error) {
     deps.rejections.record(ctx.tenant.id, ctx.request, rejection('custom_domain', undefined))
     throw error
