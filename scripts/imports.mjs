@@ -1,22 +1,24 @@
-// Checks the imports against .dependency-cruiser.mjs. It is JavaScript because under tsx the cruiser
+// Checks the imports against .dependency-cruiser.mjs and the order of folders in ARCHITECTURE.md. It is JavaScript because under tsx the cruiser
 // loses its parser for TypeScript. Usage: node scripts/imports.mjs [folder]
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { argv, cwd } from 'node:process'
 import { cruise } from 'dependency-cruiser'
 import extractDepcruiseOptions from 'dependency-cruiser/config-utl/extract-depcruise-options'
-import { folderCycles } from './folder_cycles.mjs'
+import { folderOrder, importsUpwards } from './folder_order.mjs'
 
 const rules = join(import.meta.dirname, '../.dependency-cruiser.mjs')
+const architecture = join(import.meta.dirname, '../ARCHITECTURE.md')
 const roots = ['packages', 'starter', 'scripts']
 
 const folder = argv[2] ?? cwd()
 const { modules, summary } = await cruiseSources()
+const order = folderOrder(await readFile(architecture, 'utf8'))
 const seen = new Set(modules.map((it) => it.source))
 const unseen = (await sourcePaths()).filter((it) => !seen.has(it))
 const faults = [
   ...summary.violations.map(({ rule, from, to }) => `${rule.name}: ${from} -> ${to}`),
-  ...folderCycles(modules.map(importsOf)).map((it) => `no-folder-cycles: ${it.join(' -> ')}`),
+  ...importsUpwards(modules.map(importsOf), order).map((it) => `downwards: ${it}`),
   ...unseen.map((it) => `not checked: ${it}`),
   // A cruiser that cannot read TypeScript finds no import and no fault.
   ...(summary.totalDependenciesCruised ? [] : ['no import was found']),

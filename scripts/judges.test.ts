@@ -123,19 +123,6 @@ test('measure.ts finds folders of too many files', () => {
   ])
 })
 
-test('measure.ts finds folders that import each other in a circle, by any kind of import', () => {
-  const faults = judge('measure.ts', {
-    [`${kernel}/a/a.ts`]: "import { b } from '../b/b.ts'\n",
-    [`${kernel}/b/b.ts`]: "export { c } from '../c/c.ts'\n",
-    [`${kernel}/c/c.ts`]: "type D = import('../d/d.ts').D\n",
-    [`${kernel}/d/d.ts`]: "const a = await import('../a/other.ts')\n",
-    [`${kernel}/d/d.test.ts`]: "import { e } from '../e/e.ts'\n",
-    [`${kernel}/e/e.ts`]: "import { d } from '../d/d.ts'\n",
-  })
-  expect(faults).toContain('folder cycles: 4')
-  expect(faults).toContain('folders import in a circle: a -> b -> c -> d -> a')
-})
-
 test('measure.ts counts comments, except the documentation of exported names', () => {
   const code = "const url = 'http://a/*'\n".repeat(30)
   const documented =

@@ -1,11 +1,9 @@
-// Measures the sources against this project's limits: sizes, cycles between folders, comments and plain
-// English.
+// Measures the sources against this project's limits: sizes, comments and plain English.
 // Usage: tsx scripts/measure.ts [--comments] [--words] [folder]; the options list the places.
 // With --request it instead counts the files and calls of one request, in a server of its own.
 import { parseArgs } from 'node:util'
 import { commentShare } from './measure/comment_share.ts'
 import { folderSizes } from './measure/folder_sizes.ts'
-import { importCycles } from './measure/import_cycles.ts'
 import { plainEnglish } from './measure/plain_english.ts'
 import { commentsIn, messagesIn, proseIn } from './measure/prose.ts'
 import type { Report } from './measure/report.ts'
@@ -55,7 +53,6 @@ async function measureSources(folder: string): Promise<void> {
   show(fileSizes([...sources, ...pageSources]))
   const paths = written.map(({ path }) => path)
   show(folderSizes(paths.filter((it) => isMeasured(it) || isIn(pages, it))))
-  show(importCycles(sources))
   show(commentShare(sources), values.comments)
   show(plainEnglish('prose', [...texts, ...trees.flatMap(commentsIn)]), values.words)
   show(plainEnglish('messages', trees.flatMap(messagesIn)), values.words)
