@@ -1,6 +1,7 @@
 import { button, note, paragraph } from '../../app/mails/blocks.ts'
 import { kernelMail } from '../../mail/kernel_mail.ts'
-import { AddressMail, addressUrl, findAddressSecret } from './address_secret.ts'
+import { findMailedSecret } from '../single_use_secrets/single_use_secrets.ts'
+import { AddressMail, addressUrl, isAddressTaken, wantedAddress } from './address_secret.ts'
 
 /**
  * The mail to the new address. If another account has it, the mail says so to the owner of the mailbox, and has
@@ -10,9 +11,11 @@ export const addressChangeMail = kernelMail('users.new_address', {
   payload: AddressMail,
   priority: -10,
   async prepare({ tenant }, payload, kernel) {
-    const found = await findAddressSecret(kernel, payload, 'change')
+    const found = await findMailedSecret(kernel, payload, 'email_change')
     if (found === undefined) return undefined
-    const { wanted: email, locale, minutes, isTaken } = found
+    const { locale, minutes } = found
+    const email = wantedAddress(found)
+    const isTaken = await isAddressTaken(kernel, payload.user_id, email)
     const link = isTaken ? '' : addressUrl(kernel, tenant.subdomain, 'change', found)
     return { to: { email, locale }, values: { link, minutes } }
   },

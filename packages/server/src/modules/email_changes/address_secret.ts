@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
+import { emailKey } from '../../lib/email_address.ts'
 import type { KernelMailContext } from '../../mail/kernel_mail.ts'
 import { mailedSecrets } from '../../mail/mailed_secret.ts'
-import { secretWorks } from '../single_use_secrets/single_use_secrets.ts'
 
 /** What a link proves: the address of the account, or another one that it is to have. */
 export type AddressPurpose = 'verification' | 'change'
@@ -10,48 +10,28 @@ export type AddressPurpose = 'verification' | 'change'
 /** The payload of the mails: which secret, of which user. */
 export const AddressMail = z.strictObject({ secret_id: z.uuid(), user_id: z.uuid() })
 
-export interface AddressSecret {
-  token: string
-  /** Where it was requested. */
-  origin: string
-  /** The address that is to be proven. */
-  wanted: string
-  locale: string | null
-  minutes: number
-  /** Another account has the address. */
-  isTaken: boolean
+/** The address that a secret is to prove, from its row. */
+export function wantedAddress({ data }: { data: unknown }): string {
+  return String(Object(data).email)
 }
 
-/** The secret of a mail. Undefined if it was used or replaced, or has expired: then there is nothing to send. */
-export async function findAddressSecret(
-  { keys, asIdentity }: KernelMailContext,
-  { secret_id, user_id }: z.output<typeof AddressMail>,
-  purpose: AddressPurpose,
-): Promise<AddressSecret | undefined> {
-  const secrets = mailedSecrets(keys, secret_id)
-  const found = await asIdentity((db) =>
+/** Does another account of the user's realm have the address? */
+export async function isAddressTaken(
+  { asIdentity }: Pick<KernelMailContext, 'asIdentity'>,
+  userId: string,
+  email: string,
+): Promise<boolean> {
+  const other = await asIdentity((db) =>
     db
-      .selectFrom('tenantry.single_use_secrets as r')
-      .innerJoin('tenantry.users as u', 'u.id', 'r.user_id')
-      .select(['u.locale', 'r.hash', 'r.origin'])
-      .select(sql<string>`r.data ->> 'email'`.as('wanted'))
-      .select(sql<number>`ceil(extract(epoch from r.expires_at - now()) / 60)::int`.as('minutes'))
-      .select(
-        sql<boolean>`exists (select from tenantry.users other where other.realm_id = u.realm_id
-          and other.email_key = r.data ->> 'email_key' and other.id <> u.id)`.as('isTaken'),
-      )
-      .where(
-        'r.hash',
-        'in',
-        secrets.map((it) => it.hash),
-      )
-      .where('r.user_id', '=', user_id)
-      .where('r.kind', '=', `email_${purpose}` as const)
-      .where(secretWorks)
+      .selectFrom('tenantry.users as u')
+      .innerJoin('tenantry.users as other', 'other.realm_id', 'u.realm_id')
+      .select('other.id')
+      .where('u.id', '=', userId)
+      .where('other.email_key', '=', emailKey(email) ?? '')
+      .whereRef('other.id', '<>', 'u.id')
       .executeTakeFirst(),
   )
-  const token = secrets.find(({ hash }) => found?.hash.equals(hash))?.token
-  return found && token !== undefined ? { ...found, token } : undefined
+  return other !== undefined
 }
 
 /**

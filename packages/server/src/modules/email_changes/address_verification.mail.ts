@@ -1,15 +1,17 @@
 import { button, note, paragraph } from '../../app/mails/blocks.ts'
 import { kernelMail } from '../../mail/kernel_mail.ts'
-import { AddressMail, addressUrl, findAddressSecret } from './address_secret.ts'
+import { findMailedSecret } from '../single_use_secrets/single_use_secrets.ts'
+import { AddressMail, addressUrl, wantedAddress } from './address_secret.ts'
 
 /** The mail with the link that verifies the address of an account. */
 export const addressVerificationMail = kernelMail('users.verify_address', {
   payload: AddressMail,
   priority: -10,
   async prepare({ tenant }, payload, kernel) {
-    const found = await findAddressSecret(kernel, payload, 'verification')
+    const found = await findMailedSecret(kernel, payload, 'email_verification')
     if (found === undefined) return undefined
-    const { wanted: email, locale, minutes } = found
+    const { locale, minutes } = found
+    const email = wantedAddress(found)
     const link = addressUrl(kernel, tenant.subdomain, 'verification', found)
     return { to: { email, locale }, values: { link, minutes } }
   },

@@ -21,7 +21,7 @@ import {
 import { changeAddress, verifyAddress } from '../users/users.ts'
 import { addressChangeMail } from './address_change.mail.ts'
 import { addressNoticeMail } from './address_notice.mail.ts'
-import type { AddressPurpose } from './address_secret.ts'
+import { type AddressPurpose, wantedAddress } from './address_secret.ts'
 import { addressVerificationMail } from './address_verification.mail.ts'
 
 type Context = PersonContext<KernelTables>
@@ -95,7 +95,7 @@ export async function requestChange(
  */
 export async function changeByToken(deps: AddressDeps, ctx: CookieContext, token: string) {
   return prove(deps, ctx, token, 'email_change', 'users.email_change_confirm', (db, used, isOwn) =>
-    changeAddress(db, used, isOwn, String(Object(used.data).email)),
+    changeAddress(db, used, isOwn, wantedAddress(used)),
   )
 }
 

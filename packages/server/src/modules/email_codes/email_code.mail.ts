@@ -1,9 +1,8 @@
-import { sql } from 'kysely'
 import { z } from 'zod'
 import { code, note, paragraph } from '../../app/mails/blocks.ts'
-import { type KernelMailContext, kernelMail } from '../../mail/kernel_mail.ts'
-import { mailedCode, mailedSecrets } from '../../mail/mailed_secret.ts'
-import { secretWorks } from '../single_use_secrets/single_use_secrets.ts'
+import { kernelMail } from '../../mail/kernel_mail.ts'
+import { mailedCode } from '../../mail/mailed_secret.ts'
+import { findMailedSecret } from '../single_use_secrets/single_use_secrets.ts'
 
 const Payload = z.strictObject({ secret_id: z.uuid(), user_id: z.uuid() })
 
@@ -12,10 +11,10 @@ export const emailCodeMail = kernelMail('users.email_code', {
   payload: Payload,
   priority: -10,
   async prepare(_ctx, payload, kernel) {
-    const found = await findCode(kernel, payload)
+    const found = await findMailedSecret(kernel, payload, 'email_verification')
     if (found === undefined) return undefined
-    const { email, locale, digits, minutes } = found
-    return { to: { email, locale }, values: { digits, minutes } }
+    const { email, locale, token, minutes } = found
+    return { to: { email, locale }, values: { digits: mailedCode(token), minutes } }
   },
   sample: { digits: '314159', minutes: 15 },
   texts: {
@@ -41,29 +40,3 @@ export const emailCodeMail = kernelMail('users.email_code', {
     ],
   }),
 })
-
-// Undefined if it was used or replaced, or has expired: then there is nothing to send.
-async function findCode(
-  { keys, asIdentity }: KernelMailContext,
-  { secret_id, user_id }: z.output<typeof Payload>,
-) {
-  const secrets = mailedSecrets(keys, secret_id)
-  const found = await asIdentity((db) =>
-    db
-      .selectFrom('tenantry.single_use_secrets as r')
-      .innerJoin('tenantry.users as u', 'u.id', 'r.user_id')
-      .select(['u.email', 'u.locale', 'r.hash'])
-      .select(sql<number>`ceil(extract(epoch from r.expires_at - now()) / 60)::int`.as('minutes'))
-      .where(
-        'r.hash',
-        'in',
-        secrets.map((it) => it.hash),
-      )
-      .where('r.user_id', '=', user_id)
-      .where('r.code_mac', 'is not', null)
-      .where(secretWorks)
-      .executeTakeFirst(),
-  )
-  const token = secrets.find(({ hash }) => found?.hash.equals(hash))?.token
-  return found && token !== undefined ? { ...found, digits: mailedCode(token) } : undefined
-}

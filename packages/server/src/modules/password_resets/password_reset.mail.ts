@@ -1,11 +1,9 @@
-import { sql } from 'kysely'
 import { z } from 'zod'
 import type { Tenant } from '../../app/context.ts'
 import { button, note, paragraph } from '../../app/mails/blocks.ts'
 import type { Config } from '../../config/config.ts'
-import { type KernelMailContext, kernelMail } from '../../mail/kernel_mail.ts'
-import { mailedSecrets } from '../../mail/mailed_secret.ts'
-import { NO_USER, secretWorks } from '../single_use_secrets/single_use_secrets.ts'
+import { kernelMail } from '../../mail/kernel_mail.ts'
+import { findMailedSecret, NO_USER } from '../single_use_secrets/single_use_secrets.ts'
 
 const Payload = z.strictObject({ secret_id: z.uuid(), user_id: z.uuid().nullable() })
 
@@ -14,8 +12,9 @@ export const passwordResetMail = kernelMail('password_resets.mail', {
   payload: Payload,
   // Before an app's own mails: a person waits for it.
   priority: -10,
-  async prepare({ tenant }, payload, kernel) {
-    const found = await findLink(kernel, payload)
+  async prepare({ tenant }, { secret_id, user_id }, kernel) {
+    const secret = { secret_id, user_id: user_id ?? NO_USER }
+    const found = await findMailedSecret(kernel, secret, 'password_reset')
     if (found === undefined) return undefined
     const { email, locale, token, minutes } = found
     const link = resetUrl(kernel.config, tenant, token)
@@ -59,30 +58,4 @@ export function resetUrl(
   return RESET_URL.replaceAll('{origin}', issuer)
     .replaceAll('{tenant}', subdomain)
     .replaceAll('{token}', token)
-}
-
-// Undefined if the link was used or replaced, or has expired: then there is nothing to send.
-async function findLink(
-  { keys, asIdentity }: KernelMailContext,
-  { secret_id, user_id }: z.output<typeof Payload>,
-) {
-  const secrets = mailedSecrets(keys, secret_id)
-  const found = await asIdentity((db) =>
-    db
-      .selectFrom('tenantry.single_use_secrets as r')
-      .innerJoin('tenantry.users as u', 'u.id', 'r.user_id')
-      .select(['u.email', 'u.locale', 'r.hash'])
-      .select(sql<number>`ceil(extract(epoch from r.expires_at - now()) / 60)::int`.as('minutes'))
-      .where(
-        'r.hash',
-        'in',
-        secrets.map((it) => it.hash),
-      )
-      .where('r.user_id', '=', user_id ?? NO_USER)
-      .where('r.kind', '=', 'password_reset')
-      .where(secretWorks)
-      .executeTakeFirst(),
-  )
-  const token = secrets.find(({ hash }) => found?.hash.equals(hash))?.token
-  return found && token !== undefined ? { ...found, token } : undefined
 }

@@ -1,12 +1,15 @@
 import { type Kysely, sql } from 'kysely'
 import type { KernelTables } from '../../db/tables.ts'
 import { AppError } from '../../lib/errors.ts'
+import { NIL_ID } from '../../lib/ids.ts'
 import { hashSecret } from '../../lib/keys.ts'
+import type { KernelMailContext } from '../../mail/kernel_mail.ts'
+import { mailedSecrets } from '../../mail/mailed_secret.ts'
 
 // Lock order: user, secret. Call lockUserOf before a secret is used or replaced.
 
 /** The id of no user. */
-export const NO_USER = '00000000-0000-0000-0000-000000000000'
+export const NO_USER = NIL_ID
 
 /** What a secret is for. A secret of one kind is no secret of another one. */
 export type SecretKind =
@@ -144,6 +147,33 @@ export async function useCode(
       r.used_at is not null as matches`.execute(db)
   const [{ matches, ...used } = { matches: false }] = rows
   return matches ? (used as UsedSecret) : undefined
+}
+
+/**
+ * The secret of a mail that is about to be sent, its user, and for how many minutes it still works. Undefined if it was
+ * used or replaced, or has expired: then there is nothing to send.
+ */
+export async function findMailedSecret(
+  { keys, asIdentity }: Pick<KernelMailContext, 'keys' | 'asIdentity'>,
+  { secret_id, user_id }: { secret_id: string; user_id: string },
+  kind: SecretKind,
+) {
+  const secrets = mailedSecrets(keys, secret_id)
+  const hashes = secrets.map((it) => it.hash)
+  const found = await asIdentity((db) =>
+    db
+      .selectFrom('tenantry.single_use_secrets as r')
+      .innerJoin('tenantry.users as u', 'u.id', 'r.user_id')
+      .select(['r.hash', 'r.origin', 'r.data', 'u.email', 'u.locale'])
+      .select(sql<number>`ceil(extract(epoch from r.expires_at - now()) / 60)::int`.as('minutes'))
+      .where('r.hash', 'in', hashes)
+      .where('r.user_id', '=', user_id)
+      .where('r.kind', '=', kind)
+      .where(secretWorks)
+      .executeTakeFirst(),
+  )
+  const token = secrets.find(({ hash }) => found?.hash.equals(hash))?.token
+  return found && token !== undefined ? { ...found, token } : undefined
 }
 
 /** Locks the user of a secret, where it has one. */
