@@ -1,7 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { listenSeparately, type SeparateListener } from '../lib/net/separate_listener.ts'
 import type { Metrics } from './metrics.ts'
 
 export interface MetricsListener {
@@ -11,25 +10,13 @@ export interface MetricsListener {
   token: string | undefined
 }
 
-/** The open listener of the metrics. */
-export interface MetricsServer {
-  port: number
-  close(): Promise<void>
-}
-
-// A scraper sends a few header lines and reads the reply immediately.
-const limits = { requestTimeout: 5_000, headersTimeout: 5_000, maxHeaderSize: 8 * 1024 }
-
-/**
- * Serves the metrics on a separate listener, which no tenant's host leads to. Rejects if the address
- * cannot be listened on.
- */
-export async function serveMetrics(
+/** Serves the metrics on a separate listener. Rejects if the address cannot be listened on. */
+export function serveMetrics(
   metrics: Metrics,
   { port, host, token }: MetricsListener,
-): Promise<MetricsServer> {
+): Promise<SeparateListener> {
   const isAllowed = token === undefined ? () => true : comparesTo(`Bearer ${token}`)
-  const server = createServer(limits, (request, response) => {
+  return listenSeparately({ port, host }, (request, response) => {
     const errorStatus = errorStatusOf(request, isAllowed)
     if (errorStatus !== undefined) return reply(response, errorStatus, '')
     metrics
@@ -37,16 +24,6 @@ export async function serveMetrics(
       .then((text) => reply(response, 200, text, { 'content-type': metrics.contentType }))
       .catch(() => response.destroy())
   })
-  server.listen(port, host)
-  await once(server, 'listening')
-  return {
-    port: (server.address() as AddressInfo).port,
-    async close() {
-      server.close()
-      server.closeAllConnections()
-      await once(server, 'close')
-    },
-  }
 }
 
 function errorStatusOf(

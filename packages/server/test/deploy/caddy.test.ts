@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect, type TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type InternalServer, serveInternal } from '../../src/http/endpoints/internal_server.ts'
+import { serveInternal } from '../../src/http/endpoints/internal_server.ts'
+import type { SeparateListener } from '../../src/lib/net/separate_listener.ts'
 import { certificateRoutes } from '../../src/modules/domains/certificates.ts'
 import { startTestApp, type TestApp, type TestTenant } from '../../src/testing.ts'
 import { app } from '../fixtures/app/app.ts'
@@ -18,7 +19,7 @@ import { deployFolder } from './compose_files.ts'
 
 // Debian's Caddy with the recipe of starter/deploy, and an authority of its own in place of Let's Encrypt.
 let api: TestApp
-let internal: InternalServer
+let internal: SeparateListener
 let tenant: TestTenant
 let folder: string
 let caddy: ChildProcess

@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { app } from '../../../test/fixtures/app/app.ts'
 import { domainRow } from '../../../test/fixtures/domain_row.ts'
-import { type InternalServer, serveInternal } from '../../http/endpoints/internal_server.ts'
+import { serveInternal } from '../../http/endpoints/internal_server.ts'
+import type { SeparateListener } from '../../lib/net/separate_listener.ts'
 import { send } from '../../testing/http_client.ts'
 import { startTestApp, type TestApp, type TestTenant } from '../../testing.ts'
 import { certificateRoutes } from './certificates.ts'
 
 let api: TestApp
-let internal: InternalServer
+let internal: SeparateListener
 let tenant: TestTenant
 beforeAll(async () => {
   api = await startTestApp(app)
