@@ -74,6 +74,7 @@ export const transactions = {
     }),
 }
 
+// One transaction has one kysely, whose type knows either the kernel's tables or the app's.
 function tablesOf(db: Parameters<typeof loadActor>[0]): TenantContext<Tables>['db'] {
   return db as unknown as TenantContext<Tables>['db']
 }

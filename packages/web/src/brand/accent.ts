@@ -97,8 +97,8 @@ function contrast(one: Rgb, other: Rgb): number {
 }
 
 function luminance(color: Rgb): number {
-  const [red, green, blue] = color.map((it) => linear(it / 255)) as unknown as Rgb
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+  const [red, green, blue] = color
+  return 0.2126 * linear(red / 255) + 0.7152 * linear(green / 255) + 0.0722 * linear(blue / 255)
 }
 
 function linear(channel: number): number {
