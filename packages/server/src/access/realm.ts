@@ -2,6 +2,7 @@ import type { Tenant } from '../app/context.ts'
 import type { Config } from '../config/config.ts'
 import type { IdentityScope, WaitLimit } from '../db/tenancy.ts'
 import { AppError } from '../lib/errors.ts'
+import { NIL_ID } from '../lib/ids.ts'
 
 /**
  * A realm is the scope in which an e-mail address names one user. With IDENTITY_SCOPE=global all tenants share
@@ -9,7 +10,7 @@ import { AppError } from '../lib/errors.ts'
  * (`tenants.realm_id`). Look-ups of a user by address, and limits that name an account, contain the realm: the
  * same address in another realm is another person.
  */
-export const INSTALLATION_REALM = '00000000-0000-0000-0000-000000000000'
+export const INSTALLATION_REALM = NIL_ID
 
 /** The realm of a tenant that is about to be created. The database gives it the same one. */
 export function realmOfNewTenant(

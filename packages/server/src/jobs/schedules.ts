@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { nextTick, type Schedule } from '../app/jobs/schedule.ts'
 import type { WorkerDatabase } from '../db/tenancy.ts'
+import { NIL_ID } from '../lib/ids.ts'
 
 /** The time, for tests. Without it the clock of the database counts, which all workers share. */
 export type Clock = () => Date
@@ -82,7 +83,7 @@ export class Schedules {
     await this.#database.asWorker((db) =>
       sql`
         update tenantry.schedules set next_at = ${next.toISOString()}, last_at = next_at,
-          tenant_after = case when ${starts} then '00000000-0000-0000-0000-000000000000'::uuid
+          tenant_after = case when ${starts} then ${NIL_ID}::uuid
             else tenant_after end
         where name = ${schedule.name} and next_at = ${next_at}`.execute(db),
     )

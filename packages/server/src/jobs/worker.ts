@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Schedule } from '../app/jobs/schedule.ts'
 import type { WorkerDatabase } from '../db/tenancy.ts'
 import { withTimeout } from '../lib/deadline.ts'
+import { NIL_ID } from '../lib/ids.ts'
 import type { HistogramMetric, Metric } from '../lib/metric.ts'
 import { errorText, failureOf, LeaseLost, stackOf, TenantInactive } from './failure.ts'
 import { Interruption } from './interruption.ts'
@@ -43,7 +44,6 @@ const STORED_WITHIN_MS = 60_000
 // Above it jobs are taken only for free slots: other workers may have some.
 const SHORT_MS = 50
 const LONG_MS = 1_000
-const FIRST_TENANT = '00000000-0000-0000-0000-000000000000'
 
 interface Running {
   claimed: ClaimedJob
@@ -73,7 +73,7 @@ class JobWorker implements Worker {
   #timers: NodeJS.Timeout[] = []
   #claiming: Promise<void> | undefined
   #claimsAgain = false
-  #after = FIRST_TENANT
+  #after = NIL_ID
   #isStopping = false
   #isFailing = false
   #polling: Promise<void> | undefined

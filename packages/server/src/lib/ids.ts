@@ -1,5 +1,8 @@
 import { getRandomValues } from 'node:crypto'
-import { v7 } from 'uuid'
+import { NIL, v7 } from 'uuid'
+
+/** The nil UUID (RFC 9562, 5.9): no row has it as its id, and it sorts before every other. */
+export const NIL_ID: string = NIL
 
 const ID_BYTES = 16
 // A call to the operating system costs as much for the bytes of one id as for those of a hundred.

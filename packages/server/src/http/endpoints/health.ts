@@ -4,12 +4,11 @@ import { histories, knownMigrations } from '../../db/migrations/migrate.ts'
 import { backgroundScope, type Database } from '../../db/tenancy.ts'
 import type { InvalidationListener } from '../../invalidation/listener.ts'
 import { unavailable } from '../../lib/errors.ts'
+import { NIL_ID } from '../../lib/ids.ts'
 import { type Endpoint, jsonReply } from './endpoint.ts'
 
 const LIMIT_MS = 800
 const FRESH_MS = 250
-// No tenant has this id: it is not a UUIDv7.
-const NO_TENANT = '00000000-0000-0000-0000-000000000000'
 
 export interface Health {
   /** `/health/live`: the process answers. `/health/ready`: it can serve. */
@@ -66,7 +65,7 @@ async function assertServing(
 ): Promise<void> {
   const migrations = await needed
   await Promise.all([
-    database.inTenant(backgroundScope(NO_TENANT), (db) => sql`select 1`.execute(db)),
+    database.inTenant(backgroundScope(NIL_ID), (db) => sql`select 1`.execute(db)),
     assertMigrated(database, migrations),
   ])
 }
