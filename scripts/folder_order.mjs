@@ -11,7 +11,9 @@ export function folderOrder(document) {
   const [rows = ''] = section.split('\n## ')
   const cells = rows.split('\n').map((row) => /^\| (`.+?) \|/.exec(row)?.[1] ?? '')
   return new Map(
-    cells.flatMap((cell, row) => [...cell.matchAll(/`(\w+)\/`/g)].map(([, name = '']) => [name, row])),
+    cells.flatMap((cell, row) =>
+      [...cell.matchAll(/`(\w+)\/`/g)].map(([, name = '']) => [name, row]),
+    ),
   )
 }
 
