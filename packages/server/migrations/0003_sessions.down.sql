@@ -1,6 +1,10 @@
+drop trigger end_sessions_of_detached on tenantry.domains;
+drop trigger end_sessions_of_removed on tenantry.domains;
+drop function tenantry.end_sessions_of_domain();
 drop function tenantry.take_attempts(jsonb);
 drop table tenantry.attempt_counters;
 drop table tenantry.single_use_secrets;
 drop table tenantry.refresh_tokens;
 drop table tenantry.sessions;
 drop function tenantry.invalidate_sessions();
+drop function tenantry.host_of(text);

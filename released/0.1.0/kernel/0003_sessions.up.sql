@@ -1,5 +1,12 @@
 -- Sessions and their tokens. A token has at least 256 random bits; only its SHA-256 is stored.
 
+-- The host in an origin. Without its port: a tenant has no two custom domains that differ by it.
+create function tenantry.host_of(origin text) returns text
+language sql immutable parallel safe set search_path = pg_catalog as $$
+  select split_part(split_part(origin, '://', 2), ':', 1)
+$$;
+grant execute on function tenantry.host_of(text) to tenantry_app, tenantry_identity, tenantry_platform;
+
 -- sessions: one per sign-in. A session ends when it is revoked, when it was idle too long or is too
 -- old, or when credentials_epoch no longer equals its user's sessions_valid_from. The two are compared
 -- for equality, not for order: a sign-in with the old password must not survive a password reset that
@@ -30,6 +37,8 @@ create table tenantry.sessions (
   -- Of a custom domain: the session of the subdomain that it was handed over from. No foreign key: that one may be
   -- deleted when it has expired.
   source_id uuid,
+  -- Through which sessions the person came here, in any tenants, the last one last. Only the ids: they name no tenant.
+  came_through uuid[] not null default '{}' check (cardinality(came_through) <= 20),
   revoked_at timestamptz,
   revoked_reason text check (length(revoked_reason) <= 64),
   primary key (tenant_id, id),
@@ -155,3 +164,29 @@ select tenantry.invalidate_on_change('tenantry.sessions', 'session', 'id',
   array['tenant_id', 'id', 'user_id', 'credentials_epoch', 'revoked_at', 'expires_at'],
   lowered => 'idle_expires_at',
   expired_when => 'old.revoked_at is not null or old.expires_at operator(pg_catalog.<) pg_catalog.now()');
+
+-- A session that was opened at a custom domain ends when that name no longer leads to the tenant, whichever client writes
+-- so, psql included: otherwise cookies that a server of that name has seen would count again once the tenant has the name
+-- back. openSession() locks the domain, so that the second statement finds each session that it opened. The members
+-- first: two transactions that end several sessions of a member could otherwise lock them in different orders.
+create function tenantry.end_sessions_of_domain() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  perform from tenantry.members m
+  where m.tenant_id = old.tenant_id and m.user_id in (
+    select s.user_id from tenantry.sessions s
+    where s.tenant_id = old.tenant_id and s.revoked_at is null and tenantry.host_of(s.origin) = old.name)
+  order by m.user_id for no key update;
+  update tenantry.sessions s set revoked_at = now(), revoked_reason = 'domain_detached'
+  where s.tenant_id = old.tenant_id and s.revoked_at is null and tenantry.host_of(s.origin) = old.name;
+  return null;
+end
+$$;
+create trigger end_sessions_of_removed after delete on tenantry.domains for each row
+  when (old.state in ('verified', 'failing')) execute function tenantry.end_sessions_of_domain();
+create trigger end_sessions_of_detached after update on tenantry.domains for each row
+  when (old.state in ('verified', 'failing') and (new.state not in ('verified', 'failing') or new.name <> old.name
+    or new.tenant_id <> old.tenant_id))
+  execute function tenantry.end_sessions_of_domain();
+alter table tenantry.domains enable always trigger end_sessions_of_removed;
+alter table tenantry.domains enable always trigger end_sessions_of_detached;

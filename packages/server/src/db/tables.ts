@@ -182,6 +182,7 @@ export interface KernelTables {
     kind: ColumnType<'tokens' | 'cookie', 'tokens' | 'cookie', 'tokens' | 'cookie'>
     origin: ColumnType<string, string, string>
     source_id: ColumnType<string | null, string | null | undefined, string | null>
+    came_through: ColumnType<string[], string[] | undefined, string[]>
     revoked_at: ColumnType<string | null, string | Date | null | undefined, string | Date | null>
     revoked_reason: ColumnType<string | null, string | null | undefined, string | null>
   }

@@ -14,7 +14,6 @@ import { domainFault, domainName } from '../../modules/domains/domain_name.ts'
 import { claimDomain, recordOf, targetOf } from '../../modules/domains/domains.ts'
 import { type DomainFilter, listAllDomains } from '../../modules/domains/platform_domains.ts'
 import { holdNames } from '../../modules/held_names/held_names.ts'
-import { revokeSessionsAt } from '../../modules/sessions/sessions.ts'
 import { findTenantId } from '../../modules/tenants/tenants.ts'
 import { printJson, printTable } from '../print.ts'
 import {
@@ -153,7 +152,6 @@ async function remove(subdomain: string, given: string, options: PlatformOptions
     await command.database.inTenant(backgroundScope(tenantId), async (db: Db) => {
       await holdNames(db, command.config)
       await db.deleteFrom('tenantry.domains').where('id', '=', id).execute()
-      await revokeSessionsAt(db, name)
       await record(db, 'domains.delete', id, { name, reason: reasonOf(options) })
     })
   })

@@ -17,6 +17,7 @@ const typescript: Record<string, [string, string]> = {
   uuid: ['string', 'string'],
   text: ['string', 'string'],
   _text: ['string[]', 'string[]'],
+  _uuid: ['string[]', 'string[]'],
   bool: ['boolean', 'boolean'],
   int2: ['number', 'number'],
   int4: ['number', 'number'],

@@ -5,7 +5,6 @@ import type { Enqueue } from '../../app/jobs/job.ts'
 import type { Policy } from '../../app/policy.ts'
 import { recordAudit } from '../../audit/audit_log.ts'
 import type { KernelTables } from '../../db/tables.ts'
-import { revokeSessionsAt } from '../sessions/sessions.ts'
 import { domainNotice } from './domain_notice.mail.ts'
 import type { Seen } from './look_up_domain.ts'
 
@@ -117,7 +116,6 @@ async function move(settling: Settling, row: Row, state: State, reason?: string)
     .set({ state, ...changes[state] })
     .where('id', '=', row.id)
     .execute()
-  if (state === 'detached') await revokeSessionsAt(settling.db, row.name)
   await record(settling, row, actions[state], reason)
   if (state === 'failing' || state === 'detached') await notify(settling, row, state)
 }

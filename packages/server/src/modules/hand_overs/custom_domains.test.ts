@@ -205,6 +205,20 @@ describe.runIf(isGlobalScope())('a hand-over to a custom domain', () => {
     }
     await change(scene.domain, { state: 'failing' })
     expect(await issued(scene)).toMatchObject({ code: expect.stringMatching(/^[\w-]{43}$/) })
+    // The name was given up, and is another server's.
+    const leads = (here: boolean) =>
+      asRole('identity', async (client) => {
+        await client.query('begin')
+        await client.query('select tenantry.set_tenant($1)', [scene.tenant.id])
+        const where = `where name = '${scene.domain}'`
+        await client.query(`update tenantry.domains set points_here = ${here} ${where}`)
+        await client.query('commit')
+      })
+    await leads(false)
+    const lost = await issue(scene, { to: scene.tenant.id, challenge, domain: scene.domain })
+    expect(lost.status).toBe(404)
+    await leads(true)
+    await issued(scene)
   })
 
   test('works at that host only, also of the same tenant', async () => {
@@ -312,6 +326,22 @@ describe.runIf(isGlobalScope())('a session at a custom domain', () => {
     expect(domains.filter((it: unknown) => it !== null)).toEqual([scene.domain])
   })
 
+  test('is the only one that is: a subdomain that the tenant had before is no domain', async () => {
+    const { tenant, user } = await makeScene()
+    await asRole('platform', (client) =>
+      client.query(`update tenantry.tenants set subdomain = 'x-' || subdomain where id = $1`, [
+        tenant.id,
+      ]),
+    )
+    await api.listener.sync()
+    const host = `x-${tenant.host}`
+    const cookie = await signIn(host, user)
+    const headers = { cookie, 'x-forwarded-proto': 'https' }
+    const { json } = await api.send(host, { path: '/api/sessions', headers })
+    const domains = json.items.map((it: { domain: string | null }) => it.domain)
+    expect(new Set(domains)).toEqual(new Set([null]))
+  })
+
   test('ends with the one of the subdomain, and the other way round', async () => {
     const scene = await makeScene()
     const { tenant, domain } = scene
@@ -396,6 +426,30 @@ describe.runIf(isGlobalScope())('a session at a custom domain', () => {
   )
 
   // Otherwise a revocation of the member's sessions, which has locked the member, would meet a deadlock.
+  test('ends with that of the subdomain also if it was opened by way of another tenant', async () => {
+    const { tenant, domain, user, cookie } = await makeScene()
+    const other = await api.makeTenant()
+    await other.makeUser({ email: user.email })
+    const through = async (from: Pick<Scene, 'tenant' | 'cookie'>, to: TestTenant, at: string) => {
+      const { verifier, challenge } = await begin(at, from.tenant.subdomain)
+      const target = { to: to.id, challenge, ...(at === to.host ? {} : { domain: at }) }
+      const issuing = await issue({ ...from, user, domain }, target)
+      const code = new URL(issuing.headers['location'] ?? '').searchParams.get('code') ?? ''
+      return cookieIn(await redeem(at, { code, verifier }))
+    }
+    const away = { tenant: other, cookie: await through({ tenant, cookie }, other, other.host) }
+    const back = await through(away, tenant, domain)
+    expect((await me(domain, back)).status).toBe(200)
+    await signOut(tenant.host, cookie)
+    expect((await me(domain, back)).status).toBe(401)
+    expect((await me(other.host, away.cookie)).status).toBe(200)
+    // And the other way round.
+    const again = await signIn(tenant.host, user)
+    const third = await through({ tenant, cookie: again }, other, other.host)
+    await signOut(domain, await through({ tenant: other, cookie: third }, tenant, domain))
+    expect((await me(tenant.host, again)).status).toBe(401)
+  })
+
   test('is opened with the lock of the member before that of the session that it comes from', async () => {
     const scene = await makeScene()
     const { tenant, domain } = scene
@@ -442,6 +496,28 @@ describe.runIf(isGlobalScope())('a session at a custom domain', () => {
     expect((await me(scene.tenant.host, scene.cookie)).status).toBe(200)
     expect(await sessionsIn(scene.tenant)).toMatchObject([{ revoked_reason: 'domain_detached' }])
   })
+
+  test.each(['detaches', 'renames', 'deletes'])(
+    'ends with the domain also if a client of the database %s it',
+    async (verb) => {
+      const scene = await makeScene()
+      const cookie = await handedOver(scene)
+      const about = [scene.tenant.id, scene.domain]
+      const where = 'where tenant_id = $1 and name = $2'
+      await asRole('platform', async (client) => {
+        const statements: Record<string, string> = {
+          detaches: `update tenantry.domains set state = 'detached', detached_at = now() ${where}`,
+          renames: `update tenantry.domains set name = 'x-' || name ${where}`,
+          deletes: `delete from tenantry.domains ${where}`,
+        }
+        await client.query(statements[verb] ?? '', about)
+      })
+      expect(await sessionsIn(scene.tenant)).toMatchObject([{ revoked_reason: 'domain_detached' }])
+      await api.listener.sync()
+      expect((await me(scene.domain, cookie)).status).toBe(404)
+      expect((await me(scene.tenant.host, scene.cookie)).status).toBe(200)
+    },
+  )
 })
 
 describe.runIf(!isGlobalScope())('a custom domain where each tenant has its own accounts', () => {
@@ -488,6 +564,24 @@ describe.runIf(!isGlobalScope())('a custom domain where each tenant has its own 
     const reset = await post('/api/auth/reset-password', { token, new_password })
     expect(reset.status, reset.text).toBeLessThan(300)
     expect(await signIn(domain, { ...user, password: new_password })).not.toBe('')
+  })
+
+  test('gets no link once it no longer leads to the tenant', async () => {
+    const closing = await startTestApp(app)
+    const tenant = await closing.makeTenant()
+    const user = await tenant.makeUser()
+    // No worker runs the jobs of the tenant until runJobsOf.
+    await closing.close()
+    const domain = await addDomain(tenant)
+    const headers = { ...page(domain), cookie: await signIn(domain, user) }
+    const path = '/api/account/email-verification'
+    expect((await api.send(domain, { method: 'POST', path, headers })).status).toBe(202)
+    await change(domain, { state: 'detached' })
+    api.runJobsOf(tenant.id)
+    api.running.worker?.notify()
+    const [mail] = await api.mailsTo(user.email)
+    const [link = ''] = /https:\S+#/.exec(mail?.text ?? '') ?? []
+    expect(new URL(link).host).toBe(tenant.host)
   })
 
   test('gets the link that verifies an address where the person is signed in', async () => {

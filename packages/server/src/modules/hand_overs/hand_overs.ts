@@ -34,6 +34,8 @@ const CODE_MINUTES = 1
 const RECEIPT_MINUTES = 10
 // The person may have to sign in first.
 const BEGUN_MINUTES = 30
+// A person goes to and fro between tenants.
+const MAX_HOPS = 20
 
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 
@@ -81,8 +83,7 @@ export async function createHandOver(
   const proof = {
     amr: session.amr.join(' '),
     authenticated_at: session.authenticated_at,
-    // They end together: the person thinks of one place.
-    ...(to === ctx.tenant.id && domain !== undefined ? { source_id: session.id } : {}),
+    came_through: [...session.came_through, session.id].slice(-MAX_HOPS).join(' '),
   }
   const home = issuerOf(deps.config, target.subdomain)
   const at = domain === undefined ? home : originOnDomain(home, domain)
@@ -90,7 +91,10 @@ export async function createHandOver(
   const scope = { tenant: { id: to }, deadline }
   return deps.database.asIdentity(scope, async (db) => {
     await lockUserAt(db, userId, session.credentials_epoch)
-    return issue(db, { at, userId, challenge, proof, origin: ctx.tenant.issuer })
+    // They end together: the person thinks of one place.
+    const source = domain && (to === ctx.tenant.id ? session.id : await lastOf(db, userId, proof))
+    const all = { ...proof, ...(source !== undefined && { source_id: source }) }
+    return issue(db, { at, userId, challenge, proof: all, origin: ctx.tenant.issuer })
   })
 }
 
@@ -138,15 +142,16 @@ export async function redeemHandOver(
     deps.rejections.record(ctx.tenant.id, ctx.request, { action: 'hand_overs.refuse' })
     throw invalidToken()
   }
-  const { amr, authenticated_at, source_id } = used.data as Record<string, string>
+  const { amr, authenticated_at, source_id, came_through } = used.data as Partial<Proof>
   const user = { id: used.user_id, credentials_epoch: used.credentials_epoch }
   const opened = await openSession(deps, ctx, user, {
     method: 'hand_over',
-    amr: (amr ?? '').split(' ').filter((it) => it !== ''),
+    amr: wordsOf(amr),
     ...(authenticated_at === undefined ? {} : { authenticatedAt: new Date(authenticated_at) }),
     wants: 'cookie',
     replaces: ctx.cookies.carried,
     sourceId: source_id,
+    cameThrough: wordsOf(came_through),
   })
   ctx.cookies.keepVerifier('', 0)
   return { opened, next: begunWith(ctx).next }
@@ -158,13 +163,26 @@ interface BrowserSession {
   /** users.sessions_valid_from as text when it was opened. */
   credentials_epoch: string
   authenticated_at: string
+  came_through: string[]
+}
+
+/** What a code says about the session that it was issued by. */
+interface Proof {
+  amr: string
+  authenticated_at: string
+  source_id?: string
+  came_through?: string
+}
+
+function wordsOf(text = ''): string[] {
+  return text.split(' ').filter((it) => it !== '')
 }
 
 // The value of a cookie is no bearer token, and a session of one kind is no session of the other.
 async function browserSession({ db, actor, tenant }: Context): Promise<BrowserSession> {
   const session = await db
     .selectFrom('tenantry.sessions')
-    .select(['id', 'amr', 'authenticated_at'])
+    .select(['id', 'amr', 'authenticated_at', 'came_through'])
     .select(sql<string>`credentials_epoch::text`.as('credentials_epoch'))
     .where('id', '=', sessionIdOf(actor) ?? null)
     .where('kind', '=', 'cookie')
@@ -173,6 +191,25 @@ async function browserSession({ db, actor, tenant }: Context): Promise<BrowserSe
   if (session !== undefined) return session
   const detail = "Only a browser session at the tenant's own origin can be handed over"
   throw new AppError('forbidden', 'hand_over.cookie_required', detail)
+}
+
+// The session of the tenant's subdomain through which the person came to another tenant, and from there back to a domain of
+// the tenant. Ids sort by time.
+async function lastOf(
+  db: Kysely<KernelTables>,
+  userId: string,
+  { came_through }: { came_through: string },
+): Promise<string | undefined> {
+  const session = await db
+    .selectFrom('tenantry.sessions')
+    .select('id')
+    .where('id', '=', sql<string>`any(${wordsOf(came_through)}::uuid[])`)
+    .where('user_id', '=', userId)
+    .where('revoked_at', 'is', null)
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return session?.id
 }
 
 // A change of the password that commits meanwhile ends this session: it must void the code, too.
@@ -192,7 +229,7 @@ interface Issued {
   at: string
   userId: string
   challenge: string
-  proof: { amr: string; authenticated_at: string; source_id?: string }
+  proof: Proof
   /** The origin that issues it. */
   origin: string
 }

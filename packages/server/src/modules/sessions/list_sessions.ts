@@ -33,8 +33,9 @@ export async function listSessions(
       's.method',
     ])
     .select(
-      sql<string | null>`case when s.origin <> ${ctx.tenant.issuer}
-        then split_part(split_part(s.origin, '://', 2), ':', 1) end`.as('domain'),
+      sql<string | null>`(
+        select d.name from tenantry.domains d where d.name = tenantry.host_of(s.origin)
+      )`.as('domain'),
     )
     // No session is the current one for an actor without a session.
     .select(

@@ -47,6 +47,8 @@ export interface Opening {
   replaces?: AccessClaims | undefined
   /** The session of the subdomain from which one of a custom domain is handed over. */
   sourceId?: string | undefined
+  /** The sessions that it was handed over through, in any tenants. */
+  cameThrough?: readonly string[]
 }
 
 type Method = KernelTables['tenantry.sessions']['method']['__select__']
@@ -149,7 +151,7 @@ async function insertSession(
   session: NewSession,
 ): Promise<InsertedSession | undefined> {
   const { id, user, times, method, amr, authenticatedAt, wants, jti, mustBeVerified } = session
-  const { sourceId = null } = session
+  const { sourceId = null, cameThrough = [] } = session
   const refreshHash = wants === 'refresh' ? hashSecret(jti) : null
   const { rows } = await sql<InsertedSession>`
     with locked as (
@@ -166,11 +168,12 @@ async function insertSession(
     ), ${surplus}, opened as (
       insert into tenantry.sessions
         (id, user_id, user_agent, address, credentials_epoch, idle_expires_at, expires_at, method, amr,
-          authenticated_at, kind, origin, source_id)
+          authenticated_at, kind, origin, source_id, came_through)
       select ${id}, user_id, ${request.userAgent}, ${request.address},
         ${user.credentials_epoch}::timestamptz, ${inSeconds(times.idleSeconds)},
         ${inSeconds(times.maxSeconds)}, ${method}, ${[...amr]}::text[],
-        coalesce(${authenticatedAt ?? null}::timestamptz, now()), ${kindOf(session)}, ${tenant.origin}, ${sourceId}::uuid
+        coalesce(${authenticatedAt ?? null}::timestamptz, now()), ${kindOf(session)}, ${tenant.origin}, ${sourceId}::uuid,
+        ${[...cameThrough]}::uuid[]
       from member
       returning id, created_at, idle_expires_at, expires_at
     ), token as (

@@ -9,13 +9,8 @@ import type { KernelTables } from '../../db/tables.ts'
 /** How many used refresh tokens of a session are kept, to answer a retry of the client with the successor. */
 const USED_TOKENS_KEPT = 4
 
-/** Why a session was revoked; stored in its row. */
-export type RevocationReason =
-  | 'signed_out'
-  | 'refresh_reuse'
-  | 'revoked'
-  | 'member_disabled'
-  | 'domain_detached'
+/** Why a session was revoked; stored in its row. A trigger adds `domain_detached`. */
+export type RevocationReason = 'signed_out' | 'refresh_reuse' | 'revoked' | 'member_disabled'
 
 /**
  * Revokes a session with its access tokens, and those that were handed over from it to a custom domain. Returns false if
@@ -38,25 +33,6 @@ export async function revokeSession(
   // Apart: the first statement may have waited for a hand-over, and does not see the session that it has opened.
   if (revoked.kind === 'cookie') await revoke.where('source_id', '=', sessionId).execute()
   return true
-}
-
-/** Revokes the sessions that were opened at a custom domain, which no longer leads to this tenant. */
-export async function revokeSessionsAt(db: Kysely<KernelTables>, domain: string): Promise<void> {
-  const isThere = sql<boolean>`split_part(split_part(origin, '://', 2), ':', 1) = ${domain}`
-  const there = db.selectFrom('tenantry.sessions').where(isThere)
-  await db
-    .selectFrom('tenantry.members')
-    .select('user_id')
-    .where('user_id', 'in', there.where('revoked_at', 'is', null).select('user_id'))
-    .orderBy('user_id')
-    .forNoKeyUpdate()
-    .execute()
-  await db
-    .updateTable('tenantry.sessions')
-    .set({ revoked_at: sql<string>`now()`, revoked_reason: 'domain_detached' })
-    .where(isThere)
-    .where('revoked_at', 'is', null)
-    .execute()
 }
 
 /**
