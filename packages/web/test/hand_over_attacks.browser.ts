@@ -70,6 +70,40 @@ test('the code of a hand-over signs no browser in that has not begun it', async 
   expect(await sessionCookies(context, url.origin)).toHaveLength(1)
 })
 
+// DoubleClickjacking: the person double-clicks on a page of the attacker, which opens this one, or uncovers it, between the
+// two clicks. Held keys likewise.
+test('neither the end of a double click nor a held key answers the question', async () => {
+  const [home, other] = [await pages.api.makeTenant(), await pages.api.makeTenant()]
+  const user = await home.makeUser({ roles: ['admin_tenant'] })
+  await other.makeUser({ email: user.email, roles: ['admin_tenant'] })
+  const { page } = await pages.open(home, '/account', user, { expected: [401] })
+  await page.addInitScript(`new MutationObserver(() => {
+    const button = document.querySelector('form[action="/api/hand-overs"] button')
+    if (button === null || window.hasClicked) return
+    window.hasClicked = true
+    button.click()
+  }).observe(document, { subtree: true, childList: true })`)
+  await page.keyboard.down('Enter')
+  await page.goto(`${pages.originOf(other)}/auth/switch?from=${home.subdomain}`)
+  const button = page.getByRole('button', { name: 'Continue' })
+  const isReady = () => expect.poll(() => button.getAttribute('aria-disabled')).toBeNull()
+  await isReady()
+  expect(await page.evaluate('window.hasClicked')).toBe(true)
+  await page.evaluate(`new Promise((resolve) => {
+    window.dispatchEvent(new Event('focus'))
+    setTimeout(() => {
+      document.querySelector('form[action="/api/hand-overs"] button').click()
+      resolve()
+    })
+  })`)
+  await isReady()
+  await page.keyboard.down('Enter')
+  await page.keyboard.up('Enter')
+  expect(new URL(page.url()).pathname).toBe('/auth/switch')
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { level: 1, name: /Welcome/ }).waitFor()
+})
+
 test('the code of a hand-over is refused when it is replayed', async () => {
   const caught = await catchCode()
   const { page, context, url } = caught

@@ -5,6 +5,7 @@ import { api } from '../api/client.ts'
 import { textOf } from '../api/problem.ts'
 import type { Brand } from '../shell/brand.tsx'
 import { Button, buttonClass } from '../ui/button.tsx'
+import { DecisiveButton } from '../ui/decisive_button.tsx'
 import { PasswordField, TextField } from '../ui/form/field.tsx'
 import { useForm } from '../ui/form/form.ts'
 import { ProblemNotice } from '../ui/form/notice.tsx'
@@ -118,9 +119,10 @@ function AcceptForm(props: { preview: Preview; token: string; onInvalid: () => v
         autoFocus
         {...form.text('password')}
       />
-      <Button type="submit" look="primary" size="lg" busy={form.busy}>
+      {/* The browser may have filled the password in. */}
+      <DecisiveButton type="submit" look="primary" size="lg" busy={form.busy}>
         {t('invitation.accept')}
-      </Button>
+      </DecisiveButton>
     </form>
   )
 }

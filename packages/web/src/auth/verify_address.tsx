@@ -3,7 +3,8 @@ import { useTranslation } from 'react-i18next'
 import { ApiProblem } from 'tenantry-client'
 import { api } from '../api/client.ts'
 import type { Brand } from '../shell/brand.tsx'
-import { Button, buttonClass } from '../ui/button.tsx'
+import { buttonClass } from '../ui/button.tsx'
+import { DecisiveButton } from '../ui/decisive_button.tsx'
 import { useForm } from '../ui/form/form.ts'
 import { ProblemNotice } from '../ui/form/notice.tsx'
 import { AuthFrame } from './auth_frame.tsx'
@@ -77,9 +78,9 @@ function ConfirmForm({ token, isChange, onDone, onInvalid }: ConfirmFormProps) {
   return (
     <form {...form.formProps} className="grid gap-4">
       <ProblemNotice problem={form.problem} />
-      <Button type="submit" look="primary" size="lg" busy={form.busy}>
+      <DecisiveButton type="submit" look="primary" size="lg" busy={form.busy}>
         {t(isChange ? 'verify.change' : 'verify.submit')}
-      </Button>
+      </DecisiveButton>
     </form>
   )
 }

@@ -27,7 +27,7 @@ export interface ButtonLook {
 export function buttonClass({ look = 'secondary', size = 'md' }: ButtonLook = {}): string {
   return classNames(
     'inline-flex select-none items-center justify-center gap-1.5 whitespace-nowrap rounded-lg font-medium transition-colors duration-100',
-    'disabled:pointer-events-none disabled:opacity-55 aria-busy:pointer-events-none',
+    'disabled:pointer-events-none disabled:opacity-55 aria-disabled:opacity-55 aria-busy:pointer-events-none',
     looks[look],
     sizes[size],
   )

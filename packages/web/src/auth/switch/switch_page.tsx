@@ -9,6 +9,7 @@ import { takeChosen } from '../../session/chosen_workspace.ts'
 import { leaveForSignIn, safeNext } from '../../session/sign_in.ts'
 import type { Brand } from '../../shell/brand.tsx'
 import { Button, buttonClass } from '../../ui/button.tsx'
+import { DecisiveButton } from '../../ui/decisive_button.tsx'
 import { Notice, ProblemNotice } from '../../ui/form/notice.tsx'
 import { AuthFrame } from '../auth_frame.tsx'
 import { isReason, type SignInReason, signInReasons } from '../sign_in_page.tsx'
@@ -173,9 +174,15 @@ function HandOver({ to, domain, challenge, isChosen }: Choice) {
       <input type="hidden" name="challenge" value={challenge} />
       {domain !== undefined && <input type="hidden" name="domain" value={domain} />}
       {/* A custom domain may be an attacker's: a key that is held while a link opens this page must not answer it. */}
-      <Button type="submit" look="primary" size="lg" busy={isSent} autoFocus={domain === undefined}>
+      <DecisiveButton
+        type="submit"
+        look="primary"
+        size="lg"
+        busy={isSent}
+        autoFocus={domain === undefined}
+      >
         {t('signUp.continue')}
-      </Button>
+      </DecisiveButton>
       <a href="/console" className="text-center font-medium text-accent-text hover:underline">
         {t('switch.stay')}
       </a>

@@ -10,8 +10,8 @@ import { ElsewhereCard } from '../../session/elsewhere_card.tsx'
 import { useSession } from '../../session/session.tsx'
 import { useFilters } from '../../shell/filters.ts'
 import { BackLink } from '../../ui/back_link.tsx'
-import { Button } from '../../ui/button.tsx'
 import { classNames } from '../../ui/class_names.ts'
+import { DecisiveButton } from '../../ui/decisive_button.tsx'
 import { Field, lineClass, PasswordField } from '../../ui/form/field.tsx'
 import { useForm } from '../../ui/form/form.ts'
 import { Notice, ProblemNotice } from '../../ui/form/notice.tsx'
@@ -68,9 +68,10 @@ function TransferForm() {
         title={t('ownership.newOwner')}
         description={t('ownership.newOwnerText')}
         footer={
-          <Button type="submit" look="danger" busy={form.busy}>
+          // A link can name the new owner, and the browser may have filled the password in.
+          <DecisiveButton type="submit" look="danger" busy={form.busy}>
             {t('ownership.transfer')}
-          </Button>
+          </DecisiveButton>
         }
       >
         <CardBody>
