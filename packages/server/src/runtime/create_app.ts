@@ -40,7 +40,9 @@ import { purgeSignUps } from '../modules/sign_ups/sign_ups.ts'
 import { eraseUserJob } from '../modules/users/erase_user.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
 import { createRequestSpans } from '../telemetry/request_span.ts'
+import { servedOf } from '../tenancy/domain_holder.ts'
 import { createHostParser } from '../tenancy/match_host.ts'
+import { ServedNames } from '../tenancy/served_names.ts'
 import { createTenantCache, type TenantCache } from '../tenancy/tenant_cache.ts'
 import { allRoutes } from './all_routes.ts'
 import type { AppParts } from './app_parts.ts'
@@ -98,7 +100,8 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
   const spans = createRequestSpans(config.TRUST_PROXY)
   const parseHost = createHostParser(config)
   const files = namePages(await readSite(siteFolders(app)), app.name)
-  const site = serveSite(files, { ...mechanisms, config, parseHost })
+  const servedNames = new ServedNames((names) => servedOf(parts.database, names))
+  const site = serveSite(files, { ...mechanisms, config, parseHost, servedNames })
   const missingPages = missingPagesOf(deps, site)
   const server = await createServer({
     ...parts,

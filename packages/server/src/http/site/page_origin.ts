@@ -3,8 +3,9 @@ import type { Tenant } from '../../app/context.ts'
 import type { Config } from '../../config/config.ts'
 import { Deadline } from '../../lib/deadline.ts'
 import type { MaybePromise } from '../../lib/maybe_promise.ts'
-import { closedTenant, type FoundTenant } from '../../tenancy/find_tenant.ts'
+import { closedTenant, type FoundTenant, originOnDomain } from '../../tenancy/find_tenant.ts'
 import type { HostMatch } from '../../tenancy/match_host.ts'
+import type { ServedNames } from '../../tenancy/served_names.ts'
 import type { TenantCache } from '../../tenancy/tenant_cache.ts'
 import type { EndpointRequest } from '../endpoints/endpoint.ts'
 import { originOf } from '../request/forwarded.ts'
@@ -14,6 +15,11 @@ export interface PageOriginDeps {
   config: Config
   parseHost(host: string): HostMatch | undefined
   tenants: Pick<TenantCache, 'get'>
+}
+
+/** What the pages of all surfaces need. */
+export interface SitePageDeps extends PageOriginDeps {
+  servedNames: Pick<ServedNames, 'has'>
 }
 
 /**
@@ -39,16 +45,17 @@ export function createPageLocation(deps: PageOriginDeps) {
   }
 }
 
-/** The origin of a custom domain of a tenant, by its name. Undefined where it leads to none. */
+/**
+ * The origin of a custom domain of a tenant, by its name. Undefined where it leads to none. Anyone can make a browser ask
+ * for any name, so the look-up is not charged to the client's address, whose unknown hosts are limited.
+ */
 export async function originOfDomain(
-  deps: PageOriginDeps,
-  request: EndpointRequest,
+  { config, parseHost, servedNames }: SitePageDeps,
   name: string,
 ): Promise<string | undefined> {
-  const host = deps.parseHost(name)
-  if (host?.kind !== 'domain') return undefined
-  const found = await tenantAt(deps, request, host)
-  return found === undefined || found.suspended ? undefined : found.tenant.origin
+  const host = parseHost(name)
+  if (host?.kind !== 'domain' || !(await servedNames.has(host.domain))) return undefined
+  return originOnDomain(config.PUBLIC_ORIGIN.replaceAll('{tenant}', 'tenant'), host.domain)
 }
 
 const SIGN_IN = /^\/auth(\/|\/sign-in\/?)?(\?|$)/

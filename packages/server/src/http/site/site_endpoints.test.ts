@@ -194,6 +194,19 @@ describe('a page on a custom domain', () => {
     }
   })
 
+  // Any other site can embed such an address.
+  test('names in that address use up no limit of the client that asks', async () => {
+    const limited = await startTestApp(site.app, { RATE_LIMIT: 'on', PUBLIC_RATE: '1' })
+    onTestFinished(() => limited.close())
+    const { host } = await limited.makeTenant()
+    for (let n = 0; n < 5; n++) {
+      const path = `/auth/switch?domain=d${n}.example`
+      expect((await limited.send(host, { path })).status).toBe(200)
+    }
+    const domain = await ownDomain(tenant)
+    expect((await limited.send(domain, { path: '/console/' })).status).toBe(200)
+  })
+
   test('is not found on the domain of no tenant, and forbidden on that of a suspended one', async () => {
     expectProblem(await api.send('no-tenant.example', { path: '/auth/sign-in' }), 404)
     const closed = await api.makeTenant()

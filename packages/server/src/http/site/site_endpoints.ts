@@ -10,7 +10,7 @@ import {
   seeOther,
 } from '../endpoints/endpoint.ts'
 import { headersFor } from '../response/security_headers.ts'
-import { createPageLocation, originOfDomain, type PageOriginDeps } from './page_origin.ts'
+import { createPageLocation, originOfDomain, type SitePageDeps } from './page_origin.ts'
 import type { Site, SiteFile } from './read_site.ts'
 
 /** Where `/` leads: at the host of a tenant, if there are pages for people who are signed in, and at APP_HOST. */
@@ -29,7 +29,7 @@ export interface ServedSite {
 }
 
 /** Serves the pages of the surfaces that `WEB` lists, and the files that they load. */
-export function serveSite(site: Site, deps: PageOriginDeps): ServedSite {
+export function serveSite(site: Site, deps: SitePageDeps): ServedSite {
   const surfaces = deps.config.WEB.filter((it) => pageOf(site, it) !== undefined)
   if (surfaces.length === 0) return { endpoints: [], surfaces, home: {} }
   return {
@@ -62,7 +62,7 @@ function pageOf(site: Site, surface: Surface): SiteFile | undefined {
 }
 
 // One page for every path of a surface: its script reads the path.
-function pageEndpoints(surface: Surface, site: Site, deps: PageOriginDeps): Endpoint[] {
+function pageEndpoints(surface: Surface, site: Site, deps: SitePageDeps): Endpoint[] {
   const page = pageOf(site, surface)
   if (page === undefined) return []
   const locate = createPageLocation(deps)
@@ -85,12 +85,12 @@ function pageEndpoints(surface: Surface, site: Site, deps: PageOriginDeps): Endp
 function switchPage(
   page: SiteFile,
   respond: Endpoint['respond'],
-  deps: PageOriginDeps,
+  deps: SitePageDeps,
 ): Endpoint['respond'] {
   const tenants = deps.config.PUBLIC_ORIGIN.replace(/(?<=^|[/.])[^/.]*\{tenant\}[^/.:]*/, '*')
   return async (request) => {
     const name = request.query.get('domain')
-    const domain = name === null ? undefined : await originOfDomain(deps, request, name)
+    const domain = name === null ? undefined : await originOfDomain(deps, name)
     const reply = await respond(request)
     if (reply.status === 303) return reply
     const targets = `form-action 'self' ${domain ?? tenants}`
