@@ -11,7 +11,7 @@ export const addressChangeMail = kernelMail('users.new_address', {
   payload: AddressMail,
   priority: -10,
   async prepare({ tenant }, payload, kernel) {
-    const found = await findMailedSecret(kernel, payload, 'email_change')
+    const found = await findMailedSecret(kernel, tenant, payload, 'email_change')
     if (found === undefined) return undefined
     const { locale, minutes } = found
     const email = wantedAddress(found)

@@ -8,7 +8,7 @@ export const addressVerificationMail = kernelMail('users.verify_address', {
   payload: AddressMail,
   priority: -10,
   async prepare({ tenant }, payload, kernel) {
-    const found = await findMailedSecret(kernel, payload, 'email_verification')
+    const found = await findMailedSecret(kernel, tenant, payload, 'email_verification')
     if (found === undefined) return undefined
     const { locale, minutes } = found
     const email = wantedAddress(found)
