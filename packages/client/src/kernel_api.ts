@@ -1334,6 +1334,11 @@ export interface components {
         };
         DomainChanges: {
             is_primary: boolean;
+            /**
+             * @description Make it the primary one although the last check found that it leads elsewhere, as one behind a proxy of your own seems to
+             * @default false
+             */
+            force?: boolean;
         };
         /** @description The record that proves the domain */
         DomainRecord: {

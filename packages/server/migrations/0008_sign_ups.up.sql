@@ -63,7 +63,8 @@ begin
   return query
     select t.id, t.name, t.subdomain,
       array(select d.name from tenantry.domains d
-        where d.tenant_id = t.id and d.state in ('verified', 'failing') order by d.name),
+        where d.tenant_id = t.id
+          and (d.state = 'verified' or d.state = 'failing' and d.points_here is not false) order by d.name),
       (select d.name from tenantry.domains d
         where d.tenant_id = t.id and d.is_primary and d.state = 'verified')
     from tenantry.members m join tenantry.tenants t on t.id = m.tenant_id

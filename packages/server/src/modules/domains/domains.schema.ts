@@ -54,5 +54,15 @@ export const NewDomain = z
   .meta({ id: 'NewDomain' })
 
 export const DomainChanges = z
-  .strictObject({ is_primary: z.boolean() })
+  .strictObject({
+    is_primary: z.boolean(),
+    force: z
+      .boolean()
+      .default(false)
+      .meta({
+        description:
+          'Make it the primary one although the last check found that it leads elsewhere, as one behind a proxy of your ' +
+          'own seems to',
+      }),
+  })
   .meta({ id: 'DomainChanges' })

@@ -14,6 +14,7 @@ let dns: DnsServer
 let api: TestApp
 beforeAll(async () => {
   dns = await startDnsServer()
+  dns.set('edge.app.test', { a: ['192.0.2.7'] })
   api = await startTestApp(app, {
     DNS_SERVERS: dns.address,
     DOMAIN_TARGET: 'edge.app.test',
@@ -80,7 +81,8 @@ async function checkWith(team: Team, domain: Domain, records: DnsRecords | undef
 
 const proofOf = ({ record }: Domain): DnsRecords => ({ txt: [[record.value]] })
 
-async function addVerified(team: Team, name = newName()): Promise<Domain> {
+async function addVerified(team: Team, name = newName(), address = '192.0.2.7'): Promise<Domain> {
+  dns.set(name, { a: [address] })
   const domain = await add(team, name)
   expect((await checkWith(team, domain, proofOf(domain))).state).toBe('verified')
   return domain
@@ -217,6 +219,17 @@ describe('the primary domain', () => {
     const primary = items.filter((it: { is_primary: boolean }) => it.is_primary)
     expect(primary.map((it: Domain) => it.name)).toEqual([second.name])
     expect((await choose(second, false)).json.is_primary).toBe(false)
+  })
+
+  test('leads here as far as the last check found, unless the person insists', async () => {
+    const team = await makeTeam()
+    const domain = await addVerified(team, newName(), '192.0.2.8')
+    const choose = (force?: boolean) =>
+      team.send('PATCH', `/api/domains/${domain.id}`, { is_primary: true, force })
+    const refused = await choose()
+    expect([refused.status, refused.json.code]).toEqual([409, 'domain.elsewhere'])
+    expect(refused.json.detail).toContain('edge.app.test')
+    expect((await choose(true)).json).toMatchObject({ is_primary: true, points_here: false })
   })
 
   test('is one, also where ten are made it at once', async () => {

@@ -10,10 +10,9 @@ import { AppError, conflict, notFound, unprocessable } from '../../lib/errors.ts
 import { newId } from '../../lib/ids.ts'
 import type { AttemptLimiter } from '../../limits/attempt_limiter.ts'
 import { holdNames } from '../held_names/held_names.ts'
-import { revokeSessionsAt } from '../sessions/sessions.ts'
 import { domainCheck } from './domain_check.ts'
 import { domainFault, domainName, RECORD_LABEL } from './domain_name.ts'
-import { DomainList, type NewDomain } from './domains.schema.ts'
+import { type DomainChanges, DomainList, type NewDomain } from './domains.schema.ts'
 
 type Context = TenantContext<KernelTables>
 
@@ -117,17 +116,24 @@ export async function requestCheck(ctx: Context, deps: DomainDeps, id: string) {
   return domain
 }
 
-/** Makes a domain the primary one, or no longer. Throws 404, 409 for one that leads nowhere, and 412. */
+/**
+ * Makes a domain the primary one, or no longer. Throws 404, 409 for one that leads nowhere, and without `force` for one
+ * that leads elsewhere, and 412.
+ */
 export async function updateDomain(
   ctx: Context,
   deps: DomainDeps,
   id: string,
-  { is_primary }: { is_primary: boolean },
+  { is_primary, force }: z.output<typeof DomainChanges>,
 ) {
   const domain = await findDomain(ctx, deps, id)
   ctx.requireMatch(domain)
   if (is_primary && !isLive(domain)) {
     throw conflict('domain.unverified', 'Only a verified domain can be the primary one')
+  }
+  if (is_primary && domain.points_here === false && !force) {
+    const detail = `${domain.name} does not lead to ${domain.target}: links in mails would not work`
+    throw conflict('domain.elsewhere', `${detail}. Change its record, or send force`)
   }
   const update = ctx.db.updateTable('tenantry.domains')
   if (is_primary) await update.set({ is_primary: false }).where('is_primary', '=', true).execute()
@@ -152,7 +158,6 @@ export async function deleteDomain(
     .returning(['name', 'state'])
     .executeTakeFirst()
   if (removed === undefined) throw notFound()
-  await revokeSessionsAt(ctx.db, removed.name)
   ctx.audit({ meta: removed })
 }
 

@@ -78,16 +78,18 @@ function Acts({ domain }: { domain: Domain }) {
   const refresh = useRefresh()
   const { busy, check } = useCheck()
   const [removing, setRemoving] = useState(false)
-  const { id, name, state, is_primary } = domain
+  const [insisting, setInsisting] = useState(false)
+  const { id, name, state, is_primary, points_here, target } = domain
+  const leadsElsewhere = !is_primary && points_here === false
   const checkNow = async () => {
     const checked = await check(domain).catch(toastProblem)
     if (checked === undefined) return
     toast(t(`domains.now_${checked.state}`, { name }))
   }
-  const setPrimary = async () => {
+  const setPrimary = async (force: boolean) => {
     const params = { path: { domain_id: id } }
-    const body = { is_primary: !is_primary }
-    await api.PATCH('/api/domains/{domain_id}', { params, body }).catch(toastProblem)
+    const body = { is_primary: !is_primary, force }
+    await api.PATCH('/api/domains/{domain_id}', { params, body })
     await refresh('domains')
   }
   const isLive = state === 'verified' || state === 'failing'
@@ -97,7 +99,8 @@ function Acts({ domain }: { domain: Domain }) {
           {
             label: t(is_primary ? 'domains.unsetPrimary' : 'domains.setPrimary'),
             icon: 'check' as const,
-            act: () => void setPrimary(),
+            act: () =>
+              leadsElsewhere ? setInsisting(true) : void setPrimary(false).catch(toastProblem),
           },
         ]
       : []),
@@ -120,6 +123,16 @@ function Acts({ domain }: { domain: Domain }) {
         </Button>
       )}
       <Menu label={t('members.menu', { name })} items={items} />
+      {insisting && (
+        <Confirm
+          title={t('domains.insistTitle', { name })}
+          action={t('domains.insist')}
+          act={() => setPrimary(true)}
+          onClose={() => setInsisting(false)}
+        >
+          {t('domains.insistText', { name, target })}
+        </Confirm>
+      )}
       {removing && <Remove domain={domain} onClose={() => setRemoving(false)} />}
     </div>
   )
