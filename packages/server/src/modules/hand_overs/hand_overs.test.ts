@@ -186,8 +186,17 @@ describe.runIf(isGlobalScope())('a hand-over', () => {
     expect(await actsIn(scene.target)).toContain('hand_overs.refuse')
   })
 
-  test('expires after one minute', async () => {
+  test('expires after one minute, and is deleted by the next one', async () => {
     const scene = await makeScene()
+    expect((await redeem(scene.target, await issued(scene))).status).toBe(303)
+    await asRole('identity', async (client) => {
+      await client.query('begin')
+      await client.query('select tenantry.set_tenant($1)', [scene.target.id])
+      await client.query(
+        "update tenantry.single_use_secrets set expires_at = expires_at - interval '61 s'",
+      )
+      await client.query('commit')
+    })
     await issued(scene)
     const rows = await asRole('identity', async (client) => {
       await client.query('begin')

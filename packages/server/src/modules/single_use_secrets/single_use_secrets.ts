@@ -54,13 +54,19 @@ export const secretWorks = sql<boolean>`(
   r.used_at is null and now() < r.expires_at and r.credentials_epoch = u.sessions_valid_from
 )`
 
-/** Creates a secret, and deletes the unused ones of its kind that the user has in this tenant: a job may need a used one. */
+// The job of a mail may need a used secret.
+const isObsolete = sql<boolean>`(used_at is null or channel = 'hand' and expires_at < now())`
+
+/**
+ * Creates a secret, and deletes those of its kind that the user has in this tenant and that nothing needs any more: the
+ * unused ones, and those of before that did not leave by mail.
+ */
 export async function replaceSecret(db: Kysely<KernelTables>, secret: NewSecret): Promise<void> {
   await db
     .deleteFrom('tenantry.single_use_secrets')
     .where('user_id', '=', secret.userId)
     .where('kind', '=', secret.kind)
-    .where('used_at', 'is', null)
+    .where(isObsolete)
     .execute()
   await addSecret(db, secret)
 }
@@ -90,7 +96,7 @@ export async function rehearseSecret(
   const hash = hashSecret(token)
   const secrets = db.deleteFrom('tenantry.single_use_secrets')
   const earlier = secrets.where('user_id', '=', NO_USER).where('kind', '=', kind)
-  await earlier.where('used_at', 'is', null).execute()
+  await earlier.where(isObsolete).execute()
   await sql`
     insert into tenantry.single_use_secrets (hash, kind, channel, origin, expires_at)
     values (${hash}, ${kind}, ${channel}, ${origin}, now() + make_interval(mins => ${minutes}))`.execute(
