@@ -10,7 +10,7 @@ const Payload = z.strictObject({ secret_id: z.uuid(), user_id: z.uuid() })
 export const emailCodeMail = kernelMail('users.email_code', {
   payload: Payload,
   priority: -10,
-  async prepare(_ctx, payload, kernel) {
+  async prepare({ tenant }, payload, kernel) {
     const found = await findMailedSecret(kernel, tenant, payload, 'email_verification')
     if (found === undefined) return undefined
     const { email, locale, token, minutes } = found
