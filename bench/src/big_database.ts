@@ -45,7 +45,9 @@ async function fill(
     ...tables.map((it) => `alter table ${it} enable trigger all`),
     ...tables.flatMap(enableAlways),
   ]
-  await asSuperuser(database, enable.join(';'), `vacuum analyze ${tables.join(', ')}`)
+  // VACUUM marks a page as visible to all only if the COMMIT of its rows is in the log's file.
+  const waitForLog = 'set synchronous_commit = on'
+  await asSuperuser(database, waitForLog, enable.join(';'), `vacuum analyze ${tables.join(', ')}`)
 }
 
 // `enable trigger all` turns ALWAYS triggers into ordinary ones.
