@@ -44,6 +44,10 @@ create table tenantry.tenants (
   updated_at timestamptz not null default now(),
   unique (id, realm_id)
 );
+-- For the look-up of a host: among a million tenants, one page of a hash index instead of the levels of a B-tree, which
+-- keeps the values unique.
+create index tenants_by_subdomain on tenantry.tenants using hash (subdomain);
+create index tenants_by_id on tenantry.tenants using hash (id);
 
 -- Gives a new tenant the realm that the scope of the installation asks for.
 create function tenantry.choose_realm() returns trigger
@@ -133,9 +137,9 @@ create table tenantry.domains (
   check ((state = 'failing') = (failing_since is not null)),
   check ((state = 'detached') = (detached_at is not null))
 );
--- With the columns that the look-up of a host reads, so that it needs no page of the table.
-create unique index domains_live_name_key on tenantry.domains (name) include (tenant_id, state)
-  where state in ('verified', 'failing');
+create unique index domains_live_name_key on tenantry.domains (name) where state in ('verified', 'failing');
+-- For the look-up of a host.
+create index domains_by_live_name on tenantry.domains using hash (name) where state in ('verified', 'failing');
 create unique index domains_primary_key on tenantry.domains (tenant_id) where is_primary;
 select tenantry.make_tenant_table('tenantry.domains');
 revoke insert, update on tenantry.domains from tenantry_app;
