@@ -1,5 +1,5 @@
 drop function tenantry.spread_schedule(text, text, jsonb, integer);
-drop function tenantry.promote_jobs(integer, integer);
+drop function tenantry.promote_jobs(integer, integer, uuid, integer);
 drop function tenantry.claim_jobs(uuid, integer, integer, uuid[], integer[], uuid, integer, uuid[],
   text[]);
 drop function tenantry.free_job_key(uuid, text, text);

@@ -155,13 +155,16 @@ end
 $$;
 
 -- Makes ready what has become due: jobs that waited for their time, jobs whose worker is gone, and held
--- jobs of tenants that are active again. Returns how many. Rows that another worker is looking at, or
--- whose work is in progress, are skipped.
-create function tenantry.promote_jobs(max_rows integer, max_lost integer) returns integer
+-- jobs of tenants that are active again. Rows that another worker is looking at, or whose work is in progress,
+-- are skipped. Of the tenants with held jobs it visits at most `max_tenants`, beginning after `held_after`: many
+-- may be suspended, and workers call this once a second. Returns how many jobs became ready, and the tenant
+-- after which the next call continues.
+create function tenantry.promote_jobs(max_rows integer, max_lost integer, held_after uuid, max_tenants integer,
+  out promoted integer, out held_until uuid)
 language plpgsql set search_path = pg_catalog as $$
 declare
-  promoted integer;
-  total integer := 0;
+  changed integer;
+  visited uuid[];
 begin
   with due as materialized (
     select d.tenant_id, d.id from tenantry.jobs d where d.state = 'later' and d.run_at <= now()
@@ -170,7 +173,6 @@ begin
   update tenantry.jobs j set state = 'ready' from due
   where j.tenant_id = due.tenant_id and j.id = due.id;
   get diagnostics promoted = row_count;
-  total := total + promoted;
 
   with expired as materialized (
     select r.tenant_id, r.id from tenantry.jobs r
@@ -184,25 +186,29 @@ begin
     key = tenantry.free_job_key(j.tenant_id, j.kind, j.key)
   from expired
   where j.tenant_id = expired.tenant_id and j.id = expired.id;
-  get diagnostics promoted = row_count;
-  total := total + promoted;
+  get diagnostics changed = row_count;
+  promoted := promoted + changed;
 
+  visited := array(
+    with recursive held (tenant, number) as (
+      (select tenant_id, 1 from tenantry.jobs
+        where state = 'held' and tenant_id > held_after order by tenant_id limit 1)
+      union all
+      select (select tenant_id from tenantry.jobs
+        where state = 'held' and tenant_id > tenant order by tenant_id limit 1), number + 1
+      from held where tenant is not null and number < max_tenants)
+    select tenant from held where tenant is not null order by tenant);
+  held_until := coalesce(visited[max_tenants], '00000000-0000-0000-0000-000000000000');
   with resumed as materialized (
     select h.tenant_id, h.id from tenantry.jobs h
     where h.state = 'held' and h.tenant_id in (
-      with recursive held (tenant) as (
-        (select tenant_id from tenantry.jobs where state = 'held' order by tenant_id limit 1)
-        union all
-        select (select tenant_id from tenantry.jobs
-          where state = 'held' and tenant_id > tenant order by tenant_id limit 1)
-        from held where tenant is not null)
-      select tenant from held join tenantry.tenants t on t.id = tenant and t.status = 'active')
+      select t.id from tenantry.tenants t where t.id = any (visited) and t.status = 'active')
     limit max_rows for update skip locked
   )
   update tenantry.jobs j set state = 'ready' from resumed
   where j.tenant_id = resumed.tenant_id and j.id = resumed.id;
-  get diagnostics promoted = row_count;
-  return total + promoted;
+  get diagnostics changed = row_count;
+  promoted := promoted + changed;
 end
 $$;
 
@@ -244,6 +250,6 @@ $$;
 
 grant execute on function tenantry.claim_jobs(uuid, integer, integer, uuid[], integer[], uuid, integer, uuid[],
     text[]),
-  tenantry.promote_jobs(integer, integer), tenantry.free_job_key(uuid, text, text),
+  tenantry.promote_jobs(integer, integer, uuid, integer), tenantry.free_job_key(uuid, text, text),
   tenantry.spread_schedule(text, text, jsonb, integer), tenantry.new_id() to tenantry_jobs;
 grant execute on function tenantry.free_job_key(uuid, text, text) to tenantry_platform;

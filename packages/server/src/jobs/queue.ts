@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { WorkerDatabase } from '../db/tenancy.ts'
-import { newId } from '../lib/ids.ts'
+import { NIL_ID, newId } from '../lib/ids.ts'
 import type { QueueStats } from './job_metrics.ts'
 
 /** A job that this worker has taken. */
@@ -51,12 +51,16 @@ const LEASE_SECONDS = 25
 /** Well before the end of a lease. */
 export const RENEW_INTERVAL_MS = 8_000
 const PROMOTED_AT_ONCE = 1_000
+// Of suspended tenants, for each of which PostgreSQL reads some pages.
+const HELD_TENANTS_AT_ONCE = 1_000
 // A job that has killed so many workers is parked.
 const MAX_LOST_LEASES = 5
 
 /** The statements of a worker on the queue, as the jobs role. */
 export class JobQueue {
   readonly #database: WorkerDatabase
+  /** How far the walk over the tenants with held jobs has come. */
+  #heldUntil = NIL_ID
 
   constructor(database: WorkerDatabase) {
     this.#database = database
@@ -160,11 +164,11 @@ export class JobQueue {
   /** Makes ready what has become due. Returns how many jobs. */
   async promote(): Promise<number> {
     const { rows } = await this.#database.asWorker((db) =>
-      sql<{ promoted: number }>`
-        select tenantry.promote_jobs(${PROMOTED_AT_ONCE}, ${MAX_LOST_LEASES}) as promoted`.execute(
-        db,
-      ),
+      sql<{ promoted: number; held_until: string }>`
+        select * from tenantry.promote_jobs(${PROMOTED_AT_ONCE}, ${MAX_LOST_LEASES}, ${this.#heldUntil},
+          ${HELD_TENANTS_AT_ONCE})`.execute(db),
     )
+    this.#heldUntil = rows[0]?.held_until ?? NIL_ID
     return rows[0]?.promoted ?? 0
   }
 }
