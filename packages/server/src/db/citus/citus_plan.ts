@@ -1,3 +1,4 @@
+import { dependencyOrder } from '../../lib/dependency_order.ts'
 import { type CitusState, type DataTable, FIRST } from './citus_state.ts'
 import type { Step } from './citus_step.ts'
 import { phaseSteps } from './two_phases.ts'
@@ -138,21 +139,12 @@ end $$`
 export const REVOKE_ON_WORKERS =
   'select run_command_on_workers($$set citus.enable_ddl_propagation = off; revoke execute on all functions in schema tenantry from public$$)'
 
-// A parent must be distributed before what refers to it, and the first table before all others.
+// A parent must be distributed before what refers to it, and the first table before all others. Of tables that refer
+// to each other in a circle, Citus names the key that is in its way.
 function parentsFirst(tables: DataTable[]): DataTable[] {
-  const ordered = tables.filter(({ name }) => name === FIRST)
-  const waiting = new Set(tables.filter(({ name }) => name !== FIRST))
-  const isFree = ({ parents }: DataTable) =>
-    ![...waiting].some(({ name }) => parents.includes(name))
-  while (waiting.size > 0) {
-    const free = [...waiting].filter(isFree)
-    // Tables that refer to each other in a circle: Citus names the key that is in its way.
-    for (const it of free.length > 0 ? free : [...waiting]) {
-      ordered.push(it)
-      waiting.delete(it)
-    }
-  }
-  return ordered
+  const others = tables.filter(({ name }) => name !== FIRST)
+  const ordered = dependencyOrder(others, ({ parents }, { name }) => parents.includes(name))
+  return [...tables.filter(({ name }) => name === FIRST), ...ordered]
 }
 
 function relation(name: string): string {

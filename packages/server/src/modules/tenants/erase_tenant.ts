@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { KernelTables } from '../../db/tables.ts'
+import { dependencyOrder } from '../../lib/dependency_order.ts'
 import { deleteUsersOf } from '../users/users.ts'
 
 /** The rows that an erasure deleted from one table, or the users that belonged to this tenant alone. */
@@ -32,8 +33,9 @@ export async function markDeleting(db: Kysely<KernelTables>, id: string): Promis
 
 /**
  * Deletes all rows of a tenant that is marked, then the tenant, and returns how many rows of which table. The
- * audit log moves to `retained_logs`, or stays where no role may delete from it (on Citus). Users without another tenant are deleted, too. Each batch is a
- * transaction: after an interruption another call continues. Throws if another process keeps writing rows.
+ * audit log moves to `retained_logs`, or stays where no role may delete from it (on Citus). Users without
+ * another tenant are deleted, too. Each batch is a transaction: after an interruption another call continues.
+ * Throws if another process keeps writing rows.
  */
 export async function eraseTenant(inPlatform: InPlatform, id: string): Promise<ErasedRows[]> {
   const tables = await inPlatform(tablesOfTenants)
@@ -116,21 +118,6 @@ async function tablesOfTenants(db: Kysely<KernelTables>): Promise<TenantTable[]>
       array(select r.name from pg_constraint k join tenant_tables r on r.oid = k.conrelid
         where k.contype = 'f' and k.confrelid = t.oid and k.conrelid <> t.oid) as referrers
     from tenant_tables t where has_table_privilege(t.oid, 'delete') order by t.name`.execute(db)
-  return referringFirst(rows)
-}
-
-function referringFirst(tables: CatalogTable[]): TenantTable[] {
-  const ordered: CatalogTable[] = []
-  const waiting = new Set(tables)
-  const isFree = (table: CatalogTable) =>
-    ![...waiting].some((other) => table.referrers.includes(other.name))
-  while (waiting.size > 0) {
-    const free = [...waiting].filter(isFree)
-    // Tables that refer to each other in a circle have deferrable keys, or no order helps.
-    for (const table of free.length > 0 ? free : [...waiting]) {
-      ordered.push(table)
-      waiting.delete(table)
-    }
-  }
-  return ordered
+  // Tables that refer to each other in a circle have deferrable keys, or no order helps.
+  return dependencyOrder(rows, ({ referrers }, { name }) => referrers.includes(name))
 }
