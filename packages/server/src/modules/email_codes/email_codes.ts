@@ -9,7 +9,7 @@ import { newId } from '../../lib/ids.ts'
 import { hashSecret, type KeyRing, type Keys } from '../../lib/keys.ts'
 import type { AttemptLimit, AttemptLimiter } from '../../limits/attempt_limiter.ts'
 import { mailedCode, mailedSecret } from '../../mail/mailed_secret.ts'
-import { replaceSecret, useCode } from '../single_use_secrets/single_use_secrets.ts'
+import { lockUser, replaceSecret, useCode } from '../single_use_secrets/single_use_secrets.ts'
 import { type ProvenUser, verifyAddress } from '../users/users.ts'
 import { emailCodeMail } from './email_code.mail.ts'
 
@@ -41,7 +41,7 @@ export async function mailCode(
   const token = mailedSecret(keys, secret_id)
   const code_mac = macOf(keys.current, hashSecret(token), mailedCode(token))
   await deps.database.asIdentity({ tenant, deadline }, async (db) => {
-    await db.selectFrom('tenantry.users').select('id').where('id', '=', id).forUpdate().execute()
+    await lockUser(db, id)
     const minutes = config.EMAIL_CODE_MINUTES
     const secret = { kind: KIND, channel: 'mail', origin: tenant.issuer, userId: id } as const
     await replaceSecret(db, { ...secret, token, minutes, code_mac })

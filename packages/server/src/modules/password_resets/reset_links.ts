@@ -9,6 +9,7 @@ import { newId } from '../../lib/ids.ts'
 import { type KeyRing, randomSecret } from '../../lib/keys.ts'
 import { mailedSecret } from '../../mail/mailed_secret.ts'
 import {
+  lockUser,
   NO_USER,
   rehearseSecret,
   replaceSecret,
@@ -85,11 +86,6 @@ function rehearseLink(
   const minutes = config.PASSWORD_RESET_EXPIRE_MINUTES
   const secret = { kind: 'password_reset', channel: 'mail', minutes } as const
   return rehearseSecret(db, { ...secret, origin: tenant.issuer, token })
-}
-
-// Serializes concurrent requests, so that one of two links is the newer one.
-async function lockUser(db: Kysely<KernelTables>, userId: string): Promise<void> {
-  await db.selectFrom('tenantry.users').select('id').where('id', '=', userId).forUpdate().execute()
 }
 
 async function replaceLink(

@@ -7,7 +7,7 @@ import { hashSecret } from '../../lib/keys.ts'
 import type { KernelMailContext } from '../../mail/kernel_mail.ts'
 import { mailedSecrets } from '../../mail/mailed_secret.ts'
 
-// Lock order: user, secret. Call lockUserOf before a secret is used or replaced.
+// Lock order: user, secret. Call lockUser or lockUserOf before a secret is used or replaced.
 
 /** The id of no user. */
 export const NO_USER = NIL_ID
@@ -135,7 +135,7 @@ export async function useCode(
   userId: string,
   macsFor: (hash: Buffer) => readonly Buffer[],
 ): Promise<UsedSecret | undefined> {
-  await db.selectFrom('tenantry.users').select('id').where('id', '=', userId).forUpdate().execute()
+  await lockUser(db, userId)
   const secret = await db
     .selectFrom('tenantry.single_use_secrets')
     .select('hash')
@@ -189,6 +189,11 @@ export async function findMailedSecret(
   )
   const token = secrets.find(({ hash }) => found?.hash.equals(hash))?.token
   return found && token !== undefined ? { ...found, token } : undefined
+}
+
+/** Locks a user: of concurrent requests for a secret one comes first, and its secret is the older one. */
+export async function lockUser(db: Kysely<KernelTables>, userId: string): Promise<void> {
+  await db.selectFrom('tenantry.users').select('id').where('id', '=', userId).forUpdate().execute()
 }
 
 /** Locks the user of a secret, where it has one. */
