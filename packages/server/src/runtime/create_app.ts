@@ -100,8 +100,7 @@ export async function createApp(deps: AppDeps): Promise<RunningApp> {
   const spans = createRequestSpans(config.TRUST_PROXY)
   const parseHost = createHostParser(config)
   const files = namePages(await readSite(siteFolders(app)), app.name)
-  const servedNames = new ServedNames((names) => servedOf(parts.database, names))
-  const site = serveSite(files, { ...mechanisms, config, parseHost, servedNames })
+  const site = serveSite(files, { ...mechanisms, config, parseHost })
   const missingPages = missingPagesOf(deps, site)
   const server = await createServer({
     ...parts,
@@ -234,6 +233,7 @@ function createMechanisms({ app, config, secret, log, parts: { database, listene
     sessionUses: createSessionUses(database, config.SESSION_IDLE_DAYS),
     rejections,
     tenants,
+    servedNames: new ServedNames((names) => servedOf(database, names)),
     authentication: { tokenCache, sessions },
     caches: { tenants, sessions, tokens: tokenCache },
     attemptLimiter: createAttemptLimiter(database, keys, config.RATE_LIMIT === 'on'),
