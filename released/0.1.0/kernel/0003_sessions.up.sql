@@ -5,7 +5,7 @@ create function tenantry.host_of(origin text) returns text
 language sql immutable parallel safe set search_path = pg_catalog as $$
   select split_part(split_part(origin, '://', 2), ':', 1)
 $$;
-grant execute on function tenantry.host_of(text) to tenantry_app, tenantry_identity, tenantry_platform;
+grant execute on function tenantry.host_of(text) to tenantry_app, tenantry_platform;
 
 -- sessions: one per sign-in. A session ends when it is revoked, when it was idle too long or is too
 -- old, or when credentials_epoch no longer equals its user's sessions_valid_from. The two are compared

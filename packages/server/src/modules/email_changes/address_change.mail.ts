@@ -10,13 +10,13 @@ import { AddressMail, addressUrl, isAddressTaken, wantedAddress } from './addres
 export const addressChangeMail = kernelMail('users.new_address', {
   payload: AddressMail,
   priority: -10,
-  async prepare({ tenant }, payload, kernel) {
-    const found = await findMailedSecret(kernel, tenant, payload, 'email_change')
+  async prepare({ db, tenant }, payload, kernel) {
+    const found = await findMailedSecret(kernel, payload, 'email_change')
     if (found === undefined) return undefined
     const { locale, minutes } = found
     const email = wantedAddress(found)
     const isTaken = await isAddressTaken(kernel, payload.user_id, email)
-    const link = isTaken ? '' : addressUrl(kernel, tenant.subdomain, 'change', found)
+    const link = isTaken ? '' : await addressUrl(kernel, { db, tenant }, 'change', found)
     return { to: { email, locale }, values: { link, minutes } }
   },
   sample: { link: 'https://acme.example.com/auth/verify#purpose=change&token=sample', minutes: 60 },

@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
+import type { JobContext } from '../../app/jobs/job_context.ts'
+import type { KernelTables } from '../../db/tables.ts'
 import { emailKey } from '../../lib/email_address.ts'
 import type { KernelMailContext } from '../../mail/kernel_mail.ts'
 import { mailedSecrets } from '../../mail/mailed_secret.ts'
@@ -57,15 +59,33 @@ export async function findAddressNotice(
   )
 }
 
-/** The link with the token, at the origin where the person is signed in. */
-export function addressUrl(
-  { config: { EMAIL_URL } }: KernelMailContext,
-  subdomain: string,
+/**
+ * The link with the token, at the origin where the person is signed in. At the subdomain if that is a custom domain that no
+ * longer leads to the tenant: the sessions there have ended, and the name may be another server's by now.
+ */
+export async function addressUrl(
+  { config: { EMAIL_URL } }: Pick<KernelMailContext, 'config'>,
+  ctx: Pick<JobContext<KernelTables>, 'db' | 'tenant'>,
   purpose: AddressPurpose,
   { origin, token }: { origin: string; token: string },
-): string {
-  return EMAIL_URL.replaceAll('{origin}', origin)
-    .replaceAll('{tenant}', subdomain)
+): Promise<string> {
+  return EMAIL_URL.replaceAll('{origin}', await originNow(ctx, origin))
+    .replaceAll('{tenant}', ctx.tenant.subdomain)
     .replaceAll('{purpose}', purpose)
     .replaceAll('{token}', token)
+}
+
+// The app role sees the tenant's own domains only, and the identity role those of all.
+async function originNow(
+  { db, tenant }: Pick<JobContext<KernelTables>, 'db' | 'tenant'>,
+  origin: string,
+): Promise<string> {
+  if (origin === tenant.issuer) return origin
+  const domain = await db
+    .selectFrom('tenantry.domains')
+    .select('id')
+    .where('name', '=', new URL(origin).hostname)
+    .where('state', 'in', ['verified', 'failing'])
+    .executeTakeFirst()
+  return domain === undefined ? tenant.issuer : origin
 }

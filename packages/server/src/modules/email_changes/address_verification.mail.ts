@@ -7,12 +7,12 @@ import { AddressMail, addressUrl, wantedAddress } from './address_secret.ts'
 export const addressVerificationMail = kernelMail('users.verify_address', {
   payload: AddressMail,
   priority: -10,
-  async prepare({ tenant }, payload, kernel) {
-    const found = await findMailedSecret(kernel, tenant, payload, 'email_verification')
+  async prepare({ db, tenant }, payload, kernel) {
+    const found = await findMailedSecret(kernel, payload, 'email_verification')
     if (found === undefined) return undefined
     const { locale, minutes } = found
     const email = wantedAddress(found)
-    const link = addressUrl(kernel, tenant.subdomain, 'verification', found)
+    const link = await addressUrl(kernel, { db, tenant }, 'verification', found)
     return { to: { email, locale }, values: { link, minutes } }
   },
   sample: {

@@ -10,8 +10,8 @@ const Payload = z.strictObject({ secret_id: z.uuid(), user_id: z.uuid() })
 export const emailCodeMail = kernelMail('users.email_code', {
   payload: Payload,
   priority: -10,
-  async prepare({ tenant }, payload, kernel) {
-    const found = await findMailedSecret(kernel, tenant, payload, 'email_verification')
+  async prepare(_ctx, payload, kernel) {
+    const found = await findMailedSecret(kernel, payload, 'email_verification')
     if (found === undefined) return undefined
     const { email, locale, token, minutes } = found
     return { to: { email, locale }, values: { digits: mailedCode(token), minutes } }

@@ -14,7 +14,7 @@ export const passwordResetMail = kernelMail('password_resets.mail', {
   priority: -10,
   async prepare({ tenant }, { secret_id, user_id }, kernel) {
     const secret = { secret_id, user_id: user_id ?? NO_USER }
-    const found = await findMailedSecret(kernel, tenant, secret, 'password_reset')
+    const found = await findMailedSecret(kernel, secret, 'password_reset')
     if (found === undefined) return undefined
     const { email, locale, token, minutes } = found
     const link = resetUrl(kernel.config, tenant, token)

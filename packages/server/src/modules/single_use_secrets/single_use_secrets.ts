@@ -1,5 +1,4 @@
 import { type Kysely, sql } from 'kysely'
-import type { Tenant } from '../../app/context.ts'
 import type { KernelTables } from '../../db/tables.ts'
 import { AppError } from '../../lib/errors.ts'
 import { NIL_ID } from '../../lib/ids.ts'
@@ -158,12 +157,10 @@ export async function useCode(
 
 /**
  * The secret of a mail that is about to be sent, its user, and for how many minutes it still works. Undefined if it was
- * used or replaced, or has expired: then there is nothing to send. Its origin is the tenant's own if it was requested at a
- * custom domain that no longer leads to the tenant: that name may be another server's by now.
+ * used or replaced, or has expired: then there is nothing to send.
  */
 export async function findMailedSecret(
   { keys, asIdentity }: Pick<KernelMailContext, 'keys' | 'asIdentity'>,
-  { issuer }: Pick<Tenant, 'issuer'>,
   { secret_id, user_id }: { secret_id: string; user_id: string },
   kind: SecretKind,
 ) {
@@ -173,13 +170,7 @@ export async function findMailedSecret(
     db
       .selectFrom('tenantry.single_use_secrets as r')
       .innerJoin('tenantry.users as u', 'u.id', 'r.user_id')
-      .select(['r.hash', 'r.data', 'u.email', 'u.locale'])
-      .select(
-        sql<string>`case when exists (
-          select from tenantry.domains d where d.tenant_id = r.tenant_id
-            and d.name = tenantry.host_of(r.origin) and d.state in ('verified', 'failing'))
-          then r.origin else ${issuer} end`.as('origin'),
-      )
+      .select(['r.hash', 'r.origin', 'r.data', 'u.email', 'u.locale'])
       .select(sql<number>`ceil(extract(epoch from r.expires_at - now()) / 60)::int`.as('minutes'))
       .where('r.hash', 'in', hashes)
       .where('r.user_id', '=', user_id)
