@@ -84,6 +84,7 @@ describe('signing in', () => {
     const tenant = await pages.api.makeTenant()
     const unknown = { ...tenant, subdomain: 'unknown-tenant' }
     const { page } = await pages.open(unknown, '/auth/sign-in', undefined, { expected: [404] })
+    await page.getByRole('heading', { name: 'Workspace not found' }).waitFor()
     await page.getByText('There is no workspace at this address').waitFor()
   })
 

@@ -1,9 +1,10 @@
 import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { isClosedTenant, textOf } from '../api/problem.ts'
-import { type Branding, readBranding } from '../brand/tenant_brand.ts'
+import { isClosedTenant, isForbidden, textOf } from '../api/problem.ts'
+import { type Branding, lastBranding, readBranding } from '../brand/tenant_brand.ts'
 import { isWide, TenantLogo } from '../brand/tenant_logo.tsx'
 import { type Brand, BrandMark } from '../shell/brand.tsx'
+import { classNames } from '../ui/class_names.ts'
 import { Notice } from '../ui/form/notice.tsx'
 import { AuthPreferences } from './auth_preferences.tsx'
 
@@ -23,10 +24,14 @@ interface AuthFrameProps {
 
 /** The frame of the sign-in pages: the workspace, the title, one form. */
 export function AuthFrame(props: AuthFrameProps) {
-  const { brand, title, lead, content, below, isOfInstallation = false } = props
+  const { brand, content, below, isOfInstallation = false } = props
   const { findsOthers, hasNotice = false } = props
-  const { branding, problem } = useBranding(!isOfInstallation)
-  const tenant = isOfInstallation ? brand.name : branding?.tenant_name
+  const { branding, problem, isWaiting } = useBranding(!isOfInstallation)
+  const { t } = useTranslation('auth')
+  const isClosed = problem !== undefined
+  const tenant = isOfInstallation || isClosed ? brand.name : branding?.tenant_name
+  const title = isClosed ? t(titleOf(problem)) : props.title
+  const lead = isClosed ? textOf(problem) : props.lead
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
     document.title = `${title} · ${tenant ?? brand.name}`
@@ -36,7 +41,13 @@ export function AuthFrame(props: AuthFrameProps) {
     if (document.activeElement === document.body) heading.current?.focus()
   }, [])
   return (
-    <div className="flex min-h-dvh flex-col bg-[radial-gradient(60rem_30rem_at_50%_-10rem,var(--accent-soft),transparent)]">
+    // The colour of the app must not flash before that of the workspace.
+    <div
+      className={classNames(
+        isWaiting && 'animate-late',
+        'flex min-h-dvh flex-col bg-[radial-gradient(60rem_30rem_at_50%_-10rem,var(--accent-soft),transparent)]',
+      )}
+    >
       <main className="mx-auto grid w-full max-w-[25rem] flex-1 grid-cols-1 content-center px-4 py-10">
         <Head brand={brand} branding={branding} name={tenant} />
         <div className="rounded-2xl bg-surface p-6 shadow-raised ring-1 ring-line sm:p-8">
@@ -47,17 +58,21 @@ export function AuthFrame(props: AuthFrameProps) {
           >
             {title}
           </h1>
-          {lead !== undefined && <p className="mt-1.5 break-words text-muted">{lead}</p>}
-          <div className="mt-6 grid gap-4">
+          {lead !== undefined && (
+            <p role={isClosed ? 'alert' : undefined} className="mt-1.5 break-words text-muted">
+              {lead}
+            </p>
+          )}
+          <div className="mt-6 grid gap-4 empty:hidden">
             {hasNotice && branding?.notice && (
               <Notice look="info">
                 <span dir="auto">{branding.notice}</span>
               </Notice>
             )}
-            {problem === undefined ? content : <Unavailable problem={problem} />}
+            {!isClosed && content}
           </div>
         </div>
-        {below && <div className="mt-5 text-center text-sm text-muted">{below}</div>}
+        {below && !isClosed && <div className="mt-5 text-center text-sm text-muted">{below}</div>}
         {findsOthers && <FindOthers branding={branding} />}
       </main>
       <AuthPreferences />
@@ -82,15 +97,8 @@ function Head(props: { brand: Brand; branding: Branding | undefined; name: strin
 }
 
 /** There is no such workspace, or it is suspended: no form could work. */
-function Unavailable({ problem }: { problem: unknown }) {
-  const { t } = useTranslation('auth')
-  return (
-    <div role="alert" className="grid gap-1">
-      <p className="font-medium">{t('error.title')}</p>
-      <p className="text-muted">{textOf(problem)}</p>
-    </div>
-  )
-}
+const titleOf = (problem: unknown) =>
+  isForbidden(problem) ? 'error.suspendedTitle' : 'error.noWorkspaceTitle'
 
 /** Where a person has one account in all workspaces, APP_HOST mails them the addresses. */
 function FindOthers({ branding }: { branding: Branding | undefined }) {
@@ -109,8 +117,17 @@ function FindOthers({ branding }: { branding: Branding | undefined }) {
   )
 }
 
-function useBranding(isAsked: boolean): { branding: Branding | undefined; problem: unknown } {
-  const [found, setFound] = useState<{ branding?: Branding; problem?: unknown }>({})
+interface Found {
+  branding?: Branding | undefined
+  problem?: unknown
+  isWaiting?: boolean
+}
+
+function useBranding(isAsked: boolean): Found {
+  const [found, setFound] = useState<Found>(() => {
+    const branding = lastBranding()
+    return { branding, isWaiting: isAsked && branding === undefined }
+  })
   useEffect(() => {
     if (!isAsked) return
     readBranding().then(
@@ -119,5 +136,5 @@ function useBranding(isAsked: boolean): { branding: Branding | undefined; proble
       (problem: unknown) => setFound(isClosedTenant(problem) ? { problem } : {}),
     )
   }, [isAsked])
-  return { branding: found.branding, problem: found.problem }
+  return found
 }

@@ -6,6 +6,7 @@ import { suggestLocale } from '../i18n/i18n.ts'
 export type Branding = components['schemas']['Branding']
 
 const RULES_KEY = 'tenantry.accent'
+let last: Branding | undefined
 let sheet: CSSStyleSheet | undefined
 let stored: string | null = null
 let tried: string | null | undefined
@@ -19,12 +20,18 @@ export function showLastColor(): void {
   }
 }
 
-/** Reads and shows the branding of the tenant of this host. */
+/** The branding that this page has read already. */
+export function lastBranding(): Branding | undefined {
+  return last
+}
+
+/** Reads the branding of the tenant of this host, and shows its colour and language. */
 export async function readBranding(signal?: AbortSignal): Promise<Branding> {
   const { data } = await api.GET('/api/branding', signal ? { signal } : {})
   stored = data.color
-  void recolor()
-  void suggestLocale(data.locale)
+  // Without the file of the colours or of the language, the page has those of the app.
+  await Promise.allSettled([recolor(), suggestLocale(data.locale)])
+  last = data
   return data
 }
 

@@ -3,7 +3,7 @@ import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ApiProblem, type components } from 'tenantry-client'
 import { api } from '../../api/client.ts'
-import { textOf } from '../../api/problem.ts'
+import { isOffline, textOf } from '../../api/problem.ts'
 import { knownText } from '../../i18n/known_text.ts'
 import { takeChosen } from '../../session/chosen_workspace.ts'
 import { leaveForSignIn, safeNext } from '../../session/sign_in.ts'
@@ -96,9 +96,15 @@ function useTask(task: Task): Shown | undefined {
     // A receipt works once.
     if (isBegun.current) return
     isBegun.current = true
-    run(task).then(show, (problem: unknown) => show({ problem: textOf(problem) }))
+    run(task).then(show, (problem: unknown) => show({ problem: failureText(problem) }))
   }, [task])
   return shown
+}
+
+// Any other error says that the address asks for what the person does not have.
+function failureText(problem: unknown): string {
+  const isKnown = problem instanceof ApiProblem || isOffline(problem)
+  return isKnown ? textOf(problem) : i18next.t('auth:switch.wrong')
 }
 
 async function run(task: Task): Promise<Shown | undefined> {
