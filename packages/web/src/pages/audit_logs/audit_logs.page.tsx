@@ -67,15 +67,15 @@ function columnsOf(t: Translate): Column<AuditLog>[] {
     {
       key: 'action',
       title: t('auditLogs.what'),
-      className: 'max-w-0 w-full md:w-[34%]',
+      className: 'max-w-0 w-full @2xl:w-[34%]',
       cell: (it) => (
         <span className="block min-w-0 leading-snug">
           <span className="block break-words font-medium">{actText(it.action)}</span>
           <span className="block truncate text-sm text-muted">
-            <span className="md:hidden">
+            <span className="@2xl:hidden">
               <Actor id={it.actor_id} />
             </span>
-            <span className="max-md:hidden">{actText(it.action) !== it.action && it.action}</span>
+            <span className="@max-2xl:hidden">{actText(it.action) !== it.action && it.action}</span>
           </span>
         </span>
       ),

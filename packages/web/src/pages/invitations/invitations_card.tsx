@@ -53,7 +53,7 @@ function useColumns(revoke: (invitation: Invitation) => void): Column<Invitation
     {
       key: 'person',
       title: t('invitations.person'),
-      className: 'max-w-0 w-full sm:w-[45%]',
+      className: 'max-w-0 w-full @2xl:w-[45%]',
       cell: (it) => <Person invitation={it} />,
     },
     {
@@ -65,12 +65,8 @@ function useColumns(revoke: (invitation: Invitation) => void): Column<Invitation
     {
       key: 'state',
       title: t('members.state'),
-      cell: (it) =>
-        it.state === 'open' ? (
-          <Badge look="accent">{t('invitations.stateOpen')}</Badge>
-        ) : (
-          <Badge look="warning">{t('invitations.stateExpired')}</Badge>
-        ),
+      wide: true,
+      cell: (it) => <InvitationState state={it.state} />,
     },
     {
       key: 'sent',
@@ -92,12 +88,26 @@ function Person({ invitation }: { invitation: Invitation }) {
         {full_name || email}
       </span>
       {full_name !== '' && <span className="block truncate text-sm text-muted">{email}</span>}
+      {invitation.state !== 'open' && (
+        <span className="@2xl:hidden">
+          <InvitationState state={invitation.state} />
+        </span>
+      )}
       {inviter_name !== null && (
         <span className="block break-words text-sm text-muted">
           {t('invitations.by', { name: inviter_name })}
         </span>
       )}
     </span>
+  )
+}
+
+function InvitationState({ state }: Pick<Invitation, 'state'>) {
+  const { t } = useTranslation('console')
+  return state === 'open' ? (
+    <Badge look="accent">{t('invitations.stateOpen')}</Badge>
+  ) : (
+    <Badge look="warning">{t('invitations.stateExpired')}</Badge>
   )
 }
 

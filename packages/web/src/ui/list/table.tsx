@@ -10,7 +10,7 @@ export interface Column<T> {
   /** Left out for a column of actions. */
   title?: ReactNode
   cell: (row: T) => ReactNode
-  /** Left out where the screen is narrow: the page of the row shows it too. */
+  /** Left out where the table is narrow: the page of the row shows it too. */
   wide?: boolean
   /** For numbers and actions. */
   end?: boolean
@@ -34,46 +34,49 @@ export function Table<T>({ label, columns, rows, rowKey, href, onOpen }: TablePr
   const { t } = useTranslation('console')
   const isOpen = href !== undefined || onOpen !== undefined
   return (
-    <table className="w-full table-auto border-collapse text-left">
-      <caption className="sr-only">{label}</caption>
-      <thead>
-        <tr className="border-b border-line bg-canvas text-xs text-muted">
-          {columns.map((it) => (
-            <th
-              key={it.key}
-              scope="col"
-              className={classNames(cellClass(it), 'h-9 text-xs font-medium')}
-            >
-              {it.title || <span className="sr-only">{t('list.actions')}</span>}
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {rows.map((row) => (
-          <tr
-            key={rowKey(row)}
-            className={classNames(
-              'relative border-b border-line last:border-0',
-              isOpen && 'transition-colors hover:bg-hover',
-            )}
-          >
-            {columns.map((it, at) => (
-              <td key={it.key} className={classNames('h-14 py-2', cellClass(it))}>
-                {at === 0 ? opening(row, it.cell(row), href, onOpen) : it.cell(row)}
-              </td>
+    <div className="@container">
+      <table className="w-full table-auto border-collapse text-left">
+        <caption className="sr-only">{label}</caption>
+        <thead>
+          <tr className="border-b border-line bg-canvas text-xs text-muted">
+            {columns.map((it) => (
+              <th
+                key={it.key}
+                scope="col"
+                className={classNames(cellClass(it), 'h-9 text-xs font-medium')}
+              >
+                {it.title || <span className="sr-only">{t('list.actions')}</span>}
+              </th>
             ))}
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr
+              key={rowKey(row)}
+              className={classNames(
+                'relative border-b border-line last:border-0',
+                isOpen && 'transition-colors hover:bg-hover',
+              )}
+            >
+              {columns.map((it, at) => (
+                <td key={it.key} className={classNames('h-14 py-2', cellClass(it))}>
+                  {at === 0 ? opening(row, it.cell(row), href, onOpen) : it.cell(row)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   )
 }
 
 function cellClass<T>({ wide = false, end = false, className }: Column<T>): string {
   return classNames(
     'px-3 align-middle first:pl-5 last:pr-5 sm:first:pl-6 sm:last:pr-6',
-    wide && 'max-md:hidden',
+    // By the table's own width: beside the navigation it is narrow on a tablet too.
+    wide && '@max-2xl:hidden',
     end && 'text-right',
     className,
   )
