@@ -122,7 +122,7 @@ describe('a person who opens a page at a custom domain', () => {
     const scene = await makeScene()
     const { page, context } = await openThere(scene, '/console/new-role')
     await page.getByLabel('Name', { exact: true }).fill('reviewers')
-    await page.getByRole('checkbox', { name: 'projects:read' }).click()
+    await page.getByRole('checkbox', { name: 'Projects: Read' }).click()
     await context.clearCookies({ domain: scene.domain.hostname })
     await page.getByRole('button', { name: 'Create role' }).click()
     const dialog = page.getByRole('dialog', { name: 'Your session has ended' })

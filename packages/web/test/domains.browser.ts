@@ -32,7 +32,7 @@ test('a domain is added, proven, made the primary one and removed', async () => 
   await page.getByRole('button', { name: 'Add domain' }).click()
   await page.getByLabel('Domain', { exact: true }).fill(` ${name.toUpperCase()} `)
   await page.keyboard.press('Enter')
-  await page.getByRole('heading', { name: `${name} Not proven` }).waitFor()
+  await page.getByRole('heading', { name: `${name} Not verified` }).waitFor()
   await page.getByText('No TXT record was found.').waitFor()
   await page.getByRole('button', { name: 'Copy tenantry=' }).click()
   await page.getByText('Copied.').waitFor()
@@ -102,7 +102,7 @@ test('a member who may only read sees no buttons', async () => {
   const body = { name: newName() }
   await tenant.send({ method: 'POST', path: '/api/domains', user: admin, body })
   const { page } = await pages.open(tenant, '/console/domains', reader)
-  await page.getByRole('heading', { name: `${body.name} Not proven` }).waitFor()
+  await page.getByRole('heading', { name: `${body.name} Not verified` }).waitFor()
   for (const name of ['Add domain', 'Check now', `Actions for ${body.name}`]) {
     expect(await page.getByRole('button', { name }).count(), name).toBe(0)
   }

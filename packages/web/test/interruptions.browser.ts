@@ -62,7 +62,7 @@ test('a page that is opened offline says so, and is there after the connection',
   await context.setOffline(false)
   await state.getByRole('button', { name: 'Try again' }).click()
   await page.getByRole('heading', { name: 'Roles', level: 1 }).waitFor()
-  await page.getByRole('link', { name: /admin_tenant/ }).waitFor()
+  await page.getByRole('link', { name: /Administrator/ }).waitFor()
 })
 
 test('a server that fails is shown with the id of the request, and asked again', async () => {

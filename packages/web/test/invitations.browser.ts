@@ -31,7 +31,7 @@ describe('an invitation', () => {
     await page.getByRole('button', { name: 'Invite' }).click()
     await page.getByLabel('E-mail address').fill(email)
     await page.getByLabel('Message (optional)').fill('Welcome aboard')
-    await page.getByRole('checkbox', { name: /^operator/ }).click()
+    await page.getByRole('checkbox', { name: /^Operator/ }).click()
     await page.getByRole('button', { name: 'Send invitation' }).click()
     await page.getByText(`An invitation is on its way to ${email}.`).waitFor()
     await page.getByRole('heading', { name: 'Open invitations' }).waitFor()

@@ -21,7 +21,7 @@ describe('an administrator', () => {
     const { page } = await pages.open(tenant, '/console/members', admin)
     await page.getByRole('link', { name: /ann@example.com/ }).press('Enter')
     await page.getByRole('button', { name: 'Change roles' }).press('Enter')
-    const manager = page.getByRole('checkbox', { name: /^manager/ })
+    const manager = page.getByRole('checkbox', { name: /^Manager/ })
     await manager.focus()
     await page.keyboard.press('Space')
     await page.keyboard.press('Enter')
@@ -75,7 +75,7 @@ describe('an administrator', () => {
     })
     for (const choice of ['Reload', 'Overwrite']) {
       await page.getByRole('button', { name: 'Change roles' }).click()
-      await page.getByRole('checkbox', { name: /^manager/ }).click()
+      await page.getByRole('checkbox', { name: /^Manager/ }).click()
       const path = `/api/members/${other.id}`
       const is_active = choice === 'Overwrite'
       await tenant.send({ method: 'PATCH', path, user: admin, body: { is_active } })
@@ -84,7 +84,7 @@ describe('an administrator', () => {
       await page.getByRole('button', { name: choice }).click()
       if (choice === 'Overwrite') break
       await expect.poll(() => page.getByText('This was changed meanwhile').count()).toBe(0)
-      expect(await page.getByRole('checkbox', { name: /^manager/ }).isChecked()).toBe(false)
+      expect(await page.getByRole('checkbox', { name: /^Manager/ }).isChecked()).toBe(false)
       await page.getByRole('button', { name: 'Cancel' }).click()
     }
     await page.getByText(/The roles of .* have been changed/).waitFor()
@@ -99,7 +99,15 @@ describe('an administrator', () => {
     await page.getByText(/may do this/).waitFor()
     await page.getByLabel('Permission').selectOption('members:delete')
     await page.getByText(/may not do this/).waitFor()
-    await page.getByText(/These roles would grant it: .*manager/).waitFor()
+    await page.getByText(/These roles would grant it: .*Manager/).waitFor()
+  })
+
+  test('reads the names also on a tablet, beside the navigation', async () => {
+    const { tenant, admin, other } = await makeTeam()
+    const { page } = await pages.open(tenant, '/console/members', admin)
+    await page.setViewportSize({ width: 768, height: 1024 })
+    const name = page.getByRole('link', { name: new RegExp(other.email) })
+    await expect.poll(async () => (await name.boundingBox())?.width).toBeGreaterThan(240)
   })
 
   test('sees hostile names as they are', async () => {

@@ -31,7 +31,7 @@ test('the last owner cannot leave, transfers the ownership, and leaves', async (
   await page.getByText('Choose a member').waitFor()
   await page.getByRole('combobox', { name: 'Member' }).fill(heir.email.slice(0, 8))
   await page.getByRole('option', { name: new RegExp(heir.email) }).click()
-  await page.getByText('gets your role admin_tenant').waitFor()
+  await page.getByText('gets your role Administrator').waitFor()
   await page.getByLabel('Current password').fill('not the password')
   await page.getByRole('button', { name: 'Transfer ownership' }).click()
   await page.getByText('This is not your current password').waitFor()

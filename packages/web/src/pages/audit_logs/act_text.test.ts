@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import i18next from 'i18next'
 import { expect, test } from 'vitest'
@@ -27,4 +27,26 @@ test('made words are in the language of the page, and have the title that the ap
   await show('de', { purchaseOrders: { title: 'Bestellungen' } })
   expect(actText('purchase_orders.delete')).toBe('Bestellungen: gelöscht')
   expect(actText('members.update')).toBe('Mitglied geändert')
+})
+
+const server = join(import.meta.dirname, '../../../../server')
+
+/** The actions that modules and triggers of the kernel write into the log of a tenant. */
+function kernelActions(): string[] {
+  const modules = join(server, 'src/modules')
+  const names = readdirSync(modules, { recursive: true, encoding: 'utf8' })
+  const texts = names
+    .filter((it) => it.endsWith('.ts') && !it.endsWith('.test.ts'))
+    .map((it) => readFileSync(join(modules, it), 'utf8'))
+  const written = texts.flatMap((it) => [...it.matchAll(/\b(?:action|audit): '([a-z_.]+)'/g)])
+  const triggers = readFileSync(join(server, 'migrations/0004_audit.up.sql'), 'utf8')
+  const found = [...written, ...triggers.matchAll(/'(users\.[a-z_]+)'/g)]
+  return [...new Set(found.map(([, action = '']) => action))]
+}
+
+test.each(['en', 'de'])('each action of the kernel has words of its own (%s)', (locale) => {
+  const { acts } = consoleTexts(locale)
+  const actions = kernelActions()
+  expect(actions).toContain('users.sessions_end')
+  expect(actions.filter((it) => !(it.replaceAll('.', '_') in acts))).toEqual([])
 })

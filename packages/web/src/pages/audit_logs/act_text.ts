@@ -1,4 +1,4 @@
-import { knownText } from '../../i18n/known_text.ts'
+import { knownText, nounText, spaced } from '../../i18n/known_text.ts'
 
 /**
  * The words for an action of the audit log. An app's own are `app.acts.projects_create`; where there are none, they are
@@ -12,10 +12,5 @@ export function actText(action: string): string {
 function madeText(action: string): string {
   const [noun = '', ...what] = action.split('.')
   const verb = what.join('.')
-  const name = knownText(`${camel(noun)}.title`) ?? capital(spaced(noun))
-  return `${name}: ${knownText(`actVerbs.${verb}`) ?? spaced(verb)}`
+  return `${nounText(noun)}: ${knownText(`actVerbs.${verb}`) ?? spaced(verb)}`
 }
-
-const spaced = (name: string) => name.replaceAll(/[_.]/g, ' ')
-const capital = (words: string) => words.charAt(0).toUpperCase() + words.slice(1)
-const camel = (name: string) => name.replaceAll(/_([a-z0-9])/g, (_, it: string) => it.toUpperCase())

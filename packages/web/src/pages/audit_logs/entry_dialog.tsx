@@ -8,6 +8,8 @@ import { Actor } from './actor.tsx'
 /** All that an entry of the audit log records. */
 export function EntryDialog({ entry, onClose }: { entry: AuditLog; onClose: () => void }) {
   const { t } = useTranslation('console')
+  const isOfPerson = entry.entity === 'users' || entry.entity === 'members'
+  const person = [t('auditLogs.person'), <Actor key="person" id={entry.entity_id} />] as const
   const hasDetails = Object.keys(entry.meta).length > 0
   return (
     <Dialog
@@ -21,6 +23,7 @@ export function EntryDialog({ entry, onClose }: { entry: AuditLog; onClose: () =
           items={[
             [t('auditLogs.code'), <Id key="code">{entry.action}</Id>],
             [t('auditLogs.actor'), <Actor key="actor" id={entry.actor_id} />],
+            ...(isOfPerson ? [person] : []),
             [t('auditLogs.address'), entry.address || '–'],
             [t('auditLogs.entity'), entry.entity || '–'],
             [t('auditLogs.object'), <Id key="object">{entry.entity_id}</Id>],

@@ -8,6 +8,7 @@ import { Select } from '../../ui/form/field.tsx'
 import { Notice } from '../../ui/form/notice.tsx'
 import { Card, CardBody } from '../../ui/layout.tsx'
 import { Loaded, Skeleton } from '../../ui/states.tsx'
+import { permissionText, roleName } from '../roles/role_text.ts'
 
 /** Why a member may do something, or what is missing. */
 export function Explain({ member }: { member: Member }) {
@@ -24,7 +25,7 @@ export function Explain({ member }: { member: Member }) {
                 <option value="">{t('members.choosePermission')}</option>
                 {all.map((it) => (
                   <option key={it} value={it}>
-                    {it}
+                    {permissionText(it)}
                   </option>
                 ))}
               </Select>
@@ -56,7 +57,7 @@ function Answer({ member, permission }: { member: Member; permission: string }) 
             <p className="mt-1 flex flex-wrap items-center gap-1.5">
               {t('members.allowedBy')}
               {found.granted_by.map((it) => (
-                <Badge key={it}>{it}</Badge>
+                <Badge key={it}>{roleName(it)}</Badge>
               ))}
             </p>
           </Notice>
@@ -84,7 +85,7 @@ function Denied({ name, found, isActive }: DeniedProps) {
         {roles?.length === 0 && t('members.noneGrants')}
         {roles !== undefined &&
           roles.length > 0 &&
-          t('members.grantedBy', { roles: formatList(roles) })}{' '}
+          t('members.grantedBy', { roles: formatList(roles.map(roleName)) })}{' '}
         {roles !== undefined &&
           roles.length > 0 &&
           t(found.you_may_grant === true ? 'members.youMayGrant' : 'members.youMayNotGrant')}

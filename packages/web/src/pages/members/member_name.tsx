@@ -1,9 +1,16 @@
 import { useTranslation } from 'react-i18next'
 import type { Member } from '../../api/schema.ts'
 import { Avatar, Badge } from '../../ui/badge.tsx'
+import { roleName } from '../roles/role_text.ts'
+
+interface MemberNameProps {
+  member: Member
+  /** Says in a narrow table, which has no column for the status, that a membership is suspended. */
+  showsState?: boolean
+}
 
 /** A member's picture, name and address. */
-export function MemberName({ member }: { member: Member }) {
+export function MemberName({ member, showsState = false }: MemberNameProps) {
   const name = member.full_name || member.email
   return (
     <span className="flex min-w-0 items-center gap-3">
@@ -12,7 +19,14 @@ export function MemberName({ member }: { member: Member }) {
         <span className="block truncate font-medium" dir="auto" title={name}>
           {name}
         </span>
-        <span className="block truncate text-sm text-muted">{member.email}</span>
+        <span className="block truncate text-sm text-muted" title={member.email}>
+          {member.email}
+        </span>
+        {showsState && !member.is_active && (
+          <span className="@2xl:hidden">
+            <MemberState isActive={false} />
+          </span>
+        )}
       </span>
     </span>
   )
@@ -25,7 +39,7 @@ export function RoleBadges({ roles }: { roles: readonly string[] }) {
   return (
     <span className="flex flex-wrap gap-1">
       {roles.slice(0, 3).map((it) => (
-        <Badge key={it}>{it}</Badge>
+        <Badge key={it}>{roleName(it)}</Badge>
       ))}
       {roles.length > 3 && <Badge>{`+${roles.length - 3}`}</Badge>}
     </span>

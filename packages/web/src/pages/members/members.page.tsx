@@ -12,6 +12,7 @@ import { type Column, More, Table } from '../../ui/list/table.tsx'
 import { Loaded, State } from '../../ui/states.tsx'
 import { InvitationsCard } from '../invitations/invitations_card.tsx'
 import { InviteDialog } from '../invitations/invite_dialog.tsx'
+import { roleName } from '../roles/role_text.ts'
 import { type MemberAct, MemberActDialog } from './member_acts.tsx'
 import { MemberMenu } from './member_menu.tsx'
 import { MemberName, MemberState, RoleBadges } from './member_name.tsx'
@@ -127,7 +128,7 @@ function RoleSelect(props: {
   const own = useWhole('roles', '/api/roles')
   const system = useWhole('roles', '/api/system-roles')
   const names = [...(system.data ?? []), ...(own.data ?? [])].map((it) => it.name)
-  const options = ['', ...names].map((it) => [it, it === '' ? props.any : it] as const)
+  const options = ['', ...names].map((it) => [it, it === '' ? props.any : roleName(it)] as const)
   return <FilterSelect {...props} options={options} />
 }
 
@@ -137,8 +138,8 @@ function useColumns(act: (member: Member, name: MemberAct['name']) => void): Col
     {
       key: 'name',
       title: t('members.member'),
-      className: 'max-w-0 w-full sm:w-[45%]',
-      cell: (it) => <MemberName member={it} />,
+      className: 'max-w-0 w-full @2xl:w-[45%]',
+      cell: (it) => <MemberName member={it} showsState />,
     },
     {
       key: 'roles',
@@ -149,6 +150,7 @@ function useColumns(act: (member: Member, name: MemberAct['name']) => void): Col
     {
       key: 'state',
       title: t('members.state'),
+      wide: true,
       cell: (it) => <MemberState isActive={it.is_active} />,
     },
     {

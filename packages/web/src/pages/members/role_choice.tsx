@@ -4,7 +4,7 @@ import { useSession } from '../../session/session.tsx'
 import { Checkbox } from '../../ui/form/checkbox.tsx'
 import { Loaded, Skeleton } from '../../ui/states.tsx'
 import { expand } from '../roles/permissions.ts'
-import { descriptionOf } from '../roles/role_text.ts'
+import { descriptionOf, roleName } from '../roles/role_text.ts'
 import { useRoles } from '../roles/use_roles.ts'
 
 interface RoleChoiceProps {
@@ -28,7 +28,7 @@ export function RoleChoice({ chosen, onChange }: RoleChoiceProps) {
             return (
               <Checkbox
                 key={role.name}
-                label={role.name}
+                label={roleName(role.name)}
                 hint={
                   lacks.length > 0
                     ? t('roles.cannotGrant', { count: lacks.length })

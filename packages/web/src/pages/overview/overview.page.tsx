@@ -2,6 +2,7 @@ import { useTranslation } from 'react-i18next'
 import { useSession } from '../../session/session.tsx'
 import { Badge } from '../../ui/badge.tsx'
 import { Card, CardBody, Facts, PageHeader } from '../../ui/layout.tsx'
+import { roleName } from '../roles/role_text.ts'
 import { OwnSessions } from './own_sessions.tsx'
 import { RecentActivity } from './recent_activity.tsx'
 import { SetupCard } from './setup_card.tsx'
@@ -49,7 +50,7 @@ function OwnAccess() {
               t('overview.roles'),
               <span key="roles" className="flex flex-wrap gap-1">
                 {roles.map((it) => (
-                  <Badge key={it}>{it}</Badge>
+                  <Badge key={it}>{roleName(it)}</Badge>
                 ))}
               </span>,
             ],

@@ -17,6 +17,7 @@ import { useForm } from '../../ui/form/form.ts'
 import { Notice, ProblemNotice } from '../../ui/form/notice.tsx'
 import { Card, CardBody, PageHeader } from '../../ui/layout.tsx'
 import { toast } from '../../ui/toast.tsx'
+import { roleName } from '../roles/role_text.ts'
 
 const MemberCombobox = lazy(async () => ({
   default: (await import('../members/member_combobox.tsx')).MemberCombobox,
@@ -131,7 +132,7 @@ function Consequences({ userId }: { userId: string }) {
     <Notice look="warning">
       {t('ownership.consequences', {
         name: full_name || email,
-        roles: formatList(roles),
+        roles: formatList(roles.map(roleName)),
         tenant: tenant_name,
         count: roles.length,
       })}

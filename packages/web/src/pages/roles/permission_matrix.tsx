@@ -1,7 +1,9 @@
 import { useTranslation } from 'react-i18next'
 import { useSession } from '../../session/session.tsx'
+import { classNames } from '../../ui/class_names.ts'
 import { Icon } from '../../ui/icons.tsx'
 import { expand, matrixOf, withPermission } from './permissions.ts'
+import { permissionActionText, permissionText, resourceText } from './role_text.ts'
 
 interface MatrixProps {
   catalogue: readonly string[]
@@ -16,42 +18,37 @@ export function PermissionMatrix({ catalogue, grants, onChange }: MatrixProps) {
   const { resources, actions } = matrixOf(catalogue)
   const granted = new Set(expand(grants, catalogue))
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a keyboard can scroll only what has the focus.
-    <fieldset aria-label={t('roles.permissions')} tabIndex={0} className="min-w-0 overflow-x-auto">
-      <table className="w-full text-sm">
-        <thead>
+    <fieldset
+      aria-label={t('roles.permissions')}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: a keyboard can scroll only what has the focus.
+      tabIndex={0}
+      className="@container min-w-0 overflow-x-auto"
+    >
+      <table className="w-full text-sm @max-lg:block">
+        <thead className="@max-lg:hidden">
           <tr className="border-b border-line text-xs text-muted">
-            <th
-              scope="col"
-              className="sticky left-0 h-9 bg-surface pl-4 pr-2 text-left font-medium sm:pl-6 sm:pr-3"
-            >
+            <th scope="col" className={classNames(resourceClass, 'h-9')}>
               {t('roles.resource')}
             </th>
             {actions.map((it) => (
-              <th
-                key={it}
-                scope="col"
-                className="px-1 text-center font-medium last:pr-4 sm:px-2 sm:last:pr-6"
-              >
-                {it}
+              <th key={it} scope="col" className={classNames(cellClass, 'font-medium')}>
+                {permissionActionText(it)}
               </th>
             ))}
           </tr>
         </thead>
-        <tbody>
+        <tbody className="@max-lg:block">
           {resources.map((resource) => (
-            <tr key={resource} className="group border-b border-line last:border-0 hover:bg-hover">
-              <th
-                scope="row"
-                className="sticky left-0 h-10 bg-surface pl-4 pr-2 text-left font-medium group-hover:bg-hover sm:pl-6 sm:pr-3"
-              >
-                {resource}
+            <tr key={resource} className={rowClass}>
+              <th scope="row" className={classNames(resourceClass, 'h-10')}>
+                {resourceText(resource)}
               </th>
               {actions.map((action) => {
                 const permission = `${resource}:${action}`
-                if (!catalogue.includes(permission)) return <td key={action} />
+                if (!catalogue.includes(permission))
+                  return <td key={action} className="@max-lg:hidden" />
                 return (
-                  <td key={action} className="px-1 text-center last:pr-4 sm:px-2 sm:last:pr-6">
+                  <td key={action} className={cellClass}>
                     <Cell
                       permission={permission}
                       isGranted={granted.has(permission)}
@@ -71,6 +68,13 @@ export function PermissionMatrix({ catalogue, grants, onChange }: MatrixProps) {
   )
 }
 
+// Where there is no room for a column of each action, a row is the resource with its actions below.
+const rowClass =
+  'group border-b border-line last:border-0 hover:bg-hover @max-lg:flex @max-lg:flex-wrap @max-lg:gap-x-5 @max-lg:gap-y-1 @max-lg:px-5 @max-lg:py-2.5 sm:@max-lg:px-6'
+const resourceClass =
+  'text-left font-medium @max-lg:h-auto @max-lg:basis-full @lg:sticky @lg:left-0 @lg:bg-surface @lg:pl-6 @lg:pr-3 @lg:group-hover:bg-hover'
+const cellClass = '@lg:px-2 @lg:text-center @lg:last:pr-6'
+
 interface CellProps {
   permission: string
   isGranted: boolean
@@ -80,31 +84,41 @@ interface CellProps {
 function Cell({ permission, isGranted, onChange }: CellProps) {
   const { t } = useTranslation('console')
   const { can } = useSession()
+  const name = permissionText(permission)
+  const action = permissionActionText(permission.split(':')[1] ?? '')
   if (onChange === undefined) {
     return (
       <span
         role="img"
-        aria-label={t(isGranted ? 'roles.granted' : 'roles.notGranted', { permission })}
+        aria-label={t(isGranted ? 'roles.granted' : 'roles.notGranted', { permission: name })}
+        className={labelClass}
       >
         {isGranted ? (
-          <Icon name="check" className="mx-auto size-4 text-accent-text" />
+          <Icon name="check" className="size-4 text-accent-text" />
         ) : (
-          <span className="mx-auto block h-px w-2.5 bg-line-strong" />
+          <span className="grid size-4 place-items-center">
+            <span className="h-px w-2.5 bg-line-strong" />
+          </span>
         )}
+        <span className="text-muted @lg:hidden">{action}</span>
       </span>
     )
   }
   // The API rejects a grant of what the actor lacks; taking it away is possible.
   const isLocked = !isGranted && !can(permission)
   return (
-    <input
-      type="checkbox"
-      aria-label={permission}
-      title={isLocked ? t('roles.lacking') : permission}
-      checked={isGranted}
-      disabled={isLocked}
-      onChange={(event) => onChange(event.target.checked)}
-      className="mx-auto block size-4 accent-accent"
-    />
+    <label className={labelClass} title={isLocked ? t('roles.lacking') : permission}>
+      <input
+        type="checkbox"
+        aria-label={name}
+        checked={isGranted}
+        disabled={isLocked}
+        onChange={(event) => onChange(event.target.checked)}
+        className="size-4 accent-accent"
+      />
+      <span className="@lg:hidden">{action}</span>
+    </label>
   )
 }
+
+const labelClass = 'inline-flex min-h-8 items-center gap-2 align-middle'

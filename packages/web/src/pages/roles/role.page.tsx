@@ -17,7 +17,7 @@ import { toast } from '../../ui/toast.tsx'
 import { PermissionMatrix } from './permission_matrix.tsx'
 import { RoleForm } from './role_form.tsx'
 import { RoleMembers } from './role_members.tsx'
-import { descriptionOf } from './role_text.ts'
+import { descriptionOf, roleName } from './role_text.ts'
 import { useRoles } from './use_roles.ts'
 
 /** One role: what it permits, and who has it. */
@@ -49,11 +49,11 @@ function RoleDetails({ role }: { role: Role }) {
   const { t } = useTranslation('console')
   const { can } = useSession()
   const [isDeleting, askToDelete] = useState(false)
-  const description = role.is_system ? t('roles.systemText') : role.description
+  const description = role.is_system ? t('roles.systemText', { name: role.name }) : role.description
   return (
     <>
       <PageHeader
-        title={role.name}
+        title={roleName(role.name)}
         above={<Back />}
         {...(description !== '' && { description })}
         actions={
@@ -86,7 +86,7 @@ function ReadOnly({ role }: { role: Role }) {
     <Card title={t('roles.permissions')} {...(description !== '' && { description })}>
       <Loaded query={catalogue}>
         {(all) => (
-          <div className="mt-3">
+          <div className="mt-3 border-t border-line">
             <PermissionMatrix catalogue={all} grants={role.permissions} />
           </div>
         )}

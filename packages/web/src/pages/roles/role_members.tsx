@@ -38,11 +38,12 @@ function MembersCard({ list }: { list: List<Member> }) {
                     key: 'name',
                     title: t('members.member'),
                     className: 'w-full max-w-0',
-                    cell: (it) => <MemberName member={it} />,
+                    cell: (it) => <MemberName member={it} showsState />,
                   },
                   {
                     key: 'state',
                     title: t('members.state'),
+                    wide: true,
                     cell: (it) => <MemberState isActive={it.is_active} />,
                   },
                 ]}

@@ -9,7 +9,7 @@ import { Link } from '../../ui/link.tsx'
 import { type Column, Table } from '../../ui/list/table.tsx'
 import { Loaded } from '../../ui/states.tsx'
 import { expand } from './permissions.ts'
-import { descriptionOf } from './role_text.ts'
+import { descriptionOf, roleName } from './role_text.ts'
 import { useRoles } from './use_roles.ts'
 
 /** The system roles and those of the tenant. */
@@ -55,10 +55,12 @@ function useColumns(catalogue: readonly string[]): Column<Role>[] {
     {
       key: 'name',
       title: t('roles.role'),
-      className: 'w-full max-w-0 sm:w-[60%]',
+      className: 'w-full max-w-0 @2xl:w-[60%]',
       cell: (it) => (
         <span className="grid min-w-0 leading-snug">
-          <span className="truncate font-medium">{it.name}</span>
+          <span className="truncate font-medium" dir="auto">
+            {roleName(it.name)}
+          </span>
           <span className="truncate text-sm text-muted" dir="auto">
             {descriptionOf(it)}
           </span>
