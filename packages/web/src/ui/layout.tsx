@@ -49,7 +49,8 @@ interface CardProps {
   description?: ReactNode
   actions?: ReactNode
   footer?: ReactNode
-  children: ReactNode
+  /** Left out where the header says it all. */
+  children?: ReactNode
 }
 
 /** A titled part of a page. */
@@ -61,7 +62,7 @@ export function Card({ title, description, actions, footer, children }: CardProp
       className="min-w-0 overflow-hidden rounded-xl bg-surface shadow-soft ring-1 ring-line"
     >
       {title !== undefined && (
-        <header className="flex flex-wrap items-start justify-between gap-x-6 gap-y-3 px-5 pt-4.5 sm:flex-nowrap sm:px-6">
+        <header className="flex flex-wrap items-start justify-between gap-x-6 gap-y-3 px-5 pt-4.5 last:pb-4.5 sm:flex-nowrap sm:px-6">
           <div className="grid min-w-0 grid-cols-1 gap-0.5">
             <h2 id={id} className="text-base font-semibold tracking-[-0.01em]">
               {title}

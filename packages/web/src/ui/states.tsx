@@ -3,7 +3,7 @@ import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ApiProblem } from 'tenantry-client'
 import { isClosedTenant, isForbidden, isMissing, isOffline, textOf } from '../api/problem.ts'
-import { Button } from './button.tsx'
+import { Button, buttonClass } from './button.tsx'
 import { Icon, type IconName } from './icons.tsx'
 import { usePageTitle } from './product_name.ts'
 
@@ -27,7 +27,7 @@ export function State({ icon, title, text, action, isPage = false }: StateProps)
       </span>
       <Title className="font-semibold">{title}</Title>
       {text !== undefined && <p className="mt-1 max-w-[46ch] break-words text-muted">{text}</p>}
-      {action !== undefined && <div className="mt-5">{action}</div>}
+      {action && <div className="mt-5">{action}</div>}
     </div>
   )
 }
@@ -40,14 +40,38 @@ interface PagePart {
 export function Forbidden({ isPage = false }: PagePart) {
   const { t } = useTranslation('console')
   return (
-    <State icon="lock" title={t('forbidden.title')} text={t('forbidden.text')} isPage={isPage} />
+    <State
+      icon="lock"
+      title={t('forbidden.title')}
+      text={t('forbidden.text')}
+      isPage={isPage}
+      action={isPage && <HomeLink />}
+    />
   )
 }
 
 /** Something that does not exist, or that the actor may not know of. */
 export function Missing({ isPage = false }: PagePart) {
   const { t } = useTranslation('console')
-  return <State icon="search" title={t('missing.title')} text={t('missing.text')} isPage={isPage} />
+  return (
+    <State
+      icon="search"
+      title={t('missing.title')}
+      text={t('missing.text')}
+      isPage={isPage}
+      action={isPage && <HomeLink />}
+    />
+  )
+}
+
+// Not a link of the router: the state may be shown before there is one.
+function HomeLink() {
+  const { t } = useTranslation('console')
+  return (
+    <a href="/console" className={buttonClass()}>
+      {t('missing.home')}
+    </a>
+  )
 }
 
 interface FailedProps extends PagePart {

@@ -10,7 +10,7 @@ import { DialogForm } from '../../ui/form/dialog_form.tsx'
 import { PasswordField, TextField } from '../../ui/form/field.tsx'
 import { useForm } from '../../ui/form/form.ts'
 import { Notice } from '../../ui/form/notice.tsx'
-import { Card, CardBody } from '../../ui/layout.tsx'
+import { Card } from '../../ui/layout.tsx'
 import { Loaded, Skeleton } from '../../ui/states.tsx'
 
 /** The way to delete the account, in all workspaces. */
@@ -18,16 +18,18 @@ export function DeletionCard() {
   const { t } = useTranslation('console')
   const [isOpen, setOpen] = useState(false)
   return (
-    <Card title={t('deletion.title')} description={t('deletion.text')}>
-      <CardBody>
-        <div>
+    <>
+      <Card
+        title={t('deletion.title')}
+        description={t('deletion.text')}
+        actions={
           <Button look="removal" onClick={() => setOpen(true)}>
             {t('deletion.action')}
           </Button>
-        </div>
-      </CardBody>
+        }
+      />
       {isOpen && <DeletionDialog onClose={() => setOpen(false)} />}
-    </Card>
+    </>
   )
 }
 

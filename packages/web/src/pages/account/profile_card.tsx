@@ -57,20 +57,20 @@ function ProfileForm({ read, reload }: { read: Version<Account>; reload: () => v
             maxLength={200}
             {...form.text('full_name')}
           />
+          <Select
+            label={t('account.language')}
+            hint={t('account.languageText')}
+            value={locale}
+            onChange={(value) => form.set('locale', value)}
+          >
+            <option value="">{t('account.defaultLanguage')}</option>
+            {tags.map((it) => (
+              <option key={it} value={it} lang={it}>
+                {localeName(it)}
+              </option>
+            ))}
+          </Select>
         </div>
-        <Select
-          label={t('account.language')}
-          hint={t('account.languageText')}
-          value={locale}
-          onChange={(value) => form.set('locale', value)}
-        >
-          <option value="">{t('account.defaultLanguage')}</option>
-          {tags.map((it) => (
-            <option key={it} value={it} lang={it}>
-              {localeName(it)}
-            </option>
-          ))}
-        </Select>
       </CardBody>
       <div className="flex justify-end border-t border-line bg-canvas px-5 py-3 sm:px-6">
         <Button type="submit" look="primary" busy={form.busy} disabled={!form.changed}>

@@ -21,11 +21,11 @@ function Workspaces() {
         {({ data: { items } }) => {
           const here = items.find((it) => it.is_current)?.subdomain ?? ''
           return (
-            <ul className="divide-y divide-line border-t border-line">
+            <ul className="mt-3 divide-y divide-line border-t border-line">
               {items.map((it) => (
-                <li key={it.id} className="flex min-w-0 items-center gap-3 px-4 py-3 sm:px-6">
+                <li key={it.id} className="flex min-w-0 items-center gap-3 px-5 py-3 sm:px-6">
                   <span className="grid min-w-0 flex-1">
-                    <span className="truncate font-medium" dir="auto">
+                    <span className="truncate font-medium" title={it.name} dir="auto">
                       {it.name}
                     </span>
                     {/* Whole: a custom domain can begin with any other name. */}

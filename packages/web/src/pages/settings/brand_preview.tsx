@@ -1,10 +1,12 @@
-import type { CSSProperties, ReactNode } from 'react'
+import { type CSSProperties, type ReactNode, useContext } from 'react'
 import { useTranslation } from 'react-i18next'
 import { contrastOf, type Hex, isHex } from '../../brand/accent.ts'
 import { isWide, type Logo, TenantLogo } from '../../brand/tenant_logo.tsx'
 import { useBranding } from '../../brand/use_branding.ts'
+import { BrandMark } from '../../shell/brand.tsx'
 import { Icon } from '../../ui/icons.tsx'
 import { Card } from '../../ui/layout.tsx'
+import { ProductName } from '../../ui/product_name.ts'
 import type { SettingsValues } from './settings_values.ts'
 
 /** How people will see the workspace, while it is being changed. The pictures hold nothing to use. */
@@ -42,15 +44,12 @@ type Shown = SettingsValues & { logo: Logo | null }
 
 function SignInPage({ name, notice, logo }: Shown) {
   const { t } = useTranslation('auth')
+  const product = useContext(ProductName)
   const bar = 'h-7 rounded-md bg-surface ring-1 ring-inset ring-control-line'
   return (
     <div className="bg-[radial-gradient(18rem_9rem_at_50%_-2rem,var(--accent-soft),transparent)] bg-canvas px-5 py-6">
       <div className="mb-4 flex min-w-0 items-center justify-center gap-2">
-        {logo ? (
-          <TenantLogo logo={logo} name="" />
-        ) : (
-          <span className="size-8 shrink-0 rounded-lg bg-accent" />
-        )}
+        {logo ? <TenantLogo logo={logo} name="" /> : <BrandMark brand={{ name: product }} />}
         {!(logo && isWide(logo)) && (
           <span className="min-w-0 truncate font-semibold" dir="auto">
             {name.trim()}
