@@ -255,7 +255,6 @@ function withTenant(request: Received, tenantEntry: CacheEntry<FoundTenant | und
   return { info, host, deadline, log, tenant, tenantEntry }
 }
 
-// Property by property: V8 copies a spread object many times slower.
 function admittedOf(
   { info, host, deadline, log, tenant, tenantEntry }: Resolved,
   route: Route,

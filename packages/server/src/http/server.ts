@@ -5,8 +5,8 @@ import type { Logger } from 'pino'
 import type { AccessClaims, Tokens } from '../access/tokens.ts'
 import { checkRoutes } from '../app/check_routes.ts'
 import type { ConstraintMeanings } from '../app/constraints.ts'
-import { flatCollection } from '../app/flat_collection.ts'
 import type { Tenant } from '../app/context.ts'
+import { flatCollection } from '../app/flat_collection.ts'
 import type { Route } from '../app/route.ts'
 import { AppError, unavailable } from '../lib/errors.ts'
 import type { FinishedRequest, RequestLog, RequestSpans } from './access_log.ts'
@@ -294,6 +294,6 @@ function finished(
   const ms = performance.now() - startedAt
   const served = route ?? endpoint
   const status = reply.statusCode
-  // Property by property, as in the pipeline.
+  // Property by property, here and in the pipeline: V8 copies a spread object many times slower.
   return { startedAt, info, tenantId, userId, code, raw, method, served, status, ms }
 }
