@@ -180,7 +180,9 @@ create table tenantry.users (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   unique (realm_id, email_key),
-  unique (realm_id, id)
+  -- For a foreign key. Not the realm first: without statistics, a look-up by realm and address could use this one,
+  -- and read all users of the realm.
+  unique (id, realm_id)
 );
 
 -- Moves the credential epoch whenever the password, the address, the realm or is_active changes, so that
