@@ -19,8 +19,6 @@ export interface ClaimedJob {
 
 /** How much of the queue a worker wants. */
 export interface ClaimRequest {
-  /** The walk over the tenants begins after this one. */
-  after: string
   wanted: number
   /** How many jobs of one tenant it runs at the same time. */
   each: number
@@ -59,7 +57,8 @@ const MAX_LOST_LEASES = 5
 /** The statements of a worker on the queue, as the jobs role. */
 export class JobQueue {
   readonly #database: WorkerDatabase
-  /** How far the walk over the tenants with held jobs has come. */
+  /** How far the walks over the tenants with ready and with held jobs have come. */
+  #claimedUntil = NIL_ID
   #heldUntil = NIL_ID
 
   constructor(database: WorkerDatabase) {
@@ -67,24 +66,18 @@ export class JobQueue {
   }
 
   /** Takes jobs, in a fair share for each tenant. */
-  async claim({
-    after,
-    wanted,
-    each,
-    running,
-    only,
-    regardless,
-  }: ClaimRequest): Promise<ClaimedJob[]> {
+  async claim({ wanted, each, running, only, regardless }: ClaimRequest): Promise<ClaimedJob[]> {
     const lease = newId()
     const busy = [...running.keys()]
     const rooms = [...running.values()].map((count) => Math.max(0, each - count))
     const { rows } = await this.#database.asWorker((db) =>
       sql<Omit<ClaimedJob, 'lease'>>`
-        select * from tenantry.claim_jobs(${after}, ${wanted}, ${each}, ${busy}::uuid[],
+        select * from tenantry.claim_jobs(${this.#claimedUntil}, ${wanted}, ${each}, ${busy}::uuid[],
           ${rooms}::integer[], ${lease}, ${LEASE_SECONDS}, ${only ?? null}::uuid[], ${[...regardless]}::text[])`.execute(
         db,
       ),
     )
+    this.#claimedUntil = rows.at(-1)?.tenant_id ?? this.#claimedUntil
     return rows.map((it) => ({ ...it, lease }))
   }
 

@@ -2,7 +2,6 @@ import type { Logger } from 'pino'
 import type { Schedule } from '../app/jobs/schedule.ts'
 import type { WorkerDatabase } from '../db/tenancy.ts'
 import { withTimeout } from '../lib/deadline.ts'
-import { NIL_ID } from '../lib/ids.ts'
 import type { HistogramMetric, Metric } from '../lib/metric.ts'
 import { errorText, failureOf, LeaseLost, stackOf, TenantInactive } from './failure.ts'
 import { Interruption } from './interruption.ts'
@@ -73,7 +72,6 @@ class JobWorker implements Worker {
   #timers: NodeJS.Timeout[] = []
   #claiming: Promise<void> | undefined
   #claimsAgain = false
-  #after = NIL_ID
   #isStopping = false
   #isFailing = false
   #polling: Promise<void> | undefined
@@ -181,12 +179,10 @@ class JobWorker implements Worker {
     if (hasEnough || this.#isStopping) return false
     const held = [...this.#running.values()].map((it) => it.claimed)
     const running = countByTenant([...held, ...this.#ahead])
-    const [after, regardless] = [this.#after, this.#regardless]
-    const request = { after, wanted, each, running, only: tenants?.(), regardless }
+    const request = { wanted, each, running, only: tenants?.(), regardless: this.#regardless }
     const jobs = await this.#queue.claim(request)
     this.#ahead.push(...jobs)
     this.#beginAhead()
-    this.#after = jobs.at(-1)?.tenant_id ?? this.#after
     return jobs.length === wanted
   }
 
