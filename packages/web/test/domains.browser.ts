@@ -22,7 +22,7 @@ async function makeTeam() {
   return { tenant, admin: await tenant.makeUser({ roles: ['admin_tenant'] }) }
 }
 
-test('a domain is added, proven, made the primary one and removed', async () => {
+test('a domain is added, verified, made the primary one and removed', async () => {
   const { tenant, admin } = await makeTeam()
   const name = newName()
   const { page, context } = await pages.open(tenant, '/console', admin)

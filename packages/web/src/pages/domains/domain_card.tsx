@@ -44,7 +44,7 @@ export function DomainCard({ domain }: { domain: Domain }) {
   )
 }
 
-// Also of a proven domain that leads elsewhere: the person has yet to add the second record.
+// Also of a verified domain that leads elsewhere: the person has yet to add the second record.
 function needsRecords({ state, problem, points_here }: Domain): boolean {
   return state !== 'verified' || problem !== null || points_here === false
 }
