@@ -20,7 +20,7 @@ export function Badge({
     <span
       className={`inline-flex max-w-full items-center rounded-md px-1.5 py-px text-xs font-medium ring-1 ring-inset ${looks[look]}`}
     >
-      <span className="truncate">{children}</span>
+      <span className="min-w-0 break-words">{children}</span>
     </span>
   )
 }

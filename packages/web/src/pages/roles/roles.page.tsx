@@ -58,7 +58,7 @@ function useColumns(catalogue: readonly string[]): Column<Role>[] {
       className: 'w-full max-w-0 @2xl:w-[60%]',
       cell: (it) => (
         <span className="grid min-w-0 leading-snug">
-          <span className="truncate font-medium" dir="auto">
+          <span className="break-words font-medium" dir="auto">
             {roleName(it.name)}
           </span>
           <span className="truncate text-sm text-muted" dir="auto">
