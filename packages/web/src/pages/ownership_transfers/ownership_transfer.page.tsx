@@ -70,7 +70,12 @@ function TransferForm() {
         description={t('ownership.newOwnerText')}
         footer={
           // A link can name the new owner, and the browser may have filled the password in.
-          <DecisiveButton type="submit" look="danger" busy={form.busy}>
+          <DecisiveButton
+            type="submit"
+            look="danger"
+            busy={form.busy}
+            disabled={form.values.user_id === '' && form.values.current_password === ''}
+          >
             {t('ownership.transfer')}
           </DecisiveButton>
         }
