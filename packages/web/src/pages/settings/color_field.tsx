@@ -16,6 +16,9 @@ const presets: readonly Hex[] = [
   '#334155',
 ]
 
+// Without a colour of its own, a tenant has that of the app's theme, which need not be a hex code as the value must.
+const inEffect = '[&::-webkit-color-swatch]:bg-accent! [&::-moz-color-swatch]:bg-accent!'
+
 interface ColorFieldProps {
   value: string
   error: string | undefined
@@ -52,7 +55,7 @@ export function ColorField({ value, error, onChange }: ColorFieldProps) {
               aria-label={t('settings.pickColor')}
               value={color ?? NONE}
               onChange={(event) => onChange(event.target.value)}
-              className={`h-9 w-12 shrink-0 cursor-pointer rounded-lg bg-surface p-1 shadow-soft ring-1 ring-inset ring-control-line max-sm:h-11 ${color ? '' : 'opacity-40'}`}
+              className={`h-9 w-12 shrink-0 cursor-pointer rounded-lg bg-surface p-1 shadow-soft ring-1 ring-inset ring-control-line max-sm:h-11 ${color ? '' : inEffect}`}
             />
             <input
               {...described}
