@@ -87,8 +87,8 @@ function InviteButton() {
 function MemberFilters({ filters, change }: { filters: Filters; change: (it: Filters) => void }) {
   const { t } = useTranslation('console')
   return (
-    <search className="flex flex-wrap gap-2 border-b border-line p-3 sm:px-4">
-      <div className="flex min-w-0 basis-full sm:flex-1 sm:basis-auto">
+    <search className="flex flex-wrap gap-2 border-b border-line p-3 sm:flex-nowrap sm:px-4">
+      <div className="flex min-w-0 basis-full sm:min-w-40 sm:flex-1">
         <SearchField
           label={t('members.search')}
           value={filters['q'] ?? ''}

@@ -12,7 +12,7 @@ interface FilterSelectProps {
 /** A small choice above a list. */
 export function FilterSelect({ label, value, options, onChange }: FilterSelectProps) {
   return (
-    <div className="relative min-w-0 max-sm:flex-1">
+    <div className="relative min-w-0 max-sm:flex-1 sm:max-w-56">
       <select
         aria-label={label}
         value={value}
