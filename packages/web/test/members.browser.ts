@@ -32,6 +32,19 @@ describe('an administrator', () => {
     await page.getByRole('dialog').getByText('members.update').waitFor()
     await page.keyboard.press('Escape')
     await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
+    const filter = page.getByRole('combobox', { name: 'Filter by action' })
+    const asked = () => new URL(page.url()).search
+    await filter.fill('changed a mem')
+    await page.getByRole('option', { name: 'members.update' }).waitFor()
+    await page.keyboard.press('Enter')
+    await expect.poll(asked).toBe('?action=members.update')
+    await page.getByRole('button', { name: /Changed a member/ }).waitFor()
+    // An action that has no words here, as those of apps may.
+    await filter.fill('rockets.launch')
+    await page.getByRole('option', { name: 'Rockets: launch' }).waitFor()
+    await page.keyboard.press('Enter')
+    await expect.poll(asked).toBe('?action=rockets.launch')
+    await page.getByText('No entry has this action and actor.').waitFor()
   })
 
   test('suspends, activates and removes a member', async () => {

@@ -4,7 +4,8 @@ import i18next from 'i18next'
 export function knownText(key: string): string | undefined {
   const found = ['app', 'console', 'auth']
     .map((it) => `${it}:${key}`)
-    .find((it) => i18next.exists(it))
+    // A group of texts is no text: `acts.projects` holds those of its actions.
+    .find((it) => i18next.exists(it, { returnObjects: false }))
   return found === undefined ? undefined : i18next.t(found as 'auth:error.title')
 }
 

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import i18next from 'i18next'
 import { expect, test } from 'vitest'
-import { actText } from './act_text.ts'
+import { actText, knownActions } from './act_text.ts'
 
 const consoleTexts = (locale: string) =>
   JSON.parse(
@@ -16,7 +16,7 @@ async function show(lng: string, app: object): Promise<void> {
 }
 
 test("the audit log has an app's words for an action, and makes words where it has none", async () => {
-  await show('en', { acts: { invoices_send: 'Sent an invoice' } })
+  await show('en', { acts: { invoices: { send: 'Sent an invoice' } } })
   expect(actText('members.update')).toBe('Changed a member')
   expect(actText('invoices.send')).toBe('Sent an invoice')
   expect(actText('invoices.create')).toBe('Invoices: created')
@@ -27,6 +27,16 @@ test('made words are in the language of the page, and have the title that the ap
   await show('de', { purchaseOrders: { title: 'Bestellungen' } })
   expect(actText('purchase_orders.delete')).toBe('Bestellungen: gelöscht')
   expect(actText('members.update')).toBe('Mitglied geändert')
+})
+
+test('the actions that can be chosen are those with words, and what is permitted on resources of the app', async () => {
+  await show('en', { acts: { invoices: { send: 'Sent an invoice' } } })
+  const actions = knownActions(['invoices:read', 'invoices:create', 'invitations:delete'])
+  expect(actions).toEqual(expect.arrayContaining(['members.update', 'invoices.send']))
+  expect(actions).toContain('invoices.create')
+  // An invitation is revoked, and reading leaves no entry.
+  expect(actions).not.toContain('invitations.delete')
+  expect(actions).not.toContain('invoices.read')
 })
 
 const server = join(import.meta.dirname, '../../../../server')
@@ -48,5 +58,9 @@ test.each(['en', 'de'])('each action of the kernel has words of its own (%s)', (
   const { acts } = consoleTexts(locale)
   const actions = kernelActions()
   expect(actions).toContain('users.sessions_end')
-  expect(actions.filter((it) => !(it.replaceAll('.', '_') in acts))).toEqual([])
+  const hasWords = (action: string) => {
+    const [noun = '', what = ''] = action.split('.')
+    return typeof acts[noun]?.[what] === 'string'
+  }
+  expect(actions.filter((it) => !hasWords(it))).toEqual([])
 })

@@ -5,13 +5,12 @@ import type { AuditLog } from '../../api/schema.ts'
 import { useFilters } from '../../shell/filters.ts'
 import { Button } from '../../ui/button.tsx'
 import { Card, PageHeader, Time } from '../../ui/layout.tsx'
-import { SearchField } from '../../ui/list/search_field.tsx'
 import { type Column, More, Table } from '../../ui/list/table.tsx'
 import { Loaded, State } from '../../ui/states.tsx'
 import { actText } from './act_text.ts'
 import { Actor } from './actor.tsx'
 import { EntryDialog } from './entry_dialog.tsx'
-import { MemberFilter } from './member_filter.tsx'
+import { ActFilter, MemberFilter } from './log_filters.tsx'
 
 /** What was changed in the tenant, newest first. */
 export function Page() {
@@ -25,12 +24,8 @@ export function Page() {
     <>
       <PageHeader title={t('auditLogs.title')} description={t('auditLogs.lead')} />
       <Card>
-        <search className="flex flex-wrap gap-2 border-b border-line p-3 sm:px-4">
-          <SearchField
-            label={t('auditLogs.filterAction')}
-            value={action}
-            onChange={(value) => change({ action: value.trim() })}
-          />
+        <search className="flex flex-wrap gap-2 border-b border-line p-3 sm:flex-nowrap sm:px-4">
+          <ActFilter value={action} onChange={(value) => change({ action: value })} />
           <MemberFilter value={actor_id} onChange={(value) => change({ actor_id: value })} />
         </search>
         <Loaded query={list.query}>

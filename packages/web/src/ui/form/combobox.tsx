@@ -23,7 +23,7 @@ export interface ComboboxProps {
   onChange: (id: string) => void
   /** Gets what the person types. */
   onSearch: (text: string) => void
-  /** The options are what the server found; otherwise the browser searches among them. */
+  /** The options are what a search has found; otherwise Base UI searches among their names. */
   isSearched: boolean
   /** The end of the options is in sight. */
   onEnd?: () => void
@@ -47,6 +47,8 @@ export function Combobox(props: ComboboxProps) {
       key={value !== '' && chosen === undefined ? 'unknown' : 'known'}
       items={options}
       {...(isSearched && { filter: null })}
+      // Enter takes the first match of what was typed.
+      autoHighlight
       value={value === '' ? null : (chosen ?? null)}
       onValueChange={(option) => {
         pick(option ?? undefined)
