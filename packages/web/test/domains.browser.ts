@@ -47,6 +47,7 @@ test('a domain is added, verified, made the primary one and removed', async () =
   const menu = () => page.getByRole('button', { name: `Actions for ${name}` }).click()
   await menu()
   await page.getByRole('menuitem', { name: 'Make primary' }).click()
+  await page.getByRole('button', { name: 'Make primary anyway' }).click()
   await page.getByRole('heading', { name: `${name} Verified Primary` }).waitFor()
   await menu()
   await page.getByRole('menuitem', { name: 'Remove' }).click()
