@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { inPage, type Pages, startPages } from './pages.ts'
 
@@ -23,6 +24,13 @@ async function makeTeam() {
   return { tenant, admin: await tenant.makeUser({ roles: ['admin_tenant'] }) }
 }
 
+/** Sends the form of a page to which a link leads: its button acts only once the page has been in front for a moment. */
+async function pressEnter(page: Page): Promise<void> {
+  const submit = page.locator('button[type=submit]')
+  await expect.poll(() => submit.getAttribute('aria-disabled')).toBeNull()
+  await page.keyboard.press('Enter')
+}
+
 describe('an invitation', () => {
   test('is sent in the console, and accepted by a new person in another browser', async () => {
     const { tenant, admin } = await makeTeam()
@@ -41,7 +49,7 @@ describe('an invitation', () => {
     expect(invited.page.url()).not.toContain('token')
     await invited.page.getByLabel('Your name').fill('Ann Lee')
     await invited.page.getByLabel('Choose a password').fill('correct horse battery staple')
-    await invited.page.keyboard.press('Enter')
+    await pressEnter(invited.page)
     await invited.page.getByRole('heading', { level: 1, name: /Welcome, Ann/ }).waitFor()
     await page.reload()
     await page.getByRole('link', { name: /Ann Lee/ }).waitFor()
@@ -87,7 +95,7 @@ describe('an invitation', () => {
     await page.getByText(`you are signed in as ${admin.email}`).waitFor()
     await page.getByRole('button', { name: 'Sign out and continue' }).click()
     await page.getByLabel('Password', { exact: true }).fill('not the password')
-    await page.keyboard.press('Enter')
+    await pressEnter(page)
     await page.getByText('The e-mail address or the password is wrong.').waitFor()
     await page.getByLabel('Password', { exact: true }).fill(person.password)
     await page.keyboard.press('Enter')
