@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { type Deadline, rejectAfter } from '../lib/deadline.ts'
-import { unavailable } from '../lib/errors.ts'
+import { AppError, unavailable } from '../lib/errors.ts'
 import { publicDatabaseError, spoilsConnection } from './errors.ts'
 import type { Statement } from './kysely.ts'
 
@@ -107,6 +107,7 @@ export async function acquire(pool: pg.Pool, deadline: Deadline): Promise<Pooled
       (client) => client.release(),
       () => {},
     )
+    if (error instanceof AppError) throw error
     throw unavailable('database.unavailable', 'The database is not available', error)
   }
 }

@@ -4,6 +4,8 @@ import { expect, test } from 'vitest'
 import { insertSample } from '../../test/database/sample_rows.ts'
 import { asRole } from '../../test/fixtures/databases.ts'
 import { openTestDatabase } from '../../test/fixtures/test_database.ts'
+import { Deadline } from '../lib/deadline.ts'
+import { acquire } from './connection.ts'
 import { isoTimestamp } from './pool.ts'
 import type { KernelTables } from './tables.ts'
 import { backgroundScope } from './tenancy.ts'
@@ -35,6 +37,17 @@ test('a full pool fails a caller after its wait, and serves again when a connect
   held.release()
   expect(await inTenant(backgroundScope(tenant), pidOf)).toBeGreaterThan(0)
   expect(pools.app.waitingCount).toBe(0)
+})
+
+test('a wait that ends before that of the pool says once what is wrong, and its cause why', async () => {
+  const { pools } = openTestDatabase({ waitMs: 30_000 })
+  const held = await pools.app.connect()
+  await expect(acquire(pools.app, new Deadline(50))).rejects.toMatchObject({
+    ...unavailable,
+    message: 'The database is not available',
+    cause: { message: 'no answer within 50 ms' },
+  })
+  held.release()
 })
 
 test('a statement past its limit gives a 503 and stops on the server (POOL-4)', async () => {

@@ -35,7 +35,8 @@ export async function rejectAfter<T>(ms: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(unavailable('database.unavailable', 'The database is not available'))
+      const cause = new Error(`no answer within ${Math.round(ms)} ms`)
+      reject(unavailable('database.unavailable', 'The database is not available', cause))
     }, ms)
   })
   return Promise.race([work, late]).finally(() => clearTimeout(timer))
