@@ -319,6 +319,8 @@ describe('a malformed setting is rejected', () => {
     ],
     TRUST_PROXY: ['true', 'localhost', '*', '10', '10.0.0', '010.0.0.1', '10/8', '10.0.0.0/33'],
     RESET_URL: ['https://ui.test/reset', '/reset#{token}', '{token}', '{origin}/{id}#{token}'],
+    MAIL_FROM: ['Example', 'no-reply@', 'a@x.test, b@x.test', 'Example <a@x.test'],
+    MAIL_REPLY_TO: ['help', 'Help <help@x.test>', 'a@x.test,b@x.test'],
     SMTP_URL: ['mail.test', 'http://mail.test', 'smtp://user:a#b@mail.test'],
     TERMS_URL: ['app.test/terms', 'https://user:secret@app.test/terms'],
     LOG_LEVEL: ['loud'],

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
 import ipaddr from 'ipaddr.js'
+import { emailKey, mailSenderOf } from '../lib/email_address.ts'
 import { canonicalLocale } from '../lib/locale.ts'
 import { canonicalName } from '../lib/net/hostname.ts'
 import { OperatorError } from '../lib/operator_error.ts'
@@ -164,6 +165,23 @@ export function smtpUrl(text: string): string {
     )
   }
   return text
+}
+
+/** The address of MAIL_FROM may be of this machine or its network, such as `no-reply@localhost`. */
+export function mailSender(text: string): string {
+  const { address } = mailSenderOf(text)
+  if (emailKey(address) === undefined && emailKey(`${address}.localhost`) === undefined) {
+    throw new OperatorError('must be an address, or look like Example <no-reply@example.com>')
+  }
+  return text
+}
+
+export function mailAddress(text: string): string {
+  const address = text.trim().normalize('NFKC')
+  if (emailKey(address) === undefined) {
+    throw new OperatorError('must be one e-mail address such as help@example.com, without a name')
+  }
+  return address
 }
 
 export function httpUrl(example: string): (text: string) => string {

@@ -7,6 +7,8 @@ import {
   linkUrl,
   list,
   locale,
+  mailAddress,
+  mailSender,
   network,
   oneOf,
   origin,
@@ -179,7 +181,11 @@ export const settings = {
   MAIL_FROM: {
     fallback: 'Tenantry <no-reply@localhost>',
     meaning: 'sender of outgoing mail',
-    parse: text,
+    parse: mailSender,
+  },
+  MAIL_REPLY_TO: {
+    meaning: 'address to which replies to a mail go, unless the tenant has one of its own',
+    parse: mailAddress,
   },
   ...telemetrySettings,
   DB_POOL_MAX: {

@@ -32,3 +32,15 @@ export const emailAddress = z
   .string()
   .max(320)
   .refine((it) => emailKey(it) !== undefined, 'must be an e-mail address')
+
+/** The sender of mails: a name, which may be empty, and an address. */
+interface MailSender {
+  name: string
+  address: string
+}
+
+/** Reads `Example <no-reply@example.com>`, or an address alone. */
+export function mailSenderOf(text: string): MailSender {
+  const [, name = '', address = text] = /^(.*)<([^<>]+)>\s*$/.exec(text) ?? []
+  return { name: name.trim().replaceAll(/^"|"$/g, ''), address: address.trim() }
+}

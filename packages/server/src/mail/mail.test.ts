@@ -82,11 +82,12 @@ const headersIn = (message: string) => message.slice(0, message.indexOf('\r\n\r\
 describe('mail by SMTP', () => {
   test('arrives unchanged', async () => {
     const { port, received } = await startSmtp()
-    await mailWith({ smtpUrl: `smtp://127.0.0.1:${port}` }).send({
-      to: 'ada@x.example',
-      ...greeting,
-    })
+    const mail = mailWith({ smtpUrl: `smtp://127.0.0.1:${port}`, replyTo: 'help@app.test' })
+    await mail.send({ to: 'ada@x.example', ...greeting })
     expect(received).toHaveLength(1)
+    expect(received[0]?.message).toMatch(/^Reply-To: help@app\.test\r$/m)
+    await mail.send({ to: 'ada@x.example', replyTo: 'help@acme.test', ...greeting })
+    expect(received[1]?.message).toMatch(/^Reply-To: help@acme\.test\r$/m)
     expect(received[0]).toMatchObject({ from: 'no-reply@app.test', to: ['ada@x.example'] })
     expect(received[0]?.message).toMatch(/^From: Tenantry <no-reply@app\.test>\r$/m)
     expect(received[0]?.message).toMatch(/^Subject: Hello\r$/m)

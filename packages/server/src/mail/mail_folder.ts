@@ -21,7 +21,7 @@ export interface CaughtMail extends z.output<typeof StoredMail> {
 }
 
 export interface MailFolder {
-  store(mail: OutgoingMail): Promise<void>
+  store(mail: OutgoingMail): Promise<undefined>
   /** Newest first. */
   list(): Promise<CaughtMail[]>
 }
@@ -36,6 +36,7 @@ export function createMailFolder(dataDir: string): MailFolder {
       await write(folder, { from, to, subject, text, html, created_at: new Date().toISOString() })
       const old = (await namesIn(folder)).slice(MAX_MAILS)
       await Promise.all(old.map((name) => rm(join(folder, name), { force: true })))
+      return undefined
     },
     async list() {
       const names = await namesIn(folder)

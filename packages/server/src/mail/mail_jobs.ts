@@ -29,7 +29,9 @@ export function mailJobs(mails: readonly MailJob[], deps: MailJobDeps): Job[] {
       payload: mail.payload,
       priority: mail.priority,
       prepare: (ctx, payload) => outgoing(deps, mail, ctx, payload),
-      act: (content, signal) => deps.mail.send(content, signal),
+      async act(content, signal) {
+        await deps.mail.send(content, signal)
+      },
       done: async (ctx, payload) => {
         await mail.sent?.(ctx as never, payload as never, kernelOf(deps, ctx) as never)
       },

@@ -1,6 +1,7 @@
 import { createTransport } from 'nodemailer'
 import type MimeNode from 'nodemailer/lib/mime-node'
 import { UnrecoverableError } from '../app/jobs/job.ts'
+import { mailSenderOf } from '../lib/email_address.ts'
 import type { OutgoingMail } from './outgoing_mail.ts'
 
 const CONNECT_MS = 5_000
@@ -20,22 +21,30 @@ export async function verifySmtp(url: string): Promise<void> {
   }
 }
 
+interface SmtpOptions {
+  /** Mails that follow each other share connections: to open one costs more than to send a mail. */
+  isShared?: boolean
+  /** The message of an error. The default leaves out the text of a reply: it may be logged and stored. */
+  describe?: (error: unknown) => string
+}
+
 /**
- * Sends by SMTP. The URL's query can set options of nodemailer, such as `?requireTLS=true`. With `isShared`, mails
- * that follow each other share connections: to open one costs more than to send a mail.
+ * Sends by SMTP, and resolves with the server's reply. The URL's query can set options of nodemailer, such as
+ * `?requireTLS=true`.
  */
 export function createSmtp(
   url: string,
   from: string,
-  isShared = false,
-): (mail: OutgoingMail, signal?: AbortSignal) => Promise<void> {
+  { isShared = false, describe = describeFailure }: SmtpOptions = {},
+): (mail: OutgoingMail, signal?: AbortSignal) => Promise<string> {
   const transport = isShared ? sharedTransportTo(url) : transportTo(url)
   transport.use('stream', composeWhole)
-  const sender = senderOf(from)
+  const sender = mailSenderOf(from)
+  const domain = /@([\w.-]+)$/.exec(sender.address)?.[1] ?? 'localhost'
   return async ({ id, fromName, to, ...content }, signal) => {
     const sent = transport.sendMail({
       ...content,
-      ...(id === undefined ? {} : { messageId: `<${id}@${sender.domain}>` }),
+      ...(id === undefined ? {} : { messageId: `<${id}@${domain}>` }),
       // nodemailer parses a string, which could yield another address, but not an object.
       from: { name: nameOf(sender.name, fromName), address: sender.address },
       to: { name: '', address: to },
@@ -46,10 +55,11 @@ export function createSmtp(
       // Without it a server that answers a byte at a time keeps the connection for ever.
       ...(signal === undefined ? {} : { signal }),
     })
-    await sent.catch((error: unknown) => {
-      const message = describeFailure(error)
+    const { response } = await sent.catch((error: unknown) => {
+      const message = describe(error)
       throw isPermanent(error) ? new UnrecoverableError(message) : new Error(message)
     })
+    return response
   }
 }
 
@@ -79,12 +89,6 @@ function describeFailure(error: unknown): string {
   // A name that nodemailer gives to what it was doing, such as `RCPT TO`.
   const step = typeof command === 'string' ? ` to ${command}` : ''
   return `the SMTP server replied ${reply || 'no valid code'}${step} (${name})`
-}
-
-function senderOf(from: string): { name: string; address: string; domain: string } {
-  const [, name = '', address = from] = /^(.*)<([^<>]+)>\s*$/.exec(from) ?? []
-  const domain = /@([\w.-]+)$/.exec(address.trim())?.[1] ?? 'localhost'
-  return { name: name.trim().replaceAll(/^"|"$/g, ''), address: address.trim(), domain }
 }
 
 // The tenant chose its name: "via" says who sends.

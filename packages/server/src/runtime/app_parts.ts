@@ -6,7 +6,7 @@ import type { ReadReplica } from '../db/replica/read_replica.ts'
 import type { Database, WorkerDatabase } from '../db/tenancy.ts'
 import { createInvalidationListener, type InvalidationListener } from '../invalidation/listener.ts'
 import { createJobSignals, type JobSignals } from '../jobs/job_signal.ts'
-import { createMail, type Mail } from '../mail/mail.ts'
+import { createMail, type Mail, mailSettingsOf } from '../mail/mail.ts'
 
 /** What an app reaches outside of its process. Its owner opens and closes these parts. */
 export interface AppParts {
@@ -53,7 +53,6 @@ export function createAppParts(
     writes: opened.replica?.writes,
   })
   jobs.onAnnounce(() => listener.announceJobs())
-  const { SMTP_URL: smtpUrl, MAIL_FROM: from, DATA_DIR: dataDir, production } = config
   return {
     opened: {
       ...opened,
@@ -69,7 +68,7 @@ export function createAppParts(
     listener,
     jobs,
     passwords,
-    mail: createMail({ smtpUrl, from, dataDir, production, sharesConnections: true, log }),
+    mail: createMail({ ...mailSettingsOf(config), sharesConnections: true, log }),
   }
 }
 

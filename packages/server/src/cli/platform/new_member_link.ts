@@ -1,6 +1,6 @@
 import type { Tenant } from '../../app/context.ts'
 import { OperatorError } from '../../lib/operator_error.ts'
-import { createMail } from '../../mail/mail.ts'
+import { createMail, mailSettingsOf } from '../../mail/mail.ts'
 import type { OutgoingMail } from '../../mail/outgoing_mail.ts'
 import { writeMail } from '../../mail/write_mail.ts'
 import { memberAdded } from '../../modules/members/member_added.mail.ts'
@@ -50,13 +50,12 @@ async function mailed(
   subdomain: string,
   { id, email }: NewMember,
 ): Promise<boolean> {
-  const { SMTP_URL: smtpUrl, MAIL_FROM: from, DATA_DIR: dataDir, production } = command.config
-  if (smtpUrl === undefined) return false
+  if (command.config.SMTP_URL === undefined) return false
   const tenant = await openTenant(command, subdomain)
   const link = await createLink(command, tenant, id, 'mail')
   const mail = await memberAddedMail(command, tenant, id, link)
   try {
-    await createMail({ smtpUrl, from, dataDir, production, log: console }).send(mail)
+    await createMail({ ...mailSettingsOf(command.config), log: console }).send(mail)
     return true
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error)

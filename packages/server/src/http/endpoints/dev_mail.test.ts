@@ -170,6 +170,6 @@ describe('/auth/reset-password of a server without pages', () => {
 
 test('there are no development pages in production', async () => {
   const caught = async () => []
-  const mail = { send: async () => {}, caught }
+  const mail = { send: async () => undefined, caught }
   expect(devMailEndpoints({ ...api.config, production: true }, mail, [])).toEqual([])
 })
