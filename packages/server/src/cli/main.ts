@@ -64,6 +64,10 @@ const commands: Record<string, CommandEntry> = {
     summary: 'list, show, retry and drop background jobs, and their stats',
     load: async () => (await import('./platform/jobs.ts')).jobsCommand(),
   },
+  mail: {
+    summary: 'send a test mail with the settings of the servers',
+    load: async () => (await import('./platform/mail.ts')).mailCommand(),
+  },
   tenant: {
     summary:
       'create, list, show, rename, suspend, resume, limit, brand, delete and release tenants',

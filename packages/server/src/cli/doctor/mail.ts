@@ -2,28 +2,34 @@ import type { CommandConfig } from '../../config/config.ts'
 import { verifySmtp } from '../../mail/smtp.ts'
 import type { Check } from './check.ts'
 import { masked } from './settings.ts'
+import { describeSmtpFault } from './smtp_fault.ts'
 
 /** Checks whether the mail server accepts connections. Sends nothing. */
 export async function checkMail(config: CommandConfig): Promise<Check[]> {
   const { SMTP_URL, MAIL_FROM, production } = config
   const check = (state: Check['state'], detail: string): Check => ({ name: 'mail', state, detail })
-  if (SMTP_URL === undefined) {
-    return production
-      ? [check('warn', 'SMTP_URL is not set: no mail is sent')]
-      : [check('ok', 'stored under DATA_DIR, shown at /dev/mail')]
-  }
-  const where = masked(SMTP_URL)
-  const failure = await verifySmtp(SMTP_URL).then(() => undefined, reasonOf)
-  const connection = failure
-    ? check(
-        production ? 'fail' : 'warn',
-        `${where} does not accept mail (${failure}): correct SMTP_URL`,
-      )
-    : check('ok', `${where}, from ${MAIL_FROM}`)
+  if (SMTP_URL === undefined) return [check(production ? 'warn' : 'ok', withoutSmtp(config))]
+  const fault = await verifySmtp(SMTP_URL).then(
+    () => undefined,
+    (error: unknown) => smtpFault(SMTP_URL, error),
+  )
+  const connection =
+    fault === undefined
+      ? check('ok', `${masked(SMTP_URL)}, from ${MAIL_FROM}`)
+      : check(production ? 'fail' : 'warn', fault)
   if (!production || !MAIL_FROM.includes('localhost')) return [connection]
   return [connection, check('warn', `MAIL_FROM is ${MAIL_FROM}: set it to an address of yours`)]
 }
 
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? (error.message.split('\n')[0] ?? error.name) : String(error)
+/** Where mails go without SMTP_URL. */
+export function withoutSmtp({ production }: Pick<CommandConfig, 'production'>): string {
+  const instead = production
+    ? 'no mail is sent'
+    : 'mail is stored under DATA_DIR, shown at /dev/mail'
+  return `SMTP_URL is not set: ${instead}`
+}
+
+/** What is wrong with the mail server or its settings, and what to do. */
+export function smtpFault(url: string, error: unknown): string {
+  return `${masked(url)} does not accept mail ${describeSmtpFault(error)}`
 }

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
-import { SMTPServer } from 'smtp-server'
+import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { makeWorkplace } from '../../../test/fixtures/cli.ts'
 import { asAdmin, sharedDatabase } from '../../../test/fixtures/databases.ts'
@@ -106,6 +106,72 @@ describe('tenantry user', { timeout: 90_000 }, () => {
   })
 })
 
+describe('tenantry mail test', { timeout: 90_000 }, () => {
+  const line = `mail test --to ${email}`
+  const from = { MAIL_FROM: 'App <a@app.test>', MAIL_REPLY_TO: 'help@app.test' }
+  const smtp = (port: number, user = '') => ({
+    ...from,
+    SMTP_URL: `smtp://${user}127.0.0.1:${port}`,
+  })
+  const rejection = (responseCode: number, text: string) =>
+    Object.assign(new Error(text), { responseCode })
+
+  test('sends one mail, and prints what the mail server replied', async () => {
+    const { port, mails } = await startSmtp()
+    const sent = await place.run(line, smtp(port))
+    expect(sent).toMatchObject({ code: 0, stderr: '' })
+    expect(sent.stdout).toMatch(
+      /^smtp:\/\/127\S+ accepted a mail to \S+, from App <a@app\.test>: 250 /,
+    )
+    expect(mails).toEqual([expect.stringMatching(/^Subject: Test mail of /m)])
+    expect(mails[0]).toMatch(/^Reply-To: help@app\.test\r$/m)
+    const json = await place.run(`${line} --json`, smtp(port))
+    const { message, ...printed } = JSON.parse(json.stdout)
+    expect(printed).toMatchObject({ to: email, from: from.MAIL_FROM, reply_to: from.MAIL_REPLY_TO })
+    expect(printed.reply).toMatch(/^250 /)
+    expect(mails[1]).toContain(`<${message}@app.test>`)
+  })
+
+  test('says what is wrong, and what to do', async () => {
+    const refused = await startSmtp({
+      onRcptTo: ({ address }, _, done) => done(rejection(550, `5.7.1 no relay to ${address}`)),
+    })
+    const sender = await startSmtp({ onMailFrom: (_, __, done) => done(rejection(553, 'not you')) })
+    const busy = await startSmtp({ onConnect: (_, done) => done(rejection(421, 'not now')) })
+    const closed = await startSmtp({
+      disabledCommands: ['STARTTLS'],
+      allowInsecureAuth: true,
+      onAuth: (_, __, done) => done(rejection(535, '5.7.8 wrong')),
+    })
+    const plain = smtp(refused.port)
+    const cases: [Record<string, string>, RegExp][] = [
+      [plain, /550 5\.7\.1 no relay to .*\): it refuses the recipient/],
+      [smtp(sender.port), /553 not you.*\): set MAIL_FROM/],
+      [smtp(busy.port), /421 not now.*\): it refuses only for now/],
+      [smtp(closed.port, 'ann:hush@'), /535 5\.7\.8 wrong.*\): correct user and password/],
+      [{ ...from, SMTP_URL: `${plain.SMTP_URL}?requireTLS=true` }, /\): it needs TLS/],
+      [{ ...from, SMTP_URL: plain.SMTP_URL.replace('smtp:', 'smtps:') }, /\): it needs TLS/],
+      [smtp(1), /ECONNREFUSED.*\): correct host and port/],
+      [{}, /SMTP_URL is not set: mail is stored under DATA_DIR, shown at/],
+      [{ NODE_ENV: 'production' }, /SMTP_URL is not set: no mail is sent; set it/],
+    ]
+    const outcomes = await Promise.all(cases.map(([settings]) => place.run(line, settings)))
+    expect(outcomes).toEqual(
+      cases.map(([, expected]) => ({
+        code: 1,
+        stdout: '',
+        stderr: expect.stringMatching(expected),
+      })),
+    )
+    expect(JSON.stringify(outcomes)).not.toContain('hush')
+  })
+
+  test('takes one plain address', async () => {
+    const { code, stderr } = await place.run('mail test --to Ann')
+    expect([code, stderr]).toEqual([1, expect.stringContaining('It must be one e-mail address;')])
+  })
+})
+
 function run(command: string) {
   return place.run(`user ${command}`, environment)
 }
@@ -134,10 +200,11 @@ async function channels(address: string): Promise<string[]> {
 }
 
 /** An SMTP server that keeps what it receives. */
-async function startSmtp() {
+async function startSmtp(options: SMTPServerOptions = {}) {
   const mails: string[] = []
   const server = new SMTPServer({
     disabledCommands: ['STARTTLS', 'AUTH'],
+    ...options,
     onData(stream, _, done) {
       const chunks: Buffer[] = []
       stream.on('data', (chunk: Buffer) => chunks.push(chunk))
