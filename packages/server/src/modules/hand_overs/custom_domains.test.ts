@@ -425,7 +425,6 @@ describe.runIf(isGlobalScope())('a session at a custom domain', () => {
     },
   )
 
-  // Otherwise a revocation of the member's sessions, which has locked the member, would meet a deadlock.
   test('ends with that of the subdomain also if it was opened by way of another tenant', async () => {
     const { tenant, domain, user, cookie } = await makeScene()
     const other = await api.makeTenant()
@@ -450,6 +449,7 @@ describe.runIf(isGlobalScope())('a session at a custom domain', () => {
     expect((await me(tenant.host, again)).status).toBe(401)
   })
 
+  // Otherwise a revocation of the member's sessions, which has locked the member, would meet a deadlock.
   test('is opened with the lock of the member before that of the session that it comes from', async () => {
     const scene = await makeScene()
     const { tenant, domain } = scene
