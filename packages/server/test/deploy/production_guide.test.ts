@@ -43,12 +43,14 @@ test('the production commands of the guide, word by word, lead to the first sign
   }
   expectFiles(place)
 
-  const [doctor = '', create = '', start = ''] = commandsIn(first)
+  const [doctor = '', mail = '', create = '', start = ''] = commandsIn(first)
   const report = await place.run(doctor)
   // The newest embedded PostgreSQL lacks a fix, and there is no mail server.
   const faults = report.stdout.split('\n').filter((line) => /\bFAIL\b/.test(line))
   expect(faults.some((it) => it.includes('server version'))).toBe(warned)
   expect(faults.filter((it) => !/server version|mail|SMTP/.test(it))).toEqual([])
+  const mailed = await place.run(mail)
+  expect([mailed.code, mailed.stderr]).toEqual([1, expect.stringContaining('mail.example.com')])
   const created = await place.run(create)
   expect(created.stdout).toMatch(/Link to set a password, valid for 30 minutes:\nhttps:\/\/acme\./)
   const token = /#token=(\S+)/.exec(created.stdout)?.[1]
