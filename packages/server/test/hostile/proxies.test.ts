@@ -233,7 +233,7 @@ describe('the id of a request', () => {
     return reply.headers['x-request-id']
   }
 
-  test('is the one that a trusted proxy gives, and nobody else', async () => {
+  test('is the one that a trusted proxy gives, and no other client', async () => {
     expect(await idAt({ api: proxied, id: 'edge-4711_a' })).toBe('edge-4711_a')
     expect(await idAt({ api: direct, id: 'edge-4711_a' })).toMatch(/^[\da-f-]{36}$/)
   })

@@ -38,7 +38,7 @@ test('a worker takes no more jobs of a tenant than its share, whichever plan Pos
   expect(taken).toHaveLength(4)
 })
 
-test('held jobs of tenants that are active become ready, those of a page of tenants at once', async () => {
+test('held jobs of tenants that are active become ready, those of a page of tenants in each call', async () => {
   const tenants = [tenant, await api.makeTenant(), await api.makeTenant()].map((it) => it.id)
   await asRole('platform', (client) =>
     client.query(

@@ -96,7 +96,7 @@ function Head(props: { brand: Brand; branding: Branding | undefined; name: strin
   )
 }
 
-/** There is no such workspace, or it is suspended: no form could work. */
+// The tenant is suspended, or there is none at this host: no form could work.
 const titleOf = (problem: unknown) =>
   isForbidden(problem) ? 'error.suspendedTitle' : 'error.noWorkspaceTitle'
 

@@ -16,7 +16,7 @@ export interface TlsServer {
 
 /**
  * Asks a server for the certificate of a name, as a browser at that name does, and sends nothing else. The address is
- * the caller's: whoever controls the DNS of the name does not choose where this connects.
+ * the caller's: the DNS records of the name do not choose where this connects.
  */
 export function certificateOf(
   { address: host, port }: TlsServer,
